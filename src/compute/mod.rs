@@ -1,0 +1,1 @@
+//! The fork-join pool over the runtime's own joinable threads.

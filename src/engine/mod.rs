@@ -1,0 +1,1 @@
+//! Sequences, scheduling and batching: a synchronous state machine over a model.

@@ -1,0 +1,1 @@
+//! Bytes to a validated layout of a model file.

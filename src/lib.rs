@@ -1,0 +1,26 @@
+//! wick: an embeddable LLM runtime. Token streams that always end, exactly once, and say why.
+
+// The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
+pub mod error;
+
+#[allow(unsafe_code)]
+pub mod kernel;
+
+#[allow(unsafe_code)]
+pub mod compute;
+
+#[allow(unsafe_code)]
+pub mod gguf;
+
+pub mod model;
+pub mod sample;
+pub mod text;
+
+pub mod stream;
+
+pub mod engine;
+
+pub mod runtime;
+
+#[allow(unsafe_code)]
+pub mod ffi;

@@ -1,0 +1,1 @@
+//! Weights and tokens to logits, behind one trait.

@@ -1,0 +1,1 @@
+//! Executor, threads and commands; the public Rust API.

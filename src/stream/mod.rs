@@ -1,0 +1,1 @@
+//! Events from one producer to one consumer, ended exactly once.

@@ -1,0 +1,1 @@
+//! Text to tokens and back: tokenizer, streaming detokenizer, chat template.
