@@ -1,1 +1,5 @@
-//! Weights and tokens to logits, behind one trait.
+//! Weights and tokens to logits, behind one trait; knows no text and no request.
+
+mod decoder;
+
+pub use decoder::{Chunk, Decoder, Pace, Sequence, Spec, Step};

@@ -1,0 +1,129 @@
+//! The contract between the engine and whatever computes logits; knows no implementation.
+
+use crate::error::Result;
+use std::time::Instant;
+
+/// A sequence of tokens whose keys and values a decoder keeps: an index that the decoder handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sequence(pub u32);
+
+/// What a decoder says of itself; fixed once it is loaded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// The architecture's name, as in `general.architecture`: "llama".
+    pub architecture: String,
+    /// The model's own name, or an empty string.
+    pub name: String,
+    /// The tensor type that holds most weights: "Q4_1".
+    pub quantisation: String,
+    /// Which backend computes: "native", "candle", "fake".
+    pub backend: &'static str,
+    /// Entries of one row of logits.
+    pub vocab_size: usize,
+    /// Tokens that a sequence may hold at most.
+    pub context_length: usize,
+    /// Width of a hidden state.
+    pub embedding_length: usize,
+    /// Weights in all.
+    pub parameters: u64,
+    /// Bytes of weights, mapped or owned.
+    pub weight_bytes: u64,
+    /// Bytes of keys and values for one token.
+    pub kv_bytes_per_token: u64,
+    /// Sequences that one pass may compute together; at least 1.
+    pub max_batch: usize,
+    /// Tokens that one pass may take in all; at least 1.
+    pub max_tokens: usize,
+}
+
+/// One sequence's share of a pass: `tokens` follow what the sequence holds already.
+#[derive(Debug, Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Whose tokens these are; at most one chunk of a sequence in a pass.
+    pub sequence: Sequence,
+    /// At least one token; each below `vocab_size`.
+    pub tokens: &'a [u32],
+    /// Whether the logits after the last token are wanted.
+    pub logits: bool,
+}
+
+/// How long a slice may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// A slice ends at its first resting point after this.
+    pub until: Instant,
+}
+
+impl Pace {
+    /// Whether the slice's time is over.
+    pub fn is_over(&self) -> bool {
+        Instant::now() >= self.until
+    }
+}
+
+/// What a slice of a pass came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Work is left: call `run_slice` again.
+    More,
+    /// The pass is computed: logits can be read, chunks committed.
+    Done,
+}
+
+/// Tokens to logits, pass by pass, slice by slice.
+///
+/// One thread at a time drives it: `begin`, `run_slice` until [`Step::Done`], read `logits`, `commit` each chunk that is
+/// still wanted, `finish`. A sequence grows only by `commit`: a pass that fails, or whose chunk is not committed, leaves it as it
+/// was. An error or a panic of `run_slice` ends the pass (the engine then calls `finish`) and poisons nothing.
+pub trait Decoder: Send {
+    /// What this decoder is.
+    fn spec(&self) -> &Spec;
+
+    /// A new, empty sequence of at most `context` tokens.
+    ///
+    /// # Errors
+    /// `OutOfMemory` over the memory budget.
+    fn open(&mut self, context: usize) -> Result<Sequence>;
+
+    /// Forgets a sequence and its keys and values; one that takes part in a pass goes when the pass is finished.
+    fn close(&mut self, sequence: Sequence);
+
+    /// Tokens of the sequence whose keys and values are held.
+    fn length(&self, sequence: Sequence) -> usize;
+
+    /// Keeps at most the first `length` tokens of the sequence, and says how many are kept: a decoder that cannot rewind
+    /// keeps none. Not called for a sequence that takes part in a pass.
+    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize;
+
+    /// How many of `wanted` new tokens the next chunk of this sequence may take; at least 1, at most `wanted`.
+    /// A decoder without a resumable prefill wants all of them at once.
+    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize;
+
+    /// Starts a pass over `chunks`: at least one, at most `max_batch`; none is in progress.
+    ///
+    /// # Errors
+    /// `OutOfMemory` if keys and values find no room; no pass is then in progress.
+    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()>;
+
+    /// Computes until the pass is done or a resting point after `pace.until`.
+    ///
+    /// # Errors
+    /// Whatever the backend fails with: it concerns every chunk of this pass.
+    fn run_slice(&mut self, pace: Pace) -> Result<Step>;
+
+    /// The logits after the last token of chunk `index`, (vocab_size); samplers write into them.
+    /// Only after [`Step::Done`], for a chunk that wanted them.
+    fn logits(&mut self, index: usize) -> &mut [f32];
+
+    /// Makes chunk `index` of a pass that is done part of its sequence.
+    fn commit(&mut self, index: usize);
+
+    /// Ends the pass, done or not; chunks that were not committed are dropped.
+    fn finish(&mut self);
+
+    /// Bytes held for keys, values and scratch now.
+    fn memory(&self) -> u64;
+
+    /// Gives back what can be computed again.
+    fn trim(&mut self) {}
+}
