@@ -46,18 +46,18 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(sampler: Sampler, output: Output, undo: Undo, started: Instant) -> Self {
-        let (undo, started) = (Some(undo), started);
+    pub(super) fn new(sampler: Sampler, output: Output, undo: Undo, continues: bool) -> Self {
         Self {
             sampler,
             output,
-            undo,
+            undo: Some(undo),
             generated: 0,
             served: 0,
-            started,
+            started: Instant::now(),
             first: None,
             last: None,
             spoke: false,
+            continues,
         }
     }
 
