@@ -17,6 +17,9 @@ pub mod model;
 pub mod sample;
 pub mod text;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub mod stream;
 
 pub mod engine;
