@@ -80,11 +80,22 @@ struct Candidate {
 
 impl Bpe {
     /// Resolves `merges` ("left right", in GPT-2's alphabet) to ids.
-    pub(super) fn new(pieces: &Pieces, merges: &[&str], ignore_merges: bool, unknown: Option<u32>) -> Result<Self> {
+    pub(super) fn new(
+        pieces: &Pieces,
+        merges: &[&str],
+        ignore_merges: bool,
+        unknown: Option<u32>,
+    ) -> Result<Self> {
         let bytes = Box::new(std::array::from_fn(|byte| pieces.find(&[byte as u8]).unwrap_or(NONE)));
         let slots = (merges.len() * 2).next_power_of_two();
-        let mut bpe =
-            Self { bytes, merges: Vec::new(), slots: Vec::new(), hasher: PairHasher::new(), ignore_merges, unknown };
+        let mut bpe = Self {
+            bytes,
+            merges: Vec::new(),
+            slots: Vec::new(),
+            hasher: PairHasher::new(),
+            ignore_merges,
+            unknown,
+        };
         bpe.merges.try_reserve_exact(merges.len())?;
         bpe.slots.try_reserve_exact(slots)?;
         bpe.slots.resize(slots, 0);
@@ -95,6 +106,10 @@ impl Bpe {
                 return Err(invalid(message));
             };
             bpe.merges.push(merge);
+            if !pieces.is_text(merge.result) {
+                // Found by its text to be a control token: plain text never becomes one.
+                continue;
+            }
             let slot = bpe.slot_of(merge.left, merge.right);
             if bpe.slots[slot] == 0 {
                 bpe.slots[slot] = rank as u32 + 1;
@@ -185,5 +200,9 @@ fn resolve(pieces: &Pieces, text: &str, decoded: &mut Vec<u8>) -> Option<Merge> 
         }
     }
     let (left, right) = decoded.split_at_checked(split?)?;
-    Some(Merge { left: pieces.find(left)?, right: pieces.find(right)?, result: pieces.find(decoded)? })
+    Some(Merge {
+        left: pieces.find_any(left)?,
+        right: pieces.find_any(right)?,
+        result: pieces.find_any(decoded)?,
+    })
 }

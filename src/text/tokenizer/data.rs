@@ -132,7 +132,9 @@ impl<'a> VocabularyData<'a> {
         }
         for (name, id) in [("BOS", self.bos), ("EOS", self.eos)] {
             if let Some(id) = id.filter(|id| *id as usize >= count) {
-                return Err(invalid(format!("the {name} token is {id}, but the vocabulary has {count} tokens")));
+                return Err(invalid(format!(
+                    "the {name} token is {id}, but the vocabulary has {count} tokens"
+                )));
             }
         }
         Ok(())

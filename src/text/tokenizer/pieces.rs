@@ -27,7 +27,9 @@ impl Pieces {
         let count = data.tokens.len();
         let total: usize = data.tokens.iter().map(|token| token.len()).sum();
         if total > u32::MAX as usize {
-            return Err(invalid(format!("the vocabulary's texts take {total} bytes; at most 4 GiB are possible")));
+            return Err(invalid(format!(
+                "the vocabulary's texts take {total} bytes; at most 4 GiB are possible"
+            )));
         }
         let mut pieces = Self {
             bytes: Vec::new(),
@@ -81,11 +83,20 @@ impl Pieces {
 
     /// The token of plain text that has exactly these bytes.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<u32> {
+        self.find_any(bytes).filter(|id| self.is_text(*id))
+    }
+
+    /// As [`find`](Self::find), but also one that has become a control token since it was indexed.
+    pub(super) fn find_any(&self, bytes: &[u8]) -> Option<u32> {
         if bytes.is_empty() || bytes.len() > self.longest {
             return None;
         }
-        let id = self.slots[self.slot_of(bytes)].checked_sub(1)?;
-        self.kind(id).is_some_and(is_text).then_some(id)
+        self.slots[self.slot_of(bytes)].checked_sub(1)
+    }
+
+    /// Whether plain text may become this token.
+    pub(super) fn is_text(&self, id: u32) -> bool {
+        self.kind(id).is_some_and(is_text)
     }
 
     /// Ids of the tokens of these kinds, ascending.
@@ -176,7 +187,8 @@ fn decode_token(model: VocabularyModel, kind: TokenKind, token: &str, out: &mut 
 /// The byte that `<0x0A>` stands for.
 pub(super) fn parse_byte(token: &str) -> Option<u8> {
     let digits = token.strip_prefix("<0x")?.strip_suffix('>')?;
-    (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+    let hex = digits.len() == 2 && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
 /// The byte that a letter of GPT-2's alphabet stands for (`bytes_to_unicode` in GPT-2's encoder.py): printable Latin-1

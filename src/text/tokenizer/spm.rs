@@ -104,7 +104,15 @@ impl Spm {
         }
     }
 
-    fn offer(&self, pieces: &Pieces, text: &str, symbols: &[Symbol], left: u32, right: u32, queue: &mut BinaryHeap<Candidate>) {
+    fn offer(
+        &self,
+        pieces: &Pieces,
+        text: &str,
+        symbols: &[Symbol],
+        left: u32,
+        right: u32,
+        queue: &mut BinaryHeap<Candidate>,
+    ) {
         let first = symbols[left as usize];
         let len = first.len + symbols[right as usize].len;
         if let Some(id) = pieces.find(bytes_of(text, first.start, len)) {
@@ -117,7 +125,9 @@ impl Spm {
     fn finish(&self, pieces: &Pieces, bytes: &[u8], out: &mut Vec<u32>) {
         match pieces.find(bytes) {
             Some(id) => out.push(id),
-            None => out.extend(bytes.iter().filter_map(|&byte| self.bytes[usize::from(byte)].or(self.unknown))),
+            None => {
+                out.extend(bytes.iter().filter_map(|&byte| self.bytes[usize::from(byte)].or(self.unknown)))
+            }
         }
     }
 }
