@@ -127,6 +127,8 @@ fn environment(syntax: SyntaxConfig) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_syntax(syntax);
     environment.remove_global("debug");
+    // The engine takes none for an empty list here, Python does not.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_filter("tojson", json::tojson);
     environment.add_function("raise_exception", raise_exception);
     environment.set_unknown_method_callback(methods::call);
