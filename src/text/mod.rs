@@ -4,6 +4,11 @@ mod detokenizer;
 mod stop;
 mod vocab;
 
+#[cfg(feature = "text")]
+pub mod template;
+#[cfg(feature = "text")]
+pub mod tokenizer;
+
 pub use detokenizer::{Detokenizer, decode};
 pub use stop::{StopMatcher, StopScan};
 pub use vocab::{ControlSpan, Message, Piece, RenderInput, Rendered, Vocab};
