@@ -1,5 +1,7 @@
 //! What a valid file says is what comes out: values, tensors, versions, sources.
 
+#![allow(clippy::print_stdout)]
+
 mod gguf_common;
 
 use gguf_common::*;
