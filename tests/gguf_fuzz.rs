@@ -159,7 +159,7 @@ fn invent(random: &mut Random) -> Vec<u8> {
 fn mutants_are_read_or_refused() {
     let cases = std::env::var_os("WICK_FUZZ_CASES").map_or(20_000, |n| n.to_str().unwrap().parse().unwrap());
     let seeds = seeds();
-    let mut random = Random(0x5eed_0f_9901);
+    let mut random = Random(0x005e_ed0f_9901);
     let (mut models, mut slowest) = (0u64, Duration::ZERO);
     for case in 0..cases {
         let mut file = if random.below(3) == 0 {

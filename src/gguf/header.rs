@@ -86,8 +86,8 @@ impl Header {
 
     /// Reads a file's header, and no byte behind it but what the last fetch brought along.
     pub(super) fn read(source: &mut dyn ReadAt, limits: &Limits) -> Result<Self> {
-        let file_bytes = source.size();
         let mut cursor = Cursor::new(source, limits);
+        let file_bytes = cursor.left();
         let version = read_version(&mut cursor)?;
         let tensor_count = cursor.u64("the number of tensors")?;
         let key_count = cursor.u64("the number of metadata keys")?;
