@@ -171,7 +171,7 @@ fn impossible_shapes_are_refused() {
 fn tensors_lie_inside_the_file_aligned_and_apart() {
     let f32 = TensorType::F32.id();
     assert_refused(tensor(&[65], f32, 0), ModelInvalid, &["260 bytes", "beyond the end"]);
-    assert_refused(tensor(&[64], f32, 32), ModelInvalid, &["256 bytes", "+ 32", "beyond the end"]);
+    assert_refused(tensor(&[64], f32, 32), ModelInvalid, &["256 bytes", "offset 32", "beyond the end"]);
     for offset in [1 << 62, u64::MAX - 31] {
         assert_refused(tensor(&[64], f32, offset), ModelInvalid, &["beyond the end"]);
     }

@@ -162,6 +162,15 @@ fn the_budget_is_exact_and_binds_the_header_too() {
 }
 
 #[test]
+fn a_header_over_the_budget_is_not_fetched() {
+    let source = memory(Writer::new().meta("text", "x".repeat(8 << 20).as_str()).to_bytes());
+    let limits = Limits { max_bytes: Some(1 << 20) };
+    let (error, peak) = peak_of(|| Gguf::open_header(source, &limits).err().unwrap());
+    assert_error(&error, ErrorKind::OutOfMemory, &["8388", "1048576"]);
+    assert!(peak < 1 << 20, "{peak}");
+}
+
+#[test]
 fn what_the_allocator_refuses_is_an_error() {
     static FURTHEST: AtomicU64 = AtomicU64::new(0);
     let len = 1u64 << 60;
