@@ -1,8 +1,8 @@
 //! One file's tensor data in memory: mapped, owned, or the host's. Knows where bytes lie; not which tensor they are.
 
+use super::MAX_READ;
 use super::header::Extent;
 use super::source::{FileRange, Input, ReadAt, io};
-use super::{MAX_READ, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use memmap2::{Mmap, MmapMut, MmapOptions};
 
@@ -60,6 +60,9 @@ fn read(input: &mut Input, extent: Extent, tick: &mut dyn FnMut(u64) -> Result<(
     let refused = |e| Error::new(ErrorKind::OutOfMemory, format!("{} bytes refused: {e}", extent.len));
     // Anonymous pages are aligned, zero without being touched, and refused with an error.
     let mut memory = MmapMut::map_anon(to_usize(extent.len)?.max(1)).map_err(refused)?;
+    // A wish: fewer page faults make the read up to twice as fast.
+    #[cfg(target_os = "linux")]
+    let _ = memory.advise(memmap2::Advice::HugePage);
     let mut at = extent.offset;
     for piece in memory.chunks_mut(MAX_READ).take(if extent.len == 0 { 0 } else { usize::MAX }) {
         input.read_at(at, piece)?;
@@ -70,6 +73,8 @@ fn read(input: &mut Input, extent: Extent, tick: &mut dyn FnMut(u64) -> Result<(
 }
 
 fn to_usize(bytes: u64) -> Result<usize> {
-    usize::try_from(bytes)
-        .map_err(|_| invalid(format!("{bytes} bytes are more than this machine can address")))
+    usize::try_from(bytes).map_err(|_| {
+        let message = format!("{bytes} bytes are more than this machine can address");
+        Error::new(ErrorKind::OutOfMemory, message)
+    })
 }
