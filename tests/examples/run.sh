@@ -59,3 +59,13 @@ if [ -n "$have_model" ]; then
   [ "$code" -eq 130 ] || fail "chat after Ctrl-C: exit $code, not 130"
   echo "ok: chat, Ctrl-C"
 fi
+
+# The README's program, as it stands there.
+awk '/^```c$/ {inside = 1; next} /^```$/ {if (inside) exit} inside' README.md >"$tmp/readme.c"
+cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude "$tmp/readme.c" "$library" -lpthread -lm -ldl -o "$tmp/readme" 2>"$tmp/err" ||
+  fail "the README's program does not build"
+if [ -f models/SmolLM2-135M-Instruct.Q4_1.gguf ]; then
+  timeout -s KILL 300 "$tmp/readme" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "the README's program: exit $?"
+  [ -s "$tmp/out" ] || fail "the README's program says nothing"
+  echo "ok: the README's program"
+fi
