@@ -1,5 +1,9 @@
 //! Weights and tokens to logits, behind one trait; knows no text and no request.
 
 mod decoder;
+#[cfg(feature = "native")]
+mod native;
 
 pub use decoder::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+#[cfg(feature = "native")]
+pub use native::{NativeDecoder, NativeOptions};
