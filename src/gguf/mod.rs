@@ -1,1 +1,40 @@
-//! Bytes to a validated layout of a model file.
+//! Bytes (a mapped file, memory, a reader) to a validated layout: typed metadata and tensors that lie where they say.
+//! Knows the GGUF container; not what a key or a tensor means.
+//!
+//! Source: the GGUF specification (ggml, `docs/gguf.md`), versions 2 and 3, little-endian.
+
+mod cursor;
+mod data;
+mod header;
+mod metadata;
+mod open;
+mod source;
+mod split;
+mod tensor;
+mod value;
+pub mod write;
+
+pub use header::Header;
+pub use metadata::Metadata;
+pub use open::{Gguf, Limits};
+pub use source::{ReadAt, Source};
+pub use tensor::{TensorInfo, TensorType};
+pub use value::{Array, FromValue, Strs, Value, ValueType};
+
+use crate::error::{Error, ErrorKind};
+
+/// The longest single read asked of a file or of a host's reader, in bytes.
+const MAX_READ: usize = 16 << 20;
+
+/// A malformed or hostile file.
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::ModelInvalid, message)
+}
+
+/// A name out of a file, fit for a message: quoted, escaped, at most 64 characters of it.
+fn shown(name: &str) -> String {
+    match name.char_indices().nth(64) {
+        Some((cut, _)) => format!("{:?}...", name.get(..cut).unwrap_or_default()),
+        None => format!("{name:?}"),
+    }
+}

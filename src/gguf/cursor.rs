@@ -1,0 +1,116 @@
+//! A reading position in a header whose length is not known yet: takes bytes, checks first that the file can have them.
+//! Knows the file's size and the budget; not what the bytes mean.
+
+use super::source::ReadAt;
+use super::{Limits, MAX_READ, invalid};
+use crate::error::{Error, Result};
+
+/// The longest header, in bytes; the largest real ones (262,144 tokens) take 20 MiB.
+const MAX_HEADER: u64 = 256 << 20;
+
+/// Bytes fetched at first, and at least, each time the cursor runs out of them.
+const MIN_FETCH: usize = 256 << 10;
+
+pub(super) struct Cursor<'a> {
+    source: &'a mut dyn ReadAt,
+    /// Bytes of the whole file.
+    size: u64,
+    limits: &'a Limits,
+    /// The file's first bytes, as far as they have been fetched.
+    bytes: Vec<u8>,
+    position: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(source: &'a mut dyn ReadAt, limits: &'a Limits) -> Self {
+        let size = source.size();
+        Self { source, size, limits, bytes: Vec::new(), position: 0 }
+    }
+
+    /// Bytes taken so far.
+    pub(super) fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Bytes of the file after the position.
+    pub(super) fn left(&self) -> u64 {
+        self.size.saturating_sub(self.position as u64)
+    }
+
+    /// Takes `count` bytes; `what` names them in the error.
+    pub(super) fn take(&mut self, count: u64, what: &str) -> Result<&[u8]> {
+        if count > self.left() {
+            let left = self.left();
+            return Err(self.fault(format!("{what} needs {count} bytes, the file has {left} left")));
+        }
+        let end = self.position as u64 + count;
+        if end > self.bytes.len() as u64 {
+            self.fetch(end)?;
+        }
+        let start = self.position;
+        self.position = end as usize;
+        self.bytes
+            .get(start..self.position)
+            .ok_or_else(|| invalid(format!("byte {start}: {what} is missing")))
+    }
+
+    pub(super) fn u8(&mut self, what: &str) -> Result<u8> {
+        Ok(u8::from_le_bytes(self.array(what)?))
+    }
+
+    pub(super) fn u32(&mut self, what: &str) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array(what)?))
+    }
+
+    pub(super) fn u64(&mut self, what: &str) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array(what)?))
+    }
+
+    /// A string: its length in 64 bits, then UTF-8.
+    pub(super) fn text(&mut self, what: &str) -> Result<&str> {
+        let len = self.u64(what)?;
+        let start = self.position;
+        let bytes = self.take(len, what)?;
+        std::str::from_utf8(bytes).map_err(|e| {
+            let at = start + e.valid_up_to();
+            invalid(format!("byte {at}: {what} is not UTF-8"))
+        })
+    }
+
+    /// An error that names the position.
+    pub(super) fn fault(&self, message: String) -> Error {
+        invalid(format!("byte {}: {message}", self.position))
+    }
+
+    /// The file's first `len` bytes, which have been taken.
+    pub(super) fn into_bytes(mut self, len: usize) -> Vec<u8> {
+        self.bytes.truncate(len);
+        self.bytes
+    }
+
+    fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N]> {
+        let bytes = self.take(N as u64, what)?;
+        let mut array = [0; N];
+        array.copy_from_slice(bytes); // `take` gives as many as it is asked for.
+        Ok(array)
+    }
+
+    /// Reads until the first `end` bytes, which the file has, are here.
+    fn fetch(&mut self, end: u64) -> Result<()> {
+        if end > MAX_HEADER {
+            return Err(self.fault(format!("the header is longer than {MAX_HEADER} bytes")));
+        }
+        self.limits.allow(end)?;
+        while (self.bytes.len() as u64) < end {
+            let start = self.bytes.len();
+            // A quarter more each time: few reads, and never much more memory than the header has bytes.
+            let want = (start / 4).clamp(MIN_FETCH, MAX_READ) as u64;
+            let more = want.min(self.size - start as u64) as usize;
+            self.bytes.try_reserve_exact(more)?;
+            self.bytes.resize(start + more, 0);
+            let (_, fresh) = self.bytes.split_at_mut(start);
+            self.source.read_at(start as u64, fresh)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Opening a model: headers first, then the budget, then the tensors' bytes. Knows the order; not the container's rules.
+
+use super::data::Data;
+use super::header::Header;
+use super::source::{Input, Source};
+use super::split;
+use super::tensor::TensorInfo;
+use crate::error::{Error, ErrorKind, Result};
+use std::ops::{Deref, Range};
+
+/// What opening a model may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Limits {
+    /// The most bytes to map, read or borrow, header and tensor data together; `None`: no limit.
+    pub max_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// `OutOfMemory`, with both numbers, if `needed` bytes are over the limit.
+    pub fn allow(&self, needed: u64) -> Result<()> {
+        match self.max_bytes {
+            Some(allowed) if needed > allowed => {
+                let message = format!(
+                    "needs {needed} bytes, the memory budget allows {allowed}; raise it or take a smaller model"
+                );
+                Err(Error::new(ErrorKind::OutOfMemory, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A model file, validated, with its tensors' bytes at hand. Read-only: share it in an `Arc`.
+///
+/// Everything of its [`Header`] can be asked of it too.
+pub struct Gguf {
+    header: Header,
+    /// One per file.
+    data: Vec<Data>,
+}
+
+impl Gguf {
+    /// Opens a model: parses and validates the header, checks the budget, then maps or reads the tensor data.
+    ///
+    /// Opening the first file of a split model (`-00001-of-0000N.gguf`) opens all of them. `progress` gets (bytes there, bytes in all)
+    /// at the start, after each file or 16 MiB, and stops the load by an error, which is returned as it is.
+    ///
+    /// A mapped file that others cut short afterwards makes reading a lost page a fault of the process (SIGBUS on Unix); one that they
+    /// overwrite changes the weights, never the layout, which is a copy. `no_mmap`, memory and readers are immune.
+    ///
+    /// Errors: `ModelInvalid` for a malformed file, with the offset, key or tensor; `Unsupported` for a big-endian file, another version,
+    /// an unknown tensor type; `Io`; `OutOfMemory` over the budget; `InvalidArgument` for a part beyond the end of its file.
+    pub fn open(
+        source: Source,
+        limits: &Limits,
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+    ) -> Result<Self> {
+        let (header, inputs) = read_headers(source, limits)?;
+        let total = header.data_bytes();
+        let mut done = 0;
+        progress(done, total)?;
+        let mut data = Vec::new();
+        for (input, &extent) in inputs.into_iter().zip(&header.extents) {
+            let label = input.label();
+            let mut stop = None;
+            let mut tick = |bytes: u64| {
+                done += bytes;
+                progress(done, total).inspect_err(|e| stop = Some(e.clone()))
+            };
+            let loaded = Data::load(input, extent, &mut tick);
+            data.push(loaded.map_err(|e| stop.unwrap_or_else(|| e.within(label)))?);
+        }
+        Ok(Self { header, data })
+    }
+
+    /// Reads and validates metadata and tensor infos only: milliseconds, whatever the model's size.
+    ///
+    /// Errors: as [`open`](Self::open)'s; the budget counts the tensor data all the same.
+    pub fn open_header(source: Source, limits: &Limits) -> Result<Header> {
+        read_headers(source, limits).map(|(header, _)| header)
+    }
+
+    /// The bytes of one of this model's tensors: exactly [`TensorInfo::byte_len`] of them, at any address.
+    ///
+    /// # Panics
+    /// If `tensor` is another model's, or the host's memory became shorter.
+    pub fn bytes(&self, tensor: &TensorInfo) -> &[u8] {
+        let data = self.data.get(usize::from(tensor.part())).map(Data::bytes).unwrap_or_default();
+        let Some(bytes) = place(tensor).and_then(|place| data.get(place)) else {
+            panic!("tensor {:?} does not lie in this model", tensor.name());
+        };
+        bytes
+    }
+
+    /// All tensor data in one piece, that [`TensorInfo::offset`] counts from; `None` for a split model.
+    pub fn tensor_data(&self) -> Option<&[u8]> {
+        let [data] = self.data.as_slice() else { return None };
+        data.bytes().get(..usize::try_from(self.data_bytes()).ok()?)
+    }
+
+    /// Whether some of its bytes are pages of a mapped file.
+    pub fn is_mapped(&self) -> bool {
+        self.data.iter().any(Data::is_mapped)
+    }
+
+    /// Everything but the tensors' bytes.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+}
+
+impl Deref for Gguf {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        &self.header
+    }
+}
+
+fn place(tensor: &TensorInfo) -> Option<Range<usize>> {
+    Some(usize::try_from(tensor.offset()).ok()?..usize::try_from(tensor.end()?).ok()?)
+}
+
+/// The merged header, and the opened files it describes, in order. Nothing the size of a tensor is read or reserved.
+fn read_headers(source: Source, limits: &Limits) -> Result<(Header, Vec<Input>)> {
+    let (mut header, first) = read_header(source, limits)?;
+    let others = split::companions(&first, &header).map_err(|e| e.within(first.label()))?;
+    let count = others.len() as u32 + 1;
+    let mut inputs = vec![first];
+    for (index, source) in (1..).zip(others) {
+        let (other, input) = read_header(source, limits)?;
+        let checked = split::check_number(&other, index, count).and_then(|()| header.append(other));
+        checked.map_err(|e| e.within(input.label()))?;
+        inputs.push(input);
+    }
+    if count > 1 {
+        split::check_total(&header)?;
+    }
+    limits.allow(header.data_bytes().saturating_add(header.metadata().byte_len() as u64))?;
+    Ok((header, inputs))
+}
+
+fn read_header(source: Source, limits: &Limits) -> Result<(Header, Input)> {
+    let mut input = Input::open(source)?;
+    let header = Header::read(&mut input, limits).map_err(|e| e.within(input.label()))?;
+    Ok((header, input))
+}
