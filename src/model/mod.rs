@@ -1,5 +1,7 @@
 //! Weights and tokens to logits, behind one trait; knows no text and no request.
 
+#[cfg(feature = "candle")]
+pub mod candle;
 mod decoder;
 #[cfg(feature = "native")]
 mod native;

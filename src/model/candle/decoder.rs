@@ -1,0 +1,295 @@
+//! Sequences and passes over a candle network, as the engine drives them; knows no arithmetic.
+
+use super::cache::Cache;
+use super::computing;
+use super::hyperparameters::Hyperparameters;
+use super::network::{Network, Positions};
+use super::shapes;
+use super::weights::Weights;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::{Gguf, TensorInfo};
+use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+use candle_core::{Device, Tensor};
+use std::collections::BTreeMap;
+
+/// Tokens of one pass at most: masks and scores grow with them.
+const MAX_CHUNK: usize = 256;
+
+/// Attention scores of one layer at most, where more than one token makes them: 64 MiB.
+const MAX_SCORES: usize = 1 << 24;
+
+/// The candle backend: one model and its sequences.
+///
+/// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32, grow with the sequence and can be cut
+/// anywhere. Weights are shared by all sequences and copied from the file, which may be dropped once the model is loaded.
+pub struct CandleDecoder {
+    spec: Spec,
+    network: Network,
+    /// Bytes that keys and values of all sequences may take together.
+    kv_budget: u64,
+    sequences: BTreeMap<Sequence, Cache>,
+    /// Never handed out before.
+    next: u32,
+    pass: Option<Pass>,
+}
+
+/// One chunk on its way through the layers.
+struct Pass {
+    sequence: Sequence,
+    tokens: Vec<u32>,
+    wants_logits: bool,
+    state: State,
+    /// The sequence goes with the pass.
+    closed: bool,
+}
+
+enum State {
+    Begun,
+    /// The hidden states, (tokens, embedding_length), before layer `next`.
+    Within { x: Tensor, positions: Positions, next: usize },
+    Done { logits: Vec<f32> },
+    Failed,
+}
+
+impl CandleDecoder {
+    /// Loads a model onto the CPU. `context_length` lowers the file's; `progress` gets (bytes copied, bytes in all) before each tensor
+    /// and at the end, and cancels the load by an error, which is returned as it is.
+    ///
+    /// The first call in a process starts candle's and rayon's threads, which stay.
+    ///
+    /// # Errors
+    /// `Unsupported` for an architecture, a variant or a tensor type that is not here; `ModelInvalid`, naming the key or tensor, for a
+    /// file whose parts do not fit each other; `InvalidArgument` for a context of 0 or over the file's; `OutOfMemory`.
+    pub fn load(
+        gguf: &Gguf,
+        context_length: Option<usize>,
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+    ) -> Result<Self> {
+        let mut numbers = Hyperparameters::read(gguf.metadata())?;
+        numbers.context_length = match context_length {
+            Some(wanted) if wanted == 0 || wanted > numbers.context_length => {
+                let most = numbers.context_length;
+                let message = format!("a context of {wanted} tokens; the model has 1 to {most}");
+                return Err(Error::new(ErrorKind::InvalidArgument, message));
+            }
+            wanted => wanted.unwrap_or(numbers.context_length),
+        };
+        let vocab_size = shapes::check(gguf, &numbers)?;
+        let device = Device::Cpu;
+        let weights = Weights::load(gguf, &numbers, &device, progress)?;
+        progress(gguf.data_bytes(), gguf.data_bytes())?;
+        let spec = spec(gguf, &numbers, vocab_size)?;
+        let network = Network { numbers, weights, device };
+        Ok(Self { spec, network, kv_budget: u64::MAX, sequences: BTreeMap::new(), next: 0, pass: None })
+    }
+
+    /// Limits the bytes that keys and values of all sequences may take together; `u64::MAX` before.
+    pub fn set_kv_budget(&mut self, bytes: u64) {
+        self.kv_budget = bytes;
+    }
+
+    fn cache(&mut self, sequence: Sequence) -> Result<&mut Cache> {
+        self.sequences.get_mut(&sequence).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArgument, format!("there is no sequence {}", sequence.0))
+        })
+    }
+
+    fn kv_bytes(&self) -> u64 {
+        let tokens: u64 = self.sequences.values().map(|cache| cache.capacity() as u64).sum();
+        tokens * self.spec.kv_bytes_per_token
+    }
+
+    /// Makes room for `count` tokens behind those that the sequence holds.
+    fn reserve(&mut self, sequence: Sequence, count: usize) -> Result<()> {
+        let (budget, held) = (self.kv_budget, self.kv_bytes());
+        let per_token = self.spec.kv_bytes_per_token;
+        let cache = self.cache(sequence)?;
+        if count > cache.room() {
+            let message = format!("{count} tokens, and room for {}", cache.room());
+            return Err(Error::new(ErrorKind::ContextFull, message));
+        }
+        let capacity = cache.capacity_for(count);
+        let needed = held + (capacity - cache.capacity()) as u64 * per_token;
+        if needed > budget {
+            let message = format!(
+                "keys and values need {needed} bytes, and {budget} are allowed; close sequences or raise the memory budget"
+            );
+            return Err(Error::new(ErrorKind::OutOfMemory, message));
+        }
+        let Self { network, sequences, .. } = self;
+        match sequences.get_mut(&sequence) {
+            Some(cache) => cache.grow(capacity, &network.numbers, &network.device),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Decoder for CandleDecoder {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn open(&mut self, context: usize) -> Result<Sequence> {
+        let sequence = Sequence(self.next);
+        self.next = self.next.checked_add(1).ok_or_else(|| {
+            Error::new(ErrorKind::OutOfMemory, "every sequence number is used up; load the model again")
+        })?;
+        self.sequences.insert(sequence, Cache::new(context.min(self.spec.context_length)));
+        Ok(sequence)
+    }
+
+    fn close(&mut self, sequence: Sequence) {
+        match &mut self.pass {
+            Some(pass) if pass.sequence == sequence => pass.closed = true,
+            _ => drop(self.sequences.remove(&sequence)),
+        }
+    }
+
+    fn length(&self, sequence: Sequence) -> usize {
+        self.sequences.get(&sequence).map_or(0, Cache::length)
+    }
+
+    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
+        self.sequences.get_mut(&sequence).map_or(0, |cache| cache.truncate(length))
+    }
+
+    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize {
+        let held = self.length(sequence);
+        let heads = self.network.numbers.head_count;
+        let mut limit = wanted.min(MAX_CHUNK);
+        while limit > 1 && heads * limit * (held + limit) > MAX_SCORES {
+            limit /= 2;
+        }
+        limit.max(1)
+    }
+
+    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+        let [chunk] = chunks else {
+            let message = format!("{} chunks; the candle backend takes 1 a pass", chunks.len());
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        };
+        let vocab_size = self.spec.vocab_size;
+        if let Some(token) = chunk.tokens.iter().find(|&&token| token as usize >= vocab_size) {
+            let message = format!("token {token} is beyond the vocabulary of {vocab_size}");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        if self.pass.is_some() || chunk.tokens.is_empty() || chunk.tokens.len() > MAX_CHUNK {
+            let message = format!("a pass takes 1 to {MAX_CHUNK} tokens, one pass at a time");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        self.reserve(chunk.sequence, chunk.tokens.len())?;
+        self.pass = Some(Pass {
+            sequence: chunk.sequence,
+            tokens: chunk.tokens.to_vec(),
+            wants_logits: chunk.logits,
+            state: State::Begun,
+            closed: false,
+        });
+        Ok(())
+    }
+
+    fn run_slice(&mut self, pace: Pace) -> Result<Step> {
+        let Self { network, sequences, pass, .. } = self;
+        let Some(pass) = pass else { return Err(Error::new(ErrorKind::Internal, "no pass is in progress")) };
+        let Some(cache) = sequences.get(&pass.sequence) else {
+            return Err(Error::new(ErrorKind::Internal, "the pass has lost its sequence"));
+        };
+        loop {
+            // What fails or panics below leaves `Failed`: a pass is never half continued.
+            let state = std::mem::replace(&mut pass.state, State::Failed);
+            pass.state = pass.advance(state, network, cache)?;
+            if matches!(pass.state, State::Done { .. }) {
+                return Ok(Step::Done);
+            }
+            if pace.is_over() {
+                return Ok(Step::More);
+            }
+        }
+    }
+
+    fn logits(&mut self, index: usize) -> &mut [f32] {
+        match &mut self.pass {
+            Some(Pass { state: State::Done { logits }, .. }) if index == 0 => logits,
+            _ => &mut [],
+        }
+    }
+
+    fn commit(&mut self, index: usize) {
+        let Some(pass) = &self.pass else { return };
+        if index == 0 && matches!(pass.state, State::Done { .. }) {
+            if let Some(cache) = self.sequences.get_mut(&pass.sequence) {
+                cache.advance(pass.tokens.len());
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(pass) = self.pass.take().filter(|pass| pass.closed) {
+            self.sequences.remove(&pass.sequence);
+        }
+    }
+
+    fn memory(&self) -> u64 {
+        let scratch = match self.pass.as_ref().map(|pass| &pass.state) {
+            Some(State::Within { x, .. }) => x.elem_count(),
+            Some(State::Done { logits }) => logits.len(),
+            _ => 0,
+        };
+        self.kv_bytes() + (scratch * size_of::<f32>()) as u64
+    }
+}
+
+impl Pass {
+    /// One step: the embeddings, a layer, or the logits.
+    fn advance(&self, state: State, network: &Network, cache: &Cache) -> Result<State> {
+        match state {
+            State::Begun => {
+                let positions = network.positions(cache.length(), self.tokens.len()).map_err(computing)?;
+                let x = network.embed(&self.tokens).map_err(computing)?;
+                Ok(State::Within { x, positions, next: 0 })
+            }
+            State::Within { x, positions, next } if next < network.numbers.block_count => {
+                let x = network.layer(next, &x, &positions, cache).map_err(computing)?;
+                Ok(State::Within { x, positions, next: next + 1 })
+            }
+            State::Within { x, .. } if self.wants_logits => {
+                Ok(State::Done { logits: network.logits(&x).map_err(computing)? })
+            }
+            State::Within { .. } => Ok(State::Done { logits: Vec::new() }),
+            done @ State::Done { .. } => Ok(done),
+            State::Failed => Err(Error::new(ErrorKind::Internal, "the pass has failed before")),
+        }
+    }
+}
+
+fn spec(gguf: &Gguf, numbers: &Hyperparameters, vocab_size: usize) -> Result<Spec> {
+    let kv_elements = 2 * numbers.block_count * numbers.head_count_kv * numbers.head_dim;
+    Ok(Spec {
+        architecture: numbers.architecture.name.to_owned(),
+        name: gguf.metadata().find::<&str>("general.name")?.unwrap_or_default().to_owned(),
+        quantisation: prevailing_type(gguf.tensors()),
+        backend: "candle",
+        vocab_size,
+        context_length: numbers.context_length,
+        embedding_length: numbers.embedding_length,
+        parameters: gguf.tensors().iter().map(TensorInfo::elements).sum(),
+        weight_bytes: gguf.tensors().iter().map(held_bytes).sum(),
+        kv_bytes_per_token: (kv_elements * size_of::<f32>()) as u64,
+        max_batch: 1,
+        max_tokens: MAX_CHUNK,
+    })
+}
+
+/// Plain numbers become f32, blocks stay as they are.
+fn held_bytes(tensor: &TensorInfo) -> u64 {
+    if tensor.kind().block_len() > 1 { tensor.byte_len() } else { tensor.elements() * size_of::<f32>() as u64 }
+}
+
+/// The type that holds most weights.
+fn prevailing_type(tensors: &[TensorInfo]) -> String {
+    let mut weights: BTreeMap<&str, u64> = BTreeMap::new();
+    for tensor in tensors {
+        *weights.entry(tensor.kind().name()).or_default() += tensor.elements();
+    }
+    weights.into_iter().max_by_key(|&(_, count)| count).map_or_else(String::new, |(name, _)| name.to_owned())
+}
