@@ -34,7 +34,8 @@ fn numbers_that_fit_nothing() {
         for key in sizes {
             for value in [0, 1, 3, 7_777, i32::MAX as u32, u32::MAX] {
                 let key = format!("{architecture}.{key}");
-                let (_, message) = refused(&small(architecture).with(&key, Some(MetaValue::U32(value))), &key);
+                let (_, message) =
+                    refused(&small(architecture).with(&key, Some(MetaValue::U32(value))), &key);
                 assert!(!message.is_empty());
             }
         }
@@ -48,12 +49,14 @@ fn numbers_that_fit_nothing() {
 
 #[test]
 fn numbers_that_are_none() {
-    let keys = ["attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor", "attention.scale"];
+    let keys =
+        ["attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor", "attention.scale"];
     for architecture in ARCHITECTURES {
         for key in keys {
             let key = format!("{architecture}.{key}");
             for value in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 2.0] {
-                let (kind, message) = refused(&small(architecture).with(&key, Some(MetaValue::F32(value))), &key);
+                let (kind, message) =
+                    refused(&small(architecture).with(&key, Some(MetaValue::F32(value))), &key);
                 assert!(kind == ModelInvalid && message.contains(&key), "{message}");
             }
             let text = Some(MetaValue::Str("ten".to_owned()));
@@ -69,7 +72,10 @@ fn keys_that_are_missing() {
             let loaded = load_bytes(small(architecture).with(&key, None).bytes());
             if let Err(error) = loaded {
                 assert_eq!(error.kind(), ModelInvalid, "{key}: {error}");
-                assert!(error.message().contains(&key) || error.message().contains("tensor"), "{key}: {error}");
+                assert!(
+                    error.message().contains(&key) || error.message().contains("tensor"),
+                    "{key}: {error}"
+                );
             }
         }
     }
@@ -119,10 +125,14 @@ fn every_tensor_has_its_shape() {
             let flat = [shape.iter().product()];
             let others: [&[u64]; 3] = [&longer, &[2, 2, 2, 2], if shape.len() > 1 { &flat } else { &[1, 1] }];
             for other in others {
-                assert_eq!(refused(&small(architecture).with_tensor(&name, Some(other)), &name).0, ModelInvalid);
+                assert_eq!(
+                    refused(&small(architecture).with_tensor(&name, Some(other)), &name).0,
+                    ModelInvalid
+                );
             }
         }
-        let (kind, message) = refused(&small(architecture).with_tensor("blk.0.surprise", Some(&[3])), "a surprise");
+        let (kind, message) =
+            refused(&small(architecture).with_tensor("blk.0.surprise", Some(&[3])), "a surprise");
         assert!(kind == Unsupported && message.contains("blk.0.surprise"), "{message}");
     }
 }

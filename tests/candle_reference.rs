@@ -35,8 +35,13 @@ fn check(case: &str, file: &str) {
     for (step, (&id, &margin)) in reference.iter().zip(&margins).enumerate() {
         let found = best(&logits);
         if found != id as usize {
-            println!("step {step}: {found} for {id}, by {}; margin {margin}", logits[found] - logits[id as usize]);
-            if margin >= 0.1 { wrong.push(step); }
+            println!(
+                "step {step}: {found} for {id}, by {}; margin {margin}",
+                logits[found] - logits[id as usize]
+            );
+            if margin >= 0.1 {
+                wrong.push(step);
+            }
         }
         logits = feed(&mut decoder, sequence, &[id]);
     }

@@ -23,7 +23,10 @@ fn assert_close(found: &[f32], wanted: &[f32], what: &str) {
     assert_eq!(found.len(), wanted.len(), "{what}");
     assert!(wanted.iter().all(|value| value.is_finite()), "{what}");
     for (index, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        assert!((found - wanted).abs() <= 1e-4 * (1.0 + wanted.abs()), "{what}: {index}: {found} for {wanted}");
+        assert!(
+            (found - wanted).abs() <= 1e-4 * (1.0 + wanted.abs()),
+            "{what}: {index}: {found} for {wanted}"
+        );
     }
 }
 
@@ -127,7 +130,8 @@ fn memory_comes_back_when_sequences_close() {
 
     decoder.set_kv_budget(held);
     let other = decoder.open(128).expect("no memory yet");
-    let error = decoder.begin(&[Chunk { sequence: other, tokens: &[1], logits: true }]).expect_err("over the budget");
+    let error =
+        decoder.begin(&[Chunk { sequence: other, tokens: &[1], logits: true }]).expect_err("over the budget");
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     decoder.close(kept);
     assert_eq!(decoder.memory(), 0);

@@ -45,7 +45,8 @@ fn against_reference(prefix: &str, model: &std::path::Path, at_least: usize) {
     if !model.exists() {
         return left_out(&format!("{} is missing", model.display()));
     }
-    let text = std::fs::read_to_string(vectors.join("reference.json")).expect("reference.json in WICK_VECTORS");
+    let text =
+        std::fs::read_to_string(vectors.join("reference.json")).expect("reference.json in WICK_VECTORS");
     let cases: Value = serde_json::from_str(&text).expect("JSON");
     let cases = cases.as_object().expect("an object of cases");
     let mut checked = 0;
@@ -58,7 +59,8 @@ fn against_reference(prefix: &str, model: &std::path::Path, at_least: usize) {
 
 fn check(name: &str, case: &Value, model: &std::path::Path) {
     let (prompt, ids) = (numbers(&case["prompt_ids"]), numbers(&case["ids"]));
-    let margins: Vec<f64> = case["margins"].as_array().expect("margins").iter().filter_map(Value::as_f64).collect();
+    let margins: Vec<f64> =
+        case["margins"].as_array().expect("margins").iter().filter_map(Value::as_f64).collect();
     assert_eq!(ids.len(), margins.len(), "{name}");
     let mut driver = Driver::open(model, 2);
     let sequence = driver.sequence();

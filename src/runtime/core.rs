@@ -3,6 +3,7 @@
 use super::drive::drive;
 use super::lane::{Clock, Roll, run, spawn};
 use super::links::{Command, Ends, Job, Links};
+use super::load::Resources;
 use super::options::{Mode, RuntimeOptions, check};
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +40,9 @@ pub(super) struct Core {
     clock: Arc<Clock>,
     /// HOST_STEP: what the host's calls run.
     host: Option<Host>,
+    /// Gone after the shutdown, which joins its threads.
+    #[cfg(feature = "native")]
+    compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
     roll: Arc<Roll>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     queues: Mutex<Vec<Weak<Queue>>>,
@@ -58,11 +62,15 @@ impl Core {
         let slice = if options.mode == Mode::HostStep { HOST_SLICE } else { THREAD_SLICE };
         let limits = EngineLimits { max_sequences: options.max_sequences, slice };
         let engine = Engine::new(limits, links.facts.clone());
+        #[cfg(feature = "native")]
+        let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
         let mut core = Self {
             options,
             links,
             clock,
             host: None,
+            #[cfg(feature = "native")]
+            compute,
             roll: Arc::default(),
             threads: Mutex::default(),
             queues: Mutex::default(),
@@ -121,6 +129,16 @@ impl Core {
         let thread = spawn(name, &self.roll, self.options.on_thread.clone(), work)?;
         lock(&self.threads).push(thread);
         Ok(())
+    }
+
+    /// What loads may lend to decoders.
+    pub(super) fn resources(&self) -> Resources {
+        Resources {
+            #[cfg(feature = "native")]
+            compute: self.compute.clone(),
+            budget: self.options.memory_budget,
+            facts: self.links.facts.clone(),
+        }
     }
 
     pub(super) fn is_host_step(&self) -> bool {
@@ -207,10 +225,15 @@ impl Core {
                 queue.finish();
             }
         }
-        match &self.host {
+        let ended = match &self.host {
             Some(host) => self.finish_on_host(host, deadline),
             None => self.join(deadline),
+        };
+        #[cfg(feature = "native")]
+        if ended {
+            self.compute.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).shutdown();
         }
+        ended
     }
 
     fn finish_on_host(&self, host: &Host, deadline: Option<Instant>) -> bool {
@@ -276,4 +299,18 @@ async fn call_back(queue: Arc<Queue>) {
         }
         smol::future::yield_now().await;
     }
+}
+
+/// The threads that compute: those asked for, or none beside the host's.
+#[cfg(feature = "native")]
+fn compute(options: &RuntimeOptions) -> Result<crate::compute::Compute> {
+    use crate::compute::{Compute, Pool, PoolOptions, default_threads};
+    if options.mode == Mode::HostStep {
+        return Compute::alone();
+    }
+    let threads = if options.threads == 0 { default_threads() } else { options.threads };
+    let name = format!("{}-compute", options.thread_name);
+    let on_thread = options.on_thread.clone();
+    let pool = Pool::new(&PoolOptions { threads, name, on_thread, ..PoolOptions::default() })?;
+    Compute::new(pool, crate::kernel::Kernels::best())
 }

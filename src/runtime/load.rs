@@ -4,6 +4,7 @@ use super::core::Core;
 use super::links::{Command, Links};
 use super::model::{LoadState, ModelFacts, ModelShared};
 use super::options::{Level, Loaded, ModelOptions, ModelSource};
+use crate::engine::EngineFacts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Decoder, Spec};
 use crate::stream::{End, EndReason, Producer};
@@ -12,6 +13,24 @@ use crate::text::Vocab;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
+/// What a runtime lends to the decoders of its models.
+pub(super) struct Resources {
+    /// What the native decoder computes with: the engine's thread is the first of its threads.
+    #[cfg(feature = "native")]
+    pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
+    /// Bytes for everything.
+    pub(super) budget: Option<u64>,
+    pub(super) facts: Arc<EngineFacts>,
+}
+
+impl Resources {
+    /// What the budget leaves beside what is held now.
+    pub(super) fn left(&self) -> Option<u64> {
+        let held = self.facts.weight_bytes() + self.facts.decoder_bytes();
+        self.budget.map(|budget| budget.saturating_sub(held))
+    }
+}
+
 /// One load.
 pub(super) struct Load {
     model: Weak<ModelShared>,
@@ -19,7 +38,7 @@ pub(super) struct Load {
     links: Arc<Links>,
     options: ModelOptions,
     producer: Producer,
-    budget: Option<u64>,
+    resources: Resources,
 }
 
 impl Load {
@@ -35,13 +54,13 @@ impl Load {
             links: core.links.clone(),
             options,
             producer,
-            budget: core.options.memory_budget,
+            resources: core.resources(),
         }
     }
 
     /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
     pub(super) fn run(self) {
-        let Self { model, id, links, options, producer, budget } = self;
+        let Self { model, id, links, options, producer, resources } = self;
         let interrupted = || match () {
             () if links.is_stopping() => Some(EndReason::Shutdown),
             () if producer.is_cancelled() => Some(EndReason::Cancelled),
@@ -49,15 +68,17 @@ impl Load {
         };
         let mut progress = |done, total| {
             producer.progress(done, total);
-            interrupted().is_none()
+            match interrupted() {
+                Some(_) => Err(cancelled()),
+                None => Ok(()),
+            }
         };
         let loaded = match interrupted() {
             Some(_) => Err(cancelled()),
-            None => {
-                catch_unwind(AssertUnwindSafe(|| open(options, budget, &mut progress))).unwrap_or_else(|_| {
+            None => catch_unwind(AssertUnwindSafe(|| open(options, &resources, &mut progress)))
+                .unwrap_or_else(|_| {
                     Err(Error::new(ErrorKind::Internal, "a panic while the model was loaded"))
-                })
-            }
+                }),
         };
         let reason = interrupted();
         let loaded = if reason.is_some() { Err(cancelled()) } else { loaded };
@@ -102,10 +123,11 @@ impl Opened {
     }
 }
 
+/// Loads what `options` name. `resources` are what the runtime lends to decoders.
 fn open(
     options: ModelOptions,
-    budget: Option<u64>,
-    progress: &mut dyn FnMut(u64, u64) -> bool,
+    resources: &Resources,
+    progress: &mut dyn FnMut(u64, u64) -> Result<()>,
 ) -> Result<Opened> {
     match options.source {
         ModelSource::Custom(load) => {
@@ -113,11 +135,30 @@ fn open(
             let spec = decoder.spec().clone();
             Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true })
         }
-        ModelSource::Gguf(_) | ModelSource::Folder(_) => {
-            let _ = budget;
-            let why = "this build reads no model files: build it with the features text and native or candle";
+        #[cfg(feature = "text")]
+        ModelSource::Gguf(source) => {
+            let wanted = super::load_gguf::Wanted {
+                backend: options.backend,
+                vocab_only: options.vocab_only,
+                context_length: options.context_length,
+                chat_template: options.chat_template,
+            };
+            super::load_gguf::open(source, &wanted, resources, progress)
+        }
+        #[cfg(not(feature = "text"))]
+        ModelSource::Gguf(_) => {
+            let _ = resources;
+            let why =
+                "this build reads no model files: build it with the features text, and native or candle";
             Err(Error::new(ErrorKind::Unsupported, why))
         }
+        ModelSource::Folder(path) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "{}: folders with safetensors are not read yet; convert the model to GGUF",
+                path.display()
+            ),
+        )),
     }
 }
 

@@ -6,6 +6,8 @@ mod info;
 mod lane;
 mod links;
 mod load;
+#[cfg(feature = "text")]
+mod load_gguf;
 mod model;
 mod options;
 mod session;

@@ -90,8 +90,8 @@ pub enum Backend {
 
 /// A decoder with its vocabulary.
 pub type Loaded = (Box<dyn Decoder>, Arc<dyn Vocab>);
-/// Makes a decoder in place of a file. Given what takes its progress, `(done, total)`, and says whether to go on.
-pub type Loader = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> bool) -> Result<Loaded> + Send>;
+/// Makes a decoder in place of a file. Given what takes its progress, `(done, total)`, and stops the load by an error.
+pub type Loader = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Result<Loaded> + Send>;
 
 /// Where a model comes from.
 pub enum ModelSource {

@@ -27,8 +27,8 @@ pub fn model(script: &Script) -> (Fake, Gate) {
     ((Box::new(decoder), vocab), gate)
 }
 
-/// What loads a fake model: given what takes its progress, `(done, total)`, and says whether to go on.
-pub type Load = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> bool) -> Result<Fake> + Send>;
+/// What loads a fake model: given what takes its progress, `(done, total)`, and stops the load by an error.
+pub type Load = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Result<Fake> + Send>;
 
 /// What loads the model of `script` as a file would be: in steps, with progress, cancellable, failing if the script says so.
 pub fn loader(script: Script) -> (Load, Gate) {
@@ -36,12 +36,10 @@ pub fn loader(script: Script) -> (Load, Gate) {
     (Box::new(move |progress| load(script, fake, progress)), gate)
 }
 
-fn load(script: Script, fake: Fake, progress: &mut dyn FnMut(u64, u64) -> bool) -> Result<Fake> {
+fn load(script: Script, fake: Fake, progress: &mut dyn FnMut(u64, u64) -> Result<()>) -> Result<Fake> {
     let steps = script.load_steps.max(1);
     for step in 0..=steps {
-        if !progress(step, steps) {
-            return Err(Error::new(ErrorKind::StaleHandle, "the load was cancelled"));
-        }
+        progress(step, steps)?;
         if step < steps {
             std::thread::sleep(Duration::from_micros(script.load_delay_us / steps));
         }

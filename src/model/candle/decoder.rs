@@ -46,8 +46,14 @@ struct Pass {
 enum State {
     Begun,
     /// The hidden states, (tokens, embedding_length), before layer `next`.
-    Within { x: Tensor, positions: Positions, next: usize },
-    Done { logits: Vec<f32> },
+    Within {
+        x: Tensor,
+        positions: Positions,
+        next: usize,
+    },
+    Done {
+        logits: Vec<f32>,
+    },
     Failed,
 }
 
@@ -282,7 +288,11 @@ fn spec(gguf: &Gguf, numbers: &Hyperparameters, vocab_size: usize) -> Result<Spe
 
 /// Plain numbers become f32, blocks stay as they are.
 fn held_bytes(tensor: &TensorInfo) -> u64 {
-    if tensor.kind().block_len() > 1 { tensor.byte_len() } else { tensor.elements() * size_of::<f32>() as u64 }
+    if tensor.kind().block_len() > 1 {
+        tensor.byte_len()
+    } else {
+        tensor.elements() * size_of::<f32>() as u64
+    }
 }
 
 /// The type that holds most weights.

@@ -128,7 +128,8 @@ impl Loader<'_> {
             query_norm: self.norm_if(architecture.qk_norm, &name("attn_q_norm.weight"))?,
             key_norm: self.norm_if(architecture.qk_norm, &name("attn_k_norm.weight"))?,
             attention_output: self.linear(&name("attn_output"), false)?,
-            post_attention_norm: self.norm_if(architecture.post_norms, &name("post_attention_norm.weight"))?,
+            post_attention_norm: self
+                .norm_if(architecture.post_norms, &name("post_attention_norm.weight"))?,
             feed_forward_norm: self.norm(&name("ffn_norm.weight"))?,
             gate: self.linear(&name("ffn_gate"), false)?,
             up: self.linear(&name("ffn_up"), false)?,

@@ -91,7 +91,9 @@ pub(super) struct Gated {
 impl Matrix {
     /// The matrix's bytes in its file.
     pub(super) fn of<'a>(&self, gguf: &'a Gguf) -> Weights<'a> {
-        let Some(tensor) = gguf.tensors().get(self.tensor) else { unreachable!("indices are the file's own") };
+        let Some(tensor) = gguf.tensors().get(self.tensor) else {
+            unreachable!("indices are the file's own")
+        };
         let row_bytes = self.ty.row_bytes(self.cols).unwrap_or(0);
         let rows = self.first_row * row_bytes..(self.first_row + self.rows) * row_bytes;
         let bytes = gguf.bytes(tensor).get(rows).unwrap_or(&[]);
@@ -151,7 +153,10 @@ impl<'a> Finder<'a> {
             return Err(invalid(format!("tensor {name:?} has shape {:?}, not [{len}]", tensor.shape())));
         }
         if !matches!(tensor.kind(), TensorType::F32 | TensorType::F16 | TensorType::BF16) {
-            return Err(unsupported(format!("tensor {name:?} is {}; F32, F16 and BF16 are possible", tensor.kind().name())));
+            return Err(unsupported(format!(
+                "tensor {name:?} is {}; F32, F16 and BF16 are possible",
+                tensor.kind().name()
+            )));
         }
         let mut vector = Vec::new();
         vector.try_reserve_exact(len)?;
@@ -257,9 +262,18 @@ fn find_layer(finder: &Finder<'_>, config: &Config, index: usize) -> Result<Laye
 
 /// Parts that would change the result if they were left out.
 fn refuse_strangers(finder: &Finder<'_>, name: &dyn Fn(&str) -> String) -> Result<()> {
-    let strangers = ["attn_norm.bias", "ffn_norm.bias", "ffn_gate.bias", "ffn_up.bias", "ffn_down.bias", "attn_sinks.weight"];
+    let strangers = [
+        "attn_norm.bias",
+        "ffn_norm.bias",
+        "ffn_gate.bias",
+        "ffn_up.bias",
+        "ffn_down.bias",
+        "attn_sinks.weight",
+    ];
     match strangers.into_iter().map(name).find(|name| finder.find(name).is_some()) {
-        Some(found) => Err(unsupported(format!("tensor {found:?} is something that the native decoder does not compute"))),
+        Some(found) => Err(unsupported(format!(
+            "tensor {found:?} is something that the native decoder does not compute"
+        ))),
         None => Ok(()),
     }
 }
@@ -271,7 +285,9 @@ fn find_qkv(finder: &Finder<'_>, config: &Config, name: &dyn Fn(&str) -> String)
     if config.family.fused {
         let all = finder.matrix(&name("attn_qkv.weight"), queries + 2 * kv, config.width)?;
         let bias = finder.optional(&name("attn_qkv.bias"), queries + 2 * kv)?;
-        let bias = |from: usize, len: usize| bias.as_ref().and_then(|bias| bias.get(from..from + len)).map(Vector::from);
+        let bias = |from: usize, len: usize| {
+            bias.as_ref().and_then(|bias| bias.get(from..from + len)).map(Vector::from)
+        };
         let parts = [all.part(0, queries), all.part(queries, kv), all.part(queries + kv, kv)];
         return Ok((parts, [bias(0, queries), bias(queries, kv), bias(queries + kv, kv)]));
     }
