@@ -293,3 +293,16 @@ fn tojson_writes_what_python_does() {
         r#"{"a":[2],"b":1}"#
     );
 }
+
+/// A long conversation has more fuel, and so deeper values: they get more stack.
+#[test]
+fn t1_deeply_nested_values_of_a_long_conversation_do_not_overflow_the_stack() {
+    let source = "{% set ns = namespace(a=[]) %}{% for i in range(90000) %}\
+        {% set ns.a = [[[[[[[[[[[[[[[[ns.a]]]]]]]]]]]]]]]] %}{% endfor %}";
+    let error = on_a_plain_thread(move || {
+        let messages = vec![Message { role: "user".into(), content: "x".into(), extra: None }; 2000];
+        let input = RenderInput { messages: &messages, ..Default::default() };
+        Template::new(source, "", "").unwrap().render(&input).unwrap_err()
+    });
+    assert!(error.message().contains("fuel"), "{error}");
+}

@@ -130,8 +130,7 @@ impl Sampler {
 }
 
 fn check_finite(logits: &[f32]) -> Result<()> {
-    // NaN fails the comparison as well as +∞ does.
-    match logits.iter().position(|logit| !(*logit < f32::INFINITY)) {
+    match logits.iter().position(|logit| logit.is_nan() || *logit == f32::INFINITY) {
         None => Ok(()),
         Some(token) => {
             let message = format!(
