@@ -5,14 +5,19 @@ mod candle_common;
 
 use candle_common::load_bytes;
 use candle_common::small::{Small, small};
-use wick::error::ErrorKind::{self, ModelInvalid, Unsupported};
-use wick::gguf::ValueType;
+use wick::error::{
+    Error,
+    ErrorKind::{self, ModelInvalid, Unsupported},
+};
 use wick::gguf::write::MetaValue;
+use wick::gguf::{Gguf, Limits, Source, ValueType};
+use wick::model::candle::{CandleDecoder, Options};
 
 const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
 
 fn refused(file: &Small, what: &str) -> (ErrorKind, String) {
-    let error = load_bytes(file.bytes()).err().unwrap_or_else(|| panic!("{what} was loaded"));
+    let error =
+        load_bytes(file.bytes(), &Options::default()).err().unwrap_or_else(|| panic!("{what} was loaded"));
     assert!(matches!(error.kind(), ModelInvalid | Unsupported), "{what}: {:?}: {error}", error.kind());
     (error.kind(), error.message().to_owned())
 }
@@ -34,7 +39,8 @@ fn numbers_that_fit_nothing() {
         for key in sizes {
             for value in [0, 1, 3, 7_777, i32::MAX as u32, u32::MAX] {
                 let key = format!("{architecture}.{key}");
-                let (_, message) = refused(&small(architecture).with(&key, Some(MetaValue::U32(value))), &key);
+                let (_, message) =
+                    refused(&small(architecture).with(&key, Some(MetaValue::U32(value))), &key);
                 assert!(!message.is_empty());
             }
         }
@@ -48,12 +54,14 @@ fn numbers_that_fit_nothing() {
 
 #[test]
 fn numbers_that_are_none() {
-    let keys = ["attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor", "attention.scale"];
+    let keys =
+        ["attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor", "attention.scale"];
     for architecture in ARCHITECTURES {
         for key in keys {
             let key = format!("{architecture}.{key}");
             for value in [0.0, -1.0, f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 2.0] {
-                let (kind, message) = refused(&small(architecture).with(&key, Some(MetaValue::F32(value))), &key);
+                let (kind, message) =
+                    refused(&small(architecture).with(&key, Some(MetaValue::F32(value))), &key);
                 assert!(kind == ModelInvalid && message.contains(&key), "{message}");
             }
             let text = Some(MetaValue::Str("ten".to_owned()));
@@ -66,10 +74,13 @@ fn numbers_that_are_none() {
 fn keys_that_are_missing() {
     for architecture in ARCHITECTURES {
         for (key, _) in small(architecture).keys {
-            let loaded = load_bytes(small(architecture).with(&key, None).bytes());
+            let loaded = load_bytes(small(architecture).with(&key, None).bytes(), &Options::default());
             if let Err(error) = loaded {
                 assert_eq!(error.kind(), ModelInvalid, "{key}: {error}");
-                assert!(error.message().contains(&key) || error.message().contains("tensor"), "{key}: {error}");
+                assert!(
+                    error.message().contains(&key) || error.message().contains("tensor"),
+                    "{key}: {error}"
+                );
             }
         }
     }
@@ -119,10 +130,14 @@ fn every_tensor_has_its_shape() {
             let flat = [shape.iter().product()];
             let others: [&[u64]; 3] = [&longer, &[2, 2, 2, 2], if shape.len() > 1 { &flat } else { &[1, 1] }];
             for other in others {
-                assert_eq!(refused(&small(architecture).with_tensor(&name, Some(other)), &name).0, ModelInvalid);
+                assert_eq!(
+                    refused(&small(architecture).with_tensor(&name, Some(other)), &name).0,
+                    ModelInvalid
+                );
             }
         }
-        let (kind, message) = refused(&small(architecture).with_tensor("blk.0.surprise", Some(&[3])), "a surprise");
+        let (kind, message) =
+            refused(&small(architecture).with_tensor("blk.0.surprise", Some(&[3])), "a surprise");
         assert!(kind == Unsupported && message.contains("blk.0.surprise"), "{message}");
     }
 }
@@ -139,13 +154,10 @@ fn the_vocabulary_is_as_long_as_the_embeddings() {
 
 #[test]
 fn a_cancelled_load_gives_the_reason_back() {
-    use wick::error::Error;
-    use wick::gguf::{Gguf, Limits, Source};
-    use wick::model::candle::CandleDecoder;
     let source = Source::Memory(Box::new(small("llama").bytes()));
     let gguf = Gguf::open(source, &Limits::default(), &mut |_, _| Ok(())).expect("a valid file");
     let mut calls = 0;
-    let stopped = CandleDecoder::load(&gguf, None, &mut |done, all| {
+    let stopped = CandleDecoder::load(&gguf, &Options::default(), &mut |done, all| {
         assert!(done <= all);
         calls += 1;
         if calls == 5 { Err(Error::new(ErrorKind::Timeout, "enough")) } else { Ok(()) }
@@ -153,7 +165,8 @@ fn a_cancelled_load_gives_the_reason_back() {
     assert_eq!(stopped.err().map(|error| error.kind()), Some(ErrorKind::Timeout));
     assert_eq!(calls, 5);
     for context in [0, 129] {
-        let refused = CandleDecoder::load(&gguf, Some(context), &mut |_, _| Ok(()));
+        let options = Options { context_length: Some(context), ..Options::default() };
+        let refused = CandleDecoder::load(&gguf, &options, &mut |_, _| Ok(()));
         assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
     }
 }

@@ -43,7 +43,8 @@ pub fn small(architecture: &str) -> Small {
         ("output.weight".to_owned(), vec![WIDTH, VOCABULARY]),
     ];
     for layer in 0..LAYERS {
-        let mut tensor = |name: &str, shape: &[u64]| tensors.push((format!("blk.{layer}.{name}"), shape.to_vec()));
+        let mut tensor =
+            |name: &str, shape: &[u64]| tensors.push((format!("blk.{layer}.{name}"), shape.to_vec()));
         tensor("attn_norm.weight", &[WIDTH]);
         tensor("attn_q.weight", &[WIDTH, HEADS * head]);
         tensor("attn_k.weight", &[WIDTH, KV_HEADS * head]);

@@ -75,7 +75,10 @@ impl Architecture {
         ARCHITECTURES.iter().find(|known| known.name == name).ok_or_else(|| {
             let known: Vec<_> = ARCHITECTURES.iter().map(|known| known.name).collect();
             let shown: String = name.chars().take(64).collect();
-            let message = format!("architecture {shown:?} is not supported; the candle backend has {}", known.join(", "));
+            let message = format!(
+                "architecture {shown:?} is not supported; the candle backend has {}",
+                known.join(", ")
+            );
             Error::new(ErrorKind::Unsupported, message)
         })
     }

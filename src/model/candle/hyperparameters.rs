@@ -62,7 +62,8 @@ impl Hyperparameters {
         let head_count = keys.count("attention.head_count", MAX_HEADS)?;
         let head_count_kv = keys.count_or("attention.head_count_kv", MAX_HEADS, head_count)?;
         if head_count % head_count_kv != 0 {
-            let message = format!("{head_count} heads do not divide among {head_count_kv} of keys and values");
+            let message =
+                format!("{head_count} heads do not divide among {head_count_kv} of keys and values");
             return Err(keys.invalid("attention.head_count_kv", &message));
         }
         let head_dim = keys.head_dim(embedding_length, head_count)?;
@@ -78,14 +79,19 @@ impl Hyperparameters {
             head_dim,
             norm_epsilon: keys.positive_or("attention.layer_norm_rms_epsilon", None)?,
             rope: keys.rope(architecture)?,
-            attention_scale: keys.attention_scale(architecture, block_count, embedding_length / head_count, head_dim)?,
+            attention_scale: keys.attention_scale(
+                architecture,
+                block_count,
+                embedding_length / head_count,
+                head_dim,
+            )?,
             window: keys.window(architecture)?,
         })
     }
 
     /// The window of layer `layer`, if it has one.
     pub(super) fn window_of(&self, layer: usize) -> Option<Window> {
-        self.window.filter(|window| (layer + 1) % window.pattern != 0)
+        self.window.filter(|window| !(layer + 1).is_multiple_of(window.pattern))
     }
 }
 
@@ -146,7 +152,8 @@ impl<'a> Keys<'a> {
     fn refuse_experts(&self) -> Result<()> {
         match self.find::<u32>("expert_count")? {
             Some(experts) if experts > 0 => {
-                let message = format!("a mixture of {experts} experts is not supported by the candle backend");
+                let message =
+                    format!("a mixture of {experts} experts is not supported by the candle backend");
                 Err(self.unsupported("expert_count", &message))
             }
             _ => Ok(()),
@@ -156,20 +163,24 @@ impl<'a> Keys<'a> {
     fn head_dim(&self, embedding_length: usize, head_count: usize) -> Result<usize> {
         let head_dim = match self.metadata.get(&self.name("attention.key_length")) {
             Some(_) => self.count("attention.key_length", MAX_HEAD_DIM)?,
-            None if embedding_length % head_count == 0 => embedding_length / head_count,
+            None if embedding_length.is_multiple_of(head_count) => embedding_length / head_count,
             None => {
-                let message = format!("embeddings of {embedding_length} do not divide among {head_count} heads");
+                let message =
+                    format!("embeddings of {embedding_length} do not divide among {head_count} heads");
                 return Err(self.invalid("attention.head_count", &message));
             }
         };
         if head_dim % 2 != 0 || head_dim > MAX_HEAD_DIM as usize {
-            let message = format!("a head of {head_dim} dimensions; even, and at most {MAX_HEAD_DIM}, is possible");
+            let message =
+                format!("a head of {head_dim} dimensions; even, and at most {MAX_HEAD_DIM}, is possible");
             return Err(self.invalid("attention.head_count", &message));
         }
         for key in ["attention.value_length", "rope.dimension_count"] {
             let other = self.count_or(key, MAX_HEAD_DIM, head_dim)?;
             if other != head_dim {
-                let message = format!("{other}, and heads of {head_dim}: only equal ones are supported by the candle backend");
+                let message = format!(
+                    "{other}, and heads of {head_dim}: only equal ones are supported by the candle backend"
+                );
                 return Err(self.unsupported(key, &message));
             }
         }
@@ -194,7 +205,8 @@ impl<'a> Keys<'a> {
             Some("linear") | None => legacy,
             Some(other) => {
                 let other: String = other.chars().take(32).collect();
-                let message = format!("{other:?} is not supported by the candle backend; none and linear are");
+                let message =
+                    format!("{other:?} is not supported by the candle backend; none and linear are");
                 return Err(self.unsupported("rope.scaling.type", &message));
             }
         };

@@ -4,8 +4,7 @@ use super::architecture::Activation;
 use super::cache::Cache;
 use super::hyperparameters::Hyperparameters;
 use super::rope::{Frequencies, Rotation};
-use super::weights::{Layer, Weights};
-use candle_core::quantized::QMatMul;
+use super::weights::{Layer, Norm, Weights};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
@@ -50,17 +49,15 @@ impl Network {
             Ok(View { rotation, first, mask })
         };
         let global = view(frequencies(numbers.rope.freq_base, numbers.rope.scaling_factor), None)?;
-        let windowed = numbers.window.map(|window| view(frequencies(window.freq_base, 1.0), Some(window.size)));
+        let windowed =
+            numbers.window.map(|window| view(frequencies(window.freq_base, 1.0), Some(window.size)));
         Ok(Positions { global, windowed: windowed.transpose()? })
     }
 
     /// Tokens to (count, embedding_length).
     pub(super) fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         let ids = Tensor::new(tokens, &self.device)?;
-        let x = match &self.weights.embeddings {
-            QMatMul::QTensor(table) => table.embedding(&ids)?,
-            QMatMul::Tensor(table) | QMatMul::TensorF16(table) => table.index_select(&ids, 0)?,
-        };
+        let x = self.weights.embeddings.rows(&ids)?;
         if self.numbers.architecture.scaled_embeddings {
             return x * (self.numbers.embedding_length as f64).sqrt();
         }
@@ -68,14 +65,25 @@ impl Network {
     }
 
     /// Layer `index` over `x`, (count, embedding_length); its keys and values go behind those in `cache`.
-    pub(super) fn layer(&self, index: usize, x: &Tensor, positions: &Positions, cache: &Cache) -> Result<Tensor> {
-        let Some(layer) = self.weights.layers.get(index) else { candle_core::bail!("there is no layer {index}") };
+    pub(super) fn layer(
+        &self,
+        index: usize,
+        x: &Tensor,
+        positions: &Positions,
+        cache: &Cache,
+    ) -> Result<Tensor> {
+        let Some(layer) = self.weights.layers.get(index) else {
+            candle_core::bail!("there is no layer {index}")
+        };
         let view = match (self.numbers.window_of(index), &positions.windowed) {
             (Some(_), Some(windowed)) => windowed,
             _ => &positions.global,
         };
         let attended = self.attention(layer, &layer.attention_norm.forward(x)?, index, view, cache)?;
-        let x = (x + layer.post_attention_norm.as_ref().map_or(Ok(attended.clone()), |norm| norm.forward(&attended))?)?;
+        let x = (x + layer
+            .post_attention_norm
+            .as_ref()
+            .map_or(Ok(attended.clone()), |norm| norm.forward(&attended))?)?;
         let fed = self.feed_forward(layer, &layer.feed_forward_norm.forward(&x)?)?;
         &x + layer.post_feed_forward_norm.as_ref().map_or(Ok(fed.clone()), |norm| norm.forward(&fed))?
     }
@@ -96,13 +104,20 @@ impl Network {
     }
 
     /// Grouped-query attention (Ainslie et al., 2023): consecutive query heads share a head of keys and values.
-    fn attention(&self, layer: &Layer, x: &Tensor, index: usize, view: &View, cache: &Cache) -> Result<Tensor> {
+    fn attention(
+        &self,
+        layer: &Layer,
+        x: &Tensor,
+        index: usize,
+        view: &View,
+        cache: &Cache,
+    ) -> Result<Tensor> {
         let numbers = &self.numbers;
         let (heads, kv_heads, head_dim) = (numbers.head_count, numbers.head_count_kv, numbers.head_dim);
         let count = x.dim(0)?;
         // (count, heads × head_dim) to (heads, count, head_dim).
         let split = |x: Tensor, heads: usize| x.reshape((count, heads, head_dim))?.transpose(0, 1);
-        let normed = |x: Tensor, norm: &Option<super::weights::Norm>| match norm {
+        let normed = |x: Tensor, norm: &Option<Norm>| match norm {
             Some(norm) => norm.forward(&x),
             None => Ok(x),
         };
@@ -120,12 +135,20 @@ impl Network {
         }
         let weights = softmax_last_dim(&scores)?.reshape((kv_heads, heads / kv_heads * count, seen))?;
         let mixed = weights.matmul(&values)?.reshape((heads, count, head_dim))?;
-        layer.attention_output.forward(&mixed.transpose(0, 1)?.contiguous()?.reshape((count, heads * head_dim))?)
+        layer
+            .attention_output
+            .forward(&mixed.transpose(0, 1)?.contiguous()?.reshape((count, heads * head_dim))?)
     }
 }
 
 /// Token `i` of a pass, at position `start + i`, sees itself and what is before it, at most `window` tokens in all.
-fn mask(start: usize, count: usize, first: usize, window: Option<usize>, device: &Device) -> Result<Option<Tensor>> {
+fn mask(
+    start: usize,
+    count: usize,
+    first: usize,
+    window: Option<usize>,
+    device: &Device,
+) -> Result<Option<Tensor>> {
     if count == 1 {
         return Ok(None); // `first` says it all.
     }

@@ -25,7 +25,12 @@ pub(super) struct Frequencies<'a> {
 
 impl Rotation {
     /// For `count` positions from `start` on.
-    pub(super) fn new(frequencies: &Frequencies, start: usize, count: usize, device: &Device) -> Result<Self> {
+    pub(super) fn new(
+        frequencies: &Frequencies,
+        start: usize,
+        count: usize,
+        device: &Device,
+    ) -> Result<Self> {
         let half = frequencies.head_dim / 2;
         let rates: Vec<f64> = (0..half)
             .map(|i| {
@@ -34,7 +39,8 @@ impl Rotation {
                 frequencies.base.powf(exponent) / f64::from(factor) / frequencies.scaling_factor
             })
             .collect();
-        let angles = (start..start + count).flat_map(|position| rates.iter().map(move |rate| position as f64 * rate));
+        let angles =
+            (start..start + count).flat_map(|position| rates.iter().map(move |rate| position as f64 * rate));
         let (sin, cos): (Vec<f32>, Vec<f32>) = angles
             .map(|angle| {
                 let (sin, cos) = angle.sin_cos();

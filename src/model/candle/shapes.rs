@@ -47,7 +47,8 @@ pub(super) fn check(header: &Header, numbers: &Hyperparameters) -> Result<usize>
     match header.tensors().iter().find(|tensor| !seen.contains(tensor.name())) {
         Some(other) => {
             let name = numbers.architecture.name;
-            let message = format!("tensor {:?} has no place in {name} as the candle backend knows it", other.name());
+            let message =
+                format!("tensor {:?} has no place in {name} as the candle backend knows it", other.name());
             Err(Error::new(ErrorKind::Unsupported, message))
         }
         None => Ok(vocabulary as usize),
@@ -74,7 +75,11 @@ pub(super) fn dtype(tensor: &TensorInfo) -> Result<GgmlDType> {
         TensorType::Q5_K => GgmlDType::Q5K,
         TensorType::Q6_K => GgmlDType::Q6K,
         other => {
-            let message = format!("tensor {:?} is {}, a type that the candle backend lacks", tensor.name(), other.name());
+            let message = format!(
+                "tensor {:?} is {}, a type that the candle backend lacks",
+                tensor.name(),
+                other.name()
+            );
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
     })
