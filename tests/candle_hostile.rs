@@ -170,3 +170,12 @@ fn a_cancelled_load_gives_the_reason_back() {
         assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
     }
 }
+
+/// A real file of a type that candle lacks.
+#[test]
+fn tensor_types_that_candle_lacks_are_named() {
+    let Some(path) = candle_common::model("tinyllama-iq2_xxs.gguf") else { return };
+    let error = CandleDecoder::load(&candle_common::open(path), &Options::default(), &mut |_, _| Ok(()));
+    let error = error.err().expect("IQ2_XXS was loaded");
+    assert!(error.kind() == Unsupported && error.message().contains("IQ2_XXS"), "{error}");
+}
