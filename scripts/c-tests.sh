@@ -102,7 +102,10 @@ for kind in "$@"; do
   case $kind in
     plain) plain ;;
     valgrind) under_valgrind ;;
-    asan) built= && with_asan ;;
+    asan)
+      built=
+      with_asan
+      ;;
     *) echo "usage: c-tests.sh [plain] [valgrind] [asan]" >&2 && exit 2 ;;
   esac
 done
