@@ -54,7 +54,7 @@ install() {
 
 mutations() {
   heading "mutations: each must make the suite fail"
-  tests/mutations/run.sh
+  scripts/mutations.sh
 }
 
 release() {
