@@ -225,3 +225,27 @@ impl Signal {
         self.raised.swap(false, Ordering::SeqCst)
     }
 }
+
+#[cfg(all(test, feature = "shuttle"))]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    #[test]
+    fn whoever_waits_for_a_signal_hears_of_it() {
+        let scenario = || {
+            let signal = Arc::new(Signal::default());
+            let raisers: Vec<_> = (0..2)
+                .map(|_| {
+                    let signal = signal.clone();
+                    shuttle::thread::spawn(move || signal.raise())
+                })
+                .collect();
+            shuttle::future::block_on(poll_fn(|context| signal.poll_take(context)));
+            raisers.into_iter().for_each(|raiser| raiser.join().expect("no panic"));
+            signal.raise();
+            assert!(signal.take() && !signal.take());
+        };
+        shuttle::check_random(scenario, 10_000);
+    }
+}
