@@ -8,7 +8,7 @@ use super::shared::{Control, Shared};
 use super::side::{Side, Stamped};
 use super::sink::{Delivery, Sink};
 use crate::error::{Error, ErrorKind};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, lock, yield_point};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, Waiters, lock, yield_point};
 use async_channel::Sender;
 use std::sync::Arc;
 use std::task::Waker;
@@ -31,7 +31,7 @@ pub struct StreamOptions {
 /// Makes a stream. With a queue, the queue delivers it from here on.
 ///
 /// # Errors
-/// `StaleHandle` if the queue is closed; the delivery is dropped then.
+/// `StaleHandle` if the queue is closed, `InvalidArgument` if it has a stream with this key; the delivery is dropped then.
 pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
     let (sender, receiver) = async_channel::unbounded();
     let shared = Arc::new(Shared {
@@ -49,7 +49,7 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         closed: AtomicBool::new(false),
         attention: options.attention,
         reader: Mutex::new(Reader::new(receiver)),
-        waiting: Mutex::new(None),
+        waiting: Mutex::new(Waiters::default()),
         level: Mutex::new(None),
         queue: options.queue.as_ref().map(Arc::downgrade),
         sink: Sink::new(options.delivery),
@@ -137,7 +137,10 @@ impl Producer {
         self.shared.unread.fetch_add(1, Ordering::SeqCst);
         yield_point();
         // Refused only when the consumer closed the stream: then nobody waits for it.
-        let _ = self.events.try_send(self.shared.stamp(what));
+        let sent = self.events.try_send(self.shared.stamp(what));
+        if sent.is_err() {
+            self.shared.unread.fetch_sub(1, Ordering::SeqCst);
+        }
         yield_point();
         self.shared.notify();
     }
@@ -153,7 +156,9 @@ impl Drop for Producer {
             };
             self.shared.finish(End::failed(Error::new(ErrorKind::Internal, why)));
         }
+        yield_point();
         self.events.close();
+        yield_point();
     }
 }
 
