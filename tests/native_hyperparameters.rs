@@ -56,7 +56,7 @@ fn impossible_numbers_are_refused() {
     ];
     for architecture in ["llama", "gemma3", "phi3", "olmo2"] {
         for key in keys {
-            for value in [0, 3, i32::MAX as u32, u32::MAX, 7] {
+            for value in [0, 5, 11, i32::MAX as u32, u32::MAX] {
                 refused(&Tiny::new(architecture).with(key, value), &format!("{architecture}.{key} = {value}"));
             }
         }
