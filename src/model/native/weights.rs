@@ -103,18 +103,13 @@ impl Matrix {
         }
     }
 
-    /// Bytes of the matrix.
-    pub(super) fn byte_len(&self) -> usize {
-        self.ty.row_bytes(self.cols).unwrap_or(0) * self.rows
-    }
-
     /// Rows `first` to `first + rows` of it.
     fn part(&self, first: usize, rows: usize) -> Self {
         Self { first_row: self.first_row + first, rows, ..*self }
     }
 }
 
-/// Finds tensors by name and marks which were used.
+/// Finds tensors by name.
 struct Finder<'a> {
     gguf: &'a Gguf,
     width: usize,
