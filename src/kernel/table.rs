@@ -166,7 +166,9 @@ impl Kernels {
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
         TABLES.get_or_init(|| {
-            let tables = vec![&SCALAR];
+            let mut tables = vec![&SCALAR];
+            #[cfg(target_arch = "x86_64")]
+            tables.extend(super::x86::tables());
             tables
         })
     }
