@@ -15,11 +15,20 @@ const TIME: Duration = Duration::from_millis(250);
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let threads = after(&arguments, "--threads").unwrap_or_else(wick::compute::default_threads);
-    let wanted = |ty: Type| arguments.is_empty() || arguments.iter().any(|a| *a == ty.to_string() || a == "--threads");
+    let wanted =
+        |ty: Type| arguments.is_empty() || arguments.iter().any(|a| *a == ty.to_string() || a == "--threads");
     for set in Kernels::available().iter().rev().take(2) {
         let limit = Limits::measure(threads);
-        println!("\n{:?}, {threads} threads; reading {:.1} GB/s, int8 dots {:.0} Gop/s", set.set(), limit.read, limit.int8);
-        println!("{:8} {:>11} | {:>9} {:>6} | {:>9} {:>6} | {:>9} | {:>9}", "type", "shape", "1 tok", "of read", "128 tok", "of dot", "8 tok", "4 tok");
+        println!(
+            "\n{:?}, {threads} threads; reading {:.1} GB/s, int8 dots {:.0} Gop/s",
+            set.set(),
+            limit.read,
+            limit.int8
+        );
+        println!(
+            "{:8} {:>11} | {:>9} {:>6} | {:>9} {:>6} | {:>9} | {:>9}",
+            "type", "shape", "1 tok", "of read", "128 tok", "of dot", "8 tok", "4 tok"
+        );
         for &ty in Type::ALL.iter().filter(|&&ty| wanted(ty)) {
             for (rows, cols) in [(2048, 2048), (5632, 2048), (2048, 5632), (1536, 576)] {
                 if ty.row_bytes(cols).is_some() {
@@ -41,12 +50,15 @@ fn line(ty: Type, rows: usize, cols: usize, kernels: &'static Kernels, threads: 
     // Enough copies of the matrix that one token's sweep comes from memory.
     let size = ty.row_bytes(cols).expect("whole blocks") * rows;
     let copies = ((192 << 20) / size).max(1);
-    let bytes: Vec<u8> = (0..size * copies).map(|i| (i as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0] & 0x3b).collect();
+    let bytes: Vec<u8> =
+        (0..size * copies).map(|i| (i as u32).wrapping_mul(2_654_435_761).to_be_bytes()[0] & 0x3b).collect();
     let matrices: Vec<Weights<'_>> =
         bytes.chunks_exact(size).map(|bytes| Weights::new(ty, rows, cols, bytes).expect("sizes")).collect();
     let seconds = |tokens: usize, compute: &mut Compute| time(tokens, &matrices, compute);
     let one = size as f64 / seconds(1, &mut compute) / 1e9;
-    let gops = |tokens: usize, compute: &mut Compute| (2 * rows * cols * tokens) as f64 / seconds(tokens, compute) / 1e9;
+    let gops = |tokens: usize, compute: &mut Compute| {
+        (2 * rows * cols * tokens) as f64 / seconds(tokens, compute) / 1e9
+    };
     let (four, eight, many) = (gops(4, &mut compute), gops(8, &mut compute), gops(128, &mut compute));
     println!(
         "{:8} {:>5}x{:<5} | {one:>5.1} GB/s {:>5.0}% | {many:>5.0} Gop {:>5.0}% | {eight:>5.0} Gop | {four:>5.0} Gop",
@@ -75,7 +87,12 @@ fn time(tokens: usize, matrices: &[Weights<'_>], compute: &mut Compute) -> f64 {
         for _ in 0..batch {
             let weights = matrices[next % matrices.len()];
             next += 1;
-            _ = compute.products(&mut [Product::new(weights, &mut out)], &activations, &mut 0, &Pace::UNBOUNDED);
+            _ = compute.products(
+                &mut [Product::new(weights, &mut out)],
+                &activations,
+                &mut 0,
+                &Pace::UNBOUNDED,
+            );
         }
         times.push(begin.elapsed().as_secs_f64() / batch as f64);
     }

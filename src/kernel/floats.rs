@@ -115,7 +115,8 @@ fn dots<S: Simd, const BYTES: usize, const N: usize>(
     let cols = tokens[0].len();
     let mut sums = [[s.splat(0.0); N]; ROWS];
     for k in 0..cols / 16 {
-        let values = rows.map(|row| row.as_chunks::<16>().0.get(k).map_or(s.splat(0.0), |x| float.load(s, x)));
+        let values =
+            rows.map(|row| row.as_chunks::<16>().0.get(k).map_or(s.splat(0.0), |x| float.load(s, x)));
         for (i, token) in tokens.iter().enumerate() {
             let x = token.as_chunks::<16>().0.get(k).map_or(s.splat(0.0), |x| s.load(x));
             for (sums, &value) in sums.iter_mut().zip(&values) {

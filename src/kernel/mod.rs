@@ -33,3 +33,6 @@ pub use math::{exp, tanh};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
 pub use table::{Gate, InstructionSet, Kernels, argmax};
 pub use types::{Form, Type, Weights};
+
+#[cfg(test)]
+mod tests;

@@ -57,7 +57,9 @@ fn rows_of_a_panel<S: Tiles>(
     for block in (0..blocks).step_by(per_panel) {
         let count = per_panel.min(blocks - block);
         // SAFETY: the blocks are within the rows' bytes, the panel has room for PANEL_K elements of 16 rows or fewer.
-        unsafe { unpack_blocks(s, ty, bytes.as_ptr().add(block * ty.block_bytes()), row_bytes, count, panel) };
+        unsafe {
+            unpack_blocks(s, ty, bytes.as_ptr().add(block * ty.block_bytes()), row_bytes, count, panel)
+        };
         for group in tokens.clone().step_by(GROUP) {
             let (first, width) = activations.group(group);
             let end = tokens.end.min(first + width) - first;
@@ -79,7 +81,14 @@ fn rows_of_a_panel<S: Tiles>(
 /// # Safety
 /// The blocks are readable in each row; the panel has room.
 #[inline(always)]
-unsafe fn unpack_blocks<S: Tiles>(s: S, ty: Type, from: *const u8, stride: usize, count: usize, panel: *mut u8) {
+unsafe fn unpack_blocks<S: Tiles>(
+    s: S,
+    ty: Type,
+    from: *const u8,
+    stride: usize,
+    count: usize,
+    panel: *mut u8,
+) {
     let size = if ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
     let step = ty.block_bytes();
     macro_rules! each {
@@ -139,7 +148,8 @@ impl Blocks {
             // SAFETY: as the caller promises.
             unsafe { dispatch_32(s, panel, from, count, tokens, results, meaning) }
         } else {
-            let from = Tokens::new_256(&activations.q256, first, width, lane, self.block, self.blocks, meaning.sub);
+            let from =
+                Tokens::new_256(&activations.q256, first, width, lane, self.block, self.blocks, meaning.sub);
             // SAFETY: as the caller promises.
             unsafe { dispatch_256(s, panel, from, count, tokens, results, meaning) }
         }
@@ -150,14 +160,38 @@ impl Blocks {
 macro_rules! by_tokens {
     ($tokens:expr, $n:ident => $call:expr) => {
         match $tokens {
-            1 => { const $n: usize = 1; $call }
-            2 => { const $n: usize = 2; $call }
-            3 => { const $n: usize = 3; $call }
-            4 => { const $n: usize = 4; $call }
-            5 if S::TOKENS > 4 => { const $n: usize = 5; $call }
-            6 if S::TOKENS > 4 => { const $n: usize = 6; $call }
-            7 if S::TOKENS > 4 => { const $n: usize = 7; $call }
-            8 if S::TOKENS > 4 => { const $n: usize = 8; $call }
+            1 => {
+                const $n: usize = 1;
+                $call
+            }
+            2 => {
+                const $n: usize = 2;
+                $call
+            }
+            3 => {
+                const $n: usize = 3;
+                $call
+            }
+            4 => {
+                const $n: usize = 4;
+                $call
+            }
+            5 if S::TOKENS > 4 => {
+                const $n: usize = 5;
+                $call
+            }
+            6 if S::TOKENS > 4 => {
+                const $n: usize = 6;
+                $call
+            }
+            7 if S::TOKENS > 4 => {
+                const $n: usize = 7;
+                $call
+            }
+            8 if S::TOKENS > 4 => {
+                const $n: usize = 8;
+                $call
+            }
             _ => {}
         }
     };
@@ -178,10 +212,18 @@ unsafe fn dispatch_32<S: Tiles>(
     // SAFETY: as the caller promises.
     unsafe {
         match (meaning.bias, meaning.wide) {
-            (_, true) if S::SIGNED => by_tokens!(tokens, N => blocks_32::<S, N, 0, true, false>(s, panel, from, count, results)),
-            (_, true) => by_tokens!(tokens, N => blocks_32::<S, N, 128, true, false>(s, panel, from, count, results)),
-            (8, _) => by_tokens!(tokens, N => blocks_32::<S, N, 8, false, false>(s, panel, from, count, results)),
-            (16, _) => by_tokens!(tokens, N => blocks_32::<S, N, 16, false, false>(s, panel, from, count, results)),
+            (_, true) if S::SIGNED => {
+                by_tokens!(tokens, N => blocks_32::<S, N, 0, true, false>(s, panel, from, count, results))
+            }
+            (_, true) => {
+                by_tokens!(tokens, N => blocks_32::<S, N, 128, true, false>(s, panel, from, count, results))
+            }
+            (8, _) => {
+                by_tokens!(tokens, N => blocks_32::<S, N, 8, false, false>(s, panel, from, count, results))
+            }
+            (16, _) => {
+                by_tokens!(tokens, N => blocks_32::<S, N, 16, false, false>(s, panel, from, count, results))
+            }
             _ => by_tokens!(tokens, N => blocks_32::<S, N, 0, false, true>(s, panel, from, count, results)),
         }
     }
@@ -202,10 +244,18 @@ unsafe fn dispatch_256<S: Tiles>(
     // SAFETY: as the caller promises.
     unsafe {
         match (meaning.sub, meaning.min, meaning.wide) {
-            (16, true, _) => by_tokens!(tokens, N => blocks_256::<S, N, 16, false, true>(s, panel, from, count, results, meaning)),
-            (16, _, _) => by_tokens!(tokens, N => blocks_256::<S, N, 16, false, false>(s, panel, from, count, results, meaning)),
-            (_, true, _) => by_tokens!(tokens, N => blocks_256::<S, N, 32, false, true>(s, panel, from, count, results, meaning)),
-            _ => by_tokens!(tokens, N => blocks_256::<S, N, 32, true, false>(s, panel, from, count, results, meaning)),
+            (16, true, _) => {
+                by_tokens!(tokens, N => blocks_256::<S, N, 16, false, true>(s, panel, from, count, results, meaning))
+            }
+            (16, _, _) => {
+                by_tokens!(tokens, N => blocks_256::<S, N, 16, false, false>(s, panel, from, count, results, meaning))
+            }
+            (_, true, _) => {
+                by_tokens!(tokens, N => blocks_256::<S, N, 32, false, true>(s, panel, from, count, results, meaning))
+            }
+            _ => {
+                by_tokens!(tokens, N => blocks_256::<S, N, 32, true, false>(s, panel, from, count, results, meaning))
+            }
         }
     }
 }

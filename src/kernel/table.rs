@@ -162,6 +162,11 @@ impl Kernels {
         Self::available().last().copied().unwrap_or(&SCALAR)
     }
 
+    /// The plain table: the truth.
+    pub fn scalar() -> &'static Kernels {
+        &SCALAR
+    }
+
     /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and benchmarks choose from it.
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();

@@ -21,7 +21,14 @@ pub(crate) struct Tokens {
 
 impl Tokens {
     /// The tokens from `lane` on of the group that begins with token `first`, at block `block` of `blocks`.
-    pub(crate) fn new_32(from: &Quantised, first: usize, width: usize, lane: usize, block: usize, blocks: usize) -> Self {
+    pub(crate) fn new_32(
+        from: &Quantised,
+        first: usize,
+        width: usize,
+        lane: usize,
+        block: usize,
+        blocks: usize,
+    ) -> Self {
         let at = first * blocks + block * width + lane;
         Self {
             values: from.values[(first * blocks + block * width) * 32 + lane * 4..].as_ptr(),
@@ -87,7 +94,13 @@ impl Results {
 /// # Safety
 /// The panel has `blocks` blocks, the tokens have as many, the results are `N` tokens of `S::ROWS`.
 #[inline(always)]
-pub(crate) unsafe fn blocks_32<S: Tiles, const N: usize, const BIAS: i32, const WIDE: bool, const MIN: bool>(
+pub(crate) unsafe fn blocks_32<
+    S: Tiles,
+    const N: usize,
+    const BIAS: i32,
+    const WIDE: bool,
+    const MIN: bool,
+>(
     s: S,
     mut panel: *const u8,
     mut tokens: Tokens,
@@ -136,7 +149,13 @@ pub(crate) unsafe fn blocks_32<S: Tiles, const N: usize, const BIAS: i32, const 
 /// # Safety
 /// The panel has `blocks` blocks, the tokens have as many, the results are `N` tokens of `S::ROWS`.
 #[inline(always)]
-pub(crate) unsafe fn blocks_256<S: Tiles, const N: usize, const SUB: usize, const WIDE: bool, const MIN: bool>(
+pub(crate) unsafe fn blocks_256<
+    S: Tiles,
+    const N: usize,
+    const SUB: usize,
+    const WIDE: bool,
+    const MIN: bool,
+>(
     s: S,
     mut panel: *const u8,
     mut tokens: Tokens,
@@ -197,7 +216,11 @@ pub(crate) unsafe fn blocks_256<S: Tiles, const N: usize, const SUB: usize, cons
 /// # Safety
 /// As for [`blocks_256`].
 #[inline(always)]
-unsafe fn factored<S: Tiles, const N: usize, const SUB: usize>(s: S, panel: *const u8, tokens: Tokens) -> [S::I; N] {
+unsafe fn factored<S: Tiles, const N: usize, const SUB: usize>(
+    s: S,
+    panel: *const u8,
+    tokens: Tokens,
+) -> [S::I; N] {
     let mut sums = [s.splat_i(0); N];
     for pair in 0..128 / SUB {
         // SAFETY: a panel has that many pairs, a token that many sums.

@@ -18,7 +18,10 @@ fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
 #[inline(always)]
 fn pairs<S: Tiles>(s: S, x: S::I) -> [S::I; 2] {
     let high = |x| s.and(s.shl(x, 8), s.splat_i(0x00ff_0000));
-    [s.or(bits(s, x, 0, 0xff), high(x)), s.or(bits(s, x, 16, 0xff), s.and(s.shr(x, 8), s.splat_i(0x00ff_0000)))]
+    [
+        s.or(bits(s, x, 0, 0xff), high(x)),
+        s.or(bits(s, x, 16, 0xff), s.and(s.shr(x, 8), s.splat_i(0x00ff_0000))),
+    ]
 }
 
 /// Signed bytes as pairs of 16 bits.
@@ -58,7 +61,12 @@ unsafe fn put_signed_scales<S: Tiles>(s: S, to: *mut u8, scales: [S::I; 4]) {
 
 /// Writes unsigned scales and the pairs of unsigned minima, in as many words each.
 #[inline(always)]
-unsafe fn put_scales_and_mins<S: Tiles, const N: usize>(s: S, to: *mut u8, scales: [S::I; N], mins: [S::I; N]) {
+unsafe fn put_scales_and_mins<S: Tiles, const N: usize>(
+    s: S,
+    to: *mut u8,
+    scales: [S::I; N],
+    mins: [S::I; N],
+) {
     // SAFETY: a panel has 16 scales and 8 pairs; N is at most 4.
     unsafe {
         for (i, word) in scales.into_iter().enumerate() {

@@ -134,8 +134,22 @@ impl Tiles for Avx512 {
         unsafe {
             let row = |r: usize| from.add(r * stride).cast::<i32>().read_unaligned();
             _mm512_setr_epi32(
-                row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7),
-                row(8), row(9), row(10), row(11), row(12), row(13), row(14), row(15),
+                row(0),
+                row(1),
+                row(2),
+                row(3),
+                row(4),
+                row(5),
+                row(6),
+                row(7),
+                row(8),
+                row(9),
+                row(10),
+                row(11),
+                row(12),
+                row(13),
+                row(14),
+                row(15),
             )
         }
     }
@@ -146,8 +160,22 @@ impl Tiles for Avx512 {
         unsafe {
             let row = |r: usize| from.add(r * stride).cast::<i16>().read_unaligned();
             _mm512_cvtph_ps(_mm256_setr_epi16(
-                row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7),
-                row(8), row(9), row(10), row(11), row(12), row(13), row(14), row(15),
+                row(0),
+                row(1),
+                row(2),
+                row(3),
+                row(4),
+                row(5),
+                row(6),
+                row(7),
+                row(8),
+                row(9),
+                row(10),
+                row(11),
+                row(12),
+                row(13),
+                row(14),
+                row(15),
             ))
         }
     }
@@ -244,7 +272,9 @@ impl Tiles for Avx512 {
         // SAFETY: `self` proves AVX-512.
         unsafe {
             // Each lane's byte with the four bits, four times; then each byte's own bit.
-            let byte = _mm512_set_epi32(0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0);
+            let byte = _mm512_set_epi32(
+                0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0,
+            );
             let byte = _mm512_mullo_epi32(byte, _mm512_set1_epi32(0x0101_0101));
             let byte = _mm512_add_epi8(byte, _mm512_set1_epi8((first / 8) as i8));
             let copies = _mm512_shuffle_epi8(bits, byte);
