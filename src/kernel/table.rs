@@ -162,11 +162,18 @@ impl Kernels {
         Self::available().last().copied().unwrap_or(&SCALAR)
     }
 
+    /// The plain table: the truth.
+    pub fn scalar() -> &'static Kernels {
+        &SCALAR
+    }
+
     /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and benchmarks choose from it.
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
         TABLES.get_or_init(|| {
-            let tables = vec![&SCALAR];
+            let mut tables = vec![&SCALAR];
+            #[cfg(target_arch = "x86_64")]
+            tables.extend(super::x86::tables());
             tables
         })
     }
