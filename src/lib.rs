@@ -2,6 +2,7 @@
 
 // The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
 pub mod error;
+mod sync;
 
 #[allow(unsafe_code)]
 pub mod kernel;
@@ -15,6 +16,9 @@ pub mod gguf;
 pub mod model;
 pub mod sample;
 pub mod text;
+
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub mod stream;
 

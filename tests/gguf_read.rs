@@ -1,5 +1,7 @@
 //! What a valid file says is what comes out: values, tensors, versions, sources.
 
+#![allow(clippy::print_stdout)]
+
 mod gguf_common;
 
 use gguf_common::*;
@@ -168,6 +170,34 @@ fn memory_of_any_alignment_works() {
         let bytes = [bytes(shift), small().to_bytes()].concat();
         assert_small(&open(Source::Memory(Box::new(Shifted(bytes, shift)))).unwrap());
     }
+}
+
+#[test]
+fn the_hosts_memory_is_given_back() {
+    struct Lent {
+        bytes: Vec<u8>,
+        _alive: Arc<()>,
+    }
+    impl AsRef<[u8]> for Lent {
+        fn as_ref(&self) -> &[u8] {
+            &self.bytes
+        }
+    }
+    let alive = Arc::new(());
+    let lend = |bytes| Source::Memory(Box::new(Lent { bytes, _alive: Arc::clone(&alive) }));
+    let gguf = open(lend(small().to_bytes())).unwrap();
+    assert_eq!(Arc::strong_count(&alive), 2);
+    drop(gguf);
+    refused(lend(b"no model".to_vec()));
+    assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+#[test]
+#[should_panic(expected = "does not lie in this model")]
+fn another_models_tensor_has_no_bytes_here() {
+    let other = open_bytes(small().to_bytes()).unwrap();
+    let tiny = open_bytes(Writer::new().tensor("f32", TensorType::F32, &[1], bytes(4)).to_bytes()).unwrap();
+    tiny.bytes(other.tensor("q6_k").unwrap());
 }
 
 /// A host's reader that notes what it is asked for.

@@ -1,1 +1,63 @@
-//! The fork-join pool over the runtime's own joinable threads.
+//! The compute threads, and whole operations split over them; knows no model and no request.
+//!
+//! [`Pool`] is fork-join over threads of its own that are named and joined. [`Compute`] is a pool, a table of kernels and scratch memory:
+//! what a model computes with. Results never depend on the number of threads or on where an operation was paused.
+
+mod attention;
+mod disjoint;
+mod pace;
+mod pool;
+mod product;
+mod rows;
+mod team;
+mod threads;
+
+pub use attention::{Attention, Span};
+pub use pace::{Pace, Step};
+pub use pool::{OnThread, Pool, PoolOptions};
+pub use product::{Output, Product};
+pub use threads::default_threads;
+
+use crate::error::Result;
+use crate::kernel::Kernels;
+
+/// f32 elements of scratch memory per thread.
+const SCRATCH: usize = 32 * 1024;
+
+/// A pool, a table of kernels, and scratch memory for each thread.
+pub struct Compute {
+    pool: Pool,
+    kernels: &'static Kernels,
+    /// `(threads, SCRATCH)`.
+    scratch: Vec<f32>,
+}
+
+impl Compute {
+    /// Computes with `kernels` on `pool`. `OutOfMemory` if there is no memory for scratch.
+    pub fn new(pool: Pool, kernels: &'static Kernels) -> Result<Self> {
+        let mut scratch = Vec::new();
+        scratch.try_reserve_exact(pool.threads() * SCRATCH)?;
+        scratch.resize(pool.threads() * SCRATCH, 0.0);
+        Ok(Self { pool, kernels, scratch })
+    }
+
+    /// On the caller's thread only, with the best kernels.
+    pub fn alone() -> Result<Self> {
+        Self::new(Pool::alone(), Kernels::best())
+    }
+
+    /// The kernels, for small work on the caller's thread.
+    pub fn kernels(&self) -> &'static Kernels {
+        self.kernels
+    }
+
+    /// Threads, the caller's among them.
+    pub fn threads(&self) -> usize {
+        self.pool.threads()
+    }
+
+    /// Ends and joins the pool's threads; what follows runs on the caller's.
+    pub fn shutdown(&mut self) {
+        self.pool.shutdown();
+    }
+}

@@ -77,6 +77,22 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// Takes `count` strings, and checks that they are UTF-8.
+    pub(super) fn texts(&mut self, count: u64) -> Result<()> {
+        let mut left = count;
+        while left > 0 {
+            let fetched = self.bytes.get(self.position..).unwrap_or_default();
+            let (strings, bytes) = whole_texts(fetched, left);
+            self.position += bytes;
+            left -= strings;
+            if left > 0 {
+                self.text("a string")?; // It is cut by the end of what has been fetched, or it is at fault.
+                left -= 1;
+            }
+        }
+        Ok(())
+    }
+
     /// An error that names the position.
     pub(super) fn fault(&self, message: String) -> Error {
         invalid(format!("byte {}: {message}", self.position))
@@ -113,4 +129,19 @@ impl<'a> Cursor<'a> {
         }
         Ok(())
     }
+}
+
+/// How many strings, at most `limit`, lie whole and valid at the front of `bytes`; and how many bytes they take.
+fn whole_texts(bytes: &[u8], limit: u64) -> (u64, usize) {
+    let mut rest = bytes;
+    for count in 0..limit {
+        let text = rest
+            .split_first_chunk()
+            .and_then(|(len, tail)| tail.split_at_checked(usize::try_from(u64::from_le_bytes(*len)).ok()?));
+        match text {
+            Some((text, tail)) if std::str::from_utf8(text).is_ok() => rest = tail,
+            _ => return (count, bytes.len() - rest.len()),
+        }
+    }
+    (limit, bytes.len() - rest.len())
 }

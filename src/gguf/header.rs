@@ -86,8 +86,8 @@ impl Header {
 
     /// Reads a file's header, and no byte behind it but what the last fetch brought along.
     pub(super) fn read(source: &mut dyn ReadAt, limits: &Limits) -> Result<Self> {
-        let file_bytes = source.size();
         let mut cursor = Cursor::new(source, limits);
+        let file_bytes = cursor.left();
         let version = read_version(&mut cursor)?;
         let tensor_count = cursor.u64("the number of tensors")?;
         let key_count = cursor.u64("the number of metadata keys")?;
@@ -215,23 +215,26 @@ fn place(tensors: &[TensorInfo], alignment: u64, data_offset: u64, file_bytes: u
     by_offset.sort_unstable_by_key(|tensor| tensor.offset());
     let mut last_end = 0;
     for tensor in by_offset {
-        let (name, offset) = (shown(tensor.name()), tensor.offset());
-        if !offset.is_multiple_of(alignment) {
-            return Err(invalid(format!(
-                "tensor {name}: offset {offset} is no multiple of the alignment {alignment}"
-            )));
-        }
-        if offset < last_end {
-            return Err(invalid(format!("tensor {name}: offset {offset} lies inside the tensor before it")));
-        }
-        let end =
-            tensor.end().filter(|end| end.checked_add(data_offset).is_some_and(|end| end <= file_bytes));
-        last_end = end.ok_or_else(|| {
-            let bytes = tensor.byte_len();
-            invalid(format!(
-                "tensor {name}: its {bytes} bytes at {data_offset} + {offset} lie beyond the end of the file ({file_bytes} bytes)"
-            ))
-        })?;
+        let end = end_of(tensor, alignment, last_end, file_bytes.saturating_sub(data_offset));
+        last_end = end.map_err(|e| e.within(format!("tensor {}", shown(tensor.name()))))?;
     }
     Ok(last_end)
+}
+
+/// The end of a tensor that starts aligned, at or behind `last_end`, and ends inside the `data_bytes` bytes of data.
+fn end_of(tensor: &TensorInfo, alignment: u64, last_end: u64, data_bytes: u64) -> Result<u64> {
+    let (offset, len) = (tensor.offset(), tensor.byte_len());
+    if !offset.is_multiple_of(alignment) {
+        return Err(invalid(format!("offset {offset} is no multiple of the alignment {alignment}")));
+    }
+    if offset < last_end {
+        return Err(invalid(format!(
+            "offset {offset} lies inside the tensor before it, which ends at {last_end}"
+        )));
+    }
+    tensor.end().filter(|&end| end <= data_bytes).ok_or_else(|| {
+        invalid(format!(
+            "{len} bytes at offset {offset} lie beyond the end of the file, which has {data_bytes} of data"
+        ))
+    })
 }

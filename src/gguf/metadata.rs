@@ -168,16 +168,23 @@ fn read_entry(cursor: &mut Cursor) -> Result<Entry> {
         return Err(cursor.fault(format!("a metadata key of {key_len} bytes; 1 to {MAX_NAME} are possible")));
     }
     let label = shown(key);
-    let key_start = cursor.position() - key_len;
-    let kind = read_kind(cursor)
-        .and_then(|kind| {
-            let value_start = cursor.position() as u32; // Below `MAX_HEADER`.
-            let entry = Entry { key_start: key_start as u32, key_len: key_len as u16, kind, value_start };
-            validate(cursor, kind, 0)?;
-            Ok(entry)
-        })
-        .map_err(|e| e.within(format!("metadata key {label}")))?;
-    Ok(kind)
+    let end = cursor.position();
+    let (kind, value_start) = read_value(cursor).map_err(|e| e.within(format!("metadata key {label}")))?;
+    // Every position is below the longest header, which 32 bits hold.
+    Ok(Entry {
+        key_start: (end - key_len) as u32,
+        key_len: key_len as u16,
+        kind,
+        value_start: value_start as u32,
+    })
+}
+
+/// Takes a type and a value of it; gives the type, and where the value starts.
+fn read_value(cursor: &mut Cursor) -> Result<(ValueType, usize)> {
+    let kind = read_kind(cursor)?;
+    let start = cursor.position();
+    validate(cursor, kind, 0)?;
+    Ok((kind, start))
 }
 
 fn read_kind(cursor: &mut Cursor) -> Result<ValueType> {
@@ -209,9 +216,8 @@ fn validate_array(cursor: &mut Cursor, nesting: u32) -> Result<()> {
         return Err(cursor.fault(format!("an array of {len} {kind:?}, and {left} bytes left in the file")));
     }
     match kind {
-        ValueType::Str | ValueType::Array | ValueType::Bool => {
-            (0..len).try_for_each(|_| validate(cursor, kind, nesting))
-        }
+        ValueType::Str => cursor.texts(len),
+        ValueType::Array | ValueType::Bool => (0..len).try_for_each(|_| validate(cursor, kind, nesting)),
         number => cursor.take(len * number.min_bytes(), "an array").map(drop),
     }
 }

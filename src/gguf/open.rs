@@ -124,7 +124,8 @@ fn place(tensor: &TensorInfo) -> Option<Range<usize>> {
 /// The merged header, and the opened files it describes, in order. Nothing the size of a tensor is read or reserved.
 fn read_headers(source: Source, limits: &Limits) -> Result<(Header, Vec<Input>)> {
     let (mut header, first) = read_header(source, limits)?;
-    let others = split::companions(&first, &header).map_err(|e| e.within(first.label()))?;
+    let label = first.label();
+    let others = split::companions(&first, &header).map_err(|e| e.within(&label))?;
     let count = others.len() as u32 + 1;
     let mut inputs = vec![first];
     for (index, source) in (1..).zip(others) {
@@ -134,9 +135,10 @@ fn read_headers(source: Source, limits: &Limits) -> Result<(Header, Vec<Input>)>
         inputs.push(input);
     }
     if count > 1 {
-        split::check_total(&header)?;
+        split::check_total(&header).map_err(|e| e.within(&label))?;
     }
-    limits.allow(header.data_bytes().saturating_add(header.metadata().byte_len() as u64))?;
+    let needed = header.data_bytes().saturating_add(header.metadata().byte_len() as u64);
+    limits.allow(needed).map_err(|e| e.within(&label))?;
     Ok((header, inputs))
 }
 

@@ -195,22 +195,28 @@ impl<'a> Array<'a> {
 
     /// Its numbers, if its elements are of one of the eight integer types.
     pub fn integers(&self) -> Option<impl ExactSizeIterator<Item = i128> + use<'a>> {
-        self.numbers(Value::as_integer)
+        let decode: fn(&[u8]) -> i128 = match self.kind {
+            ValueType::U8 => |b| u8::from_le_bytes(front(b)).into(),
+            ValueType::I8 => |b| i8::from_le_bytes(front(b)).into(),
+            ValueType::U16 => |b| u16::from_le_bytes(front(b)).into(),
+            ValueType::I16 => |b| i16::from_le_bytes(front(b)).into(),
+            ValueType::U32 => |b| u32::from_le_bytes(front(b)).into(),
+            ValueType::I32 => |b| i32::from_le_bytes(front(b)).into(),
+            ValueType::U64 => |b| u64::from_le_bytes(front(b)).into(),
+            ValueType::I64 => |b| i64::from_le_bytes(front(b)).into(),
+            _ => return None,
+        };
+        Some(self.bytes.chunks_exact(self.kind.width()?).map(decode))
     }
 
     /// Its numbers, if its elements are f32 or f64.
     pub fn floats(&self) -> Option<impl ExactSizeIterator<Item = f64> + use<'a>> {
-        self.numbers(Value::as_float)
-    }
-
-    fn numbers<T: Default + 'a>(
-        &self,
-        number: fn(&Value<'a>) -> Option<T>,
-    ) -> Option<impl ExactSizeIterator<Item = T> + use<'a, T>> {
-        let (kind, width) = (self.kind, self.kind.width()?);
-        let read = move |mut bytes: &'a [u8]| number(&Value::read(kind, &mut bytes)?);
-        read(&[0; 8])?; // Whether the type fits; then every element does.
-        Some(self.bytes.chunks_exact(width).map(move |bytes| read(bytes).unwrap_or_default()))
+        let decode: fn(&[u8]) -> f64 = match self.kind {
+            ValueType::F32 => |b| f32::from_le_bytes(front(b)).into(),
+            ValueType::F64 => |b| f64::from_le_bytes(front(b)),
+            _ => return None,
+        };
+        Some(self.bytes.chunks_exact(self.kind.width()?).map(decode))
     }
 
     fn read(bytes: &mut &'a [u8]) -> Option<Self> {
@@ -334,6 +340,11 @@ fn chunk<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     let (chunk, rest) = bytes.split_first_chunk()?;
     *bytes = rest;
     Some(*chunk)
+}
+
+/// The first `N` bytes of an element, which has as many.
+fn front<const N: usize>(element: &[u8]) -> [u8; N] {
+    element.first_chunk().copied().unwrap_or([0; N])
 }
 
 /// A string off the front of bytes that the parse has validated.

@@ -1,1 +1,28 @@
-//! Arithmetic on slices; knows no model and no file.
+//! Arithmetic on slices: quantised products, norms, rope, attention. Knows no model and no file.
+//!
+//! `docs/kernels.md` has the layouts and the one order of summation that all instruction sets keep, bit for bit.
+
+mod activations;
+mod attention;
+pub mod block;
+mod float;
+mod generic;
+mod kv;
+mod math;
+mod rope;
+mod scalar;
+mod simd;
+mod table;
+mod types;
+
+pub(crate) use activations::GROUP;
+pub use activations::{Activations, Forms};
+pub(crate) use attention::{PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit};
+pub use block::dequantise;
+pub use float::{bf16_to_f32, f16_to_f32, f32_to_f16};
+pub(crate) use generic::{Group32, Group256};
+pub use kv::{KV_BLOCK, KvLayout};
+pub use math::{exp, tanh};
+pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
+pub use table::{Gate, InstructionSet, Kernels, argmax};
+pub use types::{Form, Type, Weights};

@@ -3,5 +3,9 @@
 #[cfg(feature = "candle")]
 pub mod candle;
 mod decoder;
+#[cfg(feature = "native")]
+mod native;
 
 pub use decoder::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+#[cfg(feature = "native")]
+pub use native::{NativeDecoder, NativeOptions};

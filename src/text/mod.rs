@@ -1,1 +1,14 @@
-//! Text to tokens and back: tokenizer, streaming detokenizer, chat template.
+//! Text to tokens and back: vocabulary, streaming detokenizer, stop strings, tokenizer, chat template. Knows no tensors.
+
+mod detokenizer;
+mod stop;
+mod vocab;
+
+#[cfg(feature = "text")]
+pub mod template;
+#[cfg(feature = "text")]
+pub mod tokenizer;
+
+pub use detokenizer::{Detokenizer, decode};
+pub use stop::{StopMatcher, StopScan};
+pub use vocab::{ControlSpan, Message, Piece, RenderInput, Rendered, Vocab};

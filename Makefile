@@ -1,0 +1,44 @@
+# What people do with wick, each in one word. The work is in scripts/ and tests/; cargo decides what has to be built.
+
+MODEL  ?= models/SmolLM2-135M-Instruct.Q4_1.gguf
+PROMPT ?= Write a haiku about the sea.
+PREFIX ?= /usr/local
+CC     ?= cc
+
+.PHONY: help run test soak bench install fmt lint
+
+help:
+	@echo "make run [PROMPT='...'] [MODEL=file.gguf]  build the library, fetch a small model, stream an answer through examples/c/chat.c"
+	@echo "make test                                  everything that must hold; 20 minutes on 2 cores from nothing"
+	@echo "make soak [SOAK_SECONDS=7200]              the long runs: more schedules, more fuzzing, more cycles"
+	@echo "make bench                                 the criterion benchmarks"
+	@echo "make install [PREFIX=/usr/local] [DESTDIR=]  headers, libraries, pkg-config and CMake files"
+	@echo "make fmt, make lint                        format; check the format and clippy"
+
+# The same features as in the release tests, so that cargo builds candle once.
+run: $(MODEL)
+	cargo build --locked --release --features cli
+	@mkdir -p build
+	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude examples/c/chat.c target/release/libwick.a -lpthread -lm -ldl -o build/chat
+	build/chat "$(MODEL)" "$(PROMPT)"
+
+models/SmolLM2-135M-Instruct.Q4_1.gguf:
+	scripts/fetch-model.sh
+
+test:
+	scripts/test.sh
+
+soak:
+	scripts/soak.sh
+
+bench:
+	cargo bench --locked --features cli,testing
+
+install:
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh
+
+fmt:
+	cargo fmt
+
+lint:
+	scripts/test.sh format clippy

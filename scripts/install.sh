@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Builds the libraries and lays them out: headers, libwick.so.0.1.0 with its links, libwick.a, pkg-config and CMake files, licences.
+#
+#   PREFIX       where things live at run time (/usr/local)
+#   DESTDIR      put before PREFIX when copying (empty)
+#   WICK_CARGO   cargo's features (the default ones): "--no-default-features --features native,text"
+#   WICK_PROFILE cargo's profile (dist)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+prefix=${PREFIX:-/usr/local}
+root=${DESTDIR:-}$prefix
+profile=${WICK_PROFILE:-dist}
+read -ra features <<<"${WICK_CARGO:-}"
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+major=${version%%.*}
+target=${CARGO_TARGET_DIR:-target}
+built=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
+
+[ "$(uname -s)" = Linux ] || { echo "install.sh: knows ELF libraries on Linux only; elsewhere use: cargo build --release" >&2; exit 1; }
+
+# One crate type at a time: beside an rlib there is no link-time optimisation.
+build() { # crate-type, then arguments for rustc
+  local kind=$1
+  shift
+  cargo rustc --locked --profile "$profile" --lib --crate-type "$kind" "${features[@]}" -- "$@"
+}
+
+# One relocatable object in which only wick_* is global, so that it links beside another Rust static library.
+localize() { # archive in, archive out
+  local work undefined=()
+  work=$(mktemp -d)
+  nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk '$1 ~ /^wick_/ && $2 == "T" {print $1}' | sort -u >"$work/symbols"
+  [ -s "$work/symbols" ] || { echo "install.sh: $1 defines no wick_* symbol" >&2; exit 1; }
+  mapfile -t undefined < <(sed 's/^/--undefined=/' "$work/symbols")
+  ld -r --gc-sections --force-group-allocation "${undefined[@]}" -o "$work/wick.o" "$1"
+  objcopy --keep-global-symbols="$work/symbols" --strip-unneeded "$work/wick.o"
+  rm -f "$2"
+  ar rcsD "$2" "$work/wick.o"
+  rm -r "$work"
+}
+
+# Copies a template with @VERSION@ and @MAJOR@ filled in.
+fill() { # template, destination
+  sed -e "s/@VERSION@/$version/g" -e "s/@MAJOR@/$major/g" "$1" >"$2"
+  chmod 644 "$2"
+}
+
+install -d "$root/include" "$root/lib/pkgconfig" "$root/lib/cmake/wick" "$root/share/licenses/wick"
+
+build cdylib -C link-arg=-Wl,-soname,"libwick.so.$major"
+install -m 755 "$built/libwick.so" "$root/lib/libwick.so.$version"
+ln -sf "libwick.so.$version" "$root/lib/libwick.so.$major"
+ln -sf "libwick.so.$major" "$root/lib/libwick.so"
+
+build staticlib
+localize "$built/libwick.a" "$root/lib/libwick.a"
+chmod 644 "$root/lib/libwick.a"
+
+install -m 644 include/wick.h include/wick.hpp "$root/include/"
+fill scripts/install/wick.pc.in "$root/lib/pkgconfig/wick.pc"
+fill scripts/install/wick-static.pc.in "$root/lib/pkgconfig/wick-static.pc"
+fill scripts/install/wickConfig.cmake.in "$root/lib/cmake/wick/wickConfig.cmake"
+fill scripts/install/wickConfigVersion.cmake.in "$root/lib/cmake/wick/wickConfigVersion.cmake"
+install -m 644 LICENSE-MIT LICENSE-APACHE THIRD_PARTY_LICENSES "$root/share/licenses/wick/"
+echo "installed wick $version in $root"

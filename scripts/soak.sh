@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# `make soak`: what takes long, one thing after the other until SOAK_SECONDS (7200) are over; says what it did not get to.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+small=(--no-default-features --features native,testing,text)
+end=$((SECONDS + ${SOAK_SECONDS:-7200}))
+unfinished=()
+export WICK_MODELS=${WICK_MODELS:-$PWD/models}
+
+# Runs a command for as long as there is time. Cut off by the end of the time it has not failed; any other way it has.
+soak() { # name, command
+  local name=$1 left=$((end - SECONDS)) code=0
+  shift
+  if [ "$left" -le 0 ]; then
+    unfinished+=("$name: not begun")
+    return
+  fi
+  printf '\n==== %s (%s s left)\n' "$name" "$left"
+  timeout --kill-after=10 "$left" "$@" || code=$?
+  if [ "$code" -ne 0 ] && [ "$SECONDS" -lt "$end" ]; then
+    echo "FAILED: $name (exit $code)"
+    exit 1
+  fi
+  [ "$code" -eq 0 ] || unfinished+=("$name: cut off after $left s")
+}
+
+soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
+  env WICK_CYCLES=1000 WICK_CARGO="${small[*]}" scripts/c-tests.sh plain asan
+soak "tests of the library, 1,000 cycles" \
+  env WICK_CYCLES=1000 cargo test --locked --release "${small[@]}"
+soak "1,000,000 mutated model files" \
+  env WICK_FUZZ_CASES=1000000 cargo test --locked --release "${small[@]}" --test '*fuzz*'
+soak "1,000,000 shuttle schedules per scenario" \
+  env WICK_SCHEDULES=1000000 cargo test --locked --release --no-default-features --features shuttle --test 'shuttle*'
+
+echo
+for line in "${unfinished[@]}"; do echo "left out: $line (SOAK_SECONDS is over)"; done
+echo "soak: nothing failed in $SECONDS s"

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# `make test`: every check, quick ones first. Debug builds without candle serve all but the real models, which run in release.
+#
+#   scripts/test.sh [STEP ...]   only these, in this order
+#   WICK_MODELS     a folder with real models (models/, where the default one is fetched)
+#   WICK_VECTORS    a folder with reference vectors (unset: the tests that need them say that they are left out)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+small=(--no-default-features --features native,testing,text)
+release=(--release --features cli,testing)
+steps=(format licences clippy debug shuttle c install mutations release examples models)
+export WICK_MODELS=${WICK_MODELS:-$PWD/models}
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+
+heading() { printf '\n==== %s\n' "$*"; }
+
+format() {
+  heading "format"
+  cargo fmt --check
+}
+
+licences() {
+  heading "licences of what is linked"
+  scripts/third-party.py --check
+}
+
+clippy() {
+  heading "clippy: without candle, with shuttle, and with everything else"
+  cargo clippy --locked --quiet --all-targets "${small[@]}" -- -D warnings
+  cargo clippy --locked --quiet --lib --no-default-features --features shuttle -- -D warnings
+  cargo clippy --locked --quiet --all-targets --features cli,testing -- -D warnings
+}
+
+debug() {
+  heading "tests without candle (debug build)"
+  cargo test --locked "${small[@]}"
+}
+
+shuttle() {
+  heading "the stream's state machine under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario"
+  cargo test --locked --no-default-features --features shuttle --test 'shuttle*'
+}
+
+c() {
+  heading "C tests: C99, C++11, valgrind, address sanitizer"
+  WICK_CARGO="${small[*]}" scripts/c-tests.sh
+}
+
+install() {
+  heading "install, and link in every way"
+  tests/install/run.sh
+}
+
+mutations() {
+  heading "mutations: each must make the suite fail"
+  tests/mutations/run.sh
+}
+
+release() {
+  heading "release build with candle"
+  cargo build --locked "${release[@]}"
+}
+
+examples() {
+  heading "examples with a real model"
+  tests/examples/run.sh
+}
+
+models() {
+  heading "tests in release, real models among them"
+  scripts/fetch-model.sh || echo "left out: tests with the default model (it cannot be fetched)"
+  cargo test --locked "${release[@]}"
+}
+
+[ $# -gt 0 ] || set -- "${steps[@]}"
+for step in "$@"; do
+  [[ " ${steps[*]} " == *" $step "* ]] || { echo "test.sh: no step \"$step\"; there are: ${steps[*]}" >&2; exit 2; }
+  "$step"
+done

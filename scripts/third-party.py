@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Writes THIRD_PARTY_LICENSES: what the library of the default features links, and the licence texts; `--check` only compares the
+list of crates with Cargo.lock's. Build-time and test-time crates are left out, all platforms are in."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "THIRD_PARTY_LICENSES"
+HEAD = """wick is linked with the crates below (the default features, every platform). Each line: crate, version, licence.
+The texts follow. Where a crate offers a choice that includes MIT, its MIT text is given.
+Made by scripts/third-party.py; do not edit.
+"""
+
+
+def linked_packages():
+    """The packages reached from wick through ordinary dependencies, sorted by name and version."""
+    command = ["cargo", "metadata", "--locked", "--format-version", "1"]
+    metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    packages = {package["id"]: package for package in metadata["packages"]}
+    nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
+    root = metadata["resolve"]["root"]
+    seen, left = {root}, [root]
+    while left:
+        for dependency in nodes[left.pop()]["deps"]:
+            ordinary = any(kind["kind"] is None for kind in dependency["dep_kinds"])
+            if ordinary and dependency["pkg"] not in seen:
+                seen.add(dependency["pkg"])
+                left.append(dependency["pkg"])
+    return sorted((packages[i] for i in seen - {root}), key=lambda p: (p["name"], p["version"]))
+
+
+def title(package):
+    return f"{package['name']} {package['version']}  {package['license'] or 'see its file'}"
+
+
+def offers_mit(package):
+    expression = (package["license"] or "").replace("/", " OR ")
+    return " AND " not in expression and "MIT" in [part.strip(" ()") for part in expression.split(" OR ")]
+
+
+def own_texts(package):
+    """The licence files in the crate's root: the MIT one alone where that may be chosen."""
+    folder = pathlib.Path(package["manifest_path"]).parent
+    prefixes = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "UNLICENSE")
+    files = sorted(f for f in folder.iterdir() if f.is_file() and f.name.upper().startswith(prefixes))
+    if offers_mit(package):
+        files = [f for f in files if "MIT" in f.name.upper()] or files
+    return ["\n".join(line.rstrip() for line in f.read_text("utf-8", "replace").strip().splitlines()) for f in files]
+
+
+def standard_texts(package):
+    """For a crate that ships no licence file: the standard text of its licence, with its authors."""
+    if offers_mit(package):
+        who = ", ".join(package["authors"]) or f"the authors of {package['name']}"
+        return [(ROOT / "LICENSE-MIT").read_text().strip().replace("2026 The wick contributors", who)]
+    if "Apache-2.0" in (package["license"] or ""):
+        return [(ROOT / "LICENSE-APACHE").read_text().strip()]
+    sys.exit(f"third-party.py: {title(package)} has no licence file and no standard text is known: add it here")
+
+
+def render(packages):
+    by_text = {}
+    for package in packages:
+        for text in own_texts(package) or standard_texts(package):
+            by_text.setdefault(text, []).append(f"{package['name']} {package['version']}")
+    parts = [HEAD, "\n".join(title(package) for package in packages)]
+    parts += ["-" * 100 + "\n" + ", ".join(names) + "\n\n" + text for text, names in by_text.items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def listed():
+    """The lines of the committed file's list of crates."""
+    body = OUTPUT.read_text("utf-8").removeprefix(HEAD).lstrip("\n")
+    return body.split("\n\n", 1)[0].splitlines()
+
+
+def main():
+    packages = linked_packages()
+    if sys.argv[1:] != ["--check"]:
+        OUTPUT.write_text(render(packages), "utf-8")
+        return
+    expected = [title(package) for package in packages]
+    if listed() != expected:
+        for line in sorted(set(expected) ^ set(listed())):
+            print(("missing: " if line in expected else "no longer linked: ") + line)
+        sys.exit("THIRD_PARTY_LICENSES is out of date: run scripts/third-party.py")
+    print(f"ok: THIRD_PARTY_LICENSES lists the {len(expected)} crates that are linked")
+
+
+if __name__ == "__main__":
+    main()

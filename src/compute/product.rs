@@ -1,0 +1,209 @@
+//! Products of weights and activations, split over threads by rows and tokens; knows no layer.
+
+use super::disjoint::Disjoint;
+use super::pace::{Pace, Step};
+use super::{Compute, SCRATCH};
+use crate::kernel::{Activations, GROUP, Gate, Kernels, Weights};
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// What happens with a product's results.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Output {
+    /// They are written.
+    Store,
+    /// They are added to what is there.
+    Add,
+    /// They are multiplied, then added (one rounding) to what is there.
+    AddScaled(f32),
+}
+
+/// One matrix of a sweep over the same activations.
+pub struct Product<'a> {
+    /// `(rows, cols)`.
+    pub weights: Weights<'a>,
+    /// Added to each token's results: `(rows)`.
+    pub bias: Option<&'a [f32]>,
+    /// How results go to `out`.
+    pub output: Output,
+    /// `(tokens, rows)`.
+    pub out: &'a mut [f32],
+}
+
+impl<'a> Product<'a> {
+    /// A product without bias, to be written to `out`.
+    pub fn new(weights: Weights<'a>, out: &'a mut [f32]) -> Self {
+        Self { weights, bias: None, output: Output::Store, out }
+    }
+}
+
+/// Elements of a chunk's results.
+const TILE: usize = SCRATCH / 4;
+/// Tokens of a chunk at most: enough to pay for unpacking weights, few enough to end a slice in time.
+const TOKENS: usize = 128;
+
+/// How products of `tokens` tokens are cut: the same at every call, so that a cursor is a number of chunks.
+struct Cut {
+    /// Rows of a chunk: a multiple of 16.
+    rows: usize,
+    /// Tokens of a chunk: a multiple of [`GROUP`].
+    tokens: usize,
+    /// Chunks beside each other over the same rows.
+    across: usize,
+}
+
+impl Cut {
+    fn new(rows: usize, tokens: usize, threads: usize) -> Self {
+        let chunk = tokens.next_multiple_of(GROUP).clamp(GROUP, TOKENS);
+        // Some chunks for each thread, so that a late one leaves its share to the others.
+        let fair = rows.div_ceil(threads * 6).next_multiple_of(16);
+        let most = if tokens > GROUP { 32 } else { 128 };
+        Self { rows: fair.min(most).max(16), tokens: chunk, across: tokens.div_ceil(chunk).max(1) }
+    }
+
+    fn chunks(&self, rows: usize) -> usize {
+        rows.div_ceil(self.rows) * self.across
+    }
+
+    /// Rows and tokens of chunk `chunk`.
+    fn part(&self, chunk: usize, rows: usize, tokens: usize) -> (Range<usize>, Range<usize>) {
+        let (down, across) = (chunk / self.across, chunk % self.across);
+        let first = down * self.rows;
+        let token = across * self.tokens;
+        (first..rows.min(first + self.rows), token..tokens.min(token + self.tokens))
+    }
+}
+
+impl Compute {
+    /// `product.out = product.weights . activations` for each product, in one sweep: a chunk is a block of rows for a block of tokens.
+    ///
+    /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
+    ///
+    /// Panics if a shape does not fit: `cols` of the activations, `tokens * rows` of `out`, `rows` of a bias, or if the activations lack a form.
+    pub fn products(
+        &mut self,
+        products: &mut [Product<'_>],
+        activations: &Activations,
+        at: &mut usize,
+        pace: &Pace,
+    ) -> Step {
+        let tokens = activations.tokens();
+        let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
+        let cut = Cut::new(rows, tokens, self.threads());
+        let mut chunks = 0;
+        for product in products.iter() {
+            assert_eq!(product.out.len(), tokens * product.weights.rows(), "out of {:?}", product.weights);
+            assert!(product.bias.is_none_or(|bias| bias.len() == product.weights.rows()), "bias");
+            chunks += cut.chunks(product.weights.rows());
+        }
+        let (kernels, scratch) = (self.kernels, Disjoint::new(&mut self.scratch));
+        let shared: SmallVec<[Shared<'_>; 4]> = products.iter_mut().map(Shared::new).collect();
+        *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
+            // SAFETY: each thread has its own scratch memory.
+            let tile = unsafe { scratch.slice(thread * SCRATCH..thread * SCRATCH + TILE) };
+            let Some((product, chunk)) = find(&shared, chunk, &cut) else { return };
+            let (rows, tokens) = cut.part(chunk, product.weights.rows(), tokens);
+            kernels.product(&product.weights, rows.clone(), activations, tokens.clone(), tile, rows.len());
+            for (token, results) in tokens.zip(tile.chunks_exact_mut(rows.len().max(1))) {
+                let place = token * product.weights.rows();
+                // SAFETY: each row of each token is in one chunk only.
+                let out = unsafe { product.out.slice(place + rows.start..place + rows.end) };
+                deliver(kernels, product, &rows, results, out);
+            }
+        });
+        finish(at, chunks)
+    }
+
+    /// `out = act(gate . activations) * (up . activations)`, both matrices in one sweep; `out` is `(tokens, rows)`.
+    ///
+    /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
+    ///
+    /// Panics if a shape does not fit, or if the activations lack a form.
+    pub fn gated(
+        &mut self,
+        gate: &Weights<'_>,
+        up: &Weights<'_>,
+        act: Gate,
+        activations: &Activations,
+        out: &mut [f32],
+        at: &mut usize,
+        pace: &Pace,
+    ) -> Step {
+        let (rows, tokens) = (gate.rows(), activations.tokens());
+        assert_eq!(rows, up.rows(), "{gate:?} beside {up:?}");
+        assert_eq!(out.len(), tokens * rows, "out of {gate:?}");
+        let cut = Cut::new(rows, tokens, self.threads());
+        let chunks = cut.chunks(rows);
+        let (kernels, scratch, out) = (self.kernels, Disjoint::new(&mut self.scratch), Disjoint::new(out));
+        *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
+            // SAFETY: each thread has its own scratch memory.
+            let scratch = unsafe { scratch.slice(thread * SCRATCH..thread * SCRATCH + 2 * TILE) };
+            let (left, right) = scratch.split_at_mut(TILE);
+            let (part, tokens) = cut.part(chunk, rows, tokens);
+            kernels.product(gate, part.clone(), activations, tokens.clone(), left, part.len());
+            kernels.product(up, part.clone(), activations, tokens.clone(), right, part.len());
+            let results = tokens.len() * part.len();
+            kernels.gate(act, &mut left[..results], &right[..results]);
+            for (token, results) in tokens.zip(left.chunks_exact(part.len().max(1))) {
+                // SAFETY: each row of each token is in one chunk only.
+                let out = unsafe { out.slice(token * rows + part.start..token * rows + part.end) };
+                out.copy_from_slice(results);
+            }
+        });
+        finish(at, chunks)
+    }
+}
+
+/// A product as the threads see it.
+struct Shared<'a> {
+    weights: Weights<'a>,
+    bias: Option<&'a [f32]>,
+    output: Output,
+    out: Disjoint<'a, f32>,
+}
+
+impl<'a> Shared<'a> {
+    fn new(product: &'a mut Product<'_>) -> Self {
+        let out = Disjoint::new(&mut *product.out);
+        Self { weights: product.weights, bias: product.bias, output: product.output, out }
+    }
+}
+
+/// The product that chunk `chunk` of all belongs to, and which of its chunks that is.
+fn find<'a, 'b>(products: &'b [Shared<'a>], mut chunk: usize, cut: &Cut) -> Option<(&'b Shared<'a>, usize)> {
+    for product in products {
+        let chunks = cut.chunks(product.weights.rows());
+        if chunk < chunks {
+            return Some((product, chunk));
+        }
+        chunk -= chunks;
+    }
+    None
+}
+
+/// Brings one token's results of one chunk to their place.
+fn deliver(
+    kernels: &Kernels,
+    product: &Shared<'_>,
+    rows: &Range<usize>,
+    results: &mut [f32],
+    out: &mut [f32],
+) {
+    if let Some(bias) = product.bias {
+        kernels.add(results, &bias[rows.clone()]);
+    }
+    match product.output {
+        Output::Store => out.copy_from_slice(results),
+        Output::Add => kernels.add(out, results),
+        Output::AddScaled(scale) => kernels.add_scaled(out, results, scale),
+    }
+}
+
+/// Where a cursor stands after a slice.
+pub(super) fn finish(at: &mut usize, chunks: usize) -> Step {
+    if *at < chunks {
+        return Step::Paused;
+    }
+    *at = 0;
+    Step::Done
+}

@@ -1,0 +1,208 @@
+//! Operations on rows of tokens, split over threads by tokens; knows no layer. They are short, and so cannot be paused.
+
+use super::Compute;
+use super::disjoint::Disjoint;
+use crate::error::Result;
+use crate::kernel::{
+    Activations, Form, Forms, GROUP, Gate, Group32, Group256, RopeTable, Weights, dequantise,
+};
+
+/// Elements that are worth a chunk of their own: about 5 µs.
+const CHUNK: usize = 16 * 1024;
+
+impl Compute {
+    /// Calls `work(first row, rows)` on blocks of rows of `x`, `(rows, cols)`.
+    fn rows(&mut self, x: &mut [f32], cols: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+        assert!(cols > 0 && x.len().is_multiple_of(cols), "{} elements in rows of {cols}", x.len());
+        let (rows, per_chunk) = (x.len() / cols, (CHUNK / cols).max(1));
+        let x = Disjoint::new(x);
+        self.pool.run(rows.div_ceil(per_chunk), &|chunk, _| {
+            let first = chunk * per_chunk;
+            let end = rows.min(first + per_chunk);
+            // SAFETY: each row is in one chunk only.
+            work(first, unsafe { x.slice(first * cols..end * cols) });
+        });
+    }
+
+    /// Each row of `x`, `(tokens, cols)` with `cols = out.len() / tokens` given, normed into `out`: see `Kernels::rms_norm`.
+    ///
+    /// Panics if the lengths of `x`, `out` and `weight` do not fit together.
+    pub fn rms_norm(&mut self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        assert_eq!(x.len(), out.len(), "a norm keeps its shape");
+        let (kernels, cols) = (self.kernels, weight.len());
+        self.rows(out, cols, |first, out| {
+            for (x, out) in x[first * cols..].chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
+                kernels.rms_norm(x, Some(weight), eps, out);
+            }
+        });
+    }
+
+    /// As [`Compute::rms_norm`] in place; rows may be heads (`cols = weight.len()`).
+    pub fn rms_norm_in_place(&mut self, x: &mut [f32], weight: &[f32], eps: f32) {
+        let (kernels, cols) = (self.kernels, weight.len());
+        self.rows(x, cols, |_, x| {
+            x.chunks_exact_mut(cols).for_each(|x| kernels.rms_norm_in_place(x, Some(weight), eps));
+        });
+    }
+
+    /// Each row of `x` normed into `out`: see `Kernels::layer_norm`.
+    ///
+    /// Panics if the lengths do not fit together.
+    pub fn layer_norm(&mut self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
+        assert_eq!(x.len(), out.len(), "a norm keeps its shape");
+        assert!(bias.is_none_or(|bias| bias.len() == weight.len()), "bias");
+        let (kernels, cols) = (self.kernels, weight.len());
+        self.rows(out, cols, |first, out| {
+            for (x, out) in x[first * cols..].chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
+                kernels.layer_norm(x, weight, bias, eps, out);
+            }
+        });
+    }
+
+    /// `x += y`. Panics if their lengths differ.
+    pub fn add(&mut self, x: &mut [f32], y: &[f32]) {
+        assert_eq!(x.len(), y.len(), "sum");
+        let kernels = self.kernels;
+        self.rows(x, 1, |first, x| kernels.add(x, &y[first..]));
+    }
+
+    /// `x += scale * y`, rounded once. Panics if their lengths differ.
+    pub fn add_scaled(&mut self, x: &mut [f32], y: &[f32], scale: f32) {
+        assert_eq!(x.len(), y.len(), "sum");
+        let kernels = self.kernels;
+        self.rows(x, 1, |first, x| kernels.add_scaled(x, &y[first..], scale));
+    }
+
+    /// `x *= scale`.
+    pub fn scale(&mut self, x: &mut [f32], scale: f32) {
+        let kernels = self.kernels;
+        self.rows(x, 1, |_, x| kernels.scale(x, scale));
+    }
+
+    /// `x = cap * tanh(x / cap)`.
+    pub fn soft_cap(&mut self, x: &mut [f32], cap: f32) {
+        let kernels = self.kernels;
+        self.rows(x, 1, |_, x| kernels.soft_cap(x, cap));
+    }
+
+    /// `gate = act(gate) * up`, for matrices that cannot be swept together. Panics if their lengths differ.
+    pub fn gate(&mut self, act: Gate, gate: &mut [f32], up: &[f32]) {
+        assert_eq!(gate.len(), up.len(), "gate");
+        let kernels = self.kernels;
+        self.rows(gate, 1, |first, gate| {
+            let up = &up[first..first + gate.len()];
+            kernels.gate(act, gate, up);
+        });
+    }
+
+    /// Turns the heads of all tokens: `x` is `(tokens, heads, head_dim)`, the table has the angles of those tokens.
+    ///
+    /// Panics if the table's tokens do not fit.
+    pub fn rope(&mut self, x: &mut [f32], head_dim: usize, table: &RopeTable) {
+        let tokens = table.tokens();
+        assert!(tokens > 0 && x.len().is_multiple_of(tokens * head_dim), "rope of {tokens} tokens");
+        let (kernels, cols) = (self.kernels, x.len() / tokens);
+        self.rows(x, cols, |first, x| {
+            for (token, row) in x.chunks_exact_mut(cols).enumerate() {
+                row.chunks_exact_mut(head_dim).for_each(|head| kernels.rope(head, table, first + token));
+            }
+        });
+    }
+
+    /// Row `ids[t]` of `table` to row t of `out`, `(tokens, cols)`.
+    ///
+    /// Panics if an id is not below the table's rows, or if `out` has another length.
+    pub fn embed(&mut self, table: &Weights<'_>, ids: &[u32], out: &mut [f32]) {
+        assert_eq!(out.len(), ids.len() * table.cols(), "embeddings");
+        let cols = table.cols();
+        self.rows(out, cols, |first, out| {
+            for (row, &id) in out.chunks_exact_mut(cols).zip(&ids[first..]) {
+                let bytes = table.row(id as usize);
+                dequantise(table.ty(), bytes.unwrap_or_else(|| panic!("no row {id} in {table:?}")), row);
+            }
+        });
+    }
+
+    /// Brings rows `x`, `(tokens, cols)`, into the `forms` that the weights to come need.
+    pub fn activations(
+        &mut self,
+        x: &[f32],
+        cols: usize,
+        forms: Forms,
+        into: &mut Activations,
+    ) -> Result<()> {
+        assert!(cols > 0 && x.len().is_multiple_of(cols), "{} elements in rows of {cols}", x.len());
+        let tokens = x.len() / cols;
+        into.prepare(tokens, cols, forms)?;
+        let kernels = self.kernels;
+        let (has_32, has_256) = (into.forms().contains(Form::Q32), into.forms().contains(Form::Q256));
+        if into.forms().contains(Form::F32) {
+            into.f32.copy_from_slice(x);
+        }
+        let small = Parts32 {
+            values: Disjoint::new(&mut into.q32.values),
+            scales: Disjoint::new(&mut into.q32.scales),
+            scaled_sums: Disjoint::new(&mut into.q32.scaled_sums),
+            sums: Disjoint::new(&mut into.q32.sums),
+        };
+        let large = Parts256 {
+            values: Disjoint::new(&mut into.q256.values),
+            scales: Disjoint::new(&mut into.q256.scales),
+            sums16: Disjoint::new(&mut into.q256.sums16),
+        };
+        self.pool.run(tokens.div_ceil(GROUP), &|group, _| {
+            let (first, end) = (group * GROUP, tokens.min(group * GROUP + GROUP));
+            let x = &x[first * cols..end * cols];
+            if has_32 {
+                kernels.quantise_32(x, end - first, small.group(first, end, cols));
+            }
+            if has_256 {
+                kernels.quantise_256(x, end - first, large.group(first, end, cols));
+            }
+        });
+        Ok(())
+    }
+}
+
+/// The arrays of the form with blocks of 32.
+struct Parts32<'a> {
+    values: Disjoint<'a, i8>,
+    scales: Disjoint<'a, f32>,
+    scaled_sums: Disjoint<'a, f32>,
+    sums: Disjoint<'a, i32>,
+}
+
+impl Parts32<'_> {
+    fn group(&self, first: usize, end: usize, cols: usize) -> Group32<'_> {
+        let blocks = first * cols / 32..end * cols / 32;
+        // SAFETY: each group of tokens is written by one chunk.
+        unsafe {
+            Group32 {
+                values: self.values.slice(first * cols..end * cols),
+                scales: self.scales.slice(blocks.clone()),
+                scaled_sums: self.scaled_sums.slice(blocks.clone()),
+                sums: self.sums.slice(blocks),
+            }
+        }
+    }
+}
+
+/// The arrays of the form with blocks of 256.
+struct Parts256<'a> {
+    values: Disjoint<'a, i8>,
+    scales: Disjoint<'a, f32>,
+    sums16: Disjoint<'a, i16>,
+}
+
+impl Parts256<'_> {
+    fn group(&self, first: usize, end: usize, cols: usize) -> Group256<'_> {
+        // SAFETY: each group of tokens is written by one chunk.
+        unsafe {
+            Group256 {
+                values: self.values.slice(first * cols..end * cols),
+                scales: self.scales.slice(first * cols / 256..end * cols / 256),
+                sums16: self.sums16.slice(first * cols / 16..end * cols / 16),
+            }
+        }
+    }
+}

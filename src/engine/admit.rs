@@ -1,0 +1,166 @@
+//! From the waiting line to the first pass: a place, the text work, the session's new state.
+
+use super::core::{Engine, ModelState, guarded};
+use super::generation::{Run, State};
+use super::output::Output;
+use super::request::{Input, Past, TextJob, context_full};
+use super::session::{Errand, Mode};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sample::Sampler;
+use crate::stream::{End, EndReason};
+
+/// Whether a waiting generation may start.
+enum Turn {
+    Now,
+    NotYet,
+    Never(Error),
+}
+
+impl Engine {
+    /// Gives places to those in line whose session and model are ready.
+    pub(super) fn admit(&mut self) {
+        let line: Vec<u64> = self.line.iter().map(|(_, id)| *id).collect();
+        for id in line {
+            match self.turn(id) {
+                Turn::Never(error) => self.end(id, End::failed(error)),
+                Turn::Now if self.running.len() < self.limits.max_sequences => self.start(id),
+                Turn::Now | Turn::NotYet => {}
+            }
+        }
+        self.weigh();
+    }
+
+    fn turn(&self, id: u64) -> Turn {
+        let Some(generation) = self.generations.get(&id) else { return Turn::NotYet };
+        let Some(session) = self.sessions.get(&generation.session) else { return Turn::NotYet };
+        match self.models.get(&generation.model).map(|model| &model.state) {
+            Some(ModelState::Failed(error)) => return Turn::Never(error.clone()),
+            Some(ModelState::Ready { .. }) => {}
+            Some(ModelState::Loading) => return Turn::NotYet,
+            None => return Turn::Never(Error::new(ErrorKind::Internal, "the generation's model is gone")),
+        }
+        let free = session.active.is_none() && session.errands.front() == Some(&Errand::Generate(id));
+        if free && !self.in_pass(generation.session) { Turn::Now } else { Turn::NotYet }
+    }
+
+    fn start(&mut self, id: u64) {
+        let Some(generation) = self.generations.get_mut(&id) else { return };
+        self.line.remove(&(std::cmp::Reverse(generation.request.priority), id));
+        self.running.push(id);
+        let waited = generation.producer.age().as_nanos() as u64;
+        generation.producer.update(|stats| stats.queue_ns = waited);
+        generation.producer.started();
+        generation.state = State::Preparing;
+        match self.text_job(id) {
+            Ok(job) if job.is_short() => match guarded(|| Ok(job.run())) {
+                Ok(done) => self.finish_text(done),
+                Err(error) => self.end(id, End::failed(error)),
+            },
+            Ok(job) => self.jobs.push_back(job),
+            Err(error) => self.end(id, End::failed(error)),
+        }
+    }
+
+    fn text_job(&mut self, id: u64) -> Result<TextJob> {
+        let gone = || Error::new(ErrorKind::Internal, "the generation's session is gone");
+        let generation = self.generations.get(&id).ok_or_else(gone)?;
+        let session = self.sessions.get_mut(&generation.session).ok_or_else(gone)?;
+        let Some(ModelState::Ready { decoder, vocab }) =
+            self.models.get(&generation.model).map(|model| &model.state)
+        else {
+            return Err(gone());
+        };
+        session.active = Some(id);
+        session.errands.pop_front();
+        session.context = session.context.min(decoder.spec().context_length);
+        let chats = matches!(generation.request.input, Input::Messages(_));
+        let past = match (session.mode, &generation.request.input) {
+            (Mode::Raw, Input::Messages(_)) => return Err(mixed("raw input", "messages")),
+            (Mode::Chat, Input::Text(_) | Input::Tokens(_)) => return Err(mixed("messages", "raw input")),
+            (Mode::Chat, Input::Messages(_)) | (Mode::Empty, Input::Messages(_)) if chats => {
+                Past::Messages(session.messages.clone())
+            }
+            _ => Past::Tokens(session.tokens.clone()),
+        };
+        Ok(TextJob {
+            generation: id,
+            vocab: vocab.clone(),
+            past,
+            input: generation.request.input.clone(),
+            context: session.context,
+            prefill_only: generation.request.prefill_only,
+        })
+    }
+
+    /// The generation's tokens are known: it takes part in passes from now on.
+    pub(super) fn run(&mut self, id: u64, tokens: Vec<u32>) {
+        if let Some(end) = self.prepare(id, tokens).unwrap_or_else(|error| Some(End::failed(error))) {
+            self.end(id, end);
+        }
+    }
+
+    fn prepare(&mut self, id: u64, tokens: Vec<u32>) -> Result<Option<End>> {
+        let Some(generation) = self.generations.get_mut(&id) else { return Ok(None) };
+        let Some(session) = self.sessions.get_mut(&generation.session) else { return Ok(None) };
+        let Some(ModelState::Ready { decoder, .. }) =
+            self.models.get_mut(&generation.model).map(|model| &mut model.state)
+        else {
+            return Ok(None);
+        };
+        if tokens.is_empty() {
+            let why = "the input has no tokens and the session is empty: give it a prompt or messages";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        let (total, fills_only) = (tokens.len(), generation.request.prefill_only);
+        if total > session.context {
+            return Err(context_full(total, session.context));
+        }
+        let mut sampler = Sampler::new(generation.request.sampling.clone(), decoder.spec().vocab_size)?;
+        tokens.iter().for_each(|token| sampler.accept(*token));
+        let sequence = match session.sequence {
+            Some(sequence) => sequence,
+            None => guarded(|| decoder.open(session.context))?,
+        };
+        session.sequence = Some(sequence);
+        let continues = matches!(generation.request.input, Input::Continue);
+        let (mode, messages) = match std::mem::replace(&mut generation.request.input, Input::Continue) {
+            Input::Messages(messages) => (Mode::Chat, messages),
+            Input::Continue if session.mode != Mode::Empty => (session.mode, Vec::new()),
+            _ => (Mode::Raw, Vec::new()),
+        };
+        let keeps_answer = mode == Mode::Chat;
+        let (keep, undo) = session.advance(tokens, mode, messages);
+        // The last token is fed again if need be: its logits are wanted.
+        let keep = keep.min(if fills_only { total } else { total - 1 });
+        let keep = session.cut.take().map_or(keep, |cut| cut.min(keep));
+        let held = if decoder.length(sequence) > keep {
+            decoder.truncate(sequence, keep)
+        } else {
+            decoder.length(sequence)
+        };
+        generation.producer.update(|stats| {
+            stats.prompt_tokens = total as u32;
+            stats.cached_tokens = held as u32;
+            stats.session_tokens = total as u32;
+        });
+        let output = Output::new(generation.request.echo_special, &generation.request.stop, keeps_answer);
+        let mut run = Run::new(sampler, output, undo, continues);
+        let end = if fills_only && held == total {
+            run.undo = None;
+            Some(End::new(EndReason::Ready))
+        } else {
+            (!fills_only && total >= session.context).then(|| End::new(EndReason::ContextFull))
+        };
+        generation.state = State::Running(Box::new(run));
+        Ok(end)
+    }
+}
+
+fn mixed(holds: &str, given: &str) -> Error {
+    Error::new(
+        ErrorKind::InvalidArgument,
+        format!(
+            "the session holds {holds}, this generation gives {given}; clear the session first, or use another"
+        ),
+    )
+}

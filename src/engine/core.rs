@@ -1,0 +1,314 @@
+//! The engine's state and its steps: requests in, events out, one slice at a time; knows no thread and no waiting.
+
+use super::facts::{EngineFacts, Place, SessionFacts};
+use super::generation::{Generation, State};
+use super::pass::Pass;
+use super::request::{Request, TextDone, TextJob};
+use super::session::{Errand, Session};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Decoder;
+use crate::stream::{End, EndReason, Producer};
+use crate::text::Vocab;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// How much the engine may do at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineLimits {
+    /// Generations that have a place in the computation.
+    pub max_sequences: usize,
+    /// How long a slice of a pass takes about.
+    pub slice: Duration,
+}
+
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Something was computed: step again.
+    Worked,
+    /// Nothing to do until a request comes, or until the given time.
+    Idle(Option<Instant>),
+}
+
+pub(super) enum ModelState {
+    Loading,
+    Ready { decoder: Box<dyn Decoder>, vocab: Arc<dyn Vocab> },
+    Failed(Error),
+}
+
+pub(super) struct Model {
+    pub(super) state: ModelState,
+}
+
+/// Sequences, scheduling and batching over the models of one runtime.
+///
+/// A synchronous state machine: whoever drives it calls [`Engine::step`] until it is idle, and again when something was handed in.
+pub struct Engine {
+    pub(super) limits: EngineLimits,
+    pub(super) models: HashMap<u64, Model>,
+    pub(super) sessions: HashMap<u64, Session>,
+    pub(super) generations: HashMap<u64, Generation>,
+    /// Who waits, in the order of service.
+    pub(super) line: BTreeSet<(Reverse<i32>, u64)>,
+    /// Who has a place.
+    pub(super) running: Vec<u64>,
+    pub(super) pass: Option<Pass>,
+    pub(super) candidates: Vec<u64>,
+    pub(super) jobs: VecDeque<TextJob>,
+    pub(super) facts: Arc<EngineFacts>,
+    /// Something changed that may let a waiting generation start.
+    pub(super) stirred: bool,
+    /// Somebody cancelled, closed or made room.
+    attention: bool,
+    next_deadline: Option<Instant>,
+    paused: bool,
+    arrivals: u64,
+}
+
+/// Runs `work` so that a panic is an error of this work only.
+pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Internal,
+            "a panic while the model computed; the runtime goes on, this is over",
+        ))
+    })
+}
+
+impl Engine {
+    /// An engine without models.
+    pub fn new(limits: EngineLimits, facts: Arc<EngineFacts>) -> Self {
+        Self {
+            limits,
+            models: HashMap::new(),
+            sessions: HashMap::new(),
+            generations: HashMap::new(),
+            line: BTreeSet::new(),
+            running: Vec::new(),
+            pass: None,
+            candidates: Vec::new(),
+            jobs: VecDeque::new(),
+            facts,
+            stirred: false,
+            attention: false,
+            next_deadline: None,
+            paused: false,
+            arrivals: 0,
+        }
+    }
+
+    /// A model that generations may wait for from now on.
+    pub fn add_model(&mut self, model: u64) {
+        self.models.insert(model, Model { state: ModelState::Loading });
+    }
+
+    /// The model's load is over: its generations start, or end with the error.
+    pub fn settle_model(&mut self, model: u64, loaded: Result<(Box<dyn Decoder>, Arc<dyn Vocab>)>) {
+        if let Some(slot) = self.models.get_mut(&model) {
+            slot.state = match loaded {
+                Ok((decoder, vocab)) => ModelState::Ready { decoder, vocab },
+                Err(error) => ModelState::Failed(error),
+            };
+            self.stirred = true;
+            self.weigh();
+        }
+    }
+
+    /// Nobody holds the model or a session of it any more.
+    pub fn remove_model(&mut self, model: u64) {
+        self.models.remove(&model);
+        self.weigh();
+    }
+
+    /// A new, empty session of at most `context` tokens (more than the model has: the model's).
+    pub fn add_session(&mut self, session: u64, model: u64, context: usize, facts: Arc<SessionFacts>) {
+        self.sessions.insert(session, Session::new(model, context, facts));
+    }
+
+    /// Empties the session as soon as its generation has stopped.
+    pub fn clear_session(&mut self, session: u64) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.errands.push_back(Errand::Clear);
+        }
+        self.run_errands(session);
+    }
+
+    /// Cancels the session's generations and forgets it.
+    pub fn remove_session(&mut self, session: u64) {
+        let of_session = self.generations.iter().filter(|(_, one)| one.session == session);
+        for id in of_session.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.end(id, End::new(EndReason::Cancelled));
+        }
+        let Some(session) = self.sessions.remove(&session) else { return };
+        if let (Some(sequence), Some(model)) = (session.sequence, self.models.get_mut(&session.model))
+            && let ModelState::Ready { decoder, .. } = &mut model.state
+        {
+            decoder.close(sequence);
+        }
+        self.weigh();
+    }
+
+    /// Takes a generation: from here on its stream ends, whatever happens.
+    pub fn submit(&mut self, session: u64, request: Request, producer: Producer, place: Place) {
+        let Some(slot) = self.sessions.get_mut(&session) else {
+            drop(place);
+            return producer.end(End::new(EndReason::Cancelled));
+        };
+        self.arrivals += 1;
+        let id = self.arrivals;
+        slot.errands.push_back(Errand::Generate(id));
+        producer.update(|stats| stats.seed = request.sampling.seed);
+        self.line.insert((Reverse(request.priority), id));
+        self.next_deadline = earlier(self.next_deadline, request.deadline);
+        let (model, state) = (slot.model, State::Waiting);
+        self.generations.insert(id, Generation { session, model, request, producer, place, state });
+        self.stirred = true;
+    }
+
+    /// Somebody may have cancelled or closed a stream, or made room in one.
+    pub fn attend(&mut self) {
+        self.attention = true;
+    }
+
+    /// Stops or resumes computing; ends are still given.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Text work that is too long for the time between two slices: run it anywhere, then hand it to [`Engine::finish_text`].
+    pub fn take_job(&mut self) -> Option<TextJob> {
+        self.jobs.pop_front()
+    }
+
+    /// Ends every generation for `reason` or, if that is `None`, because of a panic in the engine itself.
+    pub fn end_all(&mut self, reason: Option<EndReason>) {
+        let ids: Vec<u64> = self.generations.keys().copied().collect();
+        for id in ids {
+            let end = reason.map(End::new).unwrap_or_else(|| {
+                End::failed(Error::new(ErrorKind::Internal, "a panic in the engine ended this generation"))
+            });
+            self.end(id, end);
+        }
+    }
+
+    /// Gives back memory that can be computed again.
+    pub fn trim(&mut self) {
+        for model in self.models.values_mut() {
+            if let ModelState::Ready { decoder, .. } = &mut model.state {
+                decoder.trim();
+            }
+        }
+        self.weigh();
+    }
+
+    /// Does one slice of work.
+    pub fn step(&mut self) -> Outcome {
+        let now = Instant::now();
+        if self.attention || self.next_deadline.is_some_and(|deadline| deadline <= now) {
+            self.sweep(now);
+        }
+        if std::mem::take(&mut self.stirred) {
+            self.admit();
+        }
+        if self.paused {
+            return Outcome::Idle(self.next_deadline);
+        }
+        if self.pass.is_none() && !self.begin_pass() {
+            return if self.stirred { Outcome::Worked } else { Outcome::Idle(self.next_deadline) };
+        }
+        self.run_slice(now + self.limits.slice);
+        Outcome::Worked
+    }
+
+    /// Takes the result of a [`TextJob`].
+    pub fn finish_text(&mut self, done: TextDone) {
+        if self.generations.contains_key(&done.generation) {
+            match done.tokens {
+                Ok(tokens) => self.run(done.generation, tokens),
+                Err(error) => self.end(done.generation, End::failed(error)),
+            }
+        }
+    }
+
+    /// Ends the generations that were cancelled or whose time is over.
+    fn sweep(&mut self, now: Instant) {
+        self.attention = false;
+        let mut due = Vec::new();
+        self.next_deadline = None;
+        for (id, generation) in &self.generations {
+            if generation.producer.is_cancelled() {
+                due.push((*id, EndReason::Cancelled));
+            } else if generation.request.deadline.is_some_and(|deadline| deadline <= now) {
+                due.push((*id, EndReason::Deadline));
+            } else {
+                self.next_deadline = earlier(self.next_deadline, generation.request.deadline);
+            }
+        }
+        for (id, reason) in due {
+            self.end(id, End::new(reason));
+        }
+    }
+
+    /// Ends one generation, exactly once: its held back text comes first, then its session is put right, then its place is free.
+    pub(super) fn end(&mut self, id: u64, end: End) {
+        let Some(mut generation) = self.generations.remove(&id) else { return };
+        self.line.remove(&(Reverse(generation.request.priority), id));
+        self.running.retain(|running| *running != id);
+        self.drop_rows(id);
+        self.stirred = true;
+        if let Some(session) = self.sessions.get_mut(&generation.session) {
+            if let State::Running(run) = &mut generation.state {
+                run.flush(&generation.producer);
+                match run.undo.take() {
+                    Some(undo) => session.restore(undo),
+                    None => {
+                        if let Some(answer) = run.output.take_answer().filter(|_| run.generated > 0) {
+                            session.keep_answer(answer, run.continues);
+                        }
+                    }
+                }
+            }
+            session.publish();
+            generation.producer.update(|stats| stats.session_tokens = session.tokens.len() as u32);
+            session.errands.retain(|errand| *errand != Errand::Generate(id));
+            if session.active == Some(id) {
+                session.active = None;
+            }
+        }
+        self.run_errands(generation.session);
+        self.weigh();
+        drop(generation.place);
+        generation.producer.end(end);
+    }
+
+    /// Does what waits for the session, up to its next generation.
+    fn run_errands(&mut self, session: u64) {
+        let Some(session) = self.sessions.get_mut(&session) else { return };
+        while session.active.is_none() && session.errands.front() == Some(&Errand::Clear) {
+            session.errands.pop_front();
+            session.clear();
+        }
+    }
+
+    /// Publishes what is held.
+    pub(super) fn weigh(&self) {
+        let (mut held, mut weights) = (0, 0);
+        for model in self.models.values() {
+            if let ModelState::Ready { decoder, .. } = &model.state {
+                held += decoder.memory();
+                weights += decoder.spec().weight_bytes;
+            }
+        }
+        self.facts.decoder_bytes.store(held, Ordering::Relaxed);
+        self.facts.weight_bytes.store(weights, Ordering::Relaxed);
+        self.facts.running.store(self.running.len(), Ordering::Relaxed);
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}

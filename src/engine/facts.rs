@@ -1,0 +1,86 @@
+//! Figures that the engine publishes and others read without waiting for it; knows no engine.
+
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+
+/// A session's size.
+#[derive(Debug, Default)]
+pub struct SessionFacts {
+    tokens: AtomicUsize,
+    messages: AtomicUsize,
+}
+
+impl SessionFacts {
+    pub(super) fn set(&self, tokens: usize, messages: usize) {
+        self.tokens.store(tokens, Ordering::Relaxed);
+        self.messages.store(messages, Ordering::Relaxed);
+    }
+
+    /// Tokens that the session holds.
+    pub fn tokens(&self) -> usize {
+        self.tokens.load(Ordering::Relaxed)
+    }
+
+    /// Messages of the conversation.
+    pub fn messages(&self) -> usize {
+        self.messages.load(Ordering::Relaxed)
+    }
+}
+
+/// What the engine is doing.
+#[derive(Debug, Default)]
+pub struct EngineFacts {
+    /// Generations that have not ended, waiting ones included.
+    live: Arc<AtomicUsize>,
+    pub(super) running: AtomicUsize,
+    pub(super) passes: AtomicU64,
+    pub(super) decoder_bytes: AtomicU64,
+    pub(super) weight_bytes: AtomicU64,
+}
+
+/// A generation's place among those that have not ended; given back when dropped.
+#[derive(Debug)]
+pub struct Place {
+    live: Arc<AtomicUsize>,
+}
+
+impl EngineFacts {
+    /// A place for one more generation, if fewer than `limit` are live.
+    pub fn take_place(&self, limit: usize) -> Option<Place> {
+        let taken = self
+            .live
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |live| (live < limit).then_some(live + 1));
+        taken.ok().map(|_| Place { live: self.live.clone() })
+    }
+
+    /// Generations that have not ended.
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Generations that have a place in the computation.
+    pub fn running(&self) -> usize {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Passes computed so far.
+    pub fn passes(&self) -> u64 {
+        self.passes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of keys, values and scratch.
+    pub fn decoder_bytes(&self) -> u64 {
+        self.decoder_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of weights, mapped or owned.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.live.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,130 @@
+//! One generation on its way from the waiting line to its end.
+
+use super::facts::Place;
+use super::output::Output;
+use super::request::Request;
+use super::session::{Session, Undo};
+use crate::sample::Sampler;
+use crate::stream::{End, EndReason, Producer};
+use crate::text::Vocab;
+use std::time::Instant;
+
+/// A generation: its request, its stream, and how far it is.
+pub(super) struct Generation {
+    pub(super) session: u64,
+    pub(super) model: u64,
+    pub(super) request: Request,
+    pub(super) producer: Producer,
+    pub(super) place: Place,
+    pub(super) state: State,
+}
+
+/// How far a generation is.
+pub(super) enum State {
+    /// In line.
+    Waiting,
+    /// It has a place; its text is being turned into tokens.
+    Preparing,
+    /// It takes part in passes.
+    Running(Box<Run>),
+}
+
+/// A generation that takes part in passes.
+pub(super) struct Run {
+    pub(super) sampler: Sampler,
+    pub(super) output: Output,
+    pub(super) undo: Option<Undo>,
+    pub(super) generated: u32,
+    /// The pass that it last took part in: those that waited longest come first.
+    pub(super) served: u64,
+    started: Instant,
+    first: Option<Instant>,
+    last: Option<Instant>,
+    spoke: bool,
+    /// The answer goes on where the conversation's last message stopped.
+    pub(super) continues: bool,
+}
+
+impl Run {
+    pub(super) fn new(sampler: Sampler, output: Output, undo: Undo, continues: bool) -> Self {
+        Self {
+            sampler,
+            output,
+            undo: Some(undo),
+            generated: 0,
+            served: 0,
+            started: Instant::now(),
+            first: None,
+            last: None,
+            spoke: false,
+            continues,
+        }
+    }
+
+    /// Takes the sampled `token` into the session and the stream; the end, if it brings one.
+    pub(super) fn accept(
+        &mut self,
+        token: u32,
+        vocab: &dyn Vocab,
+        session: &mut Session,
+        request: &Request,
+        producer: &Producer,
+    ) -> Option<End> {
+        self.clock(session, producer);
+        if vocab.is_end(token) && !request.ignore_eos {
+            return Some(End::new(EndReason::Stop));
+        }
+        self.undo = None;
+        self.generated += 1;
+        session.tokens.push(token);
+        session.publish();
+        self.sampler.accept(token);
+        producer.update(|stats| {
+            stats.output_tokens = self.generated;
+            stats.session_tokens = session.tokens.len() as u32;
+        });
+        let (text, stop) = self.output.push(vocab, token);
+        if let Some(text) = text {
+            self.speak(text, producer);
+        }
+        if let Some(stop) = stop {
+            let stop = request.stop.get(stop).cloned();
+            return Some(End { stop, ..End::new(EndReason::StopString) });
+        }
+        if request.max_tokens != 0 && self.generated >= request.max_tokens {
+            return Some(End::new(EndReason::Length));
+        }
+        (session.tokens.len() >= session.context).then(|| End::new(EndReason::ContextFull))
+    }
+
+    /// Releases the held back text, which comes before every end.
+    pub(super) fn flush(&mut self, producer: &Producer) {
+        if let Some(text) = self.output.finish() {
+            self.speak(text, producer);
+        }
+    }
+
+    fn speak(&mut self, text: crate::stream::Text, producer: &Producer) {
+        if !self.spoke {
+            self.spoke = true;
+            let age = producer.age().as_nanos() as u64;
+            producer.update(|stats| stats.ttft_ns = age);
+        }
+        producer.text(text);
+    }
+
+    /// Keeps the times of the sampled tokens.
+    fn clock(&mut self, session: &Session, producer: &Producer) {
+        let now = Instant::now();
+        let first = *self.first.get_or_insert(now);
+        let gap = self.last.map_or(0, |last| (now - last).as_nanos() as u64);
+        self.last = Some(now);
+        let prefill = (first - self.started).as_nanos() as u64;
+        producer.update(|stats| {
+            stats.prefill_ns = prefill;
+            stats.decode_ns = (now - first).as_nanos() as u64;
+            stats.max_gap_ns = stats.max_gap_ns.max(gap);
+            stats.session_tokens = session.tokens.len() as u32;
+        });
+    }
+}

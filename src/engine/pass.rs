@@ -1,0 +1,259 @@
+//! Passes: which generations are computed together, and what becomes of their rows.
+
+use super::core::{Engine, ModelState, guarded};
+use super::generation::State;
+use crate::error::{Error, Result};
+use crate::model::{Chunk, Decoder, Pace, Step};
+use crate::stream::{End, EndReason};
+use smallvec::SmallVec;
+use std::cmp::Reverse;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Prompt tokens that a pass takes at most while other rows wait for their next token.
+const SHARED_PREFILL: usize = 128;
+
+/// A pass under way.
+pub(super) struct Pass {
+    pub(super) model: u64,
+    pub(super) rows: SmallVec<[Row; 16]>,
+}
+
+/// One generation's part of a pass.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) generation: u64,
+    pub(super) session: u64,
+    /// How many tokens of the session are fed, from the decoder's length on.
+    tokens: usize,
+    /// Tokens that the session's sequence holds before this pass.
+    from: usize,
+    /// Whether the row reaches the session's last token, so that the next one can be sampled.
+    last: bool,
+    /// Whether somebody still wants it.
+    pub(super) live: bool,
+}
+
+impl Engine {
+    /// Begins a pass over what can be computed now; whether there is one.
+    pub(super) fn begin_pass(&mut self) -> bool {
+        loop {
+            let Some((model, rows)) = self.plan() else { return false };
+            match self.begin(model, &rows) {
+                Ok(()) => {
+                    self.serve(&rows);
+                    self.pass = Some(Pass { model, rows });
+                    return true;
+                }
+                // Together they found no room; alone the first may.
+                Err(_) if rows.len() > 1 && self.begin(model, &rows[..1]).is_ok() => {
+                    let rows = SmallVec::from_slice(&rows[..1]);
+                    self.serve(&rows);
+                    self.pass = Some(Pass { model, rows });
+                    return true;
+                }
+                Err(error) => self.end(rows[0].generation, End::failed(error)),
+            }
+        }
+    }
+
+    /// Computes one slice of the pass under way.
+    pub(super) fn run_slice(&mut self, until: Instant) {
+        let Some(model) = self.pass.as_ref().map(|pass| pass.model) else { return };
+        let Some(decoder) = self.decoder(model) else {
+            self.pass = None;
+            return;
+        };
+        match guarded(|| decoder.run_slice(Pace { until })) {
+            Ok(Step::More) => {}
+            Ok(Step::Done) => self.commit(),
+            Err(error) => self.fail_pass(&error),
+        }
+    }
+
+    /// Drops the rows of a generation that has ended; a pass that nobody wants is given up.
+    pub(super) fn drop_rows(&mut self, generation: u64) {
+        let Some(pass) = &mut self.pass else { return };
+        for row in pass.rows.iter_mut().filter(|row| row.generation == generation) {
+            row.live = false;
+        }
+        if !pass.rows.iter().any(|row| row.live) {
+            self.finish_pass();
+        }
+    }
+
+    /// Whether the session has a row in the pass under way.
+    pub(super) fn in_pass(&self, session: u64) -> bool {
+        self.pass.as_ref().is_some_and(|pass| pass.rows.iter().any(|row| row.session == session))
+    }
+
+    pub(super) fn fail_pass(&mut self, error: &Error) {
+        let Some(pass) = &self.pass else { return };
+        let rows = pass.rows.clone();
+        self.finish_pass();
+        for row in rows.into_iter().filter(|row| row.live) {
+            self.end(row.generation, End::failed(error.clone()));
+        }
+    }
+
+    fn finish_pass(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        self.stirred = true;
+        if let Some(decoder) = self.decoder(pass.model) {
+            let _ = guarded(|| {
+                decoder.finish();
+                Ok(())
+            });
+        }
+    }
+
+    fn decoder(&mut self, model: u64) -> Option<&mut dyn Decoder> {
+        match &mut self.models.get_mut(&model)?.state {
+            ModelState::Ready { decoder, .. } => Some(&mut **decoder),
+            _ => None,
+        }
+    }
+
+    /// The model whose turn it is and the rows of its next pass: by priority, then by who waited longest; rows that decode before prompts.
+    fn plan(&mut self) -> Option<(u64, SmallVec<[Row; 16]>)> {
+        let mut candidates = std::mem::take(&mut self.candidates);
+        candidates.clear();
+        candidates.extend(self.running.iter().copied().filter(|id| self.can_compute(*id)));
+        candidates.sort_unstable_by_key(|id| self.rank(*id));
+        let plan = candidates.first().and_then(|first| self.generations.get(first)).map(|first| first.model);
+        let plan = plan.and_then(|model| Some((model, self.rows(model, &candidates)?)));
+        self.candidates = candidates;
+        plan
+    }
+
+    fn can_compute(&self, id: u64) -> bool {
+        self.generations.get(&id).is_some_and(|generation| {
+            matches!(generation.state, State::Running(_))
+                && generation.producer.has_room(generation.request.buffer_events)
+        })
+    }
+
+    fn rank(&self, id: u64) -> (Reverse<i32>, u64, u64) {
+        let generation = self.generations.get(&id);
+        let priority = generation.map_or(0, |generation| generation.request.priority);
+        let served = match generation.map(|generation| &generation.state) {
+            Some(State::Running(run)) => run.served,
+            _ => 0,
+        };
+        (Reverse(priority), served, id)
+    }
+
+    fn rows(&mut self, model: u64, candidates: &[u64]) -> Option<SmallVec<[Row; 16]>> {
+        let ModelState::Ready { decoder, .. } = &self.models.get(&model)?.state else { return None };
+        let (max_batch, mut budget) = (decoder.spec().max_batch, decoder.spec().max_tokens);
+        let mut rows: SmallVec<[Row; 16]> = SmallVec::new();
+        for prompts in [false, true] {
+            if prompts && !rows.is_empty() {
+                budget = budget.min(SHARED_PREFILL);
+            }
+            for id in candidates {
+                if rows.len() >= max_batch || budget == 0 {
+                    break;
+                }
+                let Some(generation) = self.generations.get(id).filter(|one| one.model == model) else {
+                    continue;
+                };
+                let Some(session) = self.sessions.get(&generation.session) else { continue };
+                let Some(sequence) = session.sequence else { continue };
+                let from = decoder.length(sequence);
+                let wanted = session.tokens.len().saturating_sub(from);
+                if wanted == 0 || (wanted > 1) != prompts {
+                    continue;
+                }
+                let limit = decoder.chunk_limit(sequence, wanted).min(wanted);
+                // A decoder that takes a prompt whole is given it whole.
+                if limit == wanted && limit > budget && !rows.is_empty() {
+                    continue;
+                }
+                let tokens = limit.min(budget).max(1);
+                budget = budget.saturating_sub(tokens);
+                let last = tokens == wanted;
+                rows.push(Row {
+                    generation: *id,
+                    session: generation.session,
+                    tokens,
+                    from,
+                    last,
+                    live: true,
+                });
+            }
+        }
+        (!rows.is_empty()).then_some(rows)
+    }
+
+    fn begin(&mut self, model: u64, rows: &[Row]) -> Result<()> {
+        let Some(ModelState::Ready { decoder, .. }) =
+            self.models.get_mut(&model).map(|model| &mut model.state)
+        else {
+            return Ok(());
+        };
+        let mut chunks: SmallVec<[Chunk<'_>; 16]> = SmallVec::new();
+        for row in rows {
+            let Some(session) = self.sessions.get(&row.session) else { continue };
+            let Some(sequence) = session.sequence else { continue };
+            let Some(tokens) = session.tokens.get(row.from..row.from + row.tokens) else { continue };
+            let wanted = self.generations.get(&row.generation).is_some_and(|one| !one.request.prefill_only);
+            chunks.push(Chunk { sequence, tokens, logits: row.last && wanted });
+        }
+        guarded(|| decoder.begin(&chunks))
+    }
+
+    fn serve(&mut self, rows: &[Row]) {
+        let pass = self.facts.passes.fetch_add(1, Ordering::Relaxed) + 1;
+        for row in rows {
+            if let Some(State::Running(run)) =
+                self.generations.get_mut(&row.generation).map(|one| &mut one.state)
+            {
+                run.served = pass;
+            }
+        }
+    }
+
+    /// Takes over the rows of a pass that is done: samples, emits, ends.
+    fn commit(&mut self) {
+        let Some(pass) = &self.pass else { return };
+        let rows = pass.rows.clone();
+        let model = pass.model;
+        let mut ends: SmallVec<[(u64, End); 4]> = SmallVec::new();
+        for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.live) {
+            match guarded(|| Ok(self.commit_row(model, index, row))) {
+                Ok(None) => {}
+                Ok(Some(end)) => ends.push((row.generation, end)),
+                Err(error) => ends.push((row.generation, End::failed(error))),
+            }
+        }
+        self.finish_pass();
+        for (generation, end) in ends {
+            self.end(generation, end);
+        }
+    }
+
+    fn commit_row(&mut self, model: u64, index: usize, row: &Row) -> Option<End> {
+        let model = self.models.get_mut(&model)?;
+        let ModelState::Ready { decoder, vocab } = &mut model.state else { return None };
+        let session = self.sessions.get_mut(&row.session)?;
+        let generation = self.generations.get_mut(&row.generation)?;
+        let State::Running(run) = &mut generation.state else { return None };
+        decoder.commit(index);
+        if !row.last {
+            let (done, total) = ((row.from + row.tokens) as u64, session.tokens.len() as u64);
+            generation.producer.progress(done, total);
+            return None;
+        }
+        if generation.request.prefill_only {
+            run.undo = None;
+            return Some(End::new(EndReason::Ready));
+        }
+        match run.sampler.sample(decoder.logits(index)) {
+            Ok(sampled) => {
+                run.accept(sampled.token, &**vocab, session, &generation.request, &generation.producer)
+            }
+            Err(error) => Some(End::failed(error)),
+        }
+    }
+}

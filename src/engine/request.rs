@@ -1,0 +1,189 @@
+//! What is asked of the engine: a checked request, and the text work that turns its input into tokens.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sample::SamplerOptions;
+use crate::text::{Message, RenderInput, Vocab};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// A generation's input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Go on from where the session is.
+    Continue,
+    /// Raw text, appended; the first of a session gets BOS where the model's file says so.
+    Text(String),
+    /// Token ids, appended as they are.
+    Tokens(Vec<u32>),
+    /// New messages, appended to the conversation.
+    Messages(Vec<Message>),
+}
+
+/// A generation as the engine takes it: shapes and ranges are checked already.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What the model is given.
+    pub input: Input,
+    /// Tokens to generate at most; 0: until the context is full.
+    pub max_tokens: u32,
+    /// Higher is computed first.
+    pub priority: i32,
+    /// How tokens are chosen.
+    pub sampling: SamplerOptions,
+    /// Stop strings; none is empty.
+    pub stop: Vec<String>,
+    /// When the generation ends at the latest.
+    pub deadline: Option<Instant>,
+    /// Unread events after which the generation pauses; 0: never.
+    pub buffer_events: usize,
+    /// Control tokens show as their text.
+    pub echo_special: bool,
+    /// End-of-generation tokens are tokens like others.
+    pub ignore_eos: bool,
+    /// Only compute the keys and values of the input.
+    pub prefill_only: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            input: Input::Continue,
+            max_tokens: 0,
+            priority: 0,
+            sampling: SamplerOptions::default(),
+            stop: Vec::new(),
+            deadline: None,
+            buffer_events: 0,
+            echo_special: false,
+            ignore_eos: false,
+            prefill_only: false,
+        }
+    }
+}
+
+/// Text of at most this many bytes is turned into tokens between two slices; longer text is a job for another thread.
+const INLINE_BYTES: usize = 4096;
+
+/// The text work of one generation: from its input and its session's past to all the tokens that the session then holds.
+pub struct TextJob {
+    pub(super) generation: u64,
+    pub(super) vocab: Arc<dyn Vocab>,
+    pub(super) past: Past,
+    pub(super) input: Input,
+    pub(super) context: usize,
+    pub(super) prefill_only: bool,
+}
+
+/// What the session holds before the generation.
+pub(super) enum Past {
+    /// Raw tokens.
+    Tokens(Vec<u32>),
+    /// The conversation.
+    Messages(Vec<Message>),
+}
+
+/// What a [`TextJob`] came to.
+pub struct TextDone {
+    pub(super) generation: u64,
+    pub(super) tokens: Result<Vec<u32>>,
+}
+
+impl TextJob {
+    /// Whether the work is short enough to be done between two slices.
+    pub(super) fn is_short(&self) -> bool {
+        self.bytes() <= INLINE_BYTES
+    }
+
+    /// Does the work. Any thread; takes as long as the text is long.
+    pub fn run(self) -> TextDone {
+        TextDone { generation: self.generation, tokens: self.tokens() }
+    }
+
+    fn bytes(&self) -> usize {
+        let new = match &self.input {
+            Input::Continue | Input::Tokens(_) => 0,
+            Input::Text(text) => text.len(),
+            Input::Messages(messages) => messages.iter().map(|message| message.content.len()).sum(),
+        };
+        let old = match &self.past {
+            Past::Tokens(_) => 0,
+            Past::Messages(messages) => messages.iter().map(|message| message.content.len()).sum(),
+        };
+        new + old
+    }
+
+    fn tokens(self) -> Result<Vec<u32>> {
+        let (vocab, context) = (self.vocab, self.context);
+        let tokens = match (self.past, self.input) {
+            (Past::Tokens(tokens), Input::Continue) => tokens,
+            (Past::Tokens(mut tokens), Input::Tokens(new)) => {
+                check_ids(&new, vocab.len())?;
+                tokens.try_reserve(new.len())?;
+                tokens.extend_from_slice(&new);
+                tokens
+            }
+            (Past::Tokens(mut tokens), Input::Text(text)) => {
+                check_room(text.len(), tokens.len(), context, vocab.longest_token())?;
+                let first = tokens.is_empty();
+                vocab.encode(&text, first, false, &mut tokens)?;
+                tokens
+            }
+            (Past::Messages(mut messages), input) => {
+                let answers = !self.prefill_only;
+                if let Input::Messages(new) = input {
+                    messages.extend(new);
+                }
+                render(&*vocab, &messages, answers, context)?
+            }
+            (Past::Tokens(_), Input::Messages(new)) => render(&*vocab, &new, !self.prefill_only, context)?,
+        };
+        if tokens.len() > context {
+            return Err(context_full(tokens.len(), context));
+        }
+        Ok(tokens)
+    }
+}
+
+fn render(vocab: &dyn Vocab, messages: &[Message], answers: bool, context: usize) -> Result<Vec<u32>> {
+    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
+    let input = RenderInput { messages, add_generation_prompt: answers, unix_time, ..RenderInput::default() };
+    let rendered = vocab.render(&input)?;
+    check_room(rendered.text.len(), 0, context, vocab.longest_token())?;
+    let mut tokens = Vec::new();
+    vocab.encode_rendered(&rendered, true, &mut tokens)?;
+    Ok(tokens)
+}
+
+fn check_ids(ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().position(|id| *id as usize >= vocabulary) {
+        None => Ok(()),
+        Some(index) => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("prompt_tokens[{index}] is {}, the vocabulary has {vocabulary} tokens", ids[index]),
+        )),
+    }
+}
+
+/// Refuses text that cannot fit, before it is turned into tokens.
+fn check_room(bytes: usize, held: usize, context: usize, longest: usize) -> Result<()> {
+    let room = context.saturating_sub(held).saturating_mul(longest.max(1));
+    if bytes <= room {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::ContextFull,
+        format!(
+            "{bytes} bytes of text cannot fit into the {} tokens left of a context of {context}; shorten the input or clear the session",
+            context.saturating_sub(held)
+        ),
+    ))
+}
+
+pub(super) fn context_full(tokens: usize, context: usize) -> Error {
+    Error::new(
+        ErrorKind::ContextFull,
+        format!(
+            "the session would hold {tokens} tokens, its context {context}; shorten the input or clear the session"
+        ),
+    )
+}

@@ -1,0 +1,184 @@
+//! Attention of some queries to one unit of keys and values, and how units add up; knows no sequence and no mask but a range.
+//!
+//! A unit is 128 tokens at fixed absolute positions (four KV blocks). A query's result is its units' partial results, merged in
+//! ascending order, so it does not depend on how a prompt was cut or which threads computed which units.
+
+use super::generic::tree;
+use super::kv::KV_BLOCK;
+use super::math::{exp, tanh};
+use super::simd::Simd;
+use std::ops::Range;
+
+/// KV blocks in a unit.
+pub const UNIT_BLOCKS: usize = 4;
+/// Tokens in a unit.
+pub const UNIT: usize = UNIT_BLOCKS * KV_BLOCK;
+
+/// The keys and values of one head in one unit, and the queries that see the same part of it.
+pub(crate) struct Unit<'a> {
+    /// `(key_dim, 32)` f16 per block; empty beyond the sequence's last block.
+    pub(crate) keys: [&'a [u16]; UNIT_BLOCKS],
+    /// `(32, value_stride)` f16 per block.
+    pub(crate) values: [&'a [u16]; UNIT_BLOCKS],
+    /// Which of the unit's tokens the queries see; not empty.
+    pub(crate) visible: Range<usize>,
+    /// `(queries, key_dim)`, already scaled.
+    pub(crate) queries: &'a [f32],
+    pub(crate) key_dim: usize,
+    /// A multiple of 16.
+    pub(crate) value_stride: usize,
+    /// Scores become `cap * tanh(score / cap)`.
+    pub(crate) soft_cap: Option<f32>,
+}
+
+/// Extra elements of a partial result behind its `value_stride` sums: the maximum score, the sum of weights.
+pub(crate) const PARTIAL_TAIL: usize = 2;
+
+/// Writes one partial result per query: `(queries, value_stride + 2)`.
+#[inline(always)]
+pub(crate) fn attend<S: Simd>(s: S, unit: &Unit<'_>, out: &mut [f32]) {
+    let stride = unit.value_stride + PARTIAL_TAIL;
+    let count = unit.queries.len() / unit.key_dim;
+    let mut first = 0;
+    while first < count {
+        let queries = &unit.queries[first * unit.key_dim..];
+        let out = &mut out[first * stride..];
+        first += match (S::WIDE, count - first) {
+            (true, 4..) => tile::<S, 4>(s, unit, queries, out),
+            (true, 3) => tile::<S, 3>(s, unit, queries, out),
+            (_, 2..) => tile::<S, 2>(s, unit, queries, out),
+            _ => tile::<S, 1>(s, unit, queries, out),
+        };
+    }
+}
+
+/// The first `Q` queries of `queries`; returns `Q`.
+#[inline(always)]
+fn tile<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, queries: &[f32], out: &mut [f32]) -> usize {
+    let mut scores = [[f32::NEG_INFINITY; UNIT]; Q];
+    score::<S, Q>(s, unit, queries, &mut scores);
+    let stride = unit.value_stride + PARTIAL_TAIL;
+    for (q, scores) in scores.iter_mut().enumerate() {
+        let (max, sum) = weigh(unit, scores);
+        out[q * stride + unit.value_stride] = max;
+        out[q * stride + unit.value_stride + 1] = sum;
+    }
+    let mut d = 0;
+    while d + 64 <= unit.value_stride && S::WIDE {
+        mix::<S, Q, 4>(s, unit, &scores, d, out);
+        d += 64;
+    }
+    while d + 32 <= unit.value_stride {
+        mix::<S, Q, 2>(s, unit, &scores, d, out);
+        d += 32;
+    }
+    if d < unit.value_stride {
+        mix::<S, Q, 1>(s, unit, &scores, d, out);
+    }
+    Q
+}
+
+/// Query times key, elements in ascending order, one lane per key.
+#[inline(always)]
+fn score<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, queries: &[f32], scores: &mut [[f32; UNIT]; Q]) {
+    let blocks = unit.visible.start / KV_BLOCK..unit.visible.end.div_ceil(KV_BLOCK);
+    for b in blocks {
+        let keys = unit.keys[b].as_chunks::<16>().0.as_chunks::<2>().0;
+        let mut sums = [[s.splat(0.0); 2]; Q];
+        for (d, [low, high]) in keys.iter().take(unit.key_dim).enumerate() {
+            let (low, high) = (s.load_f16(low), s.load_f16(high));
+            for (q, sums) in sums.iter_mut().enumerate() {
+                let query = s.splat(queries[q * unit.key_dim + d]);
+                *sums = [s.fma(low, query, sums[0]), s.fma(high, query, sums[1])];
+            }
+        }
+        for (scores, sums) in scores.iter_mut().zip(sums) {
+            let (chunks, _) = scores[b * KV_BLOCK..(b + 1) * KV_BLOCK].as_chunks_mut::<16>();
+            for (chunk, sum) in chunks.iter_mut().zip(sums) {
+                s.store(sum, chunk);
+            }
+        }
+    }
+}
+
+/// Scores to weights `exp(score - max)`, zero where nothing is visible; returns the maximum and the sum of weights.
+#[inline(always)]
+fn weigh(unit: &Unit<'_>, scores: &mut [f32; UNIT]) -> (f32, f32) {
+    if let Some(cap) = unit.soft_cap {
+        for score in scores.iter_mut() {
+            *score = cap * tanh(*score / cap);
+        }
+    }
+    scores[..unit.visible.start].fill(f32::NEG_INFINITY);
+    scores[unit.visible.end..].fill(f32::NEG_INFINITY);
+    let mut lanes = [f32::NEG_INFINITY; 16];
+    for chunk in scores.as_chunks::<16>().0 {
+        for lane in 0..16 {
+            lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
+        }
+    }
+    let max = lanes.into_iter().fold(f32::NEG_INFINITY, |max, x| if x > max { x } else { max });
+    let mut sums = [0.0; 16];
+    for chunk in scores.as_chunks_mut::<16>().0 {
+        for lane in 0..16 {
+            chunk[lane] = exp(chunk[lane] - max);
+            sums[lane] += chunk[lane];
+        }
+    }
+    (max, tree(sums))
+}
+
+/// The weighted sum of `16 * N` elements of the values from `d` on, keys in ascending order.
+#[inline(always)]
+fn mix<S: Simd, const Q: usize, const N: usize>(
+    s: S,
+    unit: &Unit<'_>,
+    weights: &[[f32; UNIT]; Q],
+    d: usize,
+    out: &mut [f32],
+) {
+    let mut sums = [[s.splat(0.0); N]; Q];
+    for j in unit.visible.clone() {
+        let row = &unit.values[j / KV_BLOCK][j % KV_BLOCK * unit.value_stride + d..][..16 * N];
+        let mut values = [s.splat(0.0); N];
+        for (value, chunk) in values.iter_mut().zip(row.as_chunks::<16>().0) {
+            *value = s.load_f16(chunk);
+        }
+        for (sums, weights) in sums.iter_mut().zip(weights) {
+            let weight = s.splat(weights[j]);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = s.fma(weight, value, *sum);
+            }
+        }
+    }
+    let stride = unit.value_stride + PARTIAL_TAIL;
+    for (q, sums) in sums.into_iter().enumerate() {
+        let (chunks, _) = out[q * stride + d..][..16 * N].as_chunks_mut::<16>();
+        for (chunk, sum) in chunks.iter_mut().zip(sums) {
+            s.store(sum, chunk);
+        }
+    }
+}
+
+/// Adds the partial result of a later unit to `total`; both are `value_stride + 2` long.
+#[inline(always)]
+pub(crate) fn merge(total: &mut [f32], part: &[f32]) {
+    let Some(tail) = total.len().checked_sub(PARTIAL_TAIL) else { return };
+    let (max, sum, part_max, part_sum) = (total[tail], total[tail + 1], part[tail], part[tail + 1]);
+    let new_max = if part_max > max { part_max } else { max };
+    let (keep, gain) = (exp(max - new_max), exp(part_max - new_max));
+    for (total, &part) in total[..tail].iter_mut().zip(part) {
+        *total = part.mul_add(gain, *total * keep);
+    }
+    total[tail] = new_max;
+    total[tail + 1] = part_sum.mul_add(gain, sum * keep);
+}
+
+/// The attention's output: sums over the sum of weights.
+#[inline(always)]
+pub(crate) fn finish(total: &[f32], value_stride: usize, out: &mut [f32]) {
+    let sum = total[value_stride + 1];
+    for (out, &value) in out.iter_mut().zip(&total[..value_stride]) {
+        *out = value / sum;
+    }
+}

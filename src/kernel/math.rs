@@ -1,0 +1,153 @@
+//! Elementary functions built from IEEE additions, products, fused products, roots and bit moves only, so that they give the same bits on
+//! every machine; knows nothing of tensors.
+//!
+//! f32 functions are free of branches (loops over them vectorise); f64 functions fill tables.
+
+use std::f64::consts::{FRAC_2_PI, LN_2, LOG2_E, SQRT_2};
+
+/// Adding and subtracting it rounds to an integer, ties to even: 1.5 * 2^23.
+const ROUND: f32 = 12_582_912.0;
+
+/// e^x within 2 units in the last place; 0 below -104, infinite above 88.73, NaN for NaN.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    // A comparison, not min/max: those lose a NaN.
+    let x = if x < -104.0 { -104.0 } else { x };
+    let x = if x > 89.0 { 89.0 } else { x };
+    let n = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let i = n.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+    let n = n - ROUND;
+    // ln 2 in two parts: the product with the first is exact.
+    let r = n.mul_add(-0.693_359_4, x);
+    let r = n.mul_add(2.121_944_4e-4, r);
+    let p = 1.388_888_9e-3f32;
+    let p = p.mul_add(r, 8.333_334e-3);
+    let p = p.mul_add(r, 4.166_666_8e-2);
+    let p = p.mul_add(r, 1.666_666_7e-1);
+    let p = p.mul_add(r, 0.5);
+    let p = p.mul_add(r, 1.0);
+    let p = p.mul_add(r, 1.0);
+    // 2^i in two steps, so that neither leaves the normal range.
+    let half = i >> 1;
+    p * power_of_two(half) * power_of_two(i - half)
+}
+
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+/// The hyperbolic tangent, within 3e-7 of it relatively.
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    let square = x * x;
+    let p = 8.863_236e-3f32;
+    let p = p.mul_add(-square, 2.186_949e-2);
+    let p = p.mul_add(-square, 5.396_825_4e-2);
+    let p = p.mul_add(-square, 1.333_333_4e-1);
+    let p = p.mul_add(-square, 3.333_333_4e-1);
+    let near = (p * -square).mul_add(x, x);
+    let magnitude = f32::from_bits(x.to_bits() & 0x7fff_ffff);
+    let far = 1.0 - 2.0 / (exp(magnitude + magnitude) + 1.0);
+    let far = f32::from_bits(far.to_bits() | x.to_bits() & 0x8000_0000);
+    if magnitude < 0.4 { near } else { far }
+}
+
+/// x * sigmoid(x).
+#[inline(always)]
+pub fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// The tanh form of GELU (Hendrycks and Gimpel, 2016), as ggml's `ggml_gelu`.
+#[inline(always)]
+pub fn gelu(x: f32) -> f32 {
+    let inner = 0.797_884_6 * (x * x * x).mul_add(0.044_715, x);
+    0.5 * x * (1.0 + tanh(inner))
+}
+
+/// e^x in f64 within 1e-15 relatively, for |x| < 700.
+pub fn exp64(x: f64) -> f64 {
+    let n = (x * LOG2_E).round_ties_even();
+    let r = (x - n * 0.693_147_180_369_123_8) - n * 1.908_214_929_270_587_7e-10;
+    let series = (1..=14).rev().fold(1.0, |sum, k| 1.0 + sum * r / k as f64);
+    series * f64::from_bits(((n as i64 + 1023) as u64) << 52)
+}
+
+/// The natural logarithm in f64 within 1e-15, for positive normal `x`.
+pub fn ln64(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let mut exponent = ((bits >> 52) & 0x7ff) as i64 - 1023;
+    let mut mantissa = f64::from_bits(bits & 0x000f_ffff_ffff_ffff | 1023 << 52);
+    if mantissa > SQRT_2 {
+        mantissa *= 0.5;
+        exponent += 1;
+    }
+    let s = (mantissa - 1.0) / (mantissa + 1.0);
+    let series = (0..12).rev().fold(0.0, |sum, k| 1.0 / (2 * k + 1) as f64 + sum * (s * s));
+    exponent as f64 * LN_2 + 2.0 * s * series
+}
+
+/// Sine and cosine in f64 within 1e-15, for |x| < 10^6; reduced by pi/2 in three parts (Cody and Waite).
+pub fn sin_cos64(x: f64) -> (f64, f64) {
+    let n = (x * FRAC_2_PI).round_ties_even();
+    let r = x - n * 1.570_796_326_734_125_6;
+    let r = r - n * 6.077_100_506_303_966e-11;
+    let r = r - n * 2.022_266_248_795_950_6e-21;
+    let square = r * r;
+    let sin = r * (1..=9).rev().fold(1.0, |sum, k| 1.0 - sum * square / ((2 * k) * (2 * k + 1)) as f64);
+    let cos = (1..=9).rev().fold(1.0, |sum, k| 1.0 - sum * square / ((2 * k - 1) * (2 * k)) as f64);
+    match n as i64 & 3 {
+        0 => (sin, cos),
+        1 => (cos, -sin),
+        2 => (-sin, -cos),
+        _ => (-cos, sin),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(ours: f64, truth: f64, tolerance: f64) {
+        assert!((ours - truth).abs() <= tolerance * truth.abs().max(1e-30), "{ours:e} {truth:e}");
+    }
+
+    #[test]
+    fn exp_is_within_two_units_in_the_last_place() {
+        for step in -87_000..88_700 {
+            let x = step as f32 * 0.001;
+            close(exp(x) as f64, (x as f64).exp(), 2.4e-7);
+        }
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp(-200.0), 0.0);
+        assert_eq!(exp(f32::INFINITY), f32::INFINITY);
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn tanh_and_its_users() {
+        for step in -20_000..20_000 {
+            let x = step as f32 * 0.0007;
+            close(tanh(x) as f64, (x as f64).tanh(), 3e-7);
+        }
+        assert_eq!((tanh(50.0), tanh(f32::NEG_INFINITY)), (1.0, -1.0));
+        assert!(tanh(f32::NAN).is_nan() && silu(f32::NAN).is_nan() && gelu(f32::NAN).is_nan());
+        assert_eq!(silu(-200.0), 0.0);
+        close(silu(1.5) as f64, 1.5 / (1.0 + (-1.5f64).exp()), 3e-7);
+        close(gelu(1.0) as f64, 0.841_191_99, 3e-7);
+    }
+
+    #[test]
+    fn tables_in_double_precision() {
+        for step in 1..20_000 {
+            let x = step as f64 * 0.013;
+            close(exp64(-x), (-x).exp(), 1e-14);
+            close(ln64(x), x.ln(), 1e-13);
+            let angle = x * 997.0;
+            let (sin, cos) = sin_cos64(angle);
+            assert!((sin - angle.sin()).abs() < 1e-14 && (cos - angle.cos()).abs() < 1e-14, "{angle}");
+        }
+    }
+}

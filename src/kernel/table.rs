@@ -1,0 +1,328 @@
+//! The table of kernels, one per instruction set, chosen once per process; knows nothing of threads.
+
+use super::activations::{Activations, GROUP};
+use super::attention::Unit;
+use super::generic::{Group32, Group256};
+use super::rope::RopeTable;
+use super::scalar;
+use super::simd::Scalar;
+use super::types::Weights;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// The instruction sets that kernels exist for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InstructionSet {
+    /// Plain Rust.
+    Scalar,
+    /// x86-64 with AVX2, FMA and F16C (Haswell, Zen and later).
+    Avx2,
+    /// x86-64 with AVX-512 F, BW, VL and VNNI (Ice Lake, Zen 4 and later).
+    Avx512,
+}
+
+type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);
+type Rope = unsafe fn(&mut [f32], &[f32], &[f32]);
+
+/// One instruction set's kernels. A table is only handed out on a processor that has the instruction set: that is what makes calling
+/// them safe.
+pub struct Kernels {
+    pub(super) set: InstructionSet,
+    pub(super) product: Product,
+    pub(super) quantise_32: unsafe fn(&[f32], usize, Group32<'_>),
+    pub(super) quantise_256: unsafe fn(&[f32], usize, Group256<'_>),
+    pub(super) rms_norm: unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]),
+    pub(super) rms_norm_in_place: unsafe fn(&mut [f32], Option<&[f32]>, f32),
+    pub(super) layer_norm: unsafe fn(&[f32], &[f32], Option<&[f32]>, f32, &mut [f32]),
+    pub(super) add: unsafe fn(&mut [f32], &[f32]),
+    pub(super) add_scaled: unsafe fn(&mut [f32], &[f32], f32),
+    pub(super) scale: unsafe fn(&mut [f32], f32),
+    pub(super) soft_cap: unsafe fn(&mut [f32], f32),
+    pub(super) silu_mul: unsafe fn(&mut [f32], &[f32]),
+    pub(super) gelu_mul: unsafe fn(&mut [f32], &[f32]),
+    pub(super) rope_interleaved: Rope,
+    pub(super) rope_halves: Rope,
+    pub(super) softmax: unsafe fn(&mut [f32]),
+    pub(super) attend: unsafe fn(&Unit<'_>, &mut [f32]),
+    pub(super) merge: unsafe fn(&mut [f32], &[f32]),
+    pub(super) finish: unsafe fn(&[f32], usize, &mut [f32]),
+}
+
+/// Compiles the generic kernels for an instruction set: `$features` are what the token `$token` proves. Functions cannot do this: a target
+/// feature is an attribute of a function's definition.
+macro_rules! instantiate {
+    ($set:expr, $token:expr, $product:path, $(#[$features:meta])*) => {{
+        use crate::kernel::activations::Activations;
+        use crate::kernel::attention::{self, Unit};
+        use crate::kernel::generic::{self, Group32, Group256};
+        use crate::kernel::types::Weights;
+        use std::ops::Range;
+        $(#[$features])*
+        fn product(w: &Weights<'_>, rows: Range<usize>, a: &Activations, tokens: Range<usize>, tile: &mut [f32], stride: usize) {
+            $product($token, w, rows, a, tokens, tile, stride)
+        }
+        $(#[$features])*
+        fn quantise_32(x: &[f32], width: usize, out: Group32<'_>) {
+            generic::quantise_32(x, width, out)
+        }
+        $(#[$features])*
+        fn quantise_256(x: &[f32], width: usize, out: Group256<'_>) {
+            generic::quantise_256(x, width, out)
+        }
+        $(#[$features])*
+        fn rms_norm(x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [f32]) {
+            generic::rms_norm(x, weight, eps, out)
+        }
+        $(#[$features])*
+        fn rms_norm_in_place(x: &mut [f32], weight: Option<&[f32]>, eps: f32) {
+            generic::rms_norm_in_place(x, weight, eps)
+        }
+        $(#[$features])*
+        fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
+            generic::layer_norm(x, weight, bias, eps, out)
+        }
+        $(#[$features])*
+        fn add(x: &mut [f32], y: &[f32]) {
+            generic::add(x, y)
+        }
+        $(#[$features])*
+        fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) {
+            generic::add_scaled(x, y, scale)
+        }
+        $(#[$features])*
+        fn scale(x: &mut [f32], scale: f32) {
+            generic::scale(x, scale)
+        }
+        $(#[$features])*
+        fn soft_cap(x: &mut [f32], cap: f32) {
+            generic::soft_cap(x, cap)
+        }
+        $(#[$features])*
+        fn silu_mul(gate: &mut [f32], up: &[f32]) {
+            generic::silu_mul(gate, up)
+        }
+        $(#[$features])*
+        fn gelu_mul(gate: &mut [f32], up: &[f32]) {
+            generic::gelu_mul(gate, up)
+        }
+        $(#[$features])*
+        fn rope_interleaved(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+            generic::rope_interleaved(head, cos, sin)
+        }
+        $(#[$features])*
+        fn rope_halves(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+            generic::rope_halves(head, cos, sin)
+        }
+        $(#[$features])*
+        fn softmax(x: &mut [f32]) {
+            generic::softmax(x)
+        }
+        $(#[$features])*
+        fn attend(unit: &Unit<'_>, out: &mut [f32]) {
+            attention::attend($token, unit, out)
+        }
+        $(#[$features])*
+        fn merge(total: &mut [f32], part: &[f32]) {
+            attention::merge(total, part)
+        }
+        $(#[$features])*
+        fn finish(total: &[f32], value_stride: usize, out: &mut [f32]) {
+            attention::finish(total, value_stride, out)
+        }
+        $crate::kernel::table::Kernels {
+            set: $set,
+            product,
+            quantise_32,
+            quantise_256,
+            rms_norm,
+            rms_norm_in_place,
+            layer_norm,
+            add,
+            add_scaled,
+            scale,
+            soft_cap,
+            silu_mul,
+            gelu_mul,
+            rope_interleaved,
+            rope_halves,
+            softmax,
+            attend,
+            merge,
+            finish,
+        }
+    }};
+}
+pub(super) use instantiate;
+
+static SCALAR: Kernels = instantiate!(InstructionSet::Scalar, Scalar, scalar::product,);
+
+impl Kernels {
+    /// The fastest table that this processor can run.
+    pub fn best() -> &'static Kernels {
+        Self::available().last().copied().unwrap_or(&SCALAR)
+    }
+
+    /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and benchmarks choose from it.
+    pub fn available() -> &'static [&'static Kernels] {
+        static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
+        TABLES.get_or_init(|| {
+            let tables = vec![&SCALAR];
+            tables
+        })
+    }
+
+    /// The instruction set of this table.
+    pub fn set(&self) -> InstructionSet {
+        self.set
+    }
+
+    /// `tile[t * stride + r] = row rows.start + r of weights . token tokens.start + t`.
+    ///
+    /// Panics if rows, tokens or tile are out of range, or the activations lack the weights' form or length.
+    pub fn product(
+        &self,
+        weights: &Weights<'_>,
+        rows: Range<usize>,
+        activations: &Activations,
+        tokens: Range<usize>,
+        tile: &mut [f32],
+        stride: usize,
+    ) {
+        assert!(rows.start <= rows.end && rows.end <= weights.rows(), "rows {rows:?} of {weights:?}");
+        assert!(tokens.start <= tokens.end && tokens.end <= activations.tokens(), "tokens {tokens:?}");
+        assert!(tokens.start.is_multiple_of(GROUP), "tokens {tokens:?} begin within a group");
+        assert_eq!(weights.cols(), activations.cols(), "{weights:?}");
+        assert!(activations.forms().contains(weights.ty().form()), "no activations for {weights:?}");
+        assert!(rows.len() <= stride && tokens.len() * stride <= tile.len(), "tile of {}", tile.len());
+        // SAFETY: the table exists only where its instruction set does; the ranges were checked above.
+        unsafe { (self.product)(weights, rows, activations, tokens, tile, stride) }
+    }
+
+    /// Quantises one group of tokens; `x` is `(width, cols)`.
+    pub(crate) fn quantise_32(&self, x: &[f32], width: usize, out: Group32<'_>) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.quantise_32)(x, width, out) }
+    }
+
+    /// Quantises one group of tokens; `x` is `(width, cols)`.
+    pub(crate) fn quantise_256(&self, x: &[f32], width: usize, out: Group256<'_>) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.quantise_256)(x, width, out) }
+    }
+
+    /// `out = x / sqrt(mean(x^2) + eps) * weight`; no weight counts as 1.
+    pub fn rms_norm(&self, x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.rms_norm)(x, weight, eps, out) }
+    }
+
+    /// `x = x / sqrt(mean(x^2) + eps) * weight`.
+    pub fn rms_norm_in_place(&self, x: &mut [f32], weight: Option<&[f32]>, eps: f32) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.rms_norm_in_place)(x, weight, eps) }
+    }
+
+    /// `out = (x - mean) / sqrt(variance + eps) * weight + bias`.
+    pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.layer_norm)(x, weight, bias, eps, out) }
+    }
+
+    /// `x += y`, as far as the shorter goes.
+    pub fn add(&self, x: &mut [f32], y: &[f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.add)(x, y) }
+    }
+
+    /// `x += scale * y`, rounded once, as far as the shorter goes.
+    pub fn add_scaled(&self, x: &mut [f32], y: &[f32], scale: f32) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.add_scaled)(x, y, scale) }
+    }
+
+    /// `x *= scale`.
+    pub fn scale(&self, x: &mut [f32], scale: f32) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.scale)(x, scale) }
+    }
+
+    /// `x = cap * tanh(x / cap)`.
+    pub fn soft_cap(&self, x: &mut [f32], cap: f32) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.soft_cap)(x, cap) }
+    }
+
+    /// `gate = act(gate) * up`, as far as the shorter goes.
+    pub fn gate(&self, activation: Gate, gate: &mut [f32], up: &[f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe {
+            match activation {
+                Gate::Silu => (self.silu_mul)(gate, up),
+                Gate::Gelu => (self.gelu_mul)(gate, up),
+            }
+        }
+    }
+
+    /// Turns one head, `(head_dim)`, by the angles of the table's token `token`. Elements beyond the rope's dimensions stay.
+    ///
+    /// Panics if the table has no such token.
+    pub fn rope(&self, head: &mut [f32], table: &RopeTable, token: usize) {
+        let range = token * table.pairs..(token + 1) * table.pairs;
+        let (cos, sin) = (&table.cos[range.clone()], &table.sin[range]);
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe {
+            if table.halves {
+                (self.rope_halves)(head, cos, sin)
+            } else {
+                (self.rope_interleaved)(head, cos, sin)
+            }
+        }
+    }
+
+    /// `x` to probabilities, in place.
+    pub fn softmax(&self, x: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.softmax)(x) }
+    }
+
+    /// Partial results of attention, one per query: `(queries, value_stride + 2)`.
+    pub(crate) fn attend(&self, unit: &Unit<'_>, out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.attend)(unit, out) }
+    }
+
+    /// Adds a later partial result to `total`.
+    pub(crate) fn merge(&self, total: &mut [f32], part: &[f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.merge)(total, part) }
+    }
+
+    /// A total to the attention's output.
+    pub(crate) fn finish(&self, total: &[f32], value_stride: usize, out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.finish)(total, value_stride, out) }
+    }
+}
+
+/// What a gated feed-forward applies to its gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// x * sigmoid(x).
+    Silu,
+    /// GELU, tanh form.
+    Gelu,
+}
+
+/// The index and value of the greatest element, the first of equals; `None` if there is no element or one is NaN.
+pub fn argmax(x: &[f32]) -> Option<(usize, f32)> {
+    let mut best: Option<(usize, f32)> = None;
+    for (index, &value) in x.iter().enumerate() {
+        if value.is_nan() {
+            return None;
+        }
+        if best.is_none_or(|(_, greatest)| value > greatest) {
+            best = Some((index, value));
+        }
+    }
+    best
+}

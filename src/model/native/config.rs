@@ -1,0 +1,350 @@
+//! The numbers of one model: read from the file, checked against each other and against ceilings, so that nothing after it has to.
+//! Knows keys; not tensors.
+
+use super::family::{EmbeddingScale, Family, Norms, Windows};
+use super::keys::{Keys, invalid, unsupported};
+use super::rope::RopeKeys;
+use crate::error::Result;
+use crate::gguf::{Array, Metadata, Strs};
+use crate::kernel::KvLayout;
+
+/// Ceilings far above any model that exists, low enough that no product of two of them overflows.
+const MAX_WIDTH: usize = 1 << 20;
+const MAX_LAYERS: usize = 1024;
+const MAX_HEADS: usize = 4096;
+const MAX_HEAD_DIM: usize = KvLayout::MAX_DIM;
+const MAX_CONTEXT: usize = 1 << 24;
+const MAX_VOCAB: usize = 1 << 22;
+const MAX_EXPERTS: usize = 1024;
+
+/// What the forward pass needs to know, beside the weights.
+#[derive(Debug, Clone)]
+pub(super) struct Config {
+    pub(super) family: &'static Family,
+    /// Tokens that the model was made for.
+    pub(super) context_length: usize,
+    /// Width of the residual stream.
+    pub(super) width: usize,
+    pub(super) layers: usize,
+    /// Inner width of the dense feed-forward; 0 where all layers are experts and the file gives none.
+    pub(super) feed_forward: usize,
+    pub(super) attention: Attention,
+    pub(super) experts: Option<Experts>,
+    /// Added to the mean square in every norm.
+    pub(super) epsilon: f32,
+    /// Embeddings are multiplied by it.
+    pub(super) embedding_scale: f32,
+    /// What each half of a layer adds to the residual stream is multiplied by it.
+    pub(super) residual_scale: f32,
+    /// Logits are multiplied by it.
+    pub(super) logit_scale: f32,
+    /// Logits l become cap · tanh(l / cap).
+    pub(super) logit_cap: Option<f32>,
+}
+
+/// The numbers of attention, the same in all layers.
+#[derive(Debug, Clone)]
+pub(super) struct Attention {
+    /// Query heads; a multiple of `kv_heads`.
+    pub(super) heads: usize,
+    pub(super) kv_heads: usize,
+    /// Width of one head, of keys and values alike.
+    pub(super) head_dim: usize,
+    /// Scores are multiplied by it.
+    pub(super) scale: f32,
+    /// Scores s become cap · tanh(s / cap).
+    pub(super) cap: Option<f32>,
+    /// Tokens that a layer with a window looks back over, its own included.
+    pub(super) window: Option<usize>,
+    /// Which layers have the window, rope and which rope: (layer).
+    pub(super) kinds: Vec<LayerKind>,
+    /// Rope of layers without a window.
+    pub(super) rope: RopeKeys,
+    /// Rope of layers with one, where it differs.
+    pub(super) local_rope: Option<RopeKeys>,
+}
+
+/// How one layer's attention differs from another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LayerKind {
+    pub(super) windowed: bool,
+    pub(super) rope: bool,
+}
+
+/// The numbers of a feed-forward of experts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Experts {
+    pub(super) count: usize,
+    /// Experts that a token runs through.
+    pub(super) used: usize,
+    /// Inner width of one expert.
+    pub(super) feed_forward: usize,
+    /// Inner width of the expert that always runs; 0 for none.
+    pub(super) shared_feed_forward: usize,
+    pub(super) normalised: bool,
+}
+
+impl Attention {
+    /// Width of all query heads together.
+    pub(super) fn query_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Width of all keys, or all values, of one token.
+    pub(super) fn kv_width(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+}
+
+impl Config {
+    /// Reads and checks a file's hyper-parameters.
+    ///
+    /// # Errors
+    /// `Unsupported`, by name, for an architecture or a variant that the decoder lacks; `ModelInvalid` for a number out of range.
+    pub(super) fn read(metadata: &Metadata) -> Result<Self> {
+        let name: &str = metadata.require("general.architecture")?;
+        let family = Family::named(name).ok_or_else(|| {
+            let known: Vec<_> = super::family::FAMILIES.iter().map(|family| family.name).collect();
+            let shown: String = name.chars().take(64).collect();
+            unsupported(format!(
+                "architecture {shown:?} is unknown to the native decoder; it has {}",
+                known.join(", ")
+            ))
+        })?;
+        let keys = Keys::new(metadata, name);
+        let width = keys.require("embedding_length", 1..=MAX_WIDTH)?;
+        let layers = keys.require("block_count", 1..=MAX_LAYERS)?;
+        let context_length = keys.require("context_length", 1..=MAX_CONTEXT)?;
+        let experts = Experts::read(&keys, family)?;
+        let feed_forward = match experts {
+            None => keys
+                .count_of_layers("feed_forward_length", 1..=MAX_WIDTH)?
+                .ok_or_else(|| invalid(format!("metadata key \"{name}.feed_forward_length\" is missing")))?,
+            Some(_) => keys.count_of_layers("feed_forward_length", 0..=MAX_WIDTH)?.unwrap_or(0),
+        };
+        let epsilon =
+            keys.number("attention.layer_norm_rms_epsilon", f32::MIN_POSITIVE)?.ok_or_else(|| {
+                invalid(format!("metadata key \"{name}.attention.layer_norm_rms_epsilon\" is missing"))
+            })?;
+        if epsilon >= 1.0 {
+            return Err(invalid(format!(
+                "attention.layer_norm_rms_epsilon is {epsilon}; less than 1 is possible"
+            )));
+        }
+        let scales = Scales::read(&keys, family, width)?;
+        let attention = Attention::read(&keys, family, width, layers, context_length)?;
+        Ok(Self {
+            family,
+            context_length,
+            width,
+            layers,
+            feed_forward,
+            attention,
+            experts,
+            epsilon,
+            embedding_scale: scales.embedding,
+            residual_scale: scales.residual,
+            logit_scale: scales.logit,
+            logit_cap: keys.number_unless_zero("final_logit_softcapping")?,
+        })
+    }
+
+    /// Whether the layers norm before their projections.
+    pub(super) fn norms_before(&self) -> bool {
+        self.family.norms != Norms::After
+    }
+
+    /// Whether they norm what they add to the residual stream.
+    pub(super) fn norms_after(&self) -> bool {
+        self.family.norms != Norms::Before
+    }
+}
+
+/// What the embedding, what layers add, and the logits are multiplied by.
+struct Scales {
+    embedding: f32,
+    residual: f32,
+    logit: f32,
+}
+
+impl Scales {
+    fn read(keys: &Keys<'_>, family: &Family, width: usize) -> Result<Self> {
+        let embedding = match family.embedding {
+            EmbeddingScale::One => 1.0,
+            EmbeddingScale::RootOfWidth => (width as f32).sqrt(),
+            EmbeddingScale::Given => keys.number_unless_zero("embedding_scale")?.unwrap_or(1.0),
+        };
+        let (mut residual, mut logit) = (1.0, 1.0);
+        if family.multipliers {
+            residual = keys.number_unless_zero("residual_scale")?.unwrap_or(1.0);
+            logit = 1.0 / keys.number_unless_zero("logit_scale")?.unwrap_or(1.0);
+        }
+        Ok(Self { embedding, residual, logit })
+    }
+}
+
+impl Experts {
+    fn read(keys: &Keys<'_>, family: &Family) -> Result<Option<Self>> {
+        let count = keys.count("expert_count", 0..=MAX_EXPERTS)?.unwrap_or(0);
+        let Some(routing) = family.experts.filter(|_| count > 0) else {
+            return match count {
+                0 if !family.name.ends_with("moe") => Ok(None),
+                0 => Err(invalid(format!("a {} model without experts (expert_count)", family.name))),
+                _ => Err(unsupported(format!("{} with {count} experts (expert_count)", family.name))),
+            };
+        };
+        let used = keys.require("expert_used_count", 1..=count)?;
+        let feed_forward = match keys.count("expert_feed_forward_length", 1..=MAX_WIDTH)? {
+            Some(width) => width,
+            None => keys.require("feed_forward_length", 1..=MAX_WIDTH)?,
+        };
+        let shared_feed_forward = match routing.shared {
+            false => 0,
+            true => keys
+                .count("expert_shared_feed_forward_length", 1..=MAX_WIDTH)?
+                .map_or_else(|| keys.require("feed_forward_length", 1..=MAX_WIDTH), Ok)?,
+        };
+        Ok(Some(Self { count, used, feed_forward, shared_feed_forward, normalised: routing.normalised }))
+    }
+}
+
+impl Attention {
+    fn read(
+        keys: &Keys<'_>,
+        family: &Family,
+        width: usize,
+        layers: usize,
+        context_length: usize,
+    ) -> Result<Self> {
+        let heads = keys.count_of_layers("attention.head_count", 1..=MAX_HEADS)?.ok_or_else(|| {
+            invalid(format!("metadata key \"{}.attention.head_count\" is missing", family.name))
+        })?;
+        let kv_heads = keys.count_of_layers("attention.head_count_kv", 1..=MAX_HEADS)?.unwrap_or(heads);
+        if !heads.is_multiple_of(kv_heads) {
+            return Err(invalid(format!(
+                "attention.head_count {heads} is no multiple of attention.head_count_kv {kv_heads}"
+            )));
+        }
+        let head_dim = head_dim(keys, width, heads)?;
+        let scale = match keys.number_unless_zero("attention.scale")? {
+            Some(scale) => scale,
+            None if layers == family.wide_scale_layers => 1.0 / ((width / heads) as f32).sqrt(),
+            None => 1.0 / (head_dim as f32).sqrt(),
+        };
+        let window = match family.windows {
+            Windows::None => None,
+            Windows::All => {
+                keys.count("attention.sliding_window", 0..=MAX_CONTEXT)?.filter(|&window| window > 0)
+            }
+            Windows::AllButEach(_) => Some(keys.require("attention.sliding_window", 1..=MAX_CONTEXT)?),
+        };
+        let rope = RopeKeys::read(keys, family.rope, head_dim, context_length)?;
+        let local_rope = match family.local_rope {
+            true => Some(rope.local(keys.number("rope.freq_base_swa", 1.0)?.unwrap_or(10_000.0))),
+            false => None,
+        };
+        Ok(Self {
+            heads,
+            kv_heads,
+            head_dim,
+            scale,
+            cap: keys.number_unless_zero("attn_logit_softcapping")?,
+            window,
+            kinds: layer_kinds(keys, family, layers, window.is_some())?,
+            rope,
+            local_rope,
+        })
+    }
+}
+
+/// The width of one head.
+fn head_dim(keys: &Keys<'_>, width: usize, heads: usize) -> Result<usize> {
+    let head_dim = match keys.count("attention.key_length", 1..=MAX_HEAD_DIM)? {
+        Some(length) => length,
+        None if width.is_multiple_of(heads) => width / heads,
+        None => {
+            return Err(invalid(format!(
+                "embedding_length {width} is no multiple of attention.head_count {heads}"
+            )));
+        }
+    };
+    if !head_dim.is_multiple_of(2) || head_dim > MAX_HEAD_DIM {
+        return Err(invalid(format!(
+            "heads are {head_dim} wide; even widths up to {MAX_HEAD_DIM} are possible"
+        )));
+    }
+    match keys.count("attention.value_length", 1..=MAX_HEAD_DIM)? {
+        Some(values) if values != head_dim => Err(unsupported(format!(
+            "keys are {head_dim} wide and values {values}; the native decoder has one width"
+        ))),
+        _ => Ok(head_dim),
+    }
+}
+
+/// Which layers have a window, and which have no rope.
+fn layer_kinds(keys: &Keys<'_>, family: &Family, layers: usize, windowed: bool) -> Result<Vec<LayerKind>> {
+    let given = keys.flags("attention.sliding_window_pattern")?;
+    if let Some(array) = given.filter(|array| array.len() != layers) {
+        return Err(invalid(format!(
+            "attention.sliding_window_pattern has {} entries for {layers} layers",
+            array.len()
+        )));
+    }
+    let mut flags = given.map(|array| array.iter());
+    let kind = |layer: usize| {
+        let given = flags.as_mut().and_then(Iterator::next);
+        let by_family = match family.windows {
+            Windows::None => false,
+            Windows::All => true,
+            Windows::AllButEach(n) => (layer + 1) % n != 0,
+        };
+        let by_file =
+            given.map(|value| value == crate::gguf::Value::Bool(true) || value.as_integer() == Some(1));
+        LayerKind {
+            windowed: windowed && by_file.unwrap_or(by_family),
+            rope: family.no_rope_each == 0 || (layer + 1) % family.no_rope_each != 0,
+        }
+    };
+    Ok((0..layers).map(kind).collect())
+}
+
+/// Checks what the tokenizer says against the embedding's rows, the vocabulary.
+///
+/// # Errors
+/// `ModelInvalid` where a count differs or a special token lies beyond.
+pub(super) fn check_vocabulary(metadata: &Metadata, architecture: &str, rows: usize) -> Result<()> {
+    if rows > MAX_VOCAB {
+        return Err(invalid(format!("token_embd.weight has {rows} rows; {MAX_VOCAB} are possible")));
+    }
+    let key = format!("{architecture}.vocab_size");
+    if let Some(count) = metadata.find::<u64>(&key)?.filter(|&count| count != rows as u64) {
+        return Err(invalid(format!("{key:?} is {count}, token_embd.weight has {rows} rows")));
+    }
+    if let Some(tokens) = metadata.find::<Strs<'_>>("tokenizer.ggml.tokens")?.filter(|t| t.len() != rows) {
+        return Err(invalid(format!(
+            "the tokenizer has {} tokens, token_embd.weight {rows} rows",
+            tokens.len()
+        )));
+    }
+    for (key, value) in metadata.iter() {
+        let Some(name) = key.strip_prefix("tokenizer.ggml.").filter(|name| name.ends_with("_token_id"))
+        else {
+            continue;
+        };
+        // Some converters write -1, or its unsigned twin, for a token that is not there.
+        let absent = matches!(value.as_integer(), Some(-1 | 0xFFFF_FFFF))
+            && !matches!(name, "bos_token_id" | "eos_token_id");
+        if !absent && value.as_integer().is_none_or(|id| !(0..rows as i128).contains(&id)) {
+            return Err(invalid(format!("{key:?} is {value}; the vocabulary has {rows} tokens")));
+        }
+    }
+    let lists: Option<Array<'_>> = metadata.find("tokenizer.ggml.eos_token_ids")?;
+    for id in lists.iter().filter_map(Array::integers).flatten() {
+        if !(0..rows as i128).contains(&id) {
+            return Err(invalid(format!(
+                "tokenizer.ggml.eos_token_ids has {id}; the vocabulary has {rows} tokens"
+            )));
+        }
+    }
+    Ok(())
+}

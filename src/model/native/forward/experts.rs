@@ -1,0 +1,156 @@
+//! A feed-forward of experts: which rows run through which, and the sum of what comes out. Experts come in ascending order, so that a row's
+//! sum does not depend on the rows beside it.
+
+use super::Slice;
+use crate::compute::{Product, Step};
+use crate::error::Result;
+use crate::kernel::{Weights, exp};
+use crate::model::native::config::Experts;
+use crate::model::native::scratch::{Choice, Rows, Scratch, forms};
+use crate::model::native::weights::{FeedForwardKind, Gated};
+use std::ops::Range;
+
+impl<'a> Slice<'a> {
+    /// Scores of all experts, and each row's choice among them.
+    pub(super) fn route(&mut self) -> Result<Step> {
+        let FeedForwardKind::Experts { router, shared, .. } = &self.layer.feed_forward.kind else {
+            return Ok(Step::Done);
+        };
+        let (rows, gguf) = (self.rows(), &self.model.gguf);
+        let Scratch { experts, activations, .. } = &mut *self.scratch;
+        let scores = Product::new(router.of(gguf), experts.scores.first_mut(rows));
+        let step = match shared {
+            None => self.compute.products(&mut [scores], activations, &mut self.cursor.unit, &self.pace),
+            Some((_, gate)) => {
+                let gate = Product::new(gate.of(gguf), experts.shared.first_mut(rows));
+                self.compute.products(&mut [scores, gate], activations, &mut self.cursor.unit, &self.pace)
+            }
+        };
+        if let (Step::Done, Some(config)) = (step, self.model.config.experts) {
+            self.choose(config, rows);
+        }
+        Ok(step)
+    }
+
+    /// Scores to the weights of the experts that each row runs through.
+    fn choose(&mut self, config: Experts, rows: usize) {
+        let experts = &mut self.scratch.experts;
+        experts.choices.clear();
+        for row in 0..rows {
+            let scores = experts.scores.row_mut(row);
+            self.compute.kernels().softmax(scores);
+            let first = experts.choices.len();
+            for _ in 0..config.used {
+                let chosen = experts.choices.get(first..).unwrap_or(&[]);
+                let free = scores.iter().enumerate().filter(|(e, _)| chosen.iter().all(|c| c.expert != *e));
+                // The first of equals; a NaN wins, so that it is not lost.
+                let best = free.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+                let Some((expert, &weight)) = best else { break };
+                experts.choices.push(Choice { expert, row, weight });
+            }
+            if config.normalised
+                && let Some(chosen) = experts.choices.get_mut(first..)
+            {
+                let sum: f32 = chosen.iter().map(|choice| choice.weight).sum();
+                chosen.iter_mut().for_each(|choice| choice.weight /= sum);
+            }
+        }
+        for row in 0..rows {
+            experts.shared.row_mut(row).iter_mut().for_each(|gate| *gate = 1.0 / (1.0 + exp(-*gate)));
+        }
+        experts.choices.sort_unstable_by_key(|choice| (choice.expert, choice.row));
+        experts.sum.first_mut(rows).fill(0.0);
+    }
+
+    /// Experts that rows run through one after the other: the shared one is the last.
+    pub(super) fn expert_count(&self) -> usize {
+        match &self.layer.feed_forward.kind {
+            FeedForwardKind::Dense(_) => 0,
+            FeedForwardKind::Experts { experts, shared, .. } => experts.len() + usize::from(shared.is_some()),
+        }
+    }
+
+    /// Rows that run through the expert in progress.
+    pub(super) fn expert_rows(&self) -> usize {
+        match self.is_shared() {
+            true => self.rows(),
+            false => self.choices().len(),
+        }
+    }
+
+    /// Whether the expert in progress is the one that always runs.
+    fn is_shared(&self) -> bool {
+        self.model.config.experts.is_some_and(|experts| self.cursor.expert >= experts.count)
+    }
+
+    /// Where the choices of the expert in progress are.
+    fn choices(&self) -> Range<usize> {
+        let choices = &self.scratch.experts.choices;
+        let first = choices.partition_point(|choice| choice.expert < self.cursor.expert);
+        first..choices.partition_point(|choice| choice.expert <= self.cursor.expert)
+    }
+
+    /// The expert in progress.
+    pub(super) fn expert(&self) -> Option<&'a Gated> {
+        match &self.layer.feed_forward.kind {
+            FeedForwardKind::Dense(_) => None,
+            FeedForwardKind::Experts { experts, shared, .. } => {
+                experts.get(self.cursor.expert).or(shared.as_ref().map(|(gated, _)| gated))
+            }
+        }
+    }
+
+    /// The rows of the expert in progress as the right-hand side of its gate and up.
+    pub(super) fn gather(&mut self) -> Result<Step> {
+        let (Some(expert), rows, shared, choices) =
+            (self.expert(), self.expert_rows(), self.is_shared(), self.choices())
+        else {
+            return Ok(Step::Done);
+        };
+        let normed = self.layer.feed_forward.norm.is_some();
+        let Scratch { stream, branch, experts, activations, .. } = &mut *self.scratch;
+        let from: &Rows = if normed { branch } else { stream };
+        let chosen = experts.choices.get(choices).unwrap_or(&[]);
+        for to in 0..rows {
+            let row = if shared { Some(to) } else { chosen.get(to).map(|choice| choice.row) };
+            if let Some(row) = row {
+                experts.gathered.row_mut(to).copy_from_slice(from.row(row));
+            }
+        }
+        let right = experts.gathered.first(rows);
+        self.compute.activations(right, from.width, forms([&expert.gate, &expert.up]), activations)?;
+        Ok(Step::Done)
+    }
+
+    /// The expert's projection back, row beside row.
+    pub(super) fn project_gathered(&mut self, weights: Weights<'_>, rows: usize) -> Step {
+        let Scratch { experts, activations, .. } = &mut *self.scratch;
+        let mut products = [Product::new(weights, experts.gathered.first_mut(rows))];
+        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// Adds the expert's results, weighted, to the sums of their rows.
+    pub(super) fn scatter(&mut self) {
+        let (rows, shared, choices) = (self.expert_rows(), self.is_shared(), self.choices());
+        let experts = &mut self.scratch.experts;
+        let chosen = experts.choices.get(choices).unwrap_or(&[]);
+        for from in 0..rows {
+            let (row, weight) = match shared {
+                true => (from, experts.shared.row(from).first().copied().unwrap_or(0.0)),
+                false => chosen.get(from).map_or((from, 0.0), |choice| (choice.row, choice.weight)),
+            };
+            self.compute.kernels().add_scaled(experts.sum.row_mut(row), experts.gathered.row(from), weight);
+        }
+    }
+
+    /// Adds the sums, normed with `weight` if there is one, to the stream.
+    pub(super) fn add_experts(&mut self, weight: Option<&[f32]>) {
+        let rows = self.rows();
+        let Scratch { stream, experts, .. } = &mut *self.scratch;
+        if let Some(weight) = weight {
+            self.compute.rms_norm_in_place(experts.sum.first_mut(rows), weight, self.model.config.epsilon);
+        }
+        let scale = self.model.config.residual_scale;
+        self.compute.add_scaled(stream.first_mut(rows), experts.sum.first(rows), scale);
+    }
+}

@@ -1,0 +1,77 @@
+//! The second half of a layer: from the residual stream to what the feed-forward adds to it.
+
+use super::Slice;
+use crate::compute::Step;
+use crate::error::Result;
+use crate::kernel::Forms;
+use crate::model::native::scratch::forms;
+use crate::model::native::weights::{FeedForwardKind, Gated};
+
+impl<'a> Slice<'a> {
+    /// What attention adds where that is normed first; then the stream, normed, as the right-hand side of what comes.
+    pub(super) fn feed_forward_norm(&mut self) -> Result<Step> {
+        let layer = self.layer;
+        self.add_branch(layer.attention.post_norm.as_deref());
+        self.norm_stream(layer.feed_forward.norm.as_deref(), first_forms(&layer.feed_forward.kind))
+    }
+
+    /// gate · up of this expert, or of the only feed-forward.
+    pub(super) fn gate_up(&mut self) -> Step {
+        let Some((gated, rows)) = self.gated() else { return Step::Done };
+        let (gate, up) = (gated.gate.of(&self.model.gguf), gated.up.of(&self.model.gguf));
+        let scratch = &mut *self.scratch;
+        let Some(out) = scratch.inner.first_mut(rows).get_mut(..rows * gate.rows()) else {
+            return Step::Done;
+        };
+        let act = self.model.config.family.gate;
+        self.compute.gated(&gate, &up, act, &scratch.activations, out, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// Its result as the right-hand side of the projection back.
+    pub(super) fn quantise_inner(&mut self) -> Result<Step> {
+        let Some((gated, rows)) = self.gated() else { return Ok(Step::Done) };
+        let scratch = &mut *self.scratch;
+        let width = gated.down.cols;
+        let inner = scratch.inner.first(rows).get(..rows * width).unwrap_or(&[]);
+        self.compute.activations(inner, width, forms([&gated.down]), &mut scratch.activations)?;
+        Ok(Step::Done)
+    }
+
+    /// The projection back.
+    pub(super) fn down(&mut self) -> Step {
+        let Some((gated, rows)) = self.gated() else { return Step::Done };
+        let weights = gated.down.of(&self.model.gguf);
+        match self.layer.feed_forward.kind {
+            FeedForwardKind::Dense(_) => self.project(weights, None),
+            FeedForwardKind::Experts { .. } => self.project_gathered(weights, rows),
+        }
+    }
+
+    /// Adds what was written beside the stream.
+    pub(super) fn add_feed_forward(&mut self) {
+        let layer = self.layer;
+        if let FeedForwardKind::Experts { .. } = layer.feed_forward.kind {
+            self.add_experts(layer.feed_forward.post_norm.as_deref());
+        } else {
+            self.add_branch(layer.feed_forward.post_norm.as_deref());
+        }
+    }
+
+    /// The feed-forward in progress, and how many rows run through it.
+    fn gated(&self) -> Option<(&'a Gated, usize)> {
+        match &self.layer.feed_forward.kind {
+            FeedForwardKind::Dense(gated) => Some((gated, self.rows())),
+            FeedForwardKind::Experts { .. } => Some((self.expert()?, self.expert_rows())),
+        }
+    }
+}
+
+/// The forms that the first matrices of a feed-forward need.
+fn first_forms(kind: &FeedForwardKind) -> Forms {
+    match kind {
+        FeedForwardKind::Dense(gated) => forms([&gated.gate, &gated.up]),
+        FeedForwardKind::Experts { router, shared, .. } => {
+            forms([router].into_iter().chain(shared.iter().map(|(_, gate)| gate)))
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! From the residual stream behind the last layer to logits.
+
+use super::Slice;
+use crate::compute::{Product, Step};
+use crate::error::Result;
+use crate::model::native::scratch::{Scratch, forms};
+
+impl Slice<'_> {
+    /// The stream, normed, as the right-hand side of the output matrix.
+    pub(super) fn output_norm(&mut self) -> Result<Step> {
+        let weights = &self.model.weights;
+        self.norm_stream(Some(&weights.output_norm), forms([&weights.output]))
+    }
+
+    /// Rows of logits.
+    pub(super) fn output(&mut self) -> Step {
+        let (rows, weights) = (self.rows(), &self.model.weights);
+        let Scratch { logits, activations, .. } = &mut *self.scratch;
+        let mut products = [Product {
+            bias: weights.output_bias.as_deref(),
+            ..Product::new(weights.output.of(&self.model.gguf), logits.first_mut(rows))
+        }];
+        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// Scale and cap of the logits.
+    pub(super) fn finish(&mut self) {
+        let (rows, config) = (self.rows(), &self.model.config);
+        let logits = self.scratch.logits.first_mut(rows);
+        if config.logit_scale != 1.0 {
+            self.compute.scale(logits, config.logit_scale);
+        }
+        if let Some(cap) = config.logit_cap {
+            self.compute.soft_cap(logits, cap);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Reads of `{architecture}.{key}` with a range each; knows no architecture.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::{Array, Metadata, Value};
+use std::ops::RangeInclusive;
+
+/// The hyper-parameters of one file.
+pub(super) struct Keys<'a> {
+    metadata: &'a Metadata,
+    architecture: &'a str,
+}
+
+/// A file that says what cannot be.
+pub(super) fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::ModelInvalid, message)
+}
+
+/// A file that says what this decoder cannot compute.
+pub(super) fn unsupported(message: String) -> Error {
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+impl<'a> Keys<'a> {
+    pub(super) fn new(metadata: &'a Metadata, architecture: &'a str) -> Self {
+        Self { metadata, architecture }
+    }
+
+    fn full(&self, key: &str) -> String {
+        format!("{}.{key}", self.architecture)
+    }
+
+    /// An integer in `range`; a missing key is `None`.
+    pub(super) fn count(&self, key: &str, range: RangeInclusive<usize>) -> Result<Option<usize>> {
+        let full = self.full(key);
+        let Some(value) = self.metadata.find::<u64>(&full)? else { return Ok(None) };
+        in_range(&full, value, range).map(Some)
+    }
+
+    /// An integer in `range` that must be there.
+    pub(super) fn require(&self, key: &str, range: RangeInclusive<usize>) -> Result<usize> {
+        self.count(key, range)?
+            .ok_or_else(|| invalid(format!("metadata key {:?} is missing", self.full(key))))
+    }
+
+    /// An integer in `range`, given once or once per layer: all the same, or the file is refused.
+    pub(super) fn count_of_layers(&self, key: &str, range: RangeInclusive<usize>) -> Result<Option<usize>> {
+        let full = self.full(key);
+        let Some(Value::Array(array)) = self.metadata.get(&full) else { return self.count(key, range) };
+        let not_integers = || invalid(format!("metadata key {full:?} is an array of {:?}", array.kind()));
+        let mut values = array.integers().ok_or_else(not_integers)?;
+        let first = values.next().ok_or_else(|| invalid(format!("metadata key {full:?} is empty")))?;
+        if values.any(|value| value != first) {
+            return Err(unsupported(format!(
+                "{full:?} differs from layer to layer; the native decoder has one for all"
+            )));
+        }
+        let first = u64::try_from(first).map_err(|_| invalid(format!("{full:?} is {first}")))?;
+        in_range(&full, first, range).map(Some)
+    }
+
+    /// A finite number from `least` on; a missing key is `None`.
+    pub(super) fn number(&self, key: &str, least: f32) -> Result<Option<f32>> {
+        let full = self.full(key);
+        let Some(value) = self.metadata.find::<f32>(&full)? else { return Ok(None) };
+        if !value.is_finite() || value < least {
+            return Err(invalid(format!(
+                "{full:?} is {value}; a finite number from {least:e} on is possible"
+            )));
+        }
+        Ok(Some(value))
+    }
+
+    /// As [`number`](Self::number), where zero means that the file has none.
+    pub(super) fn number_unless_zero(&self, key: &str) -> Result<Option<f32>> {
+        Ok(self.number(key, 0.0)?.filter(|&value| value > 0.0))
+    }
+
+    /// A text.
+    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
+        self.metadata.find::<&str>(&self.full(key))
+    }
+
+    /// Bools, one per layer.
+    pub(super) fn flags(&self, key: &str) -> Result<Option<Array<'a>>> {
+        Ok(match self.metadata.get(&self.full(key)) {
+            Some(Value::Array(array)) => Some(array),
+            _ => None,
+        })
+    }
+}
+
+fn in_range(key: &str, value: u64, range: RangeInclusive<usize>) -> Result<usize> {
+    match usize::try_from(value) {
+        Ok(small) if range.contains(&small) => Ok(small),
+        _ => Err(invalid(format!("{key:?} is {value}; {} to {} are possible", range.start(), range.end()))),
+    }
+}

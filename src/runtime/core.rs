@@ -1,0 +1,316 @@
+//! A runtime's machinery: its lanes, with threads or on the host's, and its way down.
+
+use super::drive::drive;
+use super::lane::{Clock, Roll, run, spawn};
+use super::links::{Command, Ends, Job, Links};
+use super::load::Resources;
+use super::options::{Mode, RuntimeOptions, check};
+use crate::engine::{Engine, EngineLimits};
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::{Dispatched, Queue};
+use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
+use smol::{Executor, Task};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// A slice where the host's frame waits for it.
+const HOST_SLICE: Duration = Duration::from_micros(200);
+/// A slice on a thread of the runtime.
+const THREAD_SLICE: Duration = Duration::from_millis(1);
+/// Callbacks that are run before the executor is asked for something else.
+const CALLBACKS_AT_ONCE: u32 = 64;
+
+/// What [`super::Runtime::step`] came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stepped {
+    /// The budget is used up, work is left.
+    More,
+    /// Idle until something is asked, or until the given time.
+    Idle(Option<Instant>),
+}
+
+pub(super) struct Core {
+    pub(super) options: RuntimeOptions,
+    pub(super) links: Arc<Links>,
+    clock: Arc<Clock>,
+    /// HOST_STEP: what the host's calls run.
+    host: Option<Host>,
+    /// Gone after the shutdown, which joins its threads.
+    #[cfg(feature = "native")]
+    compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
+    roll: Arc<Roll>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    queues: Mutex<Vec<Weak<Queue>>>,
+}
+
+struct Host {
+    executor: Executor<'static>,
+    tasks: Mutex<Vec<Task<()>>>,
+    stepping: AtomicBool,
+}
+
+impl Core {
+    pub(super) fn new(options: RuntimeOptions) -> Result<Arc<Self>> {
+        check(&options)?;
+        let (links, ends) = Links::new(&options);
+        let clock = Arc::new(Clock::new(links.signal.clone()));
+        let slice = if options.mode == Mode::HostStep { HOST_SLICE } else { THREAD_SLICE };
+        let limits = EngineLimits { max_sequences: options.max_sequences, slice };
+        let engine = Engine::new(limits, links.facts.clone());
+        #[cfg(feature = "native")]
+        let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
+        let mut core = Self {
+            options,
+            links,
+            clock,
+            host: None,
+            #[cfg(feature = "native")]
+            compute,
+            roll: Arc::default(),
+            threads: Mutex::default(),
+            queues: Mutex::default(),
+        };
+        match core.options.mode {
+            Mode::HostStep => core.host = Some(core.host(engine, ends)),
+            Mode::Threads => core.start_threads(engine, ends)?,
+        }
+        Ok(Arc::new(core))
+    }
+
+    fn host(&self, engine: Engine, ends: Ends) -> Host {
+        let executor = Executor::new();
+        let tasks = vec![
+            executor.spawn(drive(engine, ends.commands, self.links.clone(), self.clock.clone())),
+            executor.spawn(prepare(ends.jobs)),
+            executor.spawn(call_back(self.links.callbacks.clone())),
+        ];
+        Host { executor, tasks: Mutex::new(tasks), stepping: AtomicBool::new(false) }
+    }
+
+    fn start_threads(&self, engine: Engine, ends: Ends) -> Result<()> {
+        let (links, clock) = (self.links.clone(), self.clock.clone());
+        let engine_clock = clock.clone();
+        let started = self
+            .start(
+                "engine",
+                move |executor| executor.spawn(drive(engine, ends.commands, links, clock)),
+                engine_clock,
+            )
+            .and_then(|()| {
+                self.start("prepare", move |executor| executor.spawn(prepare(ends.jobs)), Arc::default())
+            })
+            .and_then(|()| {
+                let queue = self.links.callbacks.clone();
+                self.start("events", move |executor| executor.spawn(call_back(queue)), Arc::default())
+            });
+        if started.is_err() {
+            self.shut_down(None);
+        }
+        started
+    }
+
+    fn start(
+        &self,
+        name: &str,
+        task: impl FnOnce(&Executor<'static>) -> Task<()> + Send + 'static,
+        clock: Arc<Clock>,
+    ) -> Result<()> {
+        let name = format!("{}-{name}", self.options.thread_name);
+        let work = move || {
+            let executor = Executor::new();
+            let task = task(&executor);
+            run(&executor, task, &clock);
+        };
+        let thread = spawn(name, &self.roll, self.options.on_thread.clone(), work)?;
+        lock(&self.threads).push(thread);
+        Ok(())
+    }
+
+    /// What loads may lend to decoders.
+    pub(super) fn resources(&self) -> Resources {
+        Resources {
+            #[cfg(feature = "native")]
+            compute: self.compute.clone(),
+            budget: self.options.memory_budget,
+            facts: self.links.facts.clone(),
+        }
+    }
+
+    pub(super) fn is_host_step(&self) -> bool {
+        self.host.is_some()
+    }
+
+    /// Names of the threads that run.
+    pub(super) fn thread_names(&self) -> Vec<Arc<str>> {
+        self.roll.present()
+    }
+
+    /// A queue that ends with this runtime.
+    pub(super) fn queue(&self) -> Result<Arc<Queue>> {
+        let mut queues = lock(&self.queues);
+        self.links.check_open()?;
+        queues.retain(|queue| queue.strong_count() > 0);
+        let queue = Queue::new();
+        queues.push(Arc::downgrade(&queue));
+        Ok(queue)
+    }
+
+    pub(super) fn queues(&self) -> Vec<Arc<Queue>> {
+        lock(&self.queues).iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Runs the runtime's work on this thread for about `budget`, at least one slice.
+    pub(super) fn step(&self, budget: Duration) -> Result<Stepped> {
+        let Some(host) = &self.host else {
+            let why = "wick_runtime_step is for HOST_STEP; this runtime has threads of its own";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        };
+        if host.stepping.swap(true, Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Busy, "another thread is stepping this runtime"));
+        }
+        let stepping = Stepping(&host.stepping);
+        let until = Instant::now().checked_add(budget);
+        let stepped = loop {
+            self.clock.strike();
+            if !host.executor.try_tick() {
+                break Stepped::Idle(self.clock.due());
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break if host.executor.is_empty() { Stepped::Idle(None) } else { Stepped::More };
+            }
+        };
+        drop(stepping);
+        Ok(stepped)
+    }
+
+    /// Waits until `poll` is ready or `deadline` passes. In HOST_STEP this thread does the runtime's work meanwhile.
+    pub(super) fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        let (parker, waker) = Parker::new();
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(value) = poll(&mut context) {
+                return Some(value);
+            }
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return None;
+            }
+            let Some(host) = &self.host else {
+                parker.park(deadline);
+                continue;
+            };
+            self.clock.strike();
+            let mut tick = pin!(host.executor.tick());
+            if tick.as_mut().poll(&mut context).is_pending() {
+                parker.park(deadline.into_iter().chain(self.clock.due()).min());
+            }
+        }
+    }
+
+    /// Ends everything and waits for the threads until `deadline` (none: for ever); whether all have ended.
+    pub(super) fn shut_down(&self, deadline: Option<Instant>) -> bool {
+        if self.links.stop() {
+            self.links.tell(Command::Shutdown);
+            self.links.close_jobs();
+            self.links.callbacks.finish();
+            for queue in self.queues() {
+                queue.finish();
+            }
+        }
+        let ended = match &self.host {
+            Some(host) => self.finish_on_host(host, deadline),
+            None => self.join(deadline),
+        };
+        #[cfg(feature = "native")]
+        if ended {
+            self.compute.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).shutdown();
+        }
+        ended
+    }
+
+    fn finish_on_host(&self, host: &Host, deadline: Option<Instant>) -> bool {
+        let mut tasks = std::mem::take(&mut *lock(&host.tasks));
+        let ended = self.wait(deadline, |context| {
+            tasks.retain_mut(|task| pin!(task).poll(context).is_pending());
+            if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        lock(&host.tasks).append(&mut tasks);
+        ended.is_some()
+    }
+
+    fn join(&self, deadline: Option<Instant>) -> bool {
+        if !self.roll.wait_empty(deadline) {
+            return false;
+        }
+        // They are past their last line: this does not wait. A thread that drops the last handle cannot join itself.
+        let own = std::thread::current().id();
+        let threads = std::mem::take(&mut *lock(&self.threads));
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != own) {
+            let _ = thread.join();
+        }
+        true
+    }
+
+    /// Begins the shutdown without waiting for it, for a thread that must not wait.
+    pub(super) fn abandon(&self) {
+        self.shut_down(Some(Instant::now()));
+    }
+
+    /// Whether this thread is one of the runtime's own.
+    pub(super) fn is_own_thread(&self) -> bool {
+        let own = std::thread::current().id();
+        lock(&self.threads).iter().any(|thread| thread.thread().id() == own)
+    }
+}
+
+/// Lets others step again, also after a panic.
+struct Stepping<'a>(&'a AtomicBool);
+
+impl Drop for Stepping<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Does the jobs until no more can come.
+async fn prepare(jobs: async_channel::Receiver<Job>) {
+    while let Ok(job) = jobs.recv().await {
+        let _ = catch_unwind(AssertUnwindSafe(job));
+        smol::future::yield_now().await;
+    }
+}
+
+/// Runs the callbacks of the streams that have no queue until every stream is over.
+async fn call_back(queue: Arc<Queue>) {
+    loop {
+        match poll_fn(|context| queue.poll_dispatchable(context)).await {
+            Dispatched::Ended | Dispatched::Closed => return,
+            Dispatched::Empty | Dispatched::More => {
+                queue.dispatch(CALLBACKS_AT_ONCE, None);
+            }
+        }
+        smol::future::yield_now().await;
+    }
+}
+
+/// The threads that compute: those asked for, or none beside the host's.
+#[cfg(feature = "native")]
+fn compute(options: &RuntimeOptions) -> Result<crate::compute::Compute> {
+    use crate::compute::{Compute, Pool, PoolOptions, default_threads};
+    if options.mode == Mode::HostStep {
+        return Compute::alone();
+    }
+    let threads = if options.threads == 0 { default_threads() } else { options.threads };
+    let name = format!("{}-compute", options.thread_name);
+    let on_thread = options.on_thread.clone();
+    let pool = Pool::new(&PoolOptions { threads, name, on_thread, ..PoolOptions::default() })?;
+    Compute::new(pool, crate::kernel::Kernels::best())
+}

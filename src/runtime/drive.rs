@@ -1,0 +1,86 @@
+//! The engine's task: commands in, slices of work, and sleep when there is none; knows neither threads nor models.
+
+use super::lane::Clock;
+use super::links::{Command, Links};
+use super::options::Level;
+use crate::engine::{Engine, Outcome};
+use crate::stream::EndReason;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Drives the engine until it is told to shut down; every generation has its end then.
+pub(super) async fn drive(
+    mut engine: Engine,
+    commands: async_channel::Receiver<Command>,
+    links: Arc<Links>,
+    clock: Arc<Clock>,
+) {
+    loop {
+        links.signal.take();
+        while let Ok(command) = commands.try_recv() {
+            if matches!(command, Command::Shutdown) {
+                shut_down(engine, &commands, &links);
+                return;
+            }
+            protected(&mut engine, &links, |engine| obey(engine, command));
+        }
+        if links.attention.take() {
+            engine.attend();
+        }
+        let outcome = protected(&mut engine, &links, Engine::step).unwrap_or(Outcome::Worked);
+        while let Some(job) = engine.take_job() {
+            let back = links.clone();
+            links.prepare(Box::new(move || back.tell(Command::FinishText(job.run()))));
+        }
+        match outcome {
+            Outcome::Worked => smol::future::yield_now().await,
+            Outcome::Idle(until) => {
+                clock.set(until);
+                poll_fn(|context| links.signal.poll_take(context)).await;
+                clock.set(None);
+            }
+        }
+    }
+}
+
+/// Does one thing with the engine; if it panics, every generation ends with an error and the engine goes on.
+fn protected<T>(engine: &mut Engine, links: &Links, work: impl FnOnce(&mut Engine) -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(|| work(engine))) {
+        Ok(value) => Some(value),
+        Err(_) => {
+            links.log(Level::Error, "a panic in the engine: its generations end, the runtime goes on");
+            let _ = catch_unwind(AssertUnwindSafe(|| engine.end_all(None)));
+            None
+        }
+    }
+}
+
+fn obey(engine: &mut Engine, command: Command) {
+    match command {
+        Command::AddModel(model) => engine.add_model(model),
+        Command::SettleModel(model, loaded) => engine.settle_model(model, loaded),
+        Command::RemoveModel(model) => engine.remove_model(model),
+        Command::AddSession { session, model, context, facts } => {
+            engine.add_session(session, model, context, facts);
+        }
+        Command::ClearSession(session) => engine.clear_session(session),
+        Command::RemoveSession(session) => engine.remove_session(session),
+        Command::Submit { session, request, producer, place } => {
+            engine.submit(session, *request, producer, place);
+        }
+        Command::FinishText(done) => engine.finish_text(done),
+        Command::Pause(paused) => engine.set_paused(paused),
+        Command::Trim => engine.trim(),
+        Command::Shutdown => {}
+    }
+}
+
+/// Ends everything, also what was told after the shutdown began.
+fn shut_down(mut engine: Engine, commands: &async_channel::Receiver<Command>, links: &Links) {
+    links.close_commands();
+    while let Ok(command) = commands.try_recv() {
+        protected(&mut engine, links, |engine| obey(engine, command));
+    }
+    protected(&mut engine, links, |engine| engine.end_all(Some(EndReason::Shutdown)));
+}

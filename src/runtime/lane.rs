@@ -1,0 +1,126 @@
+//! A lane: one executor and, with threads, the one thread that runs it; knows no engine.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::sync::{Mutex, Parker, Signal, lock};
+use smol::{Executor, Task};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// The one time that something is due on a lane without being woken for it.
+#[derive(Default)]
+pub(super) struct Clock {
+    due: Mutex<Option<Instant>>,
+    signal: Arc<Signal>,
+}
+
+impl Clock {
+    pub(super) fn new(signal: Arc<Signal>) -> Self {
+        Self { due: Mutex::new(None), signal }
+    }
+
+    /// Raises the signal at `due`, or not at all.
+    pub(super) fn set(&self, due: Option<Instant>) {
+        *lock(&self.due) = due;
+    }
+
+    pub(super) fn due(&self) -> Option<Instant> {
+        *lock(&self.due)
+    }
+
+    /// Raises the signal if it is time; whether it was.
+    pub(super) fn strike(&self) -> bool {
+        let mut due = lock(&self.due);
+        if due.is_none_or(|due| Instant::now() < due) {
+            return false;
+        }
+        *due = None;
+        drop(due);
+        self.signal.raise();
+        true
+    }
+}
+
+/// Runs `task` and whatever it spawned to its end on this thread, and strikes `clock` on time.
+pub(super) fn run<T>(executor: &Executor<'static>, task: Task<T>, clock: &Clock) -> T {
+    let (parker, waker) = Parker::new();
+    let mut context = Context::from_waker(&waker);
+    let mut running = pin!(executor.run(task));
+    loop {
+        if let Poll::Ready(result) = running.as_mut().poll(&mut context) {
+            return result;
+        }
+        if !parker.park(clock.due()) {
+            clock.strike();
+        }
+    }
+}
+
+/// Counts the threads that have not come to their last line, for those who wait for that.
+#[derive(Default)]
+pub(super) struct Roll {
+    names: Mutex<Vec<Arc<str>>>,
+    wakers: Mutex<Vec<std::task::Waker>>,
+}
+
+impl Roll {
+    /// Names of the threads that run.
+    pub(super) fn present(&self) -> Vec<Arc<str>> {
+        lock(&self.names).clone()
+    }
+
+    /// Waits until no thread is left or `deadline` passes; whether none is left.
+    pub(super) fn wait_empty(&self, deadline: Option<Instant>) -> bool {
+        let (parker, waker) = Parker::new();
+        loop {
+            lock(&self.wakers).push(waker.clone());
+            if lock(&self.names).is_empty() {
+                return true;
+            }
+            if !parker.park(deadline) {
+                return lock(&self.names).is_empty();
+            }
+        }
+    }
+
+    fn leave(&self, name: &Arc<str>) {
+        let mut names = lock(&self.names);
+        if let Some(index) = names.iter().position(|one| Arc::ptr_eq(one, name)) {
+            names.swap_remove(index);
+        }
+        drop(names);
+        let wakers = std::mem::take(&mut *lock(&self.wakers));
+        wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
+/// Starts a thread of the runtime: named, on the roll, with the host's hook first and last.
+pub(super) fn spawn(
+    name: String,
+    roll: &Arc<Roll>,
+    hook: Option<super::ThreadFn>,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>> {
+    let entry: Arc<str> = name.as_str().into();
+    lock(&roll.names).push(entry.clone());
+    let (on_roll, own) = (roll.clone(), entry.clone());
+    let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+        let call = |start| {
+            if let Some(hook) = &hook {
+                let _ = catch_unwind(AssertUnwindSafe(|| hook(start)));
+            }
+        };
+        call(true);
+        let _ = catch_unwind(AssertUnwindSafe(work));
+        call(false);
+        drop(hook);
+        on_roll.leave(&own);
+    });
+    thread.map_err(|error| {
+        roll.leave(&entry);
+        Error::new(ErrorKind::OutOfMemory, format!("the system refused the thread {name:?}: {error}"))
+    })
+}

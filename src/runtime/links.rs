@@ -1,0 +1,157 @@
+//! What the handles, the engine's task and the jobs of one runtime share; holds no thread and no executor.
+
+use super::options::{Level, Loaded, LogFn, RuntimeOptions};
+use crate::engine::{EngineFacts, Place, Request, SessionFacts, TextDone};
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::{Consumer, Delivery, Producer, Queue, StreamOptions, stream};
+use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+
+/// What the engine is told; in the order of the telling.
+pub(super) enum Command {
+    AddModel(u64),
+    SettleModel(u64, Result<Loaded>),
+    RemoveModel(u64),
+    AddSession { session: u64, model: u64, context: usize, facts: Arc<SessionFacts> },
+    ClearSession(u64),
+    RemoveSession(u64),
+    Submit { session: u64, request: Box<Request>, producer: Producer, place: Place },
+    FinishText(TextDone),
+    Pause(bool),
+    Trim,
+    Shutdown,
+}
+
+/// Work for the prepare thread.
+pub(super) type Job = Box<dyn FnOnce() + Send>;
+
+/// Tells the engine that some stream's consumer wants something.
+pub(super) struct Attention {
+    flag: AtomicBool,
+    signal: Arc<Signal>,
+}
+
+impl Attention {
+    pub(super) fn take(&self) -> bool {
+        self.flag.swap(false, Ordering::SeqCst)
+    }
+}
+
+impl Wake for Attention {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.flag.store(true, Ordering::SeqCst);
+        self.signal.raise();
+    }
+}
+
+/// Ways to the engine and to the prepare thread, and what may be known without asking them.
+pub(super) struct Links {
+    commands: async_channel::Sender<Command>,
+    jobs: async_channel::Sender<Job>,
+    pub(super) signal: Arc<Signal>,
+    pub(super) attention: Arc<Attention>,
+    pub(super) facts: Arc<EngineFacts>,
+    /// Streams that are pushed without a queue of the host's.
+    pub(super) callbacks: Arc<Queue>,
+    stopping: AtomicBool,
+    names: AtomicU64,
+    log: Option<LogFn>,
+    log_level: Level,
+}
+
+/// The receiving ends.
+pub(super) struct Ends {
+    pub(super) commands: async_channel::Receiver<Command>,
+    pub(super) jobs: async_channel::Receiver<Job>,
+}
+
+impl Links {
+    pub(super) fn new(options: &RuntimeOptions) -> (Arc<Self>, Ends) {
+        let (commands, command_end) = async_channel::unbounded();
+        let (jobs, job_end) = async_channel::unbounded();
+        let signal = Arc::new(Signal::default());
+        let attention = Arc::new(Attention { flag: AtomicBool::new(false), signal: signal.clone() });
+        let links = Self {
+            commands,
+            jobs,
+            signal,
+            attention,
+            facts: Arc::default(),
+            callbacks: Queue::new(),
+            stopping: AtomicBool::new(false),
+            names: AtomicU64::new(1),
+            log: options.log.clone(),
+            log_level: options.log_level,
+        };
+        (Arc::new(links), Ends { commands: command_end, jobs: job_end })
+    }
+
+    /// A number that no other object of this runtime has.
+    pub(super) fn name(&self) -> u64 {
+        self.names.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Tells the engine something; after its end nobody listens, and what was told is dropped.
+    pub(super) fn tell(&self, command: Command) {
+        let _ = self.commands.try_send(command);
+        self.signal.raise();
+    }
+
+    /// Hands work to the prepare thread; dropped once that has ended.
+    pub(super) fn prepare(&self, job: Job) {
+        let _ = self.jobs.try_send(job);
+    }
+
+    pub(super) fn close_jobs(&self) {
+        self.jobs.close();
+    }
+
+    pub(super) fn close_commands(&self) {
+        self.commands.close();
+    }
+
+    /// Begins the shutdown; whether this call did.
+    pub(super) fn stop(&self) -> bool {
+        !self.stopping.swap(true, Ordering::SeqCst)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Refuses new work during the shutdown.
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.is_stopping() {
+            return Err(Error::new(
+                ErrorKind::Shutdown,
+                "the runtime is being shut down; nothing new is taken",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A stream of this runtime, read as `reading` says.
+    pub(super) fn stream(&self, starts: bool, reading: super::Reading) -> Result<(Producer, Consumer)> {
+        let delivery = reading.delivery.unwrap_or(Delivery::Pull(None));
+        let queue = match (&delivery, reading.queue) {
+            (_, Some(queue)) => Some(queue),
+            (Delivery::Push { .. }, None) => Some(self.callbacks.clone()),
+            (Delivery::Pull(_), None) => None,
+        };
+        let key = reading.key.unwrap_or_else(|| self.name());
+        stream(StreamOptions { key, starts, attention: Waker::from(self.attention.clone()), queue, delivery })
+    }
+
+    pub(super) fn log(&self, level: Level, text: &str) {
+        if level <= self.log_level
+            && let Some(log) = &self.log
+        {
+            log(level, text);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A model's load, on the prepare thread: from its source to a decoder and a vocabulary, with progress, cancellable.
+
+use super::core::Core;
+use super::links::{Command, Links};
+use super::model::{LoadState, ModelFacts, ModelShared};
+use super::options::{Level, Loaded, ModelOptions, ModelSource};
+use crate::engine::EngineFacts;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Decoder, Spec};
+use crate::stream::{End, EndReason, Producer};
+use crate::sync::lock;
+use crate::text::Vocab;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+/// What a runtime lends to the decoders of its models.
+pub(super) struct Resources {
+    /// What the native decoder computes with: the engine's thread is the first of its threads.
+    #[cfg(feature = "native")]
+    pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
+    /// Bytes for everything.
+    pub(super) budget: Option<u64>,
+    pub(super) facts: Arc<EngineFacts>,
+}
+
+impl Resources {
+    /// What the budget leaves beside what is held now.
+    pub(super) fn left(&self) -> Option<u64> {
+        let held = self.facts.weight_bytes() + self.facts.decoder_bytes();
+        self.budget.map(|budget| budget.saturating_sub(held))
+    }
+}
+
+/// One load.
+pub(super) struct Load {
+    model: Weak<ModelShared>,
+    id: u64,
+    links: Arc<Links>,
+    options: ModelOptions,
+    producer: Producer,
+    resources: Resources,
+}
+
+impl Load {
+    pub(super) fn new(
+        model: &Arc<ModelShared>,
+        options: ModelOptions,
+        producer: Producer,
+        core: &Core,
+    ) -> Self {
+        Self {
+            model: Arc::downgrade(model),
+            id: model.id,
+            links: core.links.clone(),
+            options,
+            producer,
+            resources: core.resources(),
+        }
+    }
+
+    /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
+    pub(super) fn run(self) {
+        let Self { model, id, links, options, producer, resources } = self;
+        let interrupted = || match () {
+            () if links.is_stopping() => Some(EndReason::Shutdown),
+            () if producer.is_cancelled() => Some(EndReason::Cancelled),
+            () => None,
+        };
+        let mut progress = |done, total| {
+            producer.progress(done, total);
+            match interrupted() {
+                Some(_) => Err(cancelled()),
+                None => Ok(()),
+            }
+        };
+        let loaded = match interrupted() {
+            Some(_) => Err(cancelled()),
+            None => catch_unwind(AssertUnwindSafe(|| open(options, &resources, &mut progress)))
+                .unwrap_or_else(|_| {
+                    Err(Error::new(ErrorKind::Internal, "a panic while the model was loaded"))
+                }),
+        };
+        let reason = interrupted();
+        let loaded = if reason.is_some() { Err(cancelled()) } else { loaded };
+        let end = match (&loaded, reason) {
+            (_, Some(reason)) => End::new(reason),
+            (Ok(_), None) => End::new(EndReason::Ready),
+            (Err(error), None) => {
+                links.log(Level::Error, &format!("loading failed: {error}"));
+                End::failed(error.clone())
+            }
+        };
+        if let Some(model) = model.upgrade() {
+            *lock(&model.state) = match &loaded {
+                Ok(opened) => LoadState::Ready(Arc::new(opened.facts())),
+                Err(error) => LoadState::Failed(error.clone()),
+            };
+        }
+        links.tell(Command::SettleModel(id, loaded.and_then(Opened::for_engine)));
+        producer.end(end);
+    }
+}
+
+/// A model that is open: without a decoder if only its vocabulary was wanted.
+pub(super) struct Opened {
+    pub(super) decoder: Option<Box<dyn Decoder>>,
+    pub(super) vocab: Arc<dyn Vocab>,
+    pub(super) spec: Spec,
+    pub(super) has_template: bool,
+}
+
+impl Opened {
+    fn facts(&self) -> ModelFacts {
+        let (spec, vocab) = (self.spec.clone(), self.vocab.clone());
+        ModelFacts { spec, vocab, has_template: self.has_template }
+    }
+
+    fn for_engine(self) -> Result<Loaded> {
+        match self.decoder {
+            Some(decoder) => Ok((decoder, self.vocab)),
+            None => Err(Error::new(ErrorKind::Unsupported, "the model was loaded for its vocabulary only")),
+        }
+    }
+}
+
+/// Loads what `options` name. `resources` are what the runtime lends to decoders.
+fn open(
+    options: ModelOptions,
+    resources: &Resources,
+    progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+) -> Result<Opened> {
+    match options.source {
+        ModelSource::Custom(load) => {
+            let (decoder, vocab) = load(progress)?;
+            let spec = decoder.spec().clone();
+            Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true })
+        }
+        #[cfg(feature = "text")]
+        ModelSource::Gguf(source) => {
+            let wanted = super::load_gguf::Wanted {
+                backend: options.backend,
+                vocab_only: options.vocab_only,
+                context_length: options.context_length,
+                chat_template: options.chat_template,
+            };
+            super::load_gguf::open(source, &wanted, resources, progress)
+        }
+        #[cfg(not(feature = "text"))]
+        ModelSource::Gguf(_) => {
+            let _ = resources;
+            let why =
+                "this build reads no model files: build it with the features text, and native or candle";
+            Err(Error::new(ErrorKind::Unsupported, why))
+        }
+        ModelSource::Folder(path) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "{}: folders with safetensors are not read yet; convert the model to GGUF",
+                path.display()
+            ),
+        )),
+    }
+}
+
+fn cancelled() -> Error {
+    Error::new(ErrorKind::StaleHandle, "the model's load was cancelled; load it again")
+}

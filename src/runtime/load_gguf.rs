@@ -1,0 +1,145 @@
+//! A GGUF to a decoder and a vocabulary; knows no stream.
+
+use super::load::{Opened, Resources};
+use super::options::Backend;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::{Gguf, Header, Limits, Source};
+use crate::model::{Decoder, Spec};
+use crate::text::Vocab;
+use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
+use std::sync::Arc;
+
+/// What is wanted of the file.
+pub(super) struct Wanted {
+    pub(super) backend: Backend,
+    pub(super) vocab_only: bool,
+    pub(super) context_length: Option<usize>,
+    pub(super) chat_template: Option<String>,
+}
+
+type Progress<'a> = dyn FnMut(u64, u64) -> Result<()> + 'a;
+
+/// Opens the model in `source`.
+pub(super) fn open(
+    source: Source,
+    wanted: &Wanted,
+    resources: &Resources,
+    progress: &mut Progress<'_>,
+) -> Result<Opened> {
+    let limits = Limits { max_bytes: resources.left() };
+    if wanted.vocab_only {
+        let header = Gguf::open_header(source, &limits)?;
+        let (vocab, has_template) = vocabulary(&header, wanted)?;
+        let spec = spec(&header, vocab.len())?;
+        return Ok(Opened { decoder: None, vocab, spec, has_template });
+    }
+    let gguf = Arc::new(Gguf::open(source, &limits, progress)?);
+    let (vocab, has_template) = vocabulary(gguf.header(), wanted)?;
+    let decoder = decoder(&gguf, wanted, resources, progress)?;
+    let spec = decoder.spec().clone();
+    if spec.vocab_size != vocab.len() {
+        let message = format!(
+            "the vocabulary has {} tokens, the embedding {} rows; the file is damaged or not finished",
+            vocab.len(),
+            spec.vocab_size
+        );
+        return Err(Error::new(ErrorKind::ModelInvalid, message));
+    }
+    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template })
+}
+
+fn vocabulary(header: &Header, wanted: &Wanted) -> Result<(Arc<dyn Vocab>, bool)> {
+    let tokenizer = Tokenizer::new(&VocabularyData::from_gguf(header.metadata())?)?;
+    let own = chat_template(header.metadata())?;
+    match wanted.chat_template.as_deref().or(own) {
+        Some(template) => Ok((Arc::new(tokenizer.with_template(template)?), true)),
+        None => Ok((Arc::new(tokenizer), false)),
+    }
+}
+
+fn decoder(
+    gguf: &Arc<Gguf>,
+    wanted: &Wanted,
+    resources: &Resources,
+    progress: &mut Progress<'_>,
+) -> Result<Box<dyn Decoder>> {
+    match wanted.backend {
+        Backend::Native => native(gguf, wanted, resources),
+        Backend::Candle => candle(gguf, wanted, resources, progress),
+        Backend::Auto => match native(gguf, wanted, resources) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                // The native backend's words: it is the one that was to be.
+                candle(gguf, wanted, resources, progress)
+                    .map_err(|other| if other.kind() == ErrorKind::Unsupported { error } else { other })
+            }
+            decoder => decoder,
+        },
+    }
+}
+
+#[cfg(feature = "native")]
+fn native(gguf: &Arc<Gguf>, wanted: &Wanted, resources: &Resources) -> Result<Box<dyn Decoder>> {
+    use crate::model::{NativeDecoder, NativeOptions};
+    let options = NativeOptions {
+        context_length: wanted.context_length,
+        budget: resources.left().map(|left| left.saturating_sub(gguf.data_bytes())),
+        ..NativeOptions::new(resources.compute.clone())
+    };
+    Ok(Box::new(NativeDecoder::load(gguf.clone(), options)?))
+}
+
+#[cfg(not(feature = "native"))]
+fn native(_: &Arc<Gguf>, _: &Wanted, _: &Resources) -> Result<Box<dyn Decoder>> {
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "this build lacks the native backend: build it with the feature native",
+    ))
+}
+
+#[cfg(feature = "candle")]
+fn candle(
+    gguf: &Arc<Gguf>,
+    wanted: &Wanted,
+    resources: &Resources,
+    progress: &mut Progress<'_>,
+) -> Result<Box<dyn Decoder>> {
+    use crate::model::candle::{CandleDecoder, Options};
+    let options = Options {
+        context_length: wanted.context_length,
+        kv_budget: resources.left().map(|left| left.saturating_sub(gguf.data_bytes())),
+        ..Options::default()
+    };
+    Ok(Box::new(CandleDecoder::load(gguf, &options, progress)?))
+}
+
+#[cfg(not(feature = "candle"))]
+fn candle(_: &Arc<Gguf>, _: &Wanted, _: &Resources, _: &mut Progress<'_>) -> Result<Box<dyn Decoder>> {
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        "this build lacks the candle backend: build it with the feature candle",
+    ))
+}
+
+/// What a header says of a model that is not loaded.
+fn spec(header: &Header, vocab_size: usize) -> Result<Spec> {
+    let metadata = header.metadata();
+    let architecture: &str = metadata.require("general.architecture")?;
+    let number = |key: &str| -> Result<usize> {
+        let found: Option<u64> = metadata.find(&format!("{architecture}.{key}"))?;
+        Ok(found.and_then(|number| usize::try_from(number).ok()).unwrap_or(0))
+    };
+    Ok(Spec {
+        architecture: architecture.to_owned(),
+        name: metadata.find::<&str>("general.name")?.unwrap_or_default().to_owned(),
+        quantisation: String::new(),
+        backend: "none",
+        vocab_size,
+        context_length: number("context_length")?,
+        embedding_length: number("embedding_length")?,
+        parameters: header.tensors().iter().map(|tensor| tensor.elements()).fold(0, u64::saturating_add),
+        weight_bytes: 0,
+        kv_bytes_per_token: 0,
+        max_batch: 1,
+        max_tokens: 1,
+    })
+}

@@ -1,0 +1,193 @@
+//! A model's handle: its load, its vocabulary, what is known of it.
+
+use super::links::{Command, Links};
+use super::load;
+use super::options::{ModelOptions, Reading};
+use super::stream::Stream;
+use super::{Owner, Session};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Spec;
+use crate::stream::Control;
+use crate::sync::{Mutex, lock};
+use crate::text::{RenderInput, Rendered, Vocab};
+use std::sync::Arc;
+
+/// What is known of a model once it is loaded.
+pub(super) struct ModelFacts {
+    pub(super) spec: Spec,
+    pub(super) vocab: Arc<dyn Vocab>,
+    pub(super) has_template: bool,
+}
+
+pub(super) enum LoadState {
+    Loading,
+    Ready(Arc<ModelFacts>),
+    Failed(Error),
+}
+
+pub(super) struct ModelShared {
+    pub(super) id: u64,
+    pub(super) links: Arc<Links>,
+    pub(super) state: Mutex<LoadState>,
+    pub(super) vocab_only: bool,
+    load: Control,
+    /// A load stream that nobody reads, kept so that the load goes on.
+    unread: Mutex<Option<Stream>>,
+}
+
+impl Drop for ModelShared {
+    fn drop(&mut self) {
+        self.load.cancel();
+        self.links.tell(Command::RemoveModel(self.id));
+    }
+}
+
+/// A model. Cheap to clone; when the last clone and the last session of it are dropped, the model goes, and its load is
+/// cancelled.
+#[derive(Clone)]
+pub struct Model {
+    pub(super) shared: Arc<ModelShared>,
+    pub(super) owner: Arc<Owner>,
+}
+
+impl Model {
+    pub(super) fn load(
+        owner: &Arc<Owner>,
+        options: ModelOptions,
+        reading: Reading,
+    ) -> Result<(Self, Stream)> {
+        let links = &owner.core.links;
+        links.check_open()?;
+        let (producer, consumer) = links.stream(false, reading)?;
+        let shared = Arc::new(ModelShared {
+            id: links.name(),
+            links: links.clone(),
+            state: Mutex::new(LoadState::Loading),
+            vocab_only: options.vocab_only,
+            load: consumer.control(),
+            unread: Mutex::new(None),
+        });
+        links.tell(Command::AddModel(shared.id));
+        let job = load::Load::new(&shared, options, producer, &owner.core);
+        links.prepare(Box::new(move || job.run()));
+        let stream = Stream::new(consumer, &owner.core);
+        Ok((Self { shared, owner: owner.clone() }, stream))
+    }
+
+    /// Lets the load go on without anybody reading its stream.
+    pub fn keep_load(&self, stream: Stream) {
+        *lock(&self.shared.unread) = Some(stream);
+    }
+
+    /// A new, empty session of at most `context_length` tokens (`None`, or more than the model has: the model's).
+    ///
+    /// # Errors
+    /// `Unsupported` for a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
+    pub fn session(&self, context_length: Option<usize>) -> Result<Session> {
+        Session::new(self, context_length)
+    }
+
+    /// Appends the ids of `text` to a new list. `add_special`: with BOS and EOS where the model's file says so; `parse_special`: the
+    /// text of control tokens counts as such.
+    ///
+    /// # Errors
+    /// `Busy` while the model loads; the load's error after a failed load; `Tokenizer`.
+    pub fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<u32>> {
+        let mut ids = Vec::new();
+        self.facts()?.vocab.encode(text, add_special, parse_special, &mut ids)?;
+        Ok(ids)
+    }
+
+    /// The text of `ids`, as a stream gives it; `special`: with the text of control tokens.
+    ///
+    /// # Errors
+    /// As [`Model::tokenize`]; `InvalidArgument` for an id beyond the vocabulary.
+    pub fn detokenize(&self, ids: &[u32], special: bool) -> Result<String> {
+        let facts = self.facts()?;
+        if let Some(index) = ids.iter().position(|id| *id as usize >= facts.vocab.len()) {
+            let (id, count) = (ids[index], facts.vocab.len());
+            let message = format!("ids[{index}] is {id}, the vocabulary has {count} tokens");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        Ok(crate::text::decode(&*facts.vocab, ids, special))
+    }
+
+    /// The conversation through the model's chat template.
+    ///
+    /// # Errors
+    /// As [`Model::tokenize`]; `Template`.
+    pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+        self.facts()?.vocab.render(input)
+    }
+
+    /// What the model is.
+    ///
+    /// # Errors
+    /// `Busy` while it loads; the load's error after a failed load.
+    pub fn spec(&self) -> Result<Spec> {
+        Ok(self.facts()?.spec.clone())
+    }
+
+    /// The model's vocabulary.
+    ///
+    /// # Errors
+    /// As [`Model::spec`].
+    pub fn vocab(&self) -> Result<Arc<dyn Vocab>> {
+        Ok(self.facts()?.vocab.clone())
+    }
+
+    /// What is known of the model, as JSON: `state`, and once it is loaded name, architecture, parameters and so on.
+    pub fn info(&self) -> Result<serde_json::Value> {
+        match self.facts() {
+            Ok(facts) => Ok(facts.to_json()),
+            Err(error) if error.kind() == ErrorKind::Busy => Ok(serde_json::json!({ "state": "loading" })),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) fn facts(&self) -> Result<Arc<ModelFacts>> {
+        match &*lock(&self.shared.state) {
+            LoadState::Ready(facts) => Ok(facts.clone()),
+            LoadState::Failed(error) => Err(error.clone()),
+            LoadState::Loading => {
+                Err(Error::new(ErrorKind::Busy, "the model is not loaded yet; wait for its load's END"))
+            }
+        }
+    }
+
+    /// The error of a failed load.
+    pub(super) fn check_not_failed(&self) -> Result<()> {
+        match &*lock(&self.shared.state) {
+            LoadState::Failed(error) => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ModelFacts {
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "state": "ready",
+            "name": self.spec.name,
+            "architecture": self.spec.architecture,
+            "backend": self.spec.backend,
+            "parameters": self.spec.parameters,
+            "quantisation": self.spec.quantisation,
+            "context_length": self.spec.context_length,
+            "embedding_length": self.spec.embedding_length,
+            "vocab_size": self.vocab.len(),
+            "bos_id": self.vocab.bos(),
+            "adds_bos": self.vocab.adds_bos(),
+            "eos_ids": self.vocab.end_ids(),
+            "weight_bytes": self.spec.weight_bytes,
+            "kv_bytes_per_token": self.spec.kv_bytes_per_token,
+            "chat_template": self.has_template,
+        })
+    }
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}

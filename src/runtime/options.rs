@@ -1,0 +1,163 @@
+//! What a runtime, a model and a generation are started with.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Source;
+use crate::model::Decoder;
+use crate::stream::{Delivery, Queue};
+use crate::text::Vocab;
+use std::sync::Arc;
+
+/// Who computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// The runtime owns its threads.
+    #[default]
+    Threads,
+    /// No thread at all: work is done in [`super::Runtime::step`], and in blocking reads while they wait.
+    HostStep,
+}
+
+/// How grave a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something failed.
+    Error = 1,
+    /// Something is odd.
+    Warning = 2,
+    /// What happens, once in a while.
+    Info = 3,
+    /// What happens, per request.
+    Debug = 4,
+    /// Everything.
+    Trace = 5,
+}
+
+/// Takes log lines; any thread, also at once.
+pub type LogFn = Arc<dyn Fn(Level, &str) + Send + Sync>;
+/// Called first (`true`) and last (`false`) on each thread of the runtime.
+pub type ThreadFn = Arc<dyn Fn(bool) + Send + Sync>;
+
+/// What a runtime is made of.
+#[derive(Clone)]
+pub struct RuntimeOptions {
+    /// Who computes.
+    pub mode: Mode,
+    /// Compute threads; 0: physical cores. Without meaning in [`Mode::HostStep`].
+    pub threads: usize,
+    /// Bytes for weights, keys and values, and scratch; `None`: no budget.
+    pub memory_budget: Option<u64>,
+    /// Generations computed together.
+    pub max_sequences: usize,
+    /// Generations waiting for a place.
+    pub max_waiting: usize,
+    /// What the threads' names begin with.
+    pub thread_name: String,
+    /// Called on each thread of the runtime.
+    pub on_thread: Option<ThreadFn>,
+    /// Takes log lines.
+    pub log: Option<LogFn>,
+    /// The least grave lines that are logged.
+    pub log_level: Level,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Threads,
+            threads: 0,
+            memory_budget: None,
+            max_sequences: 16,
+            max_waiting: 1024,
+            thread_name: "wick".to_owned(),
+            on_thread: None,
+            log: None,
+            log_level: Level::Warning,
+        }
+    }
+}
+
+/// Which decoder computes a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Backend {
+    /// The native one where it knows the architecture, else candle's.
+    #[default]
+    Auto,
+    /// wick's own.
+    Native,
+    /// candle-transformers.
+    Candle,
+}
+
+/// A decoder with its vocabulary.
+pub type Loaded = (Box<dyn Decoder>, Arc<dyn Vocab>);
+/// Makes a decoder in place of a file. Given what takes its progress, `(done, total)`, and stops the load by an error.
+pub type Loader = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Result<Loaded> + Send>;
+
+/// Where a model comes from.
+pub enum ModelSource {
+    /// A GGUF: a file or a part of one, memory, or a host's reader.
+    Gguf(Source),
+    /// A folder with safetensors, config.json and tokenizer.json.
+    Folder(std::path::PathBuf),
+    /// Something else that decodes.
+    Custom(Loader),
+}
+
+/// What a model is loaded with.
+pub struct ModelOptions {
+    /// Where it comes from.
+    pub source: ModelSource,
+    /// Which decoder computes it.
+    pub backend: Backend,
+    /// Tokenizer and chat template only; sessions are refused.
+    pub vocab_only: bool,
+    /// Tokens of context at most; `None`: the model's own.
+    pub context_length: Option<usize>,
+    /// Jinja text that replaces the model's own, or the name of a built-in one.
+    pub chat_template: Option<String>,
+}
+
+impl ModelOptions {
+    /// The model in the file or folder at `path`.
+    pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
+        let path = path.into();
+        let source = if path.join("config.json").is_file() {
+            ModelSource::Folder(path)
+        } else {
+            ModelSource::Gguf(Source::File { path, offset: 0, size: 0, no_mmap: false })
+        };
+        Self::from_source(source)
+    }
+
+    /// The model that `source` gives.
+    pub fn from_source(source: ModelSource) -> Self {
+        Self { source, backend: Backend::Auto, vocab_only: false, context_length: None, chat_template: None }
+    }
+}
+
+/// How a stream is read.
+#[derive(Default)]
+pub struct Reading {
+    /// Read through this queue.
+    pub queue: Option<Arc<Queue>>,
+    /// Pushed to a callback: by the queue's dispatch if there is a queue, else by a thread of the runtime.
+    pub delivery: Option<Delivery>,
+    /// The stream's key among others; `None`: the runtime's next.
+    pub key: Option<u64>,
+}
+
+pub(super) fn check(options: &RuntimeOptions) -> Result<()> {
+    let bad = |what: &str, value: usize, range: &str| {
+        Err(Error::new(ErrorKind::InvalidArgument, format!("{what} is {value}; give {range}")))
+    };
+    match options {
+        RuntimeOptions { threads, .. } if *threads > 1024 => bad("threads", *threads, "0 to 1024"),
+        RuntimeOptions { max_sequences, .. } if !(1..=4096).contains(max_sequences) => {
+            bad("max_sequences", *max_sequences, "1 to 4096")
+        }
+        RuntimeOptions { thread_name, .. } if thread_name.contains('\0') => {
+            Err(Error::new(ErrorKind::InvalidArgument, "thread_name holds a NUL byte; leave it out"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,161 @@
+//! A session's handle: a conversation, one generation at a time.
+
+use super::links::Command;
+use super::options::Reading;
+use super::stream::Stream;
+use super::{Model, Request};
+use crate::engine::{Input, SessionFacts};
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::Control;
+use crate::sync::{Mutex, lock};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+
+struct SessionShared {
+    id: u64,
+    context: Option<usize>,
+    facts: Arc<SessionFacts>,
+    /// The last generation, which may be live.
+    last: Mutex<Option<Control>>,
+    // Dropped after `SessionShared::drop` has told the engine: the model outlives its sessions.
+    model: Model,
+}
+
+impl Drop for SessionShared {
+    fn drop(&mut self) {
+        self.model.shared.links.tell(Command::RemoveSession(self.id));
+    }
+}
+
+/// A conversation, or raw text, and its keys and values. Cheap to clone; when the last clone is dropped, a running
+/// generation is cancelled.
+#[derive(Clone)]
+pub struct Session {
+    shared: Arc<SessionShared>,
+}
+
+impl Session {
+    pub(super) fn new(model: &Model, context_length: Option<usize>) -> Result<Self> {
+        let links = &model.shared.links;
+        links.check_open()?;
+        model.check_not_failed()?;
+        if model.shared.vocab_only {
+            let why = "the model was loaded with vocab_only: it has no weights; load it without for sessions";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        let facts = Arc::new(SessionFacts::default());
+        let shared = SessionShared {
+            id: links.name(),
+            context: context_length,
+            facts: facts.clone(),
+            last: Mutex::new(None),
+            model: model.clone(),
+        };
+        let context = context_length.unwrap_or(usize::MAX);
+        links.tell(Command::AddSession { session: shared.id, model: model.shared.id, context, facts });
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Starts a generation and returns its stream. Never waits: what needs the model comes as the stream's end.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a request out of range, or without input on an empty session; `Busy` while another generation of the session
+    /// is live and not cancelled; `QueueFull`; `Shutdown`; `StaleHandle` for a closed queue; the load's error after a failed load.
+    pub fn generate(&self, mut request: Request, reading: Reading) -> Result<Stream> {
+        let links = &self.shared.model.shared.links;
+        let core = &self.shared.model.owner.core;
+        check(&request)?;
+        let mut last = lock(&self.shared.last);
+        check_free(last.as_ref())?;
+        links.check_open()?;
+        self.shared.model.check_not_failed()?;
+        let settled = last.as_ref().is_none_or(Control::has_ended);
+        if request.input == Input::Continue && settled && self.shared.facts.tokens() == 0 {
+            let why = "no input, and the session is empty: give a prompt, prompt_tokens or messages";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        if request.sampling.seed == 0 {
+            request.sampling.seed = random_seed();
+        }
+        let limit = core.options.max_sequences + core.options.max_waiting;
+        let Some(place) = links.facts.take_place(limit) else {
+            let message = format!(
+                "{limit} generations are live (max_sequences + max_waiting); wait for an END, or raise max_waiting"
+            );
+            return Err(Error::new(ErrorKind::QueueFull, message));
+        };
+        let (producer, consumer) = links.stream(true, reading)?;
+        *last = Some(consumer.control());
+        let stream = Stream::new(consumer, core);
+        links.tell(Command::Submit { session: self.shared.id, request: Box::new(request), producer, place });
+        Ok(stream)
+    }
+
+    /// Empties the session; takes effect when a cancelled generation has stopped.
+    ///
+    /// # Errors
+    /// `Busy` while a generation is live and not cancelled; `Shutdown`.
+    pub fn clear(&self) -> Result<()> {
+        let last = lock(&self.shared.last);
+        check_free(last.as_ref())?;
+        self.shared.model.shared.links.check_open()?;
+        self.shared.model.shared.links.tell(Command::ClearSession(self.shared.id));
+        Ok(())
+    }
+
+    /// The session's model.
+    pub fn model(&self) -> &Model {
+        &self.shared.model
+    }
+
+    /// What is known of the session, as JSON; the state is "idle", "generating" or "stopping".
+    pub fn info(&self) -> serde_json::Value {
+        let facts = &self.shared.facts;
+        let own = self.shared.context.unwrap_or(usize::MAX);
+        let model = self.shared.model.facts().ok().map(|facts| facts.spec.context_length);
+        let context = model.map(|model| own.min(model)).or(self.shared.context);
+        let state = match &*lock(&self.shared.last) {
+            Some(last) if !last.has_ended() && last.is_cancelled() => "stopping",
+            Some(last) if !last.has_ended() => "generating",
+            _ => "idle",
+        };
+        serde_json::json!({
+            "state": state,
+            "tokens": facts.tokens(),
+            "messages": facts.messages(),
+            "context_length": context,
+            "context_left": context.map(|context| context.saturating_sub(facts.tokens())),
+        })
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("id", &self.shared.id).finish_non_exhaustive()
+    }
+}
+
+fn check_free(last: Option<&Control>) -> Result<()> {
+    match last {
+        Some(last) if !last.has_ended() && !last.is_cancelled() => {
+            let why = "the session has a live generation; read its END, or cancel or close it first";
+            Err(Error::new(ErrorKind::Busy, why))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check(request: &Request) -> Result<()> {
+    request.sampling.validate()?;
+    if let Some(index) = request.stop.iter().position(String::is_empty) {
+        let message = format!("stop[{index}] is empty; leave it out");
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
+    Ok(())
+}
+
+/// A seed that is not 0, from the system's randomness.
+fn random_seed() -> u64 {
+    RandomState::new().build_hasher().finish().max(1)
+}

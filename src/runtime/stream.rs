@@ -1,0 +1,93 @@
+//! A stream's handle in the runtime: reading that waits, also where the waiting thread does the work.
+
+use super::core::Core;
+use crate::error::{Error, ErrorKind, Result};
+use crate::stream::{Consumer, Control, End, Event, EventKind, Next, Stats};
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// The events of one generation or load: blocking, polled, or as an async `Stream`. Dropping it cancels what feeds it.
+///
+/// A stream outlives its runtime: after the shutdown it gives its end.
+#[derive(Debug)]
+pub struct Stream {
+    consumer: Consumer,
+    core: Weak<Core>,
+}
+
+impl Stream {
+    pub(super) fn new(consumer: Consumer, core: &Arc<Core>) -> Self {
+        Self { consumer, core: Arc::downgrade(core) }
+    }
+
+    /// The next event; `None` once the end was read. Waits as long as it takes.
+    pub fn next_blocking(&mut self) -> Option<Event> {
+        match self.wait_next(None) {
+            Next::Event(event) => Some(event),
+            Next::Empty | Next::Ended | Next::Closed => None,
+        }
+    }
+
+    /// What can be read by `deadline` (`None`: for ever); `Empty` if that passes. Any thread.
+    pub fn wait_next(&self, deadline: Option<Instant>) -> Next {
+        // Only in HOST_STEP is the runtime needed for waiting.
+        match self.core.upgrade().filter(|core| core.is_host_step()) {
+            Some(core) => core
+                .wait(deadline, |context| self.consumer.poll_next(context))
+                .unwrap_or_else(|| self.consumer.try_next()),
+            None => self.consumer.wait_next(deadline),
+        }
+    }
+
+    /// Reads on to the end and gives it with all the text before it.
+    ///
+    /// # Errors
+    /// The end's error; `StaleHandle` if the end was read before.
+    pub fn collect_text(&mut self) -> Result<(String, End)> {
+        let mut text = String::new();
+        while let Some(event) = self.next_blocking() {
+            match event.kind {
+                EventKind::Text(part) => text.push_str(&part.text),
+                EventKind::End(End { error: Some(error), .. }) => return Err(error),
+                EventKind::End(end) => return Ok((text, end)),
+                _ => {}
+            }
+        }
+        Err(Error::new(ErrorKind::StaleHandle, "the stream's end was read before"))
+    }
+
+    /// Asks for the end: latched, idempotent; END (Cancelled) follows unless the end came first.
+    pub fn cancel(&self) {
+        self.consumer.control().cancel();
+    }
+
+    /// The figures as of now; final after the end.
+    pub fn stats(&self) -> Stats {
+        self.consumer.control().stats()
+    }
+
+    /// A handle to cancel, to write notes and to read figures elsewhere.
+    pub fn control(&self) -> Control {
+        self.consumer.control()
+    }
+}
+
+impl Deref for Stream {
+    type Target = Consumer;
+
+    fn deref(&self) -> &Consumer {
+        &self.consumer
+    }
+}
+
+impl smol::stream::Stream for Stream {
+    type Item = Event;
+
+    /// Needs somebody else to step the runtime in HOST_STEP.
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        smol::stream::Stream::poll_next(Pin::new(&mut self.consumer), context)
+    }
+}

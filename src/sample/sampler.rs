@@ -1,0 +1,308 @@
+//! One generation's sampler: from the logits of one position to the next token; knows no text.
+
+use super::math::{exp_negative, ln};
+use super::options::SamplerOptions;
+use super::penalties::Penalties;
+use super::rng::Rng;
+use super::truncate::{self, Candidate};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A chosen token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampled {
+    /// Its id.
+    pub token: u32,
+    /// ln of its probability after bias, penalties and mask, before truncation and temperature; NaN if not asked for.
+    pub logprob: f32,
+}
+
+/// Chooses the tokens of one generation. Same options, same logits, same tokens: on every machine.
+///
+/// Nothing is allocated per token once the first one is drawn (with `penalty_last_n` −1 the window grows with the text).
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    options: SamplerOptions,
+    vocab_len: usize,
+    penalties: Option<Penalties>,
+    rng: Rng,
+    candidates: Vec<Candidate>,
+}
+
+impl Sampler {
+    /// A sampler over a vocabulary of `vocab_len` tokens.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the options are not valid, or a bias is for a token beyond the vocabulary.
+    pub fn new(options: SamplerOptions, vocab_len: usize) -> Result<Self> {
+        options.validate()?;
+        if let Some((token, _)) = options.logit_bias.iter().find(|(token, _)| *token as usize >= vocab_len) {
+            let message =
+                format!("logit_bias names token {token}, but the vocabulary has {vocab_len} tokens");
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        let penalties = Penalties::new(&options, vocab_len);
+        let rng = Rng::new(options.seed);
+        Ok(Self { options, vocab_len, penalties, rng, candidates: Vec::new() })
+    }
+
+    /// Chooses a token from `logits` `(vocab_len)`, which are changed on the way.
+    ///
+    /// # Errors
+    /// `Numeric` if a logit is NaN or +∞, or if all are −∞; `InvalidArgument` if there are not `vocab_len` of them.
+    pub fn sample(&mut self, logits: &mut [f32]) -> Result<Sampled> {
+        self.choose(logits, None)
+    }
+
+    /// As [`sample`](Self::sample), of the tokens whose bit is set in `allowed`: token `t` is bit `t % 32` of word `t / 32`;
+    /// what lies beyond its end is forbidden.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    pub fn sample_allowed(&mut self, logits: &mut [f32], allowed: &[u32]) -> Result<Sampled> {
+        self.choose(logits, Some(allowed))
+    }
+
+    /// `token` was generated, or read as part of the prompt: it counts for the penalties.
+    pub fn accept(&mut self, token: u32) {
+        if let Some(penalties) = &mut self.penalties {
+            penalties.accept(token);
+        }
+    }
+
+    fn choose(&mut self, logits: &mut [f32], allowed: Option<&[u32]>) -> Result<Sampled> {
+        if logits.len() != self.vocab_len {
+            let message = format!("{} logits for a vocabulary of {} tokens", logits.len(), self.vocab_len);
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        check_finite(logits)?;
+        for &(token, bias) in &self.options.logit_bias {
+            logits[token as usize] += bias;
+        }
+        if let Some(penalties) = &mut self.penalties {
+            penalties.apply(logits);
+        }
+        if let Some(allowed) = allowed {
+            mask(logits, allowed);
+        }
+        let likeliest = argmax(logits)?;
+        let token = if self.options.temperature > 0.0 { self.draw(logits, likeliest) } else { likeliest };
+        let logprob =
+            if self.options.logprobs { log_probability(logits, token, likeliest) } else { f32::NAN };
+        Ok(Sampled { token, logprob })
+    }
+
+    /// Draws from what the truncations leave; `likeliest` is the token of the highest logit.
+    fn draw(&mut self, logits: &[f32], likeliest: u32) -> u32 {
+        let highest = logits[likeliest as usize];
+        let options = &self.options;
+        let candidates = &mut self.candidates;
+        truncate::candidates(logits, highest, candidates);
+        if options.top_k > 0 {
+            truncate::top_k(candidates, options.top_k as usize);
+        }
+        if options.typical_p > 0.0 && options.typical_p < 1.0 {
+            truncate::typical_p(candidates, options.typical_p);
+        }
+        if options.top_p > 0.0 && options.top_p < 1.0 {
+            truncate::top_p(candidates, options.top_p);
+        }
+        if options.min_p > 0.0 {
+            truncate::min_p(candidates, options.min_p);
+        }
+        // Typical sampling may have dropped the likeliest token of all.
+        let highest = candidates.iter().map(|candidate| candidate.logit).fold(f32::NEG_INFINITY, f32::max);
+        let mut total = 0.0;
+        for candidate in candidates.iter_mut() {
+            candidate.weight = exp_negative((candidate.logit - highest) / options.temperature);
+            total += f64::from(candidate.weight);
+        }
+        let mut left = self.rng.unit() * total;
+        let mut chosen = likeliest;
+        for candidate in candidates.iter().filter(|candidate| candidate.weight > 0.0) {
+            chosen = candidate.id;
+            left -= f64::from(candidate.weight);
+            if left < 0.0 {
+                break;
+            }
+        }
+        chosen
+    }
+}
+
+fn check_finite(logits: &[f32]) -> Result<()> {
+    // NaN fails the comparison as well as +∞ does.
+    match logits.iter().position(|logit| !(*logit < f32::INFINITY)) {
+        None => Ok(()),
+        Some(token) => {
+            let message = format!(
+                "the logit of token {token} is {}; the model's weights or its input are broken",
+                logits[token]
+            );
+            Err(Error::new(ErrorKind::Numeric, message))
+        }
+    }
+}
+
+fn mask(logits: &mut [f32], allowed: &[u32]) {
+    for (index, logit) in logits.iter_mut().enumerate() {
+        let word = allowed.get(index / 32).copied().unwrap_or(0);
+        if word >> (index % 32) & 1 == 0 {
+            *logit = f32::NEG_INFINITY;
+        }
+    }
+}
+
+/// The token of the highest logit; of equal ones the lowest id.
+fn argmax(logits: &[f32]) -> Result<u32> {
+    let (mut best, mut highest) = (None, f32::NEG_INFINITY);
+    for (&logit, id) in logits.iter().zip(0u32..) {
+        if logit > highest {
+            (best, highest) = (Some(id), logit);
+        }
+    }
+    if highest == f32::INFINITY {
+        return Err(Error::new(
+            ErrorKind::Numeric,
+            "a logit became infinite; lower the logit_bias or the penalties",
+        ));
+    }
+    best.ok_or_else(|| Error::new(ErrorKind::Numeric, "all logits are -inf: no token can be chosen"))
+}
+
+fn log_probability(logits: &[f32], token: u32, likeliest: u32) -> f32 {
+    let highest = logits[likeliest as usize];
+    let total: f64 = logits.iter().map(|logit| f64::from(exp_negative(logit - highest))).sum();
+    (f64::from(logits[token as usize]) - f64::from(highest) - ln(total)) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sampler(options: SamplerOptions, vocab_len: usize) -> Sampler {
+        Sampler::new(options, vocab_len).unwrap()
+    }
+
+    fn tokens(options: &SamplerOptions, logits: &[f32], count: usize) -> Vec<u32> {
+        let mut sampler = sampler(options.clone(), logits.len());
+        (0..count).map(|_| sampler.sample(&mut logits.to_vec()).unwrap().token).collect()
+    }
+
+    #[test]
+    fn greedy_takes_the_lowest_id_of_equal_logits() {
+        assert_eq!(tokens(&SamplerOptions::default(), &[1.0, 3.0, 2.0, 3.0], 2), [1, 1]);
+    }
+
+    #[test]
+    fn f8_broken_logits_are_numeric_errors() {
+        for broken in [f32::NAN, f32::INFINITY] {
+            for temperature in [0.0, 1.0] {
+                let options = SamplerOptions { temperature, ..Default::default() };
+                let error = sampler(options, 2).sample(&mut [0.0, broken]).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Numeric);
+                assert!(error.message().contains("token 1"), "{error}");
+            }
+        }
+        let error = sampler(SamplerOptions::default(), 2).sample(&mut [f32::NEG_INFINITY; 2]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Numeric);
+    }
+
+    #[test]
+    fn a_count_of_logits_other_than_the_vocabulary_is_refused() {
+        let error = sampler(SamplerOptions::default(), 3).sample(&mut [0.0; 2]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    }
+
+    #[test]
+    fn a_bias_beyond_the_vocabulary_is_refused_and_others_are_added() {
+        let options =
+            SamplerOptions { logit_bias: vec![(2, 5.0), (0, f32::NEG_INFINITY)], ..Default::default() };
+        assert!(Sampler::new(options.clone(), 2).unwrap_err().message().contains("token 2"));
+        assert_eq!(tokens(&options, &[9.0, 3.0, 0.0], 1), [2]);
+    }
+
+    #[test]
+    fn penalties_follow_ctrl_and_openai() {
+        let options = SamplerOptions {
+            repeat_penalty: 2.0,
+            presence_penalty: 0.5,
+            frequency_penalty: 0.25,
+            penalty_last_n: 3,
+            ..Default::default()
+        };
+        let mut sampler = sampler(options, 4);
+        for token in [3, 0, 1, 0, 77] {
+            sampler.accept(token);
+        }
+        let mut logits = [4.0, -1.0, 2.0, 1.0];
+        sampler.sample(&mut logits).unwrap();
+        // 3 has left the window, 0 is twice in it; a positive logit is divided, a negative one multiplied.
+        assert_eq!(logits, [4.0 / 2.0 - 0.5 - 0.5, -1.0 * 2.0 - 0.5 - 0.25, 2.0, 1.0]);
+    }
+
+    #[test]
+    fn a_mask_forbids_what_it_does_not_name() {
+        let mut sampler = sampler(SamplerOptions { temperature: 1.0, ..Default::default() }, 40);
+        let mut logits = [0.0; 40];
+        logits[0] = 9.0;
+        let sampled = sampler.sample_allowed(&mut logits, &[1 << 5]).unwrap();
+        assert_eq!(sampled.token, 5);
+    }
+
+    #[test]
+    fn logprobs_are_of_the_distribution_before_truncation() {
+        let options = SamplerOptions { logprobs: true, top_k: 1, temperature: 1.0, ..Default::default() };
+        let sampled = sampler(options, 3).sample(&mut [0.0, 1.0, 0.0]).unwrap();
+        let expected = 1.0 - (2.0 + 1f64.exp()).ln();
+        assert_eq!(sampled.token, 1);
+        assert!((f64::from(sampled.logprob) - expected).abs() < 1e-6);
+        assert!(sampler(SamplerOptions::default(), 1).sample(&mut [0.0]).unwrap().logprob.is_nan());
+    }
+
+    #[test]
+    fn draws_follow_the_softmax_at_the_temperature() {
+        let logits = [0.0, 1.0, 2.0];
+        let options = SamplerOptions { temperature: 2.0, seed: 11, ..Default::default() };
+        let drawn = tokens(&options, &logits, 20_000);
+        let total: f64 = logits.iter().map(|l| f64::from(l / 2.0).exp()).sum();
+        for id in 0..3u32 {
+            let share = drawn.iter().filter(|t| **t == id).count() as f64 / drawn.len() as f64;
+            let expected = f64::from(logits[id as usize] / 2.0).exp() / total;
+            assert!((share - expected).abs() < 0.015, "token {id}: {share} and {expected}");
+        }
+    }
+
+    /// The draws of a seed are part of the promise: same model, same seed, same text, in every release.
+    #[test]
+    fn s30_the_same_seed_draws_the_same_tokens_for_ever() {
+        let logits: Vec<f32> = (0..1000).map(|id| ((id * 7919 % 1000) as f32) / 100.0).collect();
+        let options = SamplerOptions {
+            temperature: 0.8,
+            top_k: 40,
+            top_p: 0.95,
+            min_p: 0.05,
+            seed: 42,
+            ..Default::default()
+        };
+        let drawn = tokens(&options, &logits, 8);
+        assert_eq!(drawn, tokens(&options, &logits, 8));
+        assert_ne!(drawn, tokens(&SamplerOptions { seed: 43, ..options }, &logits, 8));
+    }
+
+    proptest! {
+        #[test]
+        fn every_combination_draws_an_allowed_token(
+            logits in prop::collection::vec(prop_oneof![3 => -20f32..20.0, 1 => Just(f32::NEG_INFINITY)], 1..300),
+            temperature in prop_oneof![Just(0.0f32), Just(1e-38), 0.1f32..3.0],
+            top_k in 0i32..50, top_p in 0f32..1.0, min_p in 0f32..1.0, typical_p in 0f32..1.0, seed in any::<u64>(),
+        ) {
+            prop_assume!(logits.iter().any(|l| l.is_finite()));
+            let options = SamplerOptions { temperature, top_k, top_p, min_p, typical_p, seed, logprobs: true, ..Default::default() };
+            let sampled = sampler(options, logits.len()).sample(&mut logits.clone()).unwrap();
+            prop_assert!(logits[sampled.token as usize].is_finite());
+            prop_assert!(sampled.logprob <= 1e-6);
+        }
+    }
+}

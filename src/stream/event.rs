@@ -1,0 +1,141 @@
+//! What a stream delivers: typed events, the last of which says why the stream ended; knows no channel.
+
+use crate::error::Error;
+use compact_str::CompactString;
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// One event of a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// 0, 1, 2, … without a gap, in the order of delivery.
+    pub seq: u64,
+    /// When it happened, since the stream was started; never less than that of the event before.
+    pub time: Duration,
+    /// The stream's figures: final with [`EventKind::End`], else as of the delivery.
+    pub stats: Stats,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened: `Started? (Progress | Text | Note | ToolCall)* End`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EventKind {
+    /// The request left the waiting line.
+    Started,
+    /// A load, save, restore or prefill went on: `done` of `total` bytes or tokens.
+    Progress {
+        /// Bytes or tokens so far.
+        done: u64,
+        /// Bytes or tokens in all.
+        total: u64,
+    },
+    /// Text that can be shown.
+    Text(Text),
+    /// The host's own trace, merged into its stream.
+    Note(String),
+    /// One call of a tool: `{"id":"…","name":"…","arguments":{…}}`.
+    ToolCall(String),
+    /// Always the last event, exactly once.
+    End(End),
+}
+
+/// Generated text and the token ids behind it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Text {
+    /// Whole UTF-8 code points; empty if the ids have no text of their own.
+    pub text: CompactString,
+    /// The ids behind the text, complete and in order.
+    pub tokens: SmallVec<[u32; 4]>,
+    /// Natural logarithm of the last id's probability; NaN unless asked for.
+    pub logprob: f32,
+    /// What the text is part of.
+    pub channel: Channel,
+}
+
+/// What a text is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Channel {
+    /// To be shown.
+    #[default]
+    Answer,
+    /// Thinking.
+    Reasoning,
+    /// A tool call's markup.
+    Tool,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    /// Why.
+    pub reason: EndReason,
+    /// The stop string that was met, with [`EndReason::StopString`].
+    pub stop: Option<String>,
+    /// What failed, with [`EndReason::Error`].
+    pub error: Option<Error>,
+    /// The final figures.
+    pub stats: Stats,
+}
+
+/// Why a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// An end-of-generation token.
+    Stop,
+    /// A stop string.
+    StopString,
+    /// The request's token limit.
+    Length,
+    /// The session's context is full.
+    ContextFull,
+    /// A load, save, restore or prewarm finished.
+    Ready,
+    /// The host cancelled it.
+    Cancelled,
+    /// The request's deadline passed.
+    Deadline,
+    /// The runtime was shut down.
+    Shutdown,
+    /// Something failed: see [`End::error`].
+    Error,
+}
+
+impl End {
+    /// An end for `reason`, without figures.
+    pub fn new(reason: EndReason) -> Self {
+        Self { reason, stop: None, error: None, stats: Stats::default() }
+    }
+
+    /// An end because of `error`.
+    pub fn failed(error: Error) -> Self {
+        Self { error: Some(error), ..Self::new(EndReason::Error) }
+    }
+}
+
+/// A stream's figures; times in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Tokens of the request's input, cached ones included.
+    pub prompt_tokens: u32,
+    /// Those whose keys and values were there already.
+    pub cached_tokens: u32,
+    /// Generated tokens delivered, or to be delivered.
+    pub output_tokens: u32,
+    /// The session's length now.
+    pub session_tokens: u32,
+    /// From the request to its start.
+    pub queue_ns: u64,
+    /// From the start to the first sampled token.
+    pub prefill_ns: u64,
+    /// From the request to the first text being readable.
+    pub ttft_ns: u64,
+    /// From the first sampled token to the last.
+    pub decode_ns: u64,
+    /// The longest time between two generated tokens.
+    pub max_gap_ns: u64,
+    /// The effective seed.
+    pub seed: u64,
+    /// Notes that a slow consumer lost.
+    pub notes_dropped: u64,
+}

@@ -1,0 +1,358 @@
+//! Many streams, one place to read: streams take turns; some are pulled, some pushed to their callbacks.
+
+use super::event::{Event, EventKind};
+use super::level::Level;
+use super::reader::Next;
+use super::shared::Shared;
+use crate::error::{Error, ErrorKind};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// What a read of a queue came to.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an event is moved once; a box would be an allocation per event"
+)]
+#[derive(Debug, Clone, PartialEq)]
+pub enum QueueNext {
+    /// The next event, and the key of its stream.
+    Event(u64, Event),
+    /// Nothing to read now, or a wake was taken.
+    Empty,
+    /// No stream will come any more, and every stream's end was delivered.
+    Ended,
+    /// The queue was closed.
+    Closed,
+}
+
+/// What a dispatch came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dispatched {
+    /// Nothing is left to dispatch.
+    Empty,
+    /// Events are left.
+    More,
+    /// No stream will come any more, and every stream's end was delivered.
+    Ended,
+    /// The queue was closed.
+    Closed,
+}
+
+/// A place where many streams are read. Every method may be called on any thread; reading has one caller at a time, and so
+/// has dispatching.
+#[derive(Default)]
+pub struct Queue {
+    state: Mutex<State>,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct State {
+    members: HashMap<u64, Member>,
+    pulls: Turns,
+    pushes: Turns,
+    woken: bool,
+    /// No stream is adopted any more.
+    finished: bool,
+    level: Option<Arc<dyn Level>>,
+}
+
+/// Streams of one kind: those with something to read, in turn, and how many have not delivered their end.
+#[derive(Default)]
+struct Turns {
+    ready: VecDeque<u64>,
+    open: usize,
+    waiting: Option<Waker>,
+}
+
+struct Member {
+    stream: Arc<Shared>,
+    ready: bool,
+    over: bool,
+}
+
+impl State {
+    fn turns(&mut self, pushes: bool) -> &mut Turns {
+        if pushes { &mut self.pushes } else { &mut self.pulls }
+    }
+
+    fn has_events(&self) -> bool {
+        !self.pulls.ready.is_empty() || !self.pushes.ready.is_empty()
+    }
+
+    fn show_level(&self) {
+        if let Some(level) = &self.level {
+            level.set(self.woken || self.has_events());
+        }
+    }
+
+    /// Takes the next event of the stream whose turn it is.
+    fn take(&mut self, pushes: bool) -> Option<(Arc<Shared>, Event)> {
+        while let Some(key) = self.turns(pushes).ready.pop_front() {
+            let Some(member) = self.members.get_mut(&key) else { continue };
+            let next = member.stream.next();
+            member.ready = member.stream.is_readable();
+            let (ready, stream) = (member.ready, member.stream.clone());
+            if ready {
+                self.turns(pushes).ready.push_back(key);
+            }
+            if let Next::Event(event) = next {
+                self.settle(key);
+                return Some((stream, event));
+            }
+        }
+        None
+    }
+
+    /// Notes that a stream has delivered its end, whole.
+    fn settle(&mut self, key: u64) {
+        let Some(member) = self.members.get_mut(&key) else { return };
+        if !member.over && lock(&member.stream.reader).is_over() {
+            member.over = true;
+            let pushes = member.stream.sink.pushes;
+            self.turns(pushes).open -= 1;
+        }
+    }
+
+    fn is_over(&self, pushes: bool) -> bool {
+        self.finished && if pushes { self.pushes.open == 0 } else { self.pulls.open == 0 }
+    }
+
+    fn wakers(&mut self) -> [Option<Waker>; 2] {
+        [self.pulls.waiting.take(), self.pushes.waiting.take()]
+    }
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// The next event of the streams that are pulled, without waiting.
+    pub fn try_next(&self) -> QueueNext {
+        self.take_next().unwrap_or(QueueNext::Empty)
+    }
+
+    /// The next event of the streams that are pulled, a wake (`Empty`), the end of reading, or the promise to wake `context`.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<QueueNext> {
+        if let Some(next) = self.take_next() {
+            return Poll::Ready(next);
+        }
+        lock(&self.state).pulls.waiting = Some(context.waker().clone());
+        self.take_next().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// What there is for a reader; `Empty` is a wake.
+    fn take_next(&self) -> Option<QueueNext> {
+        if self.is_closed() {
+            return Some(QueueNext::Closed);
+        }
+        let mut state = lock(&self.state);
+        let next = match state.take(false) {
+            Some((stream, event)) => QueueNext::Event(stream.key, event),
+            None if std::mem::take(&mut state.woken) => QueueNext::Empty,
+            None if state.is_over(false) => QueueNext::Ended,
+            None => return None,
+        };
+        state.show_level();
+        Some(next)
+    }
+
+    /// Runs callbacks on this thread, for events that are there now: at most `max_events`, for about `budget` (none: no limit).
+    pub fn dispatch(&self, max_events: u32, budget: Option<Duration>) -> Dispatched {
+        let until = budget.map(|budget| Instant::now() + budget);
+        let mut left = (max_events as usize).min(self.pending_pushes());
+        while left > 0 && !self.is_closed() {
+            let Some((stream, event)) = lock(&self.state).take(true) else { break };
+            self.push(&stream, event);
+            left -= 1;
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
+        }
+        self.after_dispatch()
+    }
+
+    /// Waits until there is something to dispatch, or until the queue is over: `Closed` or `Ended`.
+    pub fn poll_dispatchable(&self, context: &mut Context<'_>) -> Poll<Dispatched> {
+        if self.is_closed() {
+            return Poll::Ready(Dispatched::Closed);
+        }
+        let mut state = lock(&self.state);
+        if !state.pushes.ready.is_empty() {
+            return Poll::Ready(Dispatched::More);
+        }
+        if state.is_over(true) {
+            return Poll::Ready(Dispatched::Ended);
+        }
+        state.pushes.waiting = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Makes the current or next read or dispatch that finds no event return `Empty` at once. Sticky, not counted.
+    pub fn wake(&self) {
+        let mut state = lock(&self.state);
+        state.woken = true;
+        self.announce(state);
+    }
+
+    /// Gives back the rest of the event that was just read from the stream `key`: it is that stream's next event.
+    pub fn put_back(&self, key: u64, time: Duration, rest: EventKind) {
+        let mut state = lock(&self.state);
+        let Some(member) = state.members.get_mut(&key) else { return };
+        lock(&member.stream.reader).put_back(time, rest);
+        let pushes = member.stream.sink.pushes;
+        if std::mem::take(&mut member.over) {
+            state.turns(pushes).open += 1;
+        }
+        self.mark(&mut state, key);
+        self.announce(state);
+    }
+
+    /// Shows from now on whether there is something to read or dispatch, or a wake; replaces a level that was shown before.
+    pub fn show_on(&self, level: Arc<dyn Level>) {
+        let mut state = lock(&self.state);
+        state.level = Some(level);
+        state.show_level();
+    }
+
+    /// The level that shows this queue's readiness, if one does.
+    pub fn level(&self) -> Option<Arc<dyn Level>> {
+        lock(&self.state).level.clone()
+    }
+
+    /// Says that no stream will come any more: readers get what is left, then `Ended`.
+    pub fn finish(&self) {
+        let mut state = lock(&self.state);
+        state.finished = true;
+        self.announce(state);
+    }
+
+    /// Closes the queue and all its streams, ended or not. Idempotent; never waits.
+    pub fn close(&self) {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (members, wakers) = {
+            let mut state = lock(&self.state);
+            let wakers = state.wakers();
+            let members = std::mem::take(&mut state.members);
+            *state = State { finished: true, ..State::default() };
+            (members, wakers)
+        };
+        for member in members.into_values() {
+            member.stream.close();
+        }
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Whether the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Streams in the queue that are not closed.
+    pub fn len(&self) -> usize {
+        lock(&self.state).members.len()
+    }
+
+    /// Whether there is no stream in the queue.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn adopt(&self, stream: &Arc<Shared>) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if self.is_closed() || state.finished {
+            let why = "the queue is closed, or its runtime is shut down: make a new one";
+            return Err(Error::new(ErrorKind::StaleHandle, why));
+        }
+        state.members.insert(stream.key, Member { stream: stream.clone(), ready: false, over: false });
+        state.turns(stream.sink.pushes).open += 1;
+        Ok(())
+    }
+
+    /// A stream of this queue may have something to read.
+    pub(super) fn attend(&self, stream: &Shared) {
+        let mut state = lock(&self.state);
+        if self.mark(&mut state, stream.key) {
+            self.announce(state);
+        }
+    }
+
+    pub(super) fn forget(&self, key: u64) {
+        let mut state = lock(&self.state);
+        let Some(member) = state.members.remove(&key) else { return };
+        let turns = state.turns(member.stream.sink.pushes);
+        turns.open -= usize::from(!member.over);
+        turns.ready.retain(|ready| *ready != key);
+        self.announce(state);
+    }
+
+    /// Gives the stream a turn if it has something to read and none yet; whether it got one.
+    fn mark(&self, state: &mut State, key: u64) -> bool {
+        let Some(member) = state.members.get_mut(&key) else { return false };
+        if member.ready || !member.stream.is_readable() {
+            return false;
+        }
+        member.ready = true;
+        let pushes = member.stream.sink.pushes;
+        state.turns(pushes).ready.push_back(key);
+        true
+    }
+
+    /// Shows the new state on the level and to whoever waits.
+    fn announce(&self, mut state: MutexGuard<'_, State>) {
+        state.show_level();
+        let wakers = state.wakers();
+        drop(state);
+        wakers.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    fn push(&self, stream: &Arc<Shared>, event: Event) {
+        let last = matches!(event.kind, EventKind::End(_));
+        let returned = stream.sink.push(event, || stream.closed.load(Ordering::SeqCst));
+        if !returned || (last && stream.sink.close_at_end) {
+            stream.close();
+        }
+    }
+
+    fn pending_pushes(&self) -> usize {
+        let state = lock(&self.state);
+        let streams = state.pushes.ready.iter().filter_map(|key| state.members.get(key));
+        streams.map(|member| lock(&member.stream.reader).readable(&member.stream)).sum()
+    }
+
+    fn after_dispatch(&self) -> Dispatched {
+        if self.is_closed() {
+            return Dispatched::Closed;
+        }
+        let mut state = lock(&self.state);
+        let left = !state.pushes.ready.is_empty();
+        if !left {
+            state.woken = false;
+        }
+        state.show_level();
+        match left {
+            true => Dispatched::More,
+            false if state.is_over(true) => Dispatched::Ended,
+            false => Dispatched::Empty,
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl std::fmt::Debug for Queue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Queue").field("streams", &self.len()).field("closed", &self.is_closed()).finish()
+    }
+}

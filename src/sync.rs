@@ -1,0 +1,164 @@
+//! Locks, atomics and a set-once cell that are std's, or shuttle's when schedules are explored; knows nothing else.
+//!
+//! Floor 0. A poisoned lock is taken all the same: whoever holds one leaves its data valid at every step.
+
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::sync::{
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use std::sync::{
+    Condvar, Mutex, MutexGuard,
+    atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+};
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+/// Locks `mutex`, poisoned or not.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// A point at which another thread may run: where a library that counts as atomic is called. Nothing without shuttle.
+#[inline]
+pub(crate) fn yield_point() {
+    #[cfg(feature = "shuttle")]
+    shuttle::thread::yield_now();
+}
+
+/// A cell that is written at most once and can be read from then on.
+#[derive(Debug)]
+pub(crate) struct SetOnce<T> {
+    #[cfg(not(feature = "shuttle"))]
+    cell: std::sync::OnceLock<Arc<T>>,
+    #[cfg(feature = "shuttle")]
+    cell: Mutex<Option<Arc<T>>>,
+}
+
+impl<T> Default for SetOnce<T> {
+    fn default() -> Self {
+        Self { cell: Default::default() }
+    }
+}
+
+#[cfg(not(feature = "shuttle"))]
+impl<T> SetOnce<T> {
+    /// Whether `value` is the one that stays.
+    pub(crate) fn set(&self, value: T) -> bool {
+        self.cell.set(Arc::new(value)).is_ok()
+    }
+
+    /// The value, once there is one.
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        self.cell.get().cloned()
+    }
+
+    /// Whether there is a value.
+    pub(crate) fn is_set(&self) -> bool {
+        self.cell.get().is_some()
+    }
+}
+
+#[cfg(feature = "shuttle")]
+impl<T> SetOnce<T> {
+    pub(crate) fn set(&self, value: T) -> bool {
+        let mut cell = lock(&self.cell);
+        let first = cell.is_none();
+        if first {
+            *cell = Some(Arc::new(value));
+        }
+        first
+    }
+
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        lock(&self.cell).clone()
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        lock(&self.cell).is_some()
+    }
+}
+
+/// One thread's place to sleep, woken through a [`Waker`]; a wake before the sleep counts.
+#[derive(Debug, Default)]
+pub(crate) struct Parker {
+    woken: Mutex<bool>,
+    signal: Condvar,
+}
+
+impl Parker {
+    /// A parker and the waker that wakes it.
+    pub(crate) fn new() -> (Arc<Self>, Waker) {
+        let parker = Arc::new(Self::default());
+        let waker = Waker::from(parker.clone());
+        (parker, waker)
+    }
+
+    /// Sleeps until woken or until `deadline` (none: until woken), and whether it was woken.
+    pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
+        let mut woken = lock(&self.woken);
+        while !*woken {
+            let Some(deadline) = deadline else {
+                woken = self.signal.wait(woken).unwrap_or_else(|poisoned| poisoned.into_inner());
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            woken = self.signal.wait_timeout(woken, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+        }
+        *woken = false;
+        true
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut woken = lock(&self.woken);
+        if !*woken {
+            *woken = true;
+            self.signal.notify_one();
+        }
+    }
+}
+
+/// A flag that one task waits for: raised any number of times, taken once.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    raised: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Signal {
+    /// Raises the flag and wakes whoever waits for it.
+    pub(crate) fn raise(&self) {
+        if !self.raised.swap(true, Ordering::SeqCst) {
+            let waker = lock(&self.waker).take();
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Lowers the flag, and whether it was raised; if not, `context` is woken when it is.
+    pub(crate) fn poll_take(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.take() {
+            return Poll::Ready(());
+        }
+        *lock(&self.waker) = Some(context.waker().clone());
+        if self.take() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Lowers the flag, and whether it was raised.
+    pub(crate) fn take(&self) -> bool {
+        self.raised.swap(false, Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,245 @@
+//! The fake decoder: computes nothing, and says the next token of its script with certainty.
+
+use super::gate::Gate;
+use super::script::Script;
+use super::vocab::FakeVocab;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+use crate::text::Vocab;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The logit of the token that comes next; the others have 0.
+const CERTAIN: f32 = 50.0;
+
+/// Decodes a [`Script`].
+pub struct FakeDecoder {
+    spec: Spec,
+    script: Script,
+    reply: Vec<u32>,
+    gate: Gate,
+    sequences: HashMap<Sequence, State>,
+    opened: u32,
+    pass: Option<Pass>,
+}
+
+/// What a sequence holds, and where in its reply it is.
+#[derive(Debug, Clone, Default)]
+struct State {
+    tokens: Vec<u32>,
+    /// The prompt since the last reply.
+    prompt: Vec<u32>,
+    /// The reply's tokens so far, and the one that is expected next.
+    index: u64,
+    expected: Option<u32>,
+    closed: bool,
+}
+
+struct Pass {
+    rows: Vec<Row>,
+    slices_left: u32,
+    slice: Duration,
+    /// The current slice's end.
+    slice_until: Option<Instant>,
+    /// Rows whose token was let through by the gate.
+    let_through: usize,
+}
+
+struct Row {
+    sequence: Sequence,
+    next: State,
+    logits: Option<Vec<f32>>,
+}
+
+impl FakeDecoder {
+    pub(super) fn new(script: Script, vocab: Arc<FakeVocab>, gate: Gate) -> Self {
+        let reply = script.reply.iter().map(|part| vocab.id(part)).collect();
+        let spec = Spec {
+            architecture: "fake".to_owned(),
+            name: "fake".to_owned(),
+            quantisation: "none".to_owned(),
+            backend: "fake",
+            vocab_size: vocab.len(),
+            context_length: script.context_length,
+            embedding_length: 1,
+            parameters: 0,
+            weight_bytes: 0,
+            kv_bytes_per_token: 4,
+            max_batch: script.max_batch,
+            max_tokens: script.max_tokens,
+        };
+        Self { spec, script, reply, gate, sequences: HashMap::new(), opened: 0, pass: None }
+    }
+
+    /// The state after `tokens`, and the index of the token that follows.
+    fn advance(&self, state: &State, tokens: &[u32], last: bool) -> State {
+        let mut next = state.clone();
+        next.tokens.extend_from_slice(tokens);
+        if state.expected.is_some() && tokens == state.expected.as_slice() {
+            next.index += 1;
+        } else {
+            if state.expected.is_some() {
+                next.prompt.clear();
+            }
+            next.prompt.extend_from_slice(tokens);
+            next.index = 0;
+        }
+        next.expected = last.then(|| self.token(&next));
+        next
+    }
+
+    /// The reply's token at the state's index.
+    fn token(&self, state: &State) -> u32 {
+        let reply = if self.script.echo { &state.prompt } else { &self.reply };
+        let index = state.index as usize;
+        match reply.get(index) {
+            Some(token) => *token,
+            None if self.script.endless && !reply.is_empty() => reply[index % reply.len()],
+            None if self.script.ends => self.script.end_id,
+            None => reply.last().copied().unwrap_or(self.script.end_id),
+        }
+    }
+
+    fn logits_for(&self, state: &State) -> Vec<f32> {
+        let size = self.spec.vocab_size;
+        if self.script.nan_at == Some(state.index) {
+            return vec![f32::NAN; size];
+        }
+        if let Some(seed) = self.script.random {
+            let history = state.tokens.iter().fold(seed, |hash, token| mix(hash ^ u64::from(*token)));
+            return (0..size as u64).map(|id| (mix(history ^ id) >> 40) as f32 / (1 << 22) as f32).collect();
+        }
+        let mut logits = vec![0.0; size];
+        if let Some(logit) = state.expected.and_then(|token| logits.get_mut(token as usize)) {
+            *logit = CERTAIN;
+        }
+        logits
+    }
+}
+
+/// SplitMix64's finaliser (Steele, Lea, Flood 2014).
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    value ^ (value >> 31)
+}
+
+impl Decoder for FakeDecoder {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn open(&mut self, _context: usize) -> Result<Sequence> {
+        self.opened += 1;
+        let sequence = Sequence(self.opened);
+        self.sequences.insert(sequence, State::default());
+        Ok(sequence)
+    }
+
+    fn close(&mut self, sequence: Sequence) {
+        let in_pass =
+            self.pass.as_ref().is_some_and(|pass| pass.rows.iter().any(|row| row.sequence == sequence));
+        match self.sequences.get_mut(&sequence) {
+            Some(state) if in_pass => state.closed = true,
+            _ => drop(self.sequences.remove(&sequence)),
+        }
+    }
+
+    fn length(&self, sequence: Sequence) -> usize {
+        self.sequences.get(&sequence).map_or(0, |state| state.tokens.len())
+    }
+
+    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
+        let keep = if self.script.rewinds { length } else { 0 };
+        let Some(state) = self.sequences.get_mut(&sequence) else { return 0 };
+        state.tokens.truncate(keep);
+        state.prompt.clear();
+        state.expected = None;
+        state.tokens.len()
+    }
+
+    fn chunk_limit(&self, _sequence: Sequence, wanted: usize) -> usize {
+        wanted.min(self.spec.max_tokens)
+    }
+
+    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+        let mut rows = Vec::new();
+        let mut prefilled = 0;
+        for chunk in chunks {
+            let Some(state) = self.sequences.get(&chunk.sequence) else {
+                return Err(Error::new(ErrorKind::Internal, "a chunk of a closed sequence"));
+            };
+            if state.expected.is_none() || chunk.tokens.len() > 1 {
+                prefilled += chunk.tokens.len() as u64;
+            }
+            let next = self.advance(state, chunk.tokens, chunk.logits);
+            let logits = chunk.logits.then(|| self.logits_for(&next));
+            rows.push(Row { sequence: chunk.sequence, next, logits });
+        }
+        self.gate.count(0, prefilled, 0);
+        let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
+        let slices_left = self.script.slices;
+        self.pass =
+            Some(Pass { rows, slices_left, slice: time / slices_left, slice_until: None, let_through: 0 });
+        Ok(())
+    }
+
+    fn run_slice(&mut self, pace: Pace) -> Result<Step> {
+        let Some(pass) = &mut self.pass else { return Ok(Step::Done) };
+        let wanted = pass.rows.iter().filter(|row| row.logits.is_some()).count();
+        while self.script.gated && pass.let_through < wanted {
+            if !self.gate.pass(pace.until) {
+                return Ok(Step::More);
+            }
+            pass.let_through += 1;
+        }
+        if !pass.slice.is_zero() {
+            let until = *pass.slice_until.get_or_insert_with(|| Instant::now() + pass.slice);
+            let now = Instant::now();
+            std::thread::sleep(until.min(pace.until).saturating_duration_since(now));
+            if Instant::now() < until {
+                return Ok(Step::More);
+            }
+        }
+        pass.slice_until = None;
+        pass.slices_left -= 1;
+        self.gate.count(0, 0, 1);
+        if pass.slices_left > 0 {
+            return Ok(Step::More);
+        }
+        let ours = |at: Option<u64>| {
+            let mut rows = pass.rows.iter().filter(|row| row.logits.is_some());
+            at.is_some_and(|at| rows.any(|row| row.next.index == at))
+        };
+        assert!(!ours(self.script.panic_at), "the script says that this pass panics");
+        if ours(self.script.fail_at) {
+            return Err(Error::new(ErrorKind::Io, "the script says that this pass fails"));
+        }
+        self.gate.count(wanted as u64, 0, 0);
+        Ok(Step::Done)
+    }
+
+    fn logits(&mut self, index: usize) -> &mut [f32] {
+        let row = self.pass.as_mut().and_then(|pass| pass.rows.get_mut(index));
+        row.and_then(|row| row.logits.as_deref_mut()).unwrap_or_default()
+    }
+
+    fn commit(&mut self, index: usize) {
+        let Some(row) = self.pass.as_mut().and_then(|pass| pass.rows.get_mut(index)) else { return };
+        if let Some(state) = self.sequences.get_mut(&row.sequence) {
+            let closed = state.closed;
+            *state = State { closed, ..std::mem::take(&mut row.next) };
+        }
+    }
+
+    fn finish(&mut self) {
+        self.pass = None;
+        self.sequences.retain(|_, state| !state.closed);
+    }
+
+    fn memory(&self) -> u64 {
+        self.sequences.values().map(|state| 4 * state.tokens.len() as u64).sum()
+    }
+}

@@ -1,0 +1,94 @@
+//! Python's methods on strings, lists and maps, checked against the fuel left before they multiply. Knows no template.
+
+use minijinja::value::ValueKind;
+use minijinja::{Error, ErrorKind, State, Value};
+use minijinja_contrib::pycompat;
+
+/// Bytes that one unit of fuel pays for.
+const BYTES_PER_FUEL: u64 = 64;
+
+/// Bytes that an item of a list costs.
+const ITEM: usize = 64;
+
+/// Calls the method that Python has and the engine lacks.
+pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    if let Some(text) = value.as_str() {
+        let needed = match method {
+            "replace" => replaced_len(text, args),
+            "join" => joined_len(text, args)?,
+            "format" => formatted_len(text, args)?,
+            "split" | "rsplit" | "splitlines" => split_len(text, args),
+            _ => text.len().saturating_mul(3),
+        };
+        check(state, method, needed)?;
+    }
+    match (value.kind(), method) {
+        (ValueKind::String, "removeprefix" | "removesuffix") => remove_affix(value, method, args),
+        _ => pycompat::unknown_method_callback(state, value, method, args),
+    }
+}
+
+fn check(state: &State, method: &str, needed: usize) -> Result<(), Error> {
+    match state.fuel_levels() {
+        Some((_, left)) if needed as u64 > left.saturating_mul(BYTES_PER_FUEL) => {
+            // The result would not be paid for; say so before it is made.
+            let message = format!("{method} would make {needed} bytes, more than the template may");
+            Err(Error::new(ErrorKind::OutOfFuel, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn str_arg(args: &[Value], at: usize) -> &str {
+    args.get(at).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn replaced_len(text: &str, args: &[Value]) -> usize {
+    let (old, new) = (str_arg(args, 0), str_arg(args, 1));
+    text.len().saturating_add(text.matches(old).count().saturating_mul(new.len()))
+}
+
+fn split_len(text: &str, args: &[Value]) -> usize {
+    let separator = str_arg(args, 0);
+    let parts = if separator.is_empty() { text.len() / 2 } else { text.matches(separator).count() };
+    text.len().saturating_add(parts.saturating_mul(ITEM))
+}
+
+/// Only strings are joined, as in Python.
+fn joined_len(separator: &str, args: &[Value]) -> Result<usize, Error> {
+    let Some(items) = args.first() else { return Ok(0) };
+    let mut len = 0usize;
+    for item in items.try_iter()? {
+        let Some(text) = item.as_str() else {
+            let message = format!("join: an item is a {}, not a string", item.kind());
+            return Err(Error::new(ErrorKind::InvalidOperation, message));
+        };
+        len = len.saturating_add(text.len()).saturating_add(separator.len());
+    }
+    Ok(len)
+}
+
+/// Every field at its widest. Only strings, numbers, booleans and none are formatted: how long others get is not known.
+fn formatted_len(text: &str, args: &[Value]) -> Result<usize, Error> {
+    let mut widest = 64usize;
+    for arg in args {
+        match arg.kind() {
+            ValueKind::String => widest = widest.max(arg.as_str().map_or(0, str::len)),
+            ValueKind::Number | ValueKind::Bool | ValueKind::None => {}
+            other => {
+                let message = format!("format: an argument is a {other}; use a string or a number");
+                return Err(Error::new(ErrorKind::InvalidOperation, message));
+            }
+        }
+    }
+    let digits = text.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty());
+    let width = digits.map(|run| run.parse::<usize>().unwrap_or(usize::MAX)).max().unwrap_or(0);
+    let fields = text.matches('{').count();
+    Ok(text.len().saturating_add(fields.saturating_mul(widest.saturating_add(width))))
+}
+
+fn remove_affix(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
+    let (text, affix) = (value.as_str().unwrap_or_default(), str_arg(args, 0));
+    let rest = if method == "removeprefix" { text.strip_prefix(affix) } else { text.strip_suffix(affix) };
+    Ok(Value::from(rest.unwrap_or(text)))
+}

@@ -1,0 +1,144 @@
+//! Chat templates: Jinja out of a model file, which nobody vouches for, rendered within limits. Knows no tokens.
+//!
+//! What bounds a hostile template:
+//! - its source: 256 KiB, 4,096 tokens in a tag, 256 `elif`, counted by the engine's own tokenizer before the parser
+//!   recurses over them (`limits`);
+//! - the stack: parse and render (and the drop of what they made) run on a stack of our own, of 64 MiB or more;
+//! - the engine's fuel: a unit is an instruction, or 64 bytes that an operator (`~ + *`), filter, function or the
+//!   output makes, charged before the allocation where its size is known. So no product of strings outgrows the fuel;
+//! - Python's string methods, which are not the engine's, check their result against the fuel left before they make it.
+
+pub mod builtin;
+pub(super) mod input;
+mod json;
+mod limits;
+mod methods;
+mod shield;
+mod time;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, ErrorKind as JinjaErrorKind, Value};
+
+pub(super) use shield::Shield;
+
+use super::vocab::RenderInput;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The template's name inside the engine, as its error messages show it.
+const NAME: &str = "chat template";
+
+/// Bytes of stack for parsing, and for rendering with the base fuel.
+const STACK: usize = 64 << 20;
+
+/// Bytes of stack for each unit of fuel: a template can nest values about as deep as it has fuel, and dropping or
+/// printing them recurses.
+const STACK_PER_FUEL: usize = 512;
+
+/// Fuel for every rendering, for each message, for each 4 bytes of input (templates copy a message a few times), and
+/// the most of it in all.
+const FUEL: u64 = 100_000;
+const FUEL_PER_MESSAGE: u64 = 2_000;
+const FUEL_LIMIT: u64 = 2_000_000;
+
+/// A parsed chat template. Rendering does not change it; threads may share it.
+pub struct Template {
+    environment: Environment<'static>,
+    /// The strings that the template itself writes in its tags.
+    literals: Vec<String>,
+    bos: String,
+    eos: String,
+}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Template").field("bos", &self.bos).field("eos", &self.eos).finish_non_exhaustive()
+    }
+}
+
+impl Template {
+    /// Parses `source`: Jinja text, or the name of a [built-in](builtin) template. `bos` and `eos` are the texts of the
+    /// vocabulary's tokens, the template's `bos_token` and `eos_token`.
+    ///
+    /// # Errors
+    /// `Template` if it is malformed or over the limits.
+    pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+        let source = builtin::source(source).unwrap_or(source);
+        stacker::grow(STACK, || {
+            let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+            let syntax = syntax.map_err(|e| template_error(&e))?;
+            let checked = limits::check(source, syntax.clone())?;
+            let mut environment = environment(syntax);
+            environment.add_template_owned(NAME, checked.source).map_err(|e| template_error(&e))?;
+            Ok(Self { environment, literals: checked.literals, bos: bos.to_owned(), eos: eos.to_owned() })
+        })
+    }
+
+    /// The prompt's text.
+    ///
+    /// # Errors
+    /// `Template` if the template raises an exception, fails, or goes over its limits.
+    pub fn render(&self, input: &RenderInput<'_>) -> Result<String> {
+        self.render_with(input, &|text| text.to_owned())
+    }
+
+    /// The strings in the template's own tags: comparisons, separators, markup.
+    pub(super) fn literals(&self) -> &[String] {
+        &self.literals
+    }
+
+    /// The prompt's text, with `change` applied to every string of the input.
+    pub(super) fn render_with(
+        &self,
+        input: &RenderInput<'_>,
+        change: &dyn Fn(&str) -> String,
+    ) -> Result<String> {
+        let mut bytes = 0;
+        input::for_each_string(input, &mut |text| bytes += text.len() as u64);
+        let fuel = FUEL + FUEL_PER_MESSAGE.saturating_mul(input.messages.len() as u64) + bytes / 4;
+        let fuel = fuel.min(FUEL_LIMIT);
+        let stack = STACK.max(usize::try_from(fuel).unwrap_or(usize::MAX).saturating_mul(STACK_PER_FUEL));
+        stacker::grow(stack, || {
+            let mut environment = self.environment.clone();
+            environment.set_fuel(Some(fuel));
+            let now = input.unix_time;
+            environment.add_function("strftime_now", move |format: &str| time::strftime(now, format));
+            let mut context: Vec<(String, Value)> = vec![
+                ("bos_token".into(), self.bos.as_str().into()),
+                ("eos_token".into(), self.eos.as_str().into()),
+                ("documents".into(), ().into()),
+            ];
+            let variables = input.variables.into_iter().flatten();
+            context.extend(variables.map(|(name, value)| (name.clone(), input::value(value, change))));
+            let messages: Value =
+                input.messages.iter().map(|message| input::message(message, change)).collect();
+            context.push(("messages".into(), messages));
+            context
+                .push(("tools".into(), input.tools.map_or(().into(), |tools| input::value(tools, change))));
+            context.push(("add_generation_prompt".into(), input.add_generation_prompt.into()));
+            let template = environment.get_template(NAME).map_err(|e| template_error(&e))?;
+            template.render(Value::from_pairs(context)).map_err(|e| template_error(&e))
+        })
+    }
+}
+
+/// The engine as Hugging Face sets it up (`_compile_jinja_template` in transformers), less what reaches outside.
+fn environment(syntax: SyntaxConfig) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_syntax(syntax);
+    environment.remove_global("debug");
+    // The engine takes none for an empty list here, Python does not.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+    environment.add_filter("tojson", json::tojson);
+    environment.add_function("raise_exception", raise_exception);
+    environment.set_unknown_method_callback(methods::call);
+    environment
+}
+
+fn raise_exception(message: &str, _: Kwargs) -> Result<Value, minijinja::Error> {
+    Err(minijinja::Error::new(JinjaErrorKind::InvalidOperation, message.to_owned()))
+}
+
+fn template_error(error: &minijinja::Error) -> Error {
+    Error::new(ErrorKind::Template, format!("the chat template failed: {error}"))
+}

@@ -1,0 +1,147 @@
+//! What a vocabulary is made of, as plain data out of a model file, and the checks it has to pass. Knows no file format.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How text becomes tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VocabularyModel {
+    /// Byte-level byte-pair encoding (GPT-2): tokens are written in GPT-2's alphabet of bytes, merges are ranked.
+    Bpe,
+    /// SentencePiece's BPE: spaces are written as U+2581, merges are scored by their result.
+    Spm,
+}
+
+/// What a token is for; the numbers are GGUF's `tokenizer.ggml.token_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum TokenKind {
+    /// Part of running text.
+    Normal = 1,
+    /// Stands for what the vocabulary lacks.
+    Unknown = 2,
+    /// Structure (begin, end, roles); never comes out of plain text.
+    Control = 3,
+    /// Text that is always one token.
+    UserDefined = 4,
+    /// Reserved.
+    Unused = 5,
+    /// One byte, written as `<0x0A>`.
+    Byte = 6,
+}
+
+impl TokenKind {
+    /// GGUF's number; an unknown one counts as a normal token.
+    pub fn from_gguf(number: i64) -> Self {
+        match number {
+            2 => Self::Unknown,
+            3 => Self::Control,
+            4 => Self::UserDefined,
+            5 => Self::Unused,
+            6 => Self::Byte,
+            _ => Self::Normal,
+        }
+    }
+
+    /// Gives no text unless special tokens are echoed, and is found in text only where control tokens are parsed.
+    pub(super) fn is_special(self) -> bool {
+        matches!(self, Self::Unknown | Self::Control)
+    }
+}
+
+/// A vocabulary as plain data. Not checked until a tokenizer is built of it.
+#[derive(Debug, Clone)]
+pub struct VocabularyData<'a> {
+    /// How text becomes tokens.
+    pub model: VocabularyModel,
+    /// The texts of ids `0..n`, as the file writes them.
+    pub tokens: Vec<&'a str>,
+    /// `(n)`; empty: all normal.
+    pub kinds: Vec<TokenKind>,
+    /// `(n)`; SPM only. The higher, the earlier a merge.
+    pub scores: Vec<f32>,
+    /// BPE only: "left right", first is merged first.
+    pub merges: Vec<&'a str>,
+    /// BPE only: the name of the pre-tokenizer (`tokenizer.ggml.pre`); empty: "default".
+    pub pre: &'a str,
+    /// Begins a text.
+    pub bos: Option<u32>,
+    /// Ends a text.
+    pub eos: Option<u32>,
+    /// Ends a turn.
+    pub eot: Option<u32>,
+    /// Ends a message that waits for a tool.
+    pub eom: Option<u32>,
+    /// Stands for what the vocabulary lacks.
+    pub unk: Option<u32>,
+    /// Whether texts get BOS; `None`: what the model or the pre-tokenizer does by default.
+    pub add_bos: Option<bool>,
+    /// Whether texts get EOS; `None`: no.
+    pub add_eos: Option<bool>,
+    /// SPM: whether a text gets a space before it; `None`: yes.
+    pub add_space_prefix: Option<bool>,
+    /// Whether spaces after a control token belong to it (Phi-3; the file does not say, its name does).
+    pub strip_after_special: bool,
+}
+
+impl<'a> VocabularyData<'a> {
+    /// A vocabulary with nothing in it.
+    pub fn new(model: VocabularyModel) -> Self {
+        Self {
+            model,
+            tokens: Vec::new(),
+            kinds: Vec::new(),
+            scores: Vec::new(),
+            merges: Vec::new(),
+            pre: "",
+            bos: None,
+            eos: None,
+            eot: None,
+            eom: None,
+            unk: None,
+            add_bos: None,
+            add_eos: None,
+            add_space_prefix: None,
+            strip_after_special: false,
+        }
+    }
+
+    /// The kind of token `id`.
+    pub(super) fn kind(&self, id: usize) -> TokenKind {
+        self.kinds.get(id).copied().unwrap_or(TokenKind::Normal)
+    }
+
+    /// Checks lengths, scores and ids; texts are checked where they are indexed.
+    pub(super) fn check(&self) -> Result<()> {
+        let count = self.tokens.len();
+        if count == 0 || count > 1 << 24 {
+            return Err(invalid(format!("the vocabulary has {count} tokens; 1 to 16777216 are possible")));
+        }
+        if !self.kinds.is_empty() && self.kinds.len() < count {
+            return Err(invalid(format!("{} token types for {count} tokens", self.kinds.len())));
+        }
+        if self.model == VocabularyModel::Spm {
+            if self.scores.len() < count {
+                return Err(invalid(format!("{} token scores for {count} tokens", self.scores.len())));
+            }
+            if let Some(id) = self.scores.iter().position(|score| score.is_nan()) {
+                return Err(invalid(format!("the score of token {id} is NaN")));
+            }
+        }
+        if self.merges.len() > u32::MAX as usize {
+            return Err(invalid(format!("{} merges", self.merges.len())));
+        }
+        for (name, id) in [("BOS", self.bos), ("EOS", self.eos)] {
+            if let Some(id) = id.filter(|id| *id as usize >= count) {
+                return Err(invalid(format!(
+                    "the {name} token is {id}, but the vocabulary has {count} tokens"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A malformed vocabulary.
+pub(super) fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::ModelInvalid, message)
+}

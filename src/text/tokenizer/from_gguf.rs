@@ -1,0 +1,94 @@
+//! The vocabulary in a GGUF file's metadata. Knows the keys; not how text becomes tokens.
+
+use super::data::{TokenKind, VocabularyData, VocabularyModel, invalid};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::{Array, Metadata, Strs};
+
+impl<'a> VocabularyData<'a> {
+    /// The vocabulary that `metadata` holds (keys `tokenizer.ggml.…`).
+    ///
+    /// # Errors
+    /// `Unsupported` for a tokenizer that is neither byte-level BPE nor SentencePiece; `ModelInvalid` if a key is missing
+    /// or of the wrong type.
+    pub fn from_gguf(metadata: &'a Metadata) -> Result<Self> {
+        let model = match metadata.require::<&str>("tokenizer.ggml.model")? {
+            "gpt2" => VocabularyModel::Bpe,
+            "llama" => VocabularyModel::Spm,
+            other => {
+                let message = format!(
+                    "the tokenizer {other:.64?} is not supported; known are gpt2 (BPE) and llama (SentencePiece)"
+                );
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
+        };
+        let mut data = Self::new(model);
+        data.tokens = metadata.require::<Strs>("tokenizer.ggml.tokens")?.collect();
+        data.kinds =
+            integers(metadata, "tokenizer.ggml.token_type")?.into_iter().map(TokenKind::from_gguf).collect();
+        match model {
+            VocabularyModel::Bpe => {
+                data.merges = metadata.require::<Strs>("tokenizer.ggml.merges")?.collect();
+                data.pre = metadata.find("tokenizer.ggml.pre")?.unwrap_or_default();
+            }
+            VocabularyModel::Spm => {
+                data.scores = scores(metadata)?;
+                (data.bos, data.eos, data.unk) = (Some(1), Some(2), Some(0));
+                let count = data.tokens.len() as u32;
+                for default in [&mut data.bos, &mut data.eos, &mut data.unk] {
+                    *default = default.filter(|id| *id < count);
+                }
+            }
+        }
+        data.read_ids(metadata)?;
+        data.add_bos = metadata.find("tokenizer.ggml.add_bos_token")?;
+        data.add_eos = metadata.find("tokenizer.ggml.add_eos_token")?;
+        data.add_space_prefix = metadata.find("tokenizer.ggml.add_space_prefix")?;
+        let name = metadata.find::<&str>("general.name")?.unwrap_or_default().to_ascii_lowercase();
+        data.strip_after_special = name.contains("phi-3") || name.contains("phi3");
+        Ok(data)
+    }
+
+    fn read_ids(&mut self, metadata: &Metadata) -> Result<()> {
+        let ids = [
+            ("tokenizer.ggml.bos_token_id", &mut self.bos),
+            ("tokenizer.ggml.eos_token_id", &mut self.eos),
+            ("tokenizer.ggml.eot_token_id", &mut self.eot),
+            ("tokenizer.ggml.eom_token_id", &mut self.eom),
+            ("tokenizer.ggml.unknown_token_id", &mut self.unk),
+        ];
+        for (key, id) in ids {
+            if let Some(found) = metadata.find(key)? {
+                *id = Some(found);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The model's own chat template, if its file has one.
+///
+/// # Errors
+/// `ModelInvalid` if it is not a string.
+pub fn chat_template(metadata: &Metadata) -> Result<Option<&str>> {
+    metadata.find("tokenizer.chat_template")
+}
+
+fn integers(metadata: &Metadata, key: &str) -> Result<Vec<i64>> {
+    let Some(array) = metadata.find::<Array>(key)? else { return Ok(Vec::new()) };
+    let Some(numbers) = array.integers() else {
+        return Err(invalid(format!(
+            "metadata key {key} is an array of {:?}, not of integers",
+            array.kind()
+        )));
+    };
+    Ok(numbers.map(|number| i64::try_from(number).unwrap_or(0)).collect())
+}
+
+fn scores(metadata: &Metadata) -> Result<Vec<f32>> {
+    let key = "tokenizer.ggml.scores";
+    let array = metadata.require::<Array>(key)?;
+    if let Some(scores) = array.floats() {
+        return Ok(scores.map(|score| score as f32).collect());
+    }
+    integers(metadata, key).map(|scores| scores.into_iter().map(|score| score as f32).collect())
+}

@@ -1,0 +1,272 @@
+//! The vocabulary of a model file as a tokenizer. Knows text and ids, no tensors.
+
+mod bpe;
+mod data;
+mod from_gguf;
+mod pieces;
+mod pre;
+mod prompt;
+mod specials;
+mod spm;
+
+#[cfg(test)]
+mod tests;
+
+use bpe::{Bpe, BpeScratch};
+pub use data::{TokenKind, VocabularyData, VocabularyModel};
+pub use from_gguf::chat_template;
+use pieces::{Pieces, SPACE_MARK};
+use pre::PreTokenizer;
+use prompt::Chat;
+use specials::Finder;
+use spm::{Spm, SpmScratch};
+
+use super::vocab::{Piece, RenderInput, Rendered, Vocab};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A vocabulary out of a model file: byte-level BPE or SentencePiece, with its chat template.
+///
+/// The merging is our own, not the `tokenizers` crate's: it starts from ids instead of strings, so it is there as soon as
+/// the file is read, and it cannot panic on a hostile one. Text becomes the ids that llama.cpp gives.
+#[derive(Debug)]
+pub struct Tokenizer {
+    pieces: Pieces,
+    model: Model,
+    /// Finds what is one token in any text.
+    user_defined: Finder,
+    /// Finds control tokens too.
+    special: Finder,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    adds_bos: bool,
+    adds_eos: bool,
+    strip_after_special: bool,
+    end_ids: Vec<u32>,
+    chat: Option<Chat>,
+}
+
+#[derive(Debug)]
+enum Model {
+    Bpe { bpe: Bpe, pre: PreTokenizer },
+    Spm { spm: Spm, space_prefix: bool },
+}
+
+/// Buffers and state of one encoding.
+#[derive(Default)]
+struct Encoding {
+    bpe: BpeScratch,
+    spm: SpmScratch,
+    text: String,
+    /// Whether a token that is not text, or nothing, comes before the next text.
+    after_special: bool,
+}
+
+impl Tokenizer {
+    /// Checks `data` and builds the tokenizer of it.
+    ///
+    /// # Errors
+    /// `ModelInvalid` if the data is malformed, saying what and where; `Unsupported` for an unknown pre-tokenizer.
+    pub fn new(data: &VocabularyData<'_>) -> Result<Self> {
+        data.check()?;
+        let mut pieces = Pieces::new(data)?;
+        let end_ids = specials::end_ids(data, &mut pieces);
+        let unknown = data.unk.filter(|id| (*id as usize) < pieces.len());
+        let (model, default_bos) = match data.model {
+            VocabularyModel::Bpe => {
+                let pre = PreTokenizer::new(data.pre)?;
+                let adds_bos = pre.adds_bos;
+                let bpe = Bpe::new(&pieces, &data.merges, pre.ignore_merges, unknown)?;
+                (Model::Bpe { bpe, pre }, adds_bos)
+            }
+            VocabularyModel::Spm => {
+                let scores = data.scores.clone();
+                let spm = Spm::new(scores, byte_tokens(data), unknown);
+                (Model::Spm { spm, space_prefix: data.add_space_prefix.unwrap_or(true) }, true)
+            }
+        };
+        Ok(Self {
+            user_defined: Finder::new(&pieces, |kind| kind == TokenKind::UserDefined)?,
+            special: Finder::new(&pieces, |kind| kind == TokenKind::UserDefined || kind.is_special())?,
+            adds_bos: data.add_bos.unwrap_or(default_bos) && data.bos.is_some(),
+            adds_eos: data.add_eos.unwrap_or(false) && data.eos.is_some(),
+            bos: data.bos,
+            eos: data.eos,
+            strip_after_special: data.strip_after_special,
+            pieces,
+            model,
+            end_ids,
+            chat: None,
+        })
+    }
+
+    /// The same with this chat template: Jinja text, or the name of a built-in one ("chatml", "llama3", …).
+    ///
+    /// # Errors
+    /// `Template` if it is malformed or over its limits.
+    pub fn with_template(mut self, source: &str) -> Result<Self> {
+        self.chat = Some(Chat::new(source, &self)?);
+        Ok(self)
+    }
+
+    /// The text of the token that begins texts, or that ends them: what templates call `bos_token` and `eos_token`.
+    fn text_of(&self, id: Option<u32>) -> &str {
+        id.and_then(|id| self.pieces.get(id))
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .unwrap_or_default()
+    }
+
+    /// Whether spaces after `id` belong to it (Phi-3: all control tokens but these three, `llama_vocab::impl::load`).
+    fn strips_after(&self, id: u32) -> bool {
+        let kept = || matches!(self.text_of(Some(id)), "<unk>" | "<s>" | "<|endoftext|>");
+        self.strip_after_special && self.pieces.kind(id) != Some(TokenKind::Normal) && !kept()
+    }
+
+    /// Appends the ids of `text`, in which `finder` finds whole tokens.
+    fn encode_with(&self, finder: &Finder, text: &str, encoding: &mut Encoding, out: &mut Vec<u32>) {
+        let mut done = 0;
+        for found in finder.find(text) {
+            if found.start < done {
+                continue;
+            }
+            self.encode_text(&text[done..found.start], encoding, out);
+            done = found.end + self.push_special(found.id, &text[found.end..], encoding, out);
+        }
+        self.encode_text(&text[done..], encoding, out);
+    }
+
+    /// Appends a token that is not text; returns how many bytes of what follows belong to it.
+    fn push_special(&self, id: u32, after: &str, encoding: &mut Encoding, out: &mut Vec<u32>) -> usize {
+        out.push(id);
+        encoding.after_special = true;
+        if self.strips_after(id) { after.len() - after.trim_ascii_start().len() } else { 0 }
+    }
+
+    /// Appends the ids of text without special tokens.
+    fn encode_text(&self, text: &str, encoding: &mut Encoding, out: &mut Vec<u32>) {
+        if text.is_empty() {
+            return;
+        }
+        match &self.model {
+            Model::Bpe { bpe, pre } => {
+                pre.split(text, |word| bpe.encode(&self.pieces, word.as_bytes(), &mut encoding.bpe, out));
+            }
+            Model::Spm { spm, space_prefix } => {
+                encoding.text.clear();
+                if *space_prefix && encoding.after_special {
+                    encoding.text.push(' ');
+                }
+                // SentencePiece does not tell its mark from a space.
+                encoding
+                    .text
+                    .extend(text.chars().map(|letter| if letter == SPACE_MARK { ' ' } else { letter }));
+                spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out);
+            }
+        }
+        encoding.after_special = false;
+    }
+}
+
+/// Symbols and positions are 32 bits wide; a space may come before the text.
+fn check_length(text: &str) -> Result<()> {
+    if text.len() < (u32::MAX / 4) as usize {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Tokenizer,
+        format!("a text of {} bytes; at most 1 GiB can be tokenized at once", text.len()),
+    ))
+}
+
+/// The token of each byte: `<0x0A>`, else the byte as it is (as `llama_vocab::byte_to_token`).
+fn byte_tokens(data: &VocabularyData<'_>) -> Box<[Option<u32>; 256]> {
+    let mut bytes = Box::new([None; 256]);
+    let mut plain = [None; 256];
+    for (id, token) in (0u32..).zip(&data.tokens) {
+        if let (TokenKind::Byte, Some(byte)) = (data.kind(id as usize), pieces::parse_byte(token)) {
+            bytes[usize::from(byte)] = Some(id);
+        } else if let [byte] = token.as_bytes() {
+            plain[usize::from(*byte)] = Some(id);
+        }
+    }
+    for (byte, plain) in bytes.iter_mut().zip(plain) {
+        *byte = byte.or(plain);
+    }
+    bytes
+}
+
+impl Vocab for Tokenizer {
+    fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()> {
+        check_length(text)?;
+        let begins_with_bos = parse_special
+            && self.special.find(text).next().is_some_and(|f| f.start == 0 && Some(f.id) == self.bos);
+        if add_special && self.adds_bos && !begins_with_bos {
+            out.extend(self.bos);
+        }
+        let mut encoding = Encoding { after_special: true, ..Encoding::default() };
+        let finder = if parse_special { &self.special } else { &self.user_defined };
+        self.encode_with(finder, text, &mut encoding, out);
+        if add_special && self.adds_eos {
+            out.extend(self.eos);
+        }
+        Ok(())
+    }
+
+    fn piece(&self, id: u32) -> Option<Piece<'_>> {
+        let special = self.pieces.kind(id)?.is_special();
+        Some(Piece { bytes: self.pieces.get(id)?, special })
+    }
+
+    fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    fn adds_bos(&self) -> bool {
+        self.adds_bos
+    }
+
+    fn end_ids(&self) -> &[u32] {
+        &self.end_ids
+    }
+
+    fn longest_token(&self) -> usize {
+        self.pieces.longest()
+    }
+
+    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+        match &self.chat {
+            Some(chat) => chat.render(input, self),
+            None => {
+                let message = "the model has no chat template; give one, or the name of a built-in one such as \"chatml\"";
+                Err(Error::new(ErrorKind::Template, message))
+            }
+        }
+    }
+
+    fn encode_rendered(&self, rendered: &Rendered, at_start: bool, out: &mut Vec<u32>) -> Result<()> {
+        check_length(&rendered.text)?;
+        let written =
+            rendered.control.first().is_some_and(|span| span.start == 0 && Some(span.id) == self.bos);
+        if at_start && self.adds_bos && !written {
+            out.extend(self.bos);
+        }
+        let mut encoding = Encoding { after_special: true, ..Encoding::default() };
+        let mut done = 0;
+        for span in &rendered.control {
+            let plain = rendered.text.get(done..span.start).unwrap_or_default();
+            self.encode_with(&self.user_defined, plain, &mut encoding, out);
+            let after = rendered.text.get(span.end..).unwrap_or_default();
+            done = span.end + self.push_special(span.id, after, &mut encoding, out);
+        }
+        self.encode_with(
+            &self.user_defined,
+            rendered.text.get(done..).unwrap_or_default(),
+            &mut encoding,
+            out,
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,109 @@
+//! Which tokens are special: what ends a generation, and where special texts are found in a prompt. Knows no merging.
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use super::data::{TokenKind, VocabularyData};
+use super::pieces::Pieces;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Texts that end a turn or a generation in some model family, whatever the file says of their type
+/// (`special_eog_ids` in `llama_vocab::impl::load`, llama.cpp).
+const END_TEXTS: [&str; 25] = [
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "</s>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<|end_of_text|>",
+    "<end_of_utterance>",
+    "<eos>",
+    "<turn|>",
+    "<|tool_response>",
+    "<｜end▁of▁sentence｜>",
+    "[e~[",
+    "<|fim_pad|>",
+    "<|repo_name|>",
+    "<|file_sep|>",
+];
+
+/// The end-of-generation ids, ascending. Tokens found by their text become control tokens.
+pub(super) fn end_ids(data: &VocabularyData<'_>, pieces: &mut Pieces) -> Vec<u32> {
+    let count = pieces.len() as u32;
+    let mut ids: Vec<u32> =
+        [data.eos, data.eot, data.eom].into_iter().flatten().filter(|id| *id < count).collect();
+    let mut found = [None; END_TEXTS.len()];
+    for (id, token) in (0u32..).zip(&data.tokens) {
+        if let Some(at) = END_TEXTS.iter().position(|text| text == token) {
+            found[at] = Some(id);
+            ids.push(id);
+            pieces.set_kind(id, TokenKind::Control);
+        }
+    }
+    let id_of = |text: &str| END_TEXTS.iter().position(|end| *end == text).and_then(|at| found[at]);
+    let calls = id_of("<|call|>").or(id_of("<|calls|>")).is_some();
+    if calls && (id_of("<|return|>").is_some() || id_of("<|flush|>").is_some()) {
+        // gpt-oss and Solar end a message with <|end|>, not the generation.
+        ids.retain(|id| Some(*id) != id_of("<|end|>"));
+    }
+    if id_of("<|tool_response>").is_some() {
+        // Gemma 4 has </s> as a token of text (HTML).
+        ids.retain(|id| Some(*id) != id_of("</s>"));
+        if let Some(id) = id_of("</s>") {
+            pieces.set_kind(id, TokenKind::Normal);
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// Finds the texts of special tokens: leftmost, of those the longest.
+#[derive(Debug, Clone)]
+pub(super) struct Finder {
+    automaton: Option<AhoCorasick>,
+    /// By the automaton's pattern.
+    ids: Vec<u32>,
+}
+
+/// A special token's text in a prompt.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) id: u32,
+}
+
+impl Finder {
+    /// Finds the tokens of the kinds that `wanted` names.
+    pub(super) fn new(pieces: &Pieces, wanted: impl Fn(TokenKind) -> bool) -> Result<Self> {
+        let ids: Vec<u32> =
+            pieces.of_kinds(wanted).filter(|id| pieces.get(*id).is_some_and(|p| !p.is_empty())).collect();
+        if ids.is_empty() {
+            return Ok(Self { automaton: None, ids });
+        }
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .build(ids.iter().map(|id| pieces.get(*id).unwrap_or_default()))
+            .map_err(|e| Error::new(ErrorKind::Tokenizer, format!("the special tokens: {e}")))?;
+        Ok(Self { automaton: Some(automaton), ids })
+    }
+
+    /// All places in `text`, ascending, not overlapping.
+    pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
+        self.automaton.iter().flat_map(move |automaton| automaton.find_iter(text)).filter_map(|found| {
+            let id = *self.ids.get(found.pattern().as_usize())?;
+            Some(Found { start: found.start(), end: found.end(), id })
+        })
+    }
+}

@@ -1,0 +1,137 @@
+//! SentencePiece's BPE: neighbours merge while their text is a token, best score first. Knows text, not special tokens.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+
+use super::pieces::Pieces;
+
+/// No neighbour.
+const NONE: u32 = u32::MAX;
+
+/// The scores of a vocabulary, and its byte tokens.
+#[derive(Debug, Clone)]
+pub(super) struct Spm {
+    /// By id.
+    scores: Vec<f32>,
+    /// The token of each byte, for what no token covers.
+    bytes: Box<[Option<u32>; 256]>,
+    /// Stands for a byte that has no token; `None`: such a byte is left out.
+    unknown: Option<u32>,
+}
+
+/// Buffers of one call.
+#[derive(Debug, Default)]
+pub(super) struct SpmScratch {
+    symbols: Vec<Symbol>,
+    queue: BinaryHeap<Candidate>,
+}
+
+/// A run of bytes of the text.
+#[derive(Debug, Clone, Copy)]
+struct Symbol {
+    start: u32,
+    /// 0: has been merged into the one before it.
+    len: u32,
+    before: u32,
+    after: u32,
+}
+
+/// Two neighbours whose text is a token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Candidate {
+    score: f32,
+    left: u32,
+    right: u32,
+    /// Of both when they were found: another length means that one has changed.
+    len: u32,
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The greatest is merged first: the best score, then the leftmost.
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.score.total_cmp(&other.score).then(other.left.cmp(&self.left))
+    }
+}
+
+impl Spm {
+    pub(super) fn new(scores: Vec<f32>, bytes: Box<[Option<u32>; 256]>, unknown: Option<u32>) -> Self {
+        Self { scores, bytes, unknown }
+    }
+
+    /// Appends the tokens of `text`. Time: n log n in its bytes.
+    pub(super) fn encode(&self, pieces: &Pieces, text: &str, scratch: &mut SpmScratch, out: &mut Vec<u32>) {
+        let SpmScratch { symbols, queue } = scratch;
+        symbols.clear();
+        queue.clear();
+        for (start, letter) in text.char_indices() {
+            let at = symbols.len() as u32;
+            let last = start + letter.len_utf8() == text.len();
+            symbols.push(Symbol {
+                start: start as u32,
+                len: letter.len_utf8() as u32,
+                before: at.checked_sub(1).unwrap_or(NONE),
+                after: if last { NONE } else { at + 1 },
+            });
+        }
+        for right in 1..symbols.len() as u32 {
+            self.offer(pieces, text, symbols, right - 1, right, queue);
+        }
+        while let Some(best) = queue.pop() {
+            let (left, right) = (symbols[best.left as usize], symbols[best.right as usize]);
+            if left.len == 0 || right.len == 0 || left.len + right.len != best.len {
+                continue;
+            }
+            symbols[best.left as usize] = Symbol { len: best.len, after: right.after, ..left };
+            symbols[best.right as usize].len = 0;
+            if right.after != NONE {
+                symbols[right.after as usize].before = best.left;
+                self.offer(pieces, text, symbols, best.left, right.after, queue);
+            }
+            if left.before != NONE {
+                self.offer(pieces, text, symbols, left.before, best.left, queue);
+            }
+        }
+        for symbol in symbols.iter().filter(|symbol| symbol.len > 0) {
+            self.finish(pieces, bytes_of(text, symbol.start, symbol.len), out);
+        }
+    }
+
+    fn offer(
+        &self,
+        pieces: &Pieces,
+        text: &str,
+        symbols: &[Symbol],
+        left: u32,
+        right: u32,
+        queue: &mut BinaryHeap<Candidate>,
+    ) {
+        let first = symbols[left as usize];
+        let len = first.len + symbols[right as usize].len;
+        if let Some(id) = pieces.find(bytes_of(text, first.start, len)) {
+            let score = self.scores[id as usize];
+            queue.push(Candidate { score, left, right, len });
+        }
+    }
+
+    /// A token, or the tokens of its bytes.
+    fn finish(&self, pieces: &Pieces, bytes: &[u8], out: &mut Vec<u32>) {
+        match pieces.find(bytes) {
+            Some(id) => out.push(id),
+            None => {
+                out.extend(bytes.iter().filter_map(|&byte| self.bytes[usize::from(byte)].or(self.unknown)))
+            }
+        }
+    }
+}
+
+fn bytes_of(text: &str, start: u32, len: u32) -> &[u8] {
+    &text.as_bytes()[start as usize..(start + len) as usize]
+}

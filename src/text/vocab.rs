@@ -1,0 +1,138 @@
+//! What a model's vocabulary can do for the rest of the house; knows neither how tokens are found nor who asks.
+
+use serde_json::{Map, Value};
+
+use crate::error::Result;
+
+/// One token as it appears in running text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The token's bytes; not always valid UTF-8 on their own.
+    pub bytes: &'a [u8],
+    /// A control or unknown token: gives no text unless special tokens are echoed.
+    pub special: bool,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Message {
+    /// Who speaks: "system", "user", "assistant", "tool", …
+    pub role: String,
+    /// What is said.
+    pub content: String,
+    /// Further fields for the template: tool_calls, tool_call_id, name, reasoning_content, … Never replaces `role`; a
+    /// `content` in it replaces `content` (null, or a list of parts).
+    pub extra: Option<Map<String, Value>>,
+}
+
+/// What a chat template is given.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RenderInput<'a> {
+    /// The conversation, oldest first.
+    pub messages: &'a [Message],
+    /// Tools for the template, usually a list of JSON schemas.
+    pub tools: Option<&'a Value>,
+    /// More variables for the template; they never replace `messages` and `tools`.
+    pub variables: Option<&'a Map<String, Value>>,
+    /// Whether to open the assistant's turn at the end.
+    pub add_generation_prompt: bool,
+    /// Seconds since 1970 (UTC), what the template's `strftime_now` shows.
+    pub unix_time: i64,
+}
+
+/// A control token that the template wrote (not a message).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ControlSpan {
+    /// First byte in [`Rendered::text`].
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The token.
+    pub id: u32,
+}
+
+/// A rendered conversation: its text, and which parts of the text are control tokens.
+///
+/// Only `control` becomes control tokens. The text of a control token inside a message is not listed, so it stays text
+/// and cannot forge a role.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The whole prompt.
+    pub text: String,
+    /// The template's control tokens, ascending, not overlapping.
+    pub control: Vec<ControlSpan>,
+}
+
+/// A vocabulary: text to ids, ids to bytes, and the conversation's format.
+///
+/// Threads: all methods may be called concurrently.
+pub trait Vocab: Send + Sync {
+    /// How many ids there are; ids are `0..len`.
+    fn len(&self) -> usize;
+
+    /// Whether there is no token at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends the ids of `text` to `out`.
+    ///
+    /// `add_special` adds BOS and EOS where the model's file says so (BOS never twice); `parse_special` takes the text of
+    /// control tokens for these tokens.
+    ///
+    /// # Errors
+    /// `Tokenizer` if the text cannot be expressed.
+    fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()>;
+
+    /// The token `id` in running text; `None` if there is no such id.
+    fn piece(&self, id: u32) -> Option<Piece<'_>>;
+
+    /// Whether `id` ends a generation.
+    fn is_end(&self, id: u32) -> bool {
+        self.end_ids().contains(&id)
+    }
+
+    /// The token that begins a text, if there is one.
+    fn bos(&self) -> Option<u32>;
+
+    /// Whether a text begins with [`bos`](Self::bos).
+    fn adds_bos(&self) -> bool;
+
+    /// All end-of-generation ids, ascending.
+    fn end_ids(&self) -> &[u32];
+
+    /// Bytes: an upper bound of how much text one token can stand for.
+    fn longest_token(&self) -> usize;
+
+    /// The conversation through the model's chat template.
+    ///
+    /// # Errors
+    /// `Template` if there is none, if it fails, or goes over its limits.
+    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered>;
+
+    /// Appends the ids of a rendered conversation to `out`. `at_start`: it opens the sequence, so it gets BOS where the
+    /// model's file says so, unless the template wrote one.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_rendered(&self, rendered: &Rendered, at_start: bool, out: &mut Vec<u32>) -> Result<()> {
+        if let Some(bos) = self.bos().filter(|_| at_start && self.adds_bos()) {
+            let written = rendered.control.first().is_some_and(|span| span.start == 0 && span.id == bos);
+            if !written {
+                out.push(bos);
+            }
+        }
+        let mut done = 0;
+        for span in &rendered.control {
+            if let Some(plain) = rendered.text.get(done..span.start).filter(|plain| !plain.is_empty()) {
+                self.encode(plain, false, false, out)?;
+            }
+            out.push(span.id);
+            done = span.end;
+        }
+        match rendered.text.get(done..).filter(|plain| !plain.is_empty()) {
+            Some(plain) => self.encode(plain, false, false, out),
+            None => Ok(()),
+        }
+    }
+}

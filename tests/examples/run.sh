@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Builds every C and C++ example with the flags in its first comment and runs it with the default model; a missing model must end each
+# with exit 1 and a message. Links target/release/libwick.a, which scripts/test.sh builds first.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+model=${WICK_MODELS:-models}/SmolLM2-135M-Instruct.Q4_1.gguf
+library=${CARGO_TARGET_DIR:-target}/release/libwick.a
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+
+fail() { echo "FAILED: $*" >&2; cat "$tmp/out" "$tmp/err" >&2; exit 1; }
+touch "$tmp/out" "$tmp/err"
+
+# The build command of the first comment, with our library and output in place of the ones it names.
+build() { # source, program
+  local line
+  line=$(grep -m 1 -oE '(cc|c\+\+) -std=.*' "$1") || fail "$1 does not open with the command to build it"
+  line=${line/target\/release\/libwick.a/$library}
+  eval "${line% -o *} -o '$2'" 2>"$tmp/err" || fail "$1 does not build: $line"
+}
+
+have_model=yes
+if ! [ -f "$model" ]; then
+  have_model=
+  echo "left out: the examples' answers (there is no $model)"
+fi
+
+for source in examples/c/*.c examples/cpp/*.cpp; do
+  program=$tmp/$(basename "$source" | tr . -)
+  build "$source" "$program"
+
+  code=0
+  timeout -s KILL 60 "$program" "$tmp/no-such-model.gguf" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 1 ] || fail "$source without a model: exit $code, not 1"
+  grep -q 'WICK_E_IO' "$tmp/err" || fail "$source without a model: no WICK_E_IO in its message"
+  code=0
+  timeout -s KILL 60 "$program" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 2 ] || fail "$source without arguments: exit $code, not 2"
+
+  if [ -n "$have_model" ]; then
+    timeout -s KILL 300 "$program" "$model" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "$source: exit $?"
+    [ "$(wc -w <"$tmp/out")" -ge 5 ] || fail "$source: hardly any text"
+  fi
+  echo "ok: $source"
+done
+
+if [ -n "$have_model" ]; then
+  # Ctrl-C: the answer ends as cancelled, well before its 256 tokens.
+  "$tmp/chat-c" "$model" "Count from one to two hundred in words." >"$tmp/out" 2>"$tmp/err" </dev/null &
+  chat=$!
+  for _ in $(seq 300); do
+    [ ! -s "$tmp/out" ] || break
+    sleep 0.1
+  done
+  kill -INT "$chat"
+  code=0
+  wait "$chat" || code=$?
+  [ "$code" -eq 130 ] || fail "chat after Ctrl-C: exit $code, not 130"
+  echo "ok: chat, Ctrl-C"
+fi
+
+# The README's program, as it stands there.
+awk '/^```c$/ {inside = 1; next} /^```$/ {if (inside) exit} inside' README.md >"$tmp/readme.c"
+cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude "$tmp/readme.c" "$library" -lpthread -lm -ldl -o "$tmp/readme" 2>"$tmp/err" ||
+  fail "the README's program does not build"
+if [ -f models/SmolLM2-135M-Instruct.Q4_1.gguf ]; then
+  timeout -s KILL 300 "$tmp/readme" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "the README's program: exit $?"
+  [ -s "$tmp/out" ] || fail "the README's program says nothing"
+  echo "ok: the README's program"
+fi

@@ -1,0 +1,162 @@
+//! Hyper-parameters and shapes that cannot be are refused by kind, name and value; nothing is sized by them first, nothing panics.
+#![cfg(feature = "native")]
+
+mod driver;
+mod tiny;
+
+use tiny::{ARCHITECTURES, Tiny, open};
+use wick::error::{Error, ErrorKind};
+use wick::gguf::TensorType;
+use wick::gguf::write::MetaValue;
+use wick::model::{NativeDecoder, NativeOptions};
+
+fn load(model: &Tiny) -> Result<NativeDecoder, Error> {
+    driver::load(model.open(), 1)
+}
+
+fn refused(model: &Tiny, what: &str) -> Error {
+    let error = match load(model) {
+        Err(error) => error,
+        Ok(_) => panic!("{what} was accepted"),
+    };
+    let kind = error.kind();
+    assert!(matches!(kind, ErrorKind::ModelInvalid | ErrorKind::Unsupported), "{what}: {kind:?}: {error}");
+    error
+}
+
+#[test]
+fn every_architecture_loads() {
+    for &architecture in ARCHITECTURES {
+        let loaded = load(&Tiny::new(architecture));
+        assert!(loaded.is_ok(), "{architecture}: {:?}", loaded.err());
+    }
+}
+
+#[test]
+fn an_unknown_architecture_is_unsupported_by_name() {
+    let mut model = Tiny::new("llama");
+    model.architecture = "qwen4exp";
+    let error = refused(&model, "qwen4exp");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("qwen4exp"), "{error}");
+}
+
+#[test]
+fn impossible_numbers_are_refused() {
+    let keys = [
+        "attention.head_count",
+        "attention.head_count_kv",
+        "block_count",
+        "rope.dimension_count",
+        "embedding_length",
+        "feed_forward_length",
+        "attention.key_length",
+        "attention.value_length",
+        "vocab_size",
+    ];
+    for architecture in ["llama", "gemma3", "phi3", "olmo2"] {
+        for key in keys {
+            for value in [0, 3, i32::MAX as u32, u32::MAX, 7] {
+                refused(
+                    &Tiny::new(architecture).with(key, value),
+                    &format!("{architecture}.{key} = {value}"),
+                );
+            }
+        }
+        for value in [0, i32::MAX as u32, u32::MAX] {
+            refused(
+                &Tiny::new(architecture).with("context_length", value),
+                &format!("context_length = {value}"),
+            );
+        }
+    }
+    for value in [0, i32::MAX as u32, u32::MAX] {
+        refused(&Tiny::new("gemma2").with("attention.sliding_window", value), &format!("window {value}"));
+        refused(&Tiny::new("qwen3moe").with("expert_used_count", value), &format!("experts used {value}"));
+        refused(&Tiny::new("qwen3moe").with("expert_count", value), &format!("experts {value}"));
+    }
+}
+
+#[test]
+fn ones_either_compute_or_are_refused() {
+    // One head as wide as the model, one layer of three: right shapes are what decides.
+    for key in ["attention.head_count", "attention.head_count_kv", "embedding_length", "feed_forward_length"]
+    {
+        refused(&Tiny::new("llama").with(key, 1), &format!("{key} = 1"));
+    }
+    assert!(load(&Tiny::new("llama").with("block_count", 1)).is_ok());
+    assert!(load(&Tiny::new("llama").with("context_length", 1)).is_ok());
+    assert!(load(&Tiny::new("gemma3").with("attention.sliding_window", 1)).is_ok());
+}
+
+#[test]
+fn broken_floats_are_refused() {
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -1.0, 1.0, 1e30] {
+        let model = Tiny::new("llama").with("attention.layer_norm_rms_epsilon", value);
+        refused(&model, &format!("epsilon {value}"));
+    }
+    for value in [f32::NAN, f32::INFINITY, -1.0, 0.0] {
+        refused(&Tiny::new("llama").with("rope.freq_base", value), &format!("rope base {value}"));
+    }
+    for value in [f32::NAN, f32::INFINITY, -1.0] {
+        refused(&Tiny::new("gemma2").with("attn_logit_softcapping", value), &format!("cap {value}"));
+        refused(&Tiny::new("granite").with("logit_scale", value), &format!("logit scale {value}"));
+        refused(&Tiny::new("llama").with("rope.scaling.factor", value), &format!("rope factor {value}"));
+    }
+}
+
+#[test]
+fn values_of_another_type_are_refused() {
+    refused(&Tiny::new("llama").with("block_count", "three"), "a text");
+    refused(&Tiny::new("llama").with("attention.head_count", MetaValue::I64(-4)), "a negative number");
+    refused(&Tiny::new("llama").with("attention.layer_norm_rms_epsilon", 1u32), "an integer");
+    refused(&Tiny::new("llama").with("rope.scaling.type", "spiral"), "an unknown scaling");
+    refused(&Tiny::new("llama").with("attention.head_count_kv", &[2u32, 1, 2][..]), "heads that differ");
+    assert!(load(&Tiny::new("llama").with("attention.head_count_kv", &[2u32, 2, 2][..])).is_ok());
+}
+
+#[test]
+fn missing_tensors_and_wrong_shapes_are_refused_by_name() {
+    for tensor in ["token_embd.weight", "output_norm.weight", "blk.1.attn_k.weight", "blk.2.ffn_down.weight"]
+    {
+        let mut model = Tiny::new("llama");
+        model.without.push(tensor.into());
+        let error = refused(&model, tensor);
+        assert!(error.message().contains(tensor), "{error}");
+    }
+    let mut model = Tiny::new("llama");
+    model.without.push("blk.0.attn_q.weight".into());
+    let file = model.writer().tensor("blk.0.attn_q.weight", TensorType::F32, &[64, 63], vec![0; 64 * 63 * 4]);
+    let error = driver::load(open(file.to_bytes()), 1).err();
+    assert!(error.is_some_and(|error| error.message().contains("blk.0.attn_q.weight")));
+}
+
+#[test]
+fn a_tensor_type_without_kernels_is_unsupported() {
+    let mut model = Tiny::new("llama");
+    model.without.push("blk.0.attn_q.weight".into());
+    let file = model.writer().tensor("blk.0.attn_q.weight", TensorType::I8, &[64, 64], vec![0; 64 * 64]);
+    let error = driver::load(open(file.to_bytes()), 1).err();
+    assert!(error.is_some_and(|e| e.kind() == ErrorKind::Unsupported && e.message().contains("I8")));
+}
+
+#[test]
+fn the_vocabulary_is_the_embedding() {
+    let tokens: Vec<String> = (0..159).map(|id| format!("t{id}")).collect();
+    let mut model = Tiny::new("llama");
+    model.keys.push(("tokenizer.ggml.tokens".into(), tokens.iter().collect()));
+    refused(&model, "159 tokens for 160 rows");
+    for key in ["tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"] {
+        let mut model = Tiny::new("llama");
+        model.keys.push((key.into(), 160.into()));
+        refused(&model, key);
+    }
+}
+
+#[test]
+fn a_model_over_the_budget_says_both_numbers() {
+    let mut options = NativeOptions::new(driver::compute(1));
+    options.budget = Some(1000);
+    let error = NativeDecoder::load(Tiny::new("llama").open(), options).err();
+    assert!(error.is_some_and(|e| e.kind() == ErrorKind::OutOfMemory && e.message().contains("1000")));
+}

@@ -1,0 +1,110 @@
+//! Tokenizers against llama.cpp's ids: six published vocabularies, and the prompts of the reference run.
+#![cfg(feature = "text")]
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use wick::gguf::{Gguf, Limits, Source};
+use wick::text::tokenizer::{Tokenizer, VocabularyData};
+use wick::text::{Vocab, decode};
+
+/// The folder of test vectors; without it the test says that it was left out.
+#[allow(clippy::disallowed_methods, clippy::print_stdout)]
+fn vectors(what: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("WICK_VECTORS").map(PathBuf::from);
+    if folder.is_none() {
+        println!("left out: {what} (WICK_VECTORS is not set)");
+    }
+    folder
+}
+
+#[allow(clippy::print_stdout)]
+fn tokenizer(path: &Path) -> Tokenizer {
+    let header = Gguf::open_header(Source::path(path), &Limits::default()).unwrap();
+    let start = Instant::now();
+    let data = VocabularyData::from_gguf(header.metadata()).unwrap();
+    let read = start.elapsed();
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    println!(
+        "{}: {} tokens, read in {read:?}, built in {:?}",
+        path.display(),
+        tokenizer.len(),
+        start.elapsed()
+    );
+    tokenizer
+}
+
+fn encode(tokenizer: &Tokenizer, text: &str, parse_special: bool) -> Vec<u32> {
+    let mut ids = Vec::new();
+    tokenizer.encode(text, false, parse_special, &mut ids).unwrap();
+    ids
+}
+
+#[test]
+fn published_vocabularies_give_llama_cpp_s_ids() {
+    let Some(folder) = vectors("published vocabularies") else { return };
+    for name in ["deepseek-coder", "gpt-2", "llama-bpe", "llama-spm", "phi-3", "qwen2"] {
+        let path = folder.join(format!("tokenizers/ggml-vocab-{name}.gguf"));
+        let tokenizer = tokenizer(&path);
+        let file = |end: &str| std::fs::read_to_string(format!("{}{end}", path.display())).unwrap();
+        let cases: Vec<String> = file(".inp").split("\n__ggml_vocab_test__\n").map(str::to_owned).collect();
+        let expected: Vec<Vec<u32>> = file(".out")
+            .lines()
+            .map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect())
+            .collect();
+        assert!(expected.len() > 40 && cases.len() >= expected.len(), "{name}: {} cases", cases.len());
+        for (case, expected) in cases.iter().zip(&expected) {
+            let ids = encode(&tokenizer, case, false);
+            assert_eq!(&ids, expected, "{name}: {case:?}");
+            // SentencePiece puts a space first, and decoding keeps it.
+            let text = decode(&tokenizer, &ids, false);
+            assert_eq!(text.trim_start_matches(' '), case.trim_start_matches(' '), "{name}: {case:?}");
+        }
+    }
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, clippy::print_stdout)]
+fn reference_prompts_give_the_reference_ids() {
+    let Some(folder) = vectors("reference prompts") else { return };
+    let models = std::env::var_os("WICK_MODELS").map_or_else(|| PathBuf::from("models"), PathBuf::from);
+    let path = models.join("SmolLM2-135M-Instruct.Q4_1.gguf");
+    if !path.exists() {
+        println!("left out: reference prompts ({} is missing)", path.display());
+        return;
+    }
+    let tokenizer = tokenizer(&path);
+    let reference = std::fs::read_to_string(folder.join("reference.json")).unwrap();
+    let reference: serde_json::Value = serde_json::from_str(&reference).unwrap();
+    let mut seen = 0;
+    for (name, case) in reference.as_object().unwrap().iter().filter(|(name, _)| name.starts_with("smollm2/"))
+    {
+        let mut ids = Vec::new();
+        let prompt = case["prompt"].as_str().unwrap();
+        tokenizer.encode(prompt, true, case["parse_special"].as_bool().unwrap(), &mut ids).unwrap();
+        let expected: Vec<u32> = serde_json::from_value(case["prompt_ids"].clone()).unwrap();
+        assert_eq!(ids, expected, "{name}");
+        let answer: Vec<u32> = serde_json::from_value(case["ids"].clone()).unwrap();
+        assert_eq!(decode(&tokenizer, &answer, true), case["text"].as_str().unwrap(), "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 4, "{seen} cases");
+}
+
+/// A megabyte of anything is tokenized in time that grows about as fast as the text (the goal is 2 s per MiB in release).
+#[test]
+#[allow(clippy::print_stdout)]
+fn t2_a_megabyte_of_anything_is_tokenized() {
+    let Some(folder) = vectors("a megabyte of anything") else { return };
+    for name in ["llama-bpe", "llama-spm", "qwen2", "deepseek-coder", "gpt-2"] {
+        let tokenizer = tokenizer(&folder.join(format!("tokenizers/ggml-vocab-{name}.gguf")));
+        for pattern in ["a", " ", "7", "aé世🎉 7\n", "<|", "\n ", "!"] {
+            let text = pattern.repeat((1 << 20) / pattern.len());
+            let start = Instant::now();
+            let ids = encode(&tokenizer, &text, true);
+            println!("{name}: 1 MiB of {pattern:?}: {} ids in {:?}", ids.len(), start.elapsed());
+            assert_eq!(decode(&tokenizer, &ids, true).trim_start_matches(' '), text.trim_start_matches(' '));
+            assert!(start.elapsed().as_secs() < 60, "{name}: {pattern:?}");
+        }
+    }
+}
