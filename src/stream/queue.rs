@@ -5,7 +5,7 @@ use super::level::Level;
 use super::reader::Next;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, lock};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Parker, lock};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -146,6 +146,20 @@ impl Queue {
         self.take_next().map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Waits for what [`Queue::poll_next`] gives until `deadline` (none: for ever): `Empty` when that passes.
+    pub fn wait_next(&self, deadline: Option<Instant>) -> QueueNext {
+        let (parker, waker) = Parker::new();
+        let mut context = Context::from_waker(&waker);
+        loop {
+            if let Poll::Ready(next) = self.poll_next(&mut context) {
+                return next;
+            }
+            if !parker.park(deadline) {
+                return self.try_next();
+            }
+        }
+    }
+
     /// What there is for a reader; `Empty` is a wake.
     fn take_next(&self) -> Option<QueueNext> {
         if self.is_closed() {
@@ -232,10 +246,10 @@ impl Queue {
         self.announce(state);
     }
 
-    /// Closes the queue and all its streams, ended or not. Idempotent; never waits.
-    pub fn close(&self) {
+    /// Closes the queue and all its streams, ended or not, and says which those were. Idempotent; never waits.
+    pub fn close(&self) -> Vec<u64> {
         if self.closed.swap(true, Ordering::SeqCst) {
-            return;
+            return Vec::new();
         }
         let (members, wakers) = {
             let mut state = lock(&self.state);
@@ -244,10 +258,9 @@ impl Queue {
             *state = State { finished: true, ..State::default() };
             (members, wakers)
         };
-        for member in members.into_values() {
-            member.stream.close();
-        }
+        members.values().for_each(|member| member.stream.close());
         wakers.into_iter().flatten().for_each(Waker::wake);
+        members.into_keys().collect()
     }
 
     /// Whether the queue was closed.
