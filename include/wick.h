@@ -194,7 +194,7 @@ typedef struct wick_error {
   /* What the call returned. */
   wick_status code;
   /* UTF-8, NUL-terminated, cut at a code point if need be: the thing, the value and the way out. */
-  char message[MESSAGE];
+  char message[248];
 } wick_error;
 
 /* A queue's handle; id 0 is none. */

@@ -5,7 +5,7 @@ use super::status::wick_status;
 use crate::error::Result;
 use std::ffi::c_char;
 
-/// Bytes of a message, its NUL included.
+/// Bytes of a message, its NUL included: the number in the struct is for the header.
 const MESSAGE: usize = 248;
 
 /// Details of a failed call: the caller's own, optional (NULL) everywhere. A call that succeeds sets `code` to WICK_OK and an empty message.
@@ -17,7 +17,7 @@ pub struct wick_error {
     /// What the call returned.
     pub code: wick_status,
     /// UTF-8, NUL-terminated, cut at a code point if need be: the thing, the value and the way out.
-    pub message: [c_char; MESSAGE],
+    pub message: [c_char; 248],
 }
 
 // SAFETY: repr(C), begins with struct_size, integers only.

@@ -14,51 +14,51 @@ pub const WICK_FOREVER: u64 = u64::MAX;
 pub type wick_status = i32;
 
 /// Done.
-pub const WICK_OK: wick_status = 0;
+pub const WICK_OK: i32 = 0;
 /// Nothing to read now, or the timeout passed.
-pub const WICK_EMPTY: wick_status = 1;
+pub const WICK_EMPTY: i32 = 1;
 /// The stream has delivered its END event; the queue those of all its streams, and its runtime is shut down.
-pub const WICK_ENDED: wick_status = 2;
+pub const WICK_ENDED: i32 = 2;
 /// The budget is used up, work is left.
-pub const WICK_MORE: wick_status = 3;
+pub const WICK_MORE: i32 = 3;
 /// An argument is malformed or out of range; the message names it.
-pub const WICK_E_INVALID_ARGUMENT: wick_status = -1;
+pub const WICK_E_INVALID_ARGUMENT: i32 = -1;
 /// The handle is none, closed, of another kind, or its runtime is shut down.
-pub const WICK_E_STALE_HANDLE: wick_status = -2;
+pub const WICK_E_STALE_HANDLE: i32 = -2;
 /// The session has a live generation, the model is not loaded yet, or the object is in another [EXCL] call.
-pub const WICK_E_BUSY: wick_status = -3;
+pub const WICK_E_BUSY: i32 = -3;
 /// A [BLOCK] or [EXCL] function was called inside a callback.
-pub const WICK_E_REENTRANT: wick_status = -4;
+pub const WICK_E_REENTRANT: i32 = -4;
 /// An architecture, tensor type, option or feature that this build lacks; the message names it.
-pub const WICK_E_UNSUPPORTED: wick_status = -5;
+pub const WICK_E_UNSUPPORTED: i32 = -5;
 /// Reading or writing failed.
-pub const WICK_E_IO: wick_status = -6;
+pub const WICK_E_IO: i32 = -6;
 /// A malformed or hostile model file; the message says what and where.
-pub const WICK_E_MODEL_INVALID: wick_status = -7;
+pub const WICK_E_MODEL_INVALID: i32 = -7;
 /// Over the memory budget, or the system refused memory or a thread.
-pub const WICK_E_OUT_OF_MEMORY: wick_status = -8;
+pub const WICK_E_OUT_OF_MEMORY: i32 = -8;
 /// The input does not fit the session's context.
-pub const WICK_E_CONTEXT_FULL: wick_status = -9;
+pub const WICK_E_CONTEXT_FULL: i32 = -9;
 /// The chat template failed, or went over its limits.
-pub const WICK_E_TEMPLATE: wick_status = -10;
+pub const WICK_E_TEMPLATE: i32 = -10;
 /// The tokenizer failed.
-pub const WICK_E_TOKENIZER: wick_status = -11;
+pub const WICK_E_TOKENIZER: i32 = -11;
 /// The grammar is malformed or cannot be satisfied.
-pub const WICK_E_GRAMMAR: wick_status = -12;
+pub const WICK_E_GRAMMAR: i32 = -12;
 /// NaN or infinite logits.
-pub const WICK_E_NUMERIC: wick_status = -13;
+pub const WICK_E_NUMERIC: i32 = -13;
 /// The runtime is being shut down: nothing new is taken.
-pub const WICK_E_SHUTDOWN: wick_status = -14;
+pub const WICK_E_SHUTDOWN: i32 = -14;
 /// The time given was not enough.
-pub const WICK_E_TIMEOUT: wick_status = -15;
+pub const WICK_E_TIMEOUT: i32 = -15;
 /// Too many waiting generations.
-pub const WICK_E_QUEUE_FULL: wick_status = -16;
+pub const WICK_E_QUEUE_FULL: i32 = -16;
 /// The buffer is too small; `*needed` says how much it takes.
-pub const WICK_E_BUFFER_TOO_SMALL: wick_status = -17;
+pub const WICK_E_BUFFER_TOO_SMALL: i32 = -17;
 /// A caught panic: this operation is over, the runtime goes on.
-pub const WICK_E_INTERNAL: wick_status = -18;
+pub const WICK_E_INTERNAL: i32 = -18;
 /// In a child of fork(): the runtime, or the object's runtime, is the parent's. No drop function runs there.
-pub const WICK_E_FORKED: wick_status = -19;
+pub const WICK_E_FORKED: i32 = -19;
 
 const ERROR_NAMES: [&CStr; 19] = [
     c"WICK_E_INVALID_ARGUMENT",
