@@ -9,8 +9,24 @@ fn root() -> PathBuf {
 
 /// The files of the C ABI, in the order of the header.
 const FILES: [&str; 18] = [
-    "status", "error", "str", "user", "event", "guest", "runtime", "os_handle", "queue", "messages", "io", "model",
-    "session", "store", "sampling", "generate", "stream", "embed",
+    "status",
+    "error",
+    "str",
+    "user",
+    "event",
+    "guest",
+    "runtime",
+    "os_handle",
+    "queue",
+    "messages",
+    "io",
+    "model",
+    "session",
+    "store",
+    "sampling",
+    "generate",
+    "stream",
+    "embed",
 ];
 
 /// The header without what differs by the generator's mood.
@@ -64,7 +80,8 @@ fn functions(header: &str) -> String {
         let rest = &header[at..];
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let line = header[..at].rsplit('\n').next().unwrap_or_default();
-        let declares = !line.starts_with([' ', '/']) && !line.starts_with("typedef") && !line.starts_with("static");
+        let declares =
+            !line.starts_with([' ', '/']) && !line.starts_with("typedef") && !line.starts_with("static");
         if rest[end..].starts_with('(') && declares && !line.contains('(') {
             names.push(&rest[..end]);
         }

@@ -28,7 +28,11 @@ thread_local! {
 
 /// Runs the body of an exported function: its result or its error is the status, a panic is WICK_E_INTERNAL. `error` (NULL: none)
 /// gets the details.
-pub(super) fn guard(tag: Tag, error: *mut wick_error, body: impl FnOnce() -> Result<wick_status>) -> wick_status {
+pub(super) fn guard(
+    tag: Tag,
+    error: *mut wick_error,
+    body: impl FnOnce() -> Result<wick_status>,
+) -> wick_status {
     if tag == Tag::NotInCallback && CALLBACKS.get() > 0 {
         let why = "this function may not be called inside a callback; call it from another thread, or later";
         report(error, WICK_E_REENTRANT, why);

@@ -197,7 +197,8 @@ impl Table {
 
 fn encode(process: &Process, index: u32, generation: u32) -> u64 {
     let epoch = process.epoch % (1 << EPOCH_BITS);
-    let plain = epoch << (INDEX_BITS + GENERATION_BITS) | u64::from(generation) << INDEX_BITS | u64::from(index);
+    let plain =
+        epoch << (INDEX_BITS + GENERATION_BITS) | u64::from(generation) << INDEX_BITS | u64::from(index);
     plain ^ process.salt
 }
 
@@ -206,10 +207,14 @@ fn index_of(process: &Process, id: u64) -> usize {
 }
 
 fn stale() -> Error {
-    Error::new(ErrorKind::StaleHandle, "the handle is none, closed, of another kind, or its runtime is shut down")
+    Error::new(
+        ErrorKind::StaleHandle,
+        "the handle is none, closed, of another kind, or its runtime is shut down",
+    )
 }
 
 fn forked() -> Error {
-    let why = "the handle belongs to the process that this one was forked from; make a runtime of its own here";
+    let why =
+        "the handle belongs to the process that this one was forked from; make a runtime of its own here";
     Error::new(ErrorKind::Forked, why)
 }

@@ -3,7 +3,10 @@
 //! Every exported function goes through [`guard::guard`]; every handle through [`handles`]; every struct with a `struct_size`
 //! through [`sized`]. What a host hands over with a drop function is a [`user::UserData`].
 #![allow(non_camel_case_types, reason = "these are the names of the C ABI")]
-#![allow(clippy::missing_safety_doc, reason = "C's rules hold for all of it: pointers are NULL or good for what is said of them")]
+#![allow(
+    clippy::missing_safety_doc,
+    reason = "C's rules hold for all of it: pointers are NULL or good for what is said of them"
+)]
 
 pub mod embed;
 pub mod error;
@@ -14,6 +17,7 @@ pub mod messages;
 pub mod model;
 pub mod queue;
 pub mod runtime;
+pub mod sampling;
 pub mod session;
 pub mod status;
 pub mod store;
@@ -30,8 +34,10 @@ mod json;
 mod os_handle;
 mod out;
 mod reading;
-mod sampling;
 mod sized;
 mod user;
 mod write_event;
 
+pub use guest::wick_log_fn;
+pub use os_handle::wick_os_handle;
+pub use user::wick_drop_fn;

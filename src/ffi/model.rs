@@ -125,7 +125,12 @@ pub unsafe extern "C" fn wick_model_load(
         let object = object?;
         // SAFETY: as above, for the structs that the options point to.
         let (options, reader) = unsafe { given.check() }?;
-        let new = Load { options, reader, #[cfg(feature = "testing")] gate: None };
+        let new = Load {
+            options,
+            reader,
+            #[cfg(feature = "testing")]
+            gate: None,
+        };
         start(&object, runtime.id, new, &out, load)
     })
 }
@@ -159,7 +164,12 @@ pub(super) fn start(
     let model = object.runtime.start_load(new.options, reading, |model, load| {
         if unread { model.keep_load(load) } else { stream.register(load) }
     })?;
-    let model = ModelObject { model, runtime, #[cfg(feature = "testing")] gate: new.gate };
+    let model = ModelObject {
+        model,
+        runtime,
+        #[cfg(feature = "testing")]
+        gate: new.gate,
+    };
     let model = handles::insert(runtime, Arc::new(model))?;
     out.set(wick_model { id: model });
     if !unread {
@@ -226,7 +236,9 @@ impl Given {
             }
             (None, Some((io, user))) => Source::Reader(Box::new(HostReader::new(&io, user)?)),
             // SAFETY: as promised by the caller.
-            (None, None) => Source::Memory(Box::new(unsafe { HostBytes::new(given.data, given.data_len, data) }?)),
+            (None, None) => {
+                Source::Memory(Box::new(unsafe { HostBytes::new(given.data, given.data_len, data) }?))
+            }
         };
         let options = ModelOptions {
             source: ModelSource::Gguf(source),
@@ -331,7 +343,11 @@ pub unsafe extern "C" fn wick_model_render(
         // SAFETY: the caller's structs and texts, as this function's docs say.
         let (messages, tools, variables) = unsafe {
             wick_error::check(error)?;
-            (messages::read(messages, count)?, tools_json.read("tools_json")?, template_json.read("template_json")?)
+            (
+                messages::read(messages, count)?,
+                tools_json.read("tools_json")?,
+                template_json.read("template_json")?,
+            )
         };
         let tools = tools.map(|tools| json::value(tools, "tools_json")).transpose()?;
         let variables = variables.map(|object| json::object(object, "template_json")).transpose()?;

@@ -28,7 +28,10 @@ impl OsHandle {
     /// `Io` if the system has no descriptor left.
     fn new() -> Result<Arc<Self>> {
         let system = system::Handle::new().map_err(|error| {
-            Error::new(ErrorKind::Io, format!("the system gave no handle to wait on: {error}; close some files"))
+            Error::new(
+                ErrorKind::Io,
+                format!("the system gave no handle to wait on: {error}; close some files"),
+            )
         })?;
         Ok(Arc::new(Self { shown: Mutex::new(false), system }))
     }

@@ -62,7 +62,12 @@ pub(super) unsafe fn write_text(text: &str, out: *mut c_char, cap: usize, needed
 ///
 /// # Safety
 /// As [`write_text`], for `cap` elements.
-pub(super) unsafe fn write_items<T: Copy>(items: &[T], out: *mut T, cap: usize, needed: *mut usize) -> Result<()> {
+pub(super) unsafe fn write_items<T: Copy>(
+    items: &[T],
+    out: *mut T,
+    cap: usize,
+    needed: *mut usize,
+) -> Result<()> {
     check_buffer(out, cap)?;
     // SAFETY: as promised by the caller.
     if let Some(needed) = unsafe { Out::optional(needed) } {
@@ -81,7 +86,10 @@ pub(super) unsafe fn write_items<T: Copy>(items: &[T], out: *mut T, cap: usize, 
 /// `InvalidArgument` for a NULL buffer that is said to have room.
 pub(super) fn check_buffer<T>(out: *mut T, cap: usize) -> Result<()> {
     if out.is_null() && cap > 0 {
-        return Err(Error::new(ErrorKind::InvalidArgument, format!("the buffer is NULL and cap is {cap}; give 0")));
+        return Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("the buffer is NULL and cap is {cap}; give 0"),
+        ));
     }
     Ok(())
 }

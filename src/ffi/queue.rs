@@ -120,7 +120,8 @@ pub extern "C" fn wick_queue_dispatch(queue: wick_queue, max_events: u32, budget
         let object = handles::get::<QueueObject>(queue.id)?;
         let _turn = Turn::take(&object.reading)?;
         // What is longer than a day is no limit, and cannot overflow a clock.
-        let budget = Some(Duration::from_nanos(budget_ns)).filter(|_| (1..86_400_000_000_000).contains(&budget_ns));
+        let budget =
+            Some(Duration::from_nanos(budget_ns)).filter(|_| (1..86_400_000_000_000).contains(&budget_ns));
         let max_events = if max_events == 0 { u32::MAX } else { max_events };
         match object.queue.dispatch(max_events, budget) {
             Dispatched::Empty => Ok(WICK_EMPTY),

@@ -138,7 +138,9 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
     let bad = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
     if options.abi_version != WICK_ABI_VERSION {
         let given = options.abi_version;
-        return bad(format!("abi_version is {given}, this library has {WICK_ABI_VERSION}; set it to WICK_ABI_VERSION"));
+        return bad(format!(
+            "abi_version is {given}, this library has {WICK_ABI_VERSION}; set it to WICK_ABI_VERSION"
+        ));
     }
     let mode = match options.mode {
         WICK_MODE_THREADS => Mode::Threads,

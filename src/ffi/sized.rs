@@ -89,5 +89,9 @@ unsafe fn size_at<T: Versioned>(at: *const T) -> Result<usize> {
     if (T::FIRST_SIZE..=MAX_SIZE).contains(&size) {
         return Ok(size);
     }
-    bad(format!("{0}.struct_size is {size}; set it to sizeof({0}), which is {1} or more", T::NAME, T::FIRST_SIZE))
+    bad(format!(
+        "{0}.struct_size is {size}; set it to sizeof({0}), which is {1} or more",
+        T::NAME,
+        T::FIRST_SIZE
+    ))
 }

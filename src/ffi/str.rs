@@ -116,7 +116,10 @@ pub(super) fn flag(value: impl Into<i64>, name: &str) -> Result<bool> {
 /// `Unsupported` naming `name`, if it is `given`.
 pub(super) fn refuse(given: bool, name: &str) -> Result<()> {
     if given {
-        return Err(Error::new(ErrorKind::Unsupported, format!("{name} is not supported by this release; leave it zero")));
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("{name} is not supported by this release; leave it zero"),
+        ));
     }
     Ok(())
 }

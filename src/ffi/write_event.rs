@@ -33,7 +33,10 @@ impl EventOut {
         // SAFETY: as above.
         unsafe { Out::required(buf, "buf") }?;
         if cap < MIN_CAP {
-            return Err(Error::new(ErrorKind::InvalidArgument, format!("cap is {cap}; give {MIN_CAP} or more")));
+            return Err(Error::new(
+                ErrorKind::InvalidArgument,
+                format!("cap is {cap}; give {MIN_CAP} or more"),
+            ));
         }
         Ok(Self { event, buf: buf.cast(), cap })
     }
@@ -41,7 +44,12 @@ impl EventOut {
     /// Writes as much of `event` as fits, and gives back the rest of it.
     ///
     /// Of a TEXT that does not fit, the text comes first, then the ids: a part with ids has all that was left of the text.
-    pub(super) fn write(&self, event: Event, stream: u64, user: *mut c_void) -> Option<(Duration, EventKind)> {
+    pub(super) fn write(
+        &self,
+        event: Event,
+        stream: u64,
+        user: *mut c_void,
+    ) -> Option<(Duration, EventKind)> {
         let time = event.time;
         let mut out = header(&event, stream, user);
         let (rest, text_len, tokens) = match event.kind {
@@ -98,7 +106,8 @@ impl EventOut {
 
     /// The first aligned place at or after byte `from`, and how many ids fit there.
     fn room_for_ids(&self, from: usize) -> (*mut u32, usize) {
-        let start = from + (self.buf as usize + from).next_multiple_of(align_of::<u32>()) - (self.buf as usize + from);
+        let start = from + (self.buf as usize + from).next_multiple_of(align_of::<u32>())
+            - (self.buf as usize + from);
         let room = self.cap.saturating_sub(start) / size_of::<u32>();
         (self.buf.wrapping_add(start).cast(), room)
     }
