@@ -50,7 +50,8 @@ pub(super) struct Core {
 
 struct Host {
     executor: Executor<'static>,
-    tasks: Mutex<Vec<Task<()>>>,
+    /// Tasks that have not ended.
+    tasks: Arc<Roll>,
     stepping: AtomicBool,
 }
 
@@ -84,12 +85,13 @@ impl Core {
 
     fn host(&self, engine: Engine, ends: Ends) -> Host {
         let executor = Executor::new();
-        let tasks = vec![
-            executor.spawn(drive(engine, ends.commands, self.links.clone(), self.clock.clone())),
-            executor.spawn(prepare(ends.jobs)),
-            executor.spawn(call_back(self.links.callbacks.clone())),
-        ];
-        Host { executor, tasks: Mutex::new(tasks), stepping: AtomicBool::new(false) }
+        let tasks = Arc::<Roll>::default();
+        let (links, clock) = (self.links.clone(), self.clock.clone());
+        let engine = drive(engine, ends.commands, links, clock);
+        executor.spawn(tasks.enter("engine").keep_during(engine)).detach();
+        executor.spawn(tasks.enter("prepare").keep_during(prepare(ends.jobs))).detach();
+        executor.spawn(tasks.enter("events").keep_during(call_back(self.links.callbacks.clone()))).detach();
+        Host { executor, tasks, stepping: AtomicBool::new(false) }
     }
 
     fn start_threads(&self, engine: Engine, ends: Ends) -> Result<()> {
@@ -237,13 +239,7 @@ impl Core {
     }
 
     fn finish_on_host(&self, host: &Host, deadline: Option<Instant>) -> bool {
-        let mut tasks = std::mem::take(&mut *lock(&host.tasks));
-        let ended = self.wait(deadline, |context| {
-            tasks.retain_mut(|task| pin!(task).poll(context).is_pending());
-            if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }
-        });
-        lock(&host.tasks).append(&mut tasks);
-        ended.is_some()
+        self.wait(deadline, |context| host.tasks.poll_empty(context)).is_some()
     }
 
     fn join(&self, deadline: Option<Instant>) -> bool {
@@ -252,8 +248,9 @@ impl Core {
         }
         // They are past their last line: this does not wait. A thread that drops the last handle cannot join itself.
         let own = std::thread::current().id();
-        let threads = std::mem::take(&mut *lock(&self.threads));
-        for thread in threads.into_iter().filter(|thread| thread.thread().id() != own) {
+        // Under the lock: another thread's shutdown is not done before these are joined.
+        let mut threads = lock(&self.threads);
+        for thread in threads.drain(..).filter(|thread| thread.thread().id() != own) {
             let _ = thread.join();
         }
         true

@@ -86,6 +86,23 @@ impl Roll {
         }
     }
 
+    /// Whether nobody is left; if not, `context` is woken when somebody leaves.
+    pub(super) fn poll_empty(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut wakers = lock(&self.wakers);
+        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            wakers.push(context.waker().clone());
+        }
+        drop(wakers);
+        if lock(&self.names).is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Puts a name on the roll.
+    pub(super) fn enter(self: &Arc<Self>, name: &str) -> Entry {
+        let name: Arc<str> = name.into();
+        lock(&self.names).push(name.clone());
+        Entry { roll: self.clone(), name }
+    }
+
     fn leave(&self, name: &Arc<str>) {
         let mut names = lock(&self.names);
         if let Some(index) = names.iter().position(|one| Arc::ptr_eq(one, name)) {
@@ -94,6 +111,28 @@ impl Roll {
         drop(names);
         let wakers = std::mem::take(&mut *lock(&self.wakers));
         wakers.into_iter().for_each(std::task::Waker::wake);
+    }
+}
+
+/// A name on a roll; dropped, it leaves.
+pub(super) struct Entry {
+    roll: Arc<Roll>,
+    name: Arc<str>,
+}
+
+impl Entry {
+    /// `work`, on the roll until it has ended or was dropped.
+    pub(super) async fn keep_during<T>(self, work: impl Future<Output = T>) -> T {
+        // Also what the work held is gone before the name is.
+        let result = Box::pin(work).await;
+        drop(self);
+        result
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.roll.leave(&self.name);
     }
 }
 

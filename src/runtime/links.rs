@@ -3,7 +3,7 @@
 use super::options::{Level, Loaded, LogFn, RuntimeOptions};
 use crate::engine::{EngineFacts, Place, Request, SessionFacts, TextDone};
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{Consumer, Delivery, Producer, Queue, StreamOptions, stream};
+use crate::stream::{Consumer, Delivery, End, EndReason, Producer, Queue, StreamOptions, stream};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -96,15 +96,21 @@ impl Links {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Tells the engine something; after its end nobody listens, and what was told is dropped.
+    /// Tells the engine something; after its end nobody listens: a generation then ends at once, the rest is dropped.
     pub(super) fn tell(&self, command: Command) {
-        let _ = self.commands.try_send(command);
+        if let Err(refused) = self.commands.try_send(command)
+            && let Command::Submit { producer, .. } = refused.into_inner()
+        {
+            producer.end(End::new(EndReason::Shutdown));
+        }
         self.signal.raise();
     }
 
-    /// Hands work to the prepare thread; dropped once that has ended.
+    /// Hands work to the prepare thread. During the shutdown it is done here: jobs are short then.
     pub(super) fn prepare(&self, job: Job) {
-        let _ = self.jobs.try_send(job);
+        if let Err(refused) = self.jobs.try_send(job) {
+            refused.into_inner()();
+        }
     }
 
     pub(super) fn close_jobs(&self) {
@@ -144,7 +150,10 @@ impl Links {
             (Delivery::Pull(_), None) => None,
         };
         let key = reading.key.unwrap_or_else(|| self.name());
-        stream(StreamOptions { key, starts, attention: Waker::from(self.attention.clone()), queue, delivery })
+        let attention = Waker::from(self.attention.clone());
+        stream(StreamOptions { key, starts, attention, queue, delivery })
+            // A queue that ended with the runtime is not the host's fault.
+            .map_err(|error| self.check_open().err().unwrap_or(error))
     }
 
     pub(super) fn log(&self, level: Level, text: &str) {

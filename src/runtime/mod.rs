@@ -70,7 +70,20 @@ impl Runtime {
     /// # Errors
     /// `Shutdown`; `StaleHandle` for a closed queue. What is wrong with the model comes as the stream's end.
     pub fn load(&self, options: ModelOptions, reading: Reading) -> Result<(Model, Stream)> {
-        Model::load(&self.owner, options, reading)
+        Model::load(&self.owner, options, reading, |_, stream| stream)
+    }
+
+    /// As [`Runtime::load`], and hands the stream to `adopt` before its first event can be delivered.
+    ///
+    /// # Errors
+    /// As [`Runtime::load`].
+    pub fn start_load(
+        &self,
+        options: ModelOptions,
+        reading: Reading,
+        adopt: impl FnOnce(&Model, Stream),
+    ) -> Result<Model> {
+        Model::load(&self.owner, options, reading, adopt).map(|(model, ())| model)
     }
 
     /// A queue: many streams, one place to read. It ends with the runtime.

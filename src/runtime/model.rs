@@ -51,11 +51,12 @@ pub struct Model {
 }
 
 impl Model {
-    pub(super) fn load(
+    pub(super) fn load<T>(
         owner: &Arc<Owner>,
         options: ModelOptions,
         reading: Reading,
-    ) -> Result<(Self, Stream)> {
+        adopt: impl FnOnce(&Self, Stream) -> T,
+    ) -> Result<(Self, T)> {
         let links = &owner.core.links;
         links.check_open()?;
         let (producer, consumer) = links.stream(false, reading)?;
@@ -69,9 +70,10 @@ impl Model {
         });
         links.tell(Command::AddModel(shared.id));
         let job = load::Load::new(&shared, options, producer, &owner.core);
+        let model = Self { shared, owner: owner.clone() };
+        let adopted = adopt(&model, Stream::new(consumer, &owner.core));
         links.prepare(Box::new(move || job.run()));
-        let stream = Stream::new(consumer, &owner.core);
-        Ok((Self { shared, owner: owner.clone() }, stream))
+        Ok((model, adopted))
     }
 
     /// Lets the load go on without anybody reading its stream.

@@ -62,10 +62,25 @@ impl Session {
     /// # Errors
     /// `InvalidArgument` for a request out of range, or without input on an empty session; `Busy` while another generation of the session
     /// is live and not cancelled; `QueueFull`; `Shutdown`; `StaleHandle` for a closed queue; the load's error after a failed load.
-    pub fn generate(&self, mut request: Request, reading: Reading) -> Result<Stream> {
+    pub fn generate(&self, request: Request, reading: Reading) -> Result<Stream> {
+        self.start(request, reading, |stream| stream)
+    }
+
+    /// As [`Session::generate`], and hands the stream to `adopt` before its first event can be delivered.
+    ///
+    /// # Errors
+    /// As [`Session::generate`].
+    pub fn start<T>(
+        &self,
+        mut request: Request,
+        reading: Reading,
+        adopt: impl FnOnce(Stream) -> T,
+    ) -> Result<T> {
         let links = &self.shared.model.shared.links;
         let core = &self.shared.model.owner.core;
         check(&request)?;
+        // Before the lock: what is refused drops its delivery, which may call back, when the lock is free again.
+        let (producer, consumer) = links.stream(true, reading)?;
         let mut last = lock(&self.shared.last);
         check_free(last.as_ref())?;
         links.check_open()?;
@@ -85,11 +100,10 @@ impl Session {
             );
             return Err(Error::new(ErrorKind::QueueFull, message));
         };
-        let (producer, consumer) = links.stream(true, reading)?;
         *last = Some(consumer.control());
-        let stream = Stream::new(consumer, core);
+        let adopted = adopt(Stream::new(consumer, core));
         links.tell(Command::Submit { session: self.shared.id, request: Box::new(request), producer, place });
-        Ok(stream)
+        Ok(adopted)
     }
 
     /// Empties the session; takes effect when a cancelled generation has stopped.

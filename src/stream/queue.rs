@@ -269,10 +269,10 @@ impl Queue {
         self.announce(state);
     }
 
-    /// Closes the queue and all its streams, ended or not. Idempotent; never waits.
-    pub fn close(&self) {
+    /// Closes the queue and all its streams, ended or not, and says which those were. Idempotent; never waits.
+    pub fn close(&self) -> Vec<u64> {
         if self.closed.swap(true, Ordering::SeqCst) {
-            return;
+            return Vec::new();
         }
         let mut last = {
             let mut state = lock(&self.state);
@@ -282,9 +282,8 @@ impl Queue {
         if let Some(level) = last.level {
             level.set(false);
         }
-        for member in last.members.into_values() {
-            member.stream.close();
-        }
+        last.members.values().for_each(|member| member.stream.close());
+        last.members.into_keys().collect()
     }
 
     /// Whether the queue was closed.

@@ -1,0 +1,818 @@
+/* wick: an embeddable LLM runtime. Generated from src/ffi by tests/header.rs: do not edit.
+ *
+ * Tags on functions:
+ *   [ANY]    any thread, concurrently.
+ *   [BLOCK]  may wait, never longer than its timeout_ns. No other function ever waits for compute, a file or a callback.
+ *   [EXCL]   any thread, one call at a time per object; a second concurrent call returns WICK_E_BUSY.
+ * Inside any callback (on_event, on_thread, log, read_at, write_at, drop; of any runtime) [BLOCK] and [EXCL] functions return
+ * WICK_E_REENTRANT, whatever the timeout; all others are allowed. Untagged functions are pure and callable anywhere.
+ *
+ * Rules that hold for all of it:
+ *   - Inputs are copied before a function returns. Outputs are written only on success (error details and *needed excepted).
+ *   - Every pointer is checked for NULL, every handle for staleness (WICK_E_STALE_HANDLE), every string for UTF-8.
+ *   - Where there is a struct_size, the caller sets it to the struct's sizeof, in outputs too. In inputs zero means "the default"
+ *     for every other field. A struct longer than the library knows is taken if its unknown tail is zero, else WICK_E_UNSUPPORTED.
+ *     In outputs the library fills what both sides know, zeroes the rest and leaves struct_size alone. Flags are 0 or 1.
+ *   - No panic, abort, exit, signal handler, atexit hook, stdout or stderr output comes out of this library.
+ *   - A `user` pointer given with a `drop` function is dropped exactly once: in the call that takes it if that fails (a struct with
+ *     a wrong struct_size is not read at all); for a stream after its END callback or when it is closed, whichever is first, on that
+ *     thread, and never under a running callback. For a stream without a callback: when it is closed.
+ *   - Callbacks return: no exception, longjmp or panic may leave one. Those of streams without a queue come one at a time per runtime. log,
+ *     read_at and drop may come on any thread, also inside a call into this library; log also concurrently. */
+
+#ifndef WICK_H
+#define WICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Raised when something in this header changes incompatibly: see `wick_runtime_options.abi_version`. */
+#define WICK_ABI_VERSION 1
+
+/* A timeout: wait as long as it takes. */
+#define WICK_FOREVER UINT64_MAX
+
+/* The request left the waiting line; at most once, and then first. */
+#define WICK_EVENT_STARTED 1
+
+/* A load went on: `done` of `total`. */
+#define WICK_EVENT_PROGRESS 2
+
+/* Text that can be shown, and the ids behind it. */
+#define WICK_EVENT_TEXT 3
+
+/* A note of the host, merged by wick_stream_note. */
+#define WICK_EVENT_NOTE 4
+
+/* The end: always the last event, exactly once. */
+#define WICK_EVENT_END 5
+
+/* One call of a tool, as JSON. */
+#define WICK_EVENT_TOOL_CALL 6
+
+/* Not an END event. */
+#define WICK_END_NONE 0
+
+/* An end-of-generation token. */
+#define WICK_END_STOP 1
+
+/* A stop string; the event's text says which. */
+#define WICK_END_STOP_STRING 2
+
+/* max_tokens were generated. */
+#define WICK_END_LENGTH 3
+
+/* The session's context is full. */
+#define WICK_END_CONTEXT_FULL 4
+
+/* A load or a prefill finished. */
+#define WICK_END_READY 5
+
+/* The host cancelled it, or closed its session. */
+#define WICK_END_CANCELLED 6
+
+/* Its deadline passed. */
+#define WICK_END_DEADLINE 7
+
+/* The runtime was shut down. */
+#define WICK_END_SHUTDOWN 8
+
+/* Something failed: see the event's status and text. */
+#define WICK_END_ERROR 9
+
+/* A TEXT to be shown. */
+#define WICK_CHANNEL_ANSWER 0
+
+/* A TEXT of thinking. */
+#define WICK_CHANNEL_REASONING 1
+
+/* A TEXT that is a tool call's markup. */
+#define WICK_CHANNEL_TOOL 2
+
+/* The runtime owns its threads. */
+#define WICK_MODE_THREADS 0
+
+/* No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait. */
+#define WICK_MODE_HOST_STEP 1
+
+/* The native backend where it knows the architecture, else candle's. */
+#define WICK_BACKEND_AUTO 0
+
+/* wick's own decoder. */
+#define WICK_BACKEND_NATIVE 1
+
+/* candle. */
+#define WICK_BACKEND_CANDLE 2
+
+/* No grammar. */
+#define WICK_GRAMMAR_NONE 0
+
+/* A JSON schema. */
+#define WICK_GRAMMAR_JSON_SCHEMA 1
+
+/* A regular expression. */
+#define WICK_GRAMMAR_REGEX 2
+
+/* A Lark grammar. */
+#define WICK_GRAMMAR_LARK 3
+
+/* Any JSON. */
+#define WICK_GRAMMAR_JSON 4
+
+/* What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an error. */
+typedef int32_t wick_status;
+
+/* UTF-8 text: `len` bytes at `ptr`. `len` SIZE_MAX: `ptr` is NUL-terminated. `ptr` NULL: absent (`len` must be 0); `ptr` not NULL and `len` 0:
+ * present, and empty. */
+typedef struct wick_str {
+  /* The first byte; NULL: absent. */
+  const char *ptr;
+  /* Bytes, or SIZE_MAX. */
+  size_t len;
+} wick_str;
+
+/* A NUL-terminated text as a wick_str; NULL: an absent one. */
+static inline struct wick_str wick_cstr(const char *s) {
+  struct wick_str r = { s, s ? SIZE_MAX : 0 };
+  return r;
+}
+
+/* Frees a `user` pointer. Called exactly once; inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT. */
+typedef void (*wick_drop_fn)(void *user);
+
+/* Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes, valid during the call. Any thread,
+ * also concurrently, also inside a call into this library. */
+typedef void (*wick_log_fn)(void *user, int32_t level, const char *text, size_t len);
+
+/* What a runtime is made of. Zero means the default for every field but the first two. */
+typedef struct wick_runtime_options {
+  /* sizeof(wick_runtime_options). */
+  uint32_t struct_size;
+  /* WICK_ABI_VERSION. */
+  uint32_t abi_version;
+  /* WICK_MODE_… */
+  uint32_t mode;
+  /* Compute threads; 0: as many as there are physical cores. */
+  uint32_t threads;
+  /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. */
+  uint64_t memory_budget;
+  /* Generations computed together; 0: 16. */
+  uint32_t max_sequences;
+  /* Generations waiting for a place; 0: 1024. */
+  uint32_t max_waiting;
+  /* What the threads' names begin with; absent: "wick". */
+  struct wick_str thread_name;
+  /* Called first (`start` 1) and last (0) on each thread of the runtime; may be NULL. */
+  void (*on_thread)(void *user, int32_t start);
+  /* For `on_thread`. */
+  void *thread_user;
+  /* Drops `thread_user`, once, at the shutdown. */
+  wick_drop_fn thread_drop;
+  /* Takes log lines; may be NULL. */
+  wick_log_fn log;
+  /* For `log`. */
+  void *log_user;
+  /* Drops `log_user`, once, at the shutdown. */
+  wick_drop_fn log_drop;
+  /* The least grave lines that are logged: 1 errors … 5 everything; 0: 2, warnings. */
+  int32_t log_level;
+  /* 0. */
+  uint32_t reserved;
+} wick_runtime_options;
+
+/* A runtime's handle; id 0 is none. Several live side by side in a process. */
+typedef struct wick_runtime {
+  /* The handle. */
+  uint64_t id;
+} wick_runtime;
+
+/* Details of a failed call: the caller's own, optional (NULL) everywhere. A call that succeeds sets `code` to WICK_OK and an empty message. */
+typedef struct wick_error {
+  /* sizeof(wick_error), set by the caller. */
+  uint32_t struct_size;
+  /* What the call returned. */
+  wick_status code;
+  /* UTF-8, NUL-terminated, cut at a code point if need be: the thing, the value and the way out. */
+  char message[248];
+} wick_error;
+
+/* A queue's handle; id 0 is none. */
+typedef struct wick_queue {
+  /* The handle. */
+  uint64_t id;
+} wick_queue;
+
+/* A stream's handle; id 0 is none. Every stream yields STARTED? (PROGRESS|TEXT|NOTE|TOOL_CALL)* END: exactly one END, always last, whatever
+ * happens, unless the host closes the stream or its queue first. Every stream handed out has to be closed, also after END. */
+typedef struct wick_stream {
+  /* The handle. */
+  uint64_t id;
+} wick_stream;
+
+/* A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size, `reserved` is its room. */
+typedef struct wick_stats {
+  /* Tokens of the input, cached ones included. */
+  uint32_t prompt_tokens;
+  /* Tokens whose keys and values were there already. */
+  uint32_t cached_tokens;
+  /* Generated tokens. */
+  uint32_t output_tokens;
+  /* The session's length now: what wick_session_rewind takes. */
+  uint32_t session_tokens;
+  /* From wick_generate to STARTED. */
+  uint64_t queue_ns;
+  /* From STARTED to the first sampled token. */
+  uint64_t prefill_ns;
+  /* From wick_generate to the first TEXT being readable. */
+  uint64_t ttft_ns;
+  /* From the first sampled token to the last. */
+  uint64_t decode_ns;
+  /* The longest time between two generated tokens. */
+  uint64_t max_gap_ns;
+  /* The effective seed. */
+  uint64_t seed;
+  /* Unread notes that were dropped. */
+  uint64_t notes_dropped;
+  /* 0 in this release. */
+  uint64_t draft_tokens;
+  /* 0 in this release. */
+  uint64_t draft_accepted;
+  /* 0. */
+  uint64_t reserved[3];
+} wick_stats;
+
+/* One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`: empty). */
+typedef struct wick_event {
+  /* sizeof(wick_event), set by the caller. */
+  uint32_t struct_size;
+  /* WICK_EVENT_… */
+  uint16_t kind;
+  /* END: WICK_END_… */
+  uint16_t end_reason;
+  /* Whose event it is. */
+  struct wick_stream stream;
+  /* As given when the stream was started. */
+  void *user;
+  /* 0, 1, 2, … without a gap; END is the last. */
+  uint64_t seq;
+  /* When it happened, since the stream was started. */
+  uint64_t time_ns;
+  /* TEXT, NOTE: whole UTF-8 code points; TOOL_CALL: JSON; END: the stop string or the error's text. A NUL follows it. */
+  const char *text;
+  /* Bytes of `text`, without the NUL. */
+  size_t text_len;
+  /* TEXT: the ids behind this text. */
+  const uint32_t *tokens;
+  /* How many ids there are at `tokens`. */
+  uint32_t token_count;
+  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. */
+  float logprob;
+  /* PROGRESS: bytes or tokens so far. */
+  uint64_t done;
+  /* PROGRESS: bytes or tokens in all. */
+  uint64_t total;
+  /* END: the error if `end_reason` is WICK_END_ERROR, else WICK_OK. */
+  wick_status status;
+  /* TEXT: WICK_CHANNEL_… */
+  uint16_t channel;
+  /* 1: the text or the ids go on in this stream's next event. */
+  uint16_t more;
+  /* END: the final figures; else as of now. */
+  struct wick_stats stats;
+} wick_event;
+
+/* What an event loop waits on: readable (signalled) exactly while an event, the rest of one, or a wake waits. It is the library's until
+ * the stream or queue is closed: wait on it, never read, write, reset or close it. */
+typedef struct wick_os_handle {
+  /* A file descriptor on Unix, else -1. */
+  int32_t fd;
+  /* A manual-reset event's HANDLE on Windows, else NULL. */
+  void *event;
+} wick_os_handle;
+
+/* Reads `len` bytes (at most 16 MiB) at `offset` into `dst`; 0 on success. Any thread, one call at a time. */
+typedef int32_t (*wick_read_at_fn)(void *user, uint64_t offset, void *dst, uint64_t len);
+
+/* Writes `len` bytes at `offset`; 0 on success. For wick_session_save. */
+typedef int32_t (*wick_write_at_fn)(void *user, uint64_t offset, const void *src, uint64_t len);
+
+/* A model inside a pak file, an archive, an asset, … */
+typedef struct wick_io {
+  /* sizeof(wick_io). */
+  uint32_t struct_size;
+  /* 0. */
+  uint32_t flags;
+  /* Bytes in all. */
+  uint64_t size;
+  /* Reads a part. */
+  wick_read_at_fn read_at;
+  /* NULL, save for wick_session_save. */
+  wick_write_at_fn write_at;
+  /* For both functions. */
+  void *user;
+  /* Drops `user`, once, when nothing is read or written any more. */
+  wick_drop_fn drop;
+} wick_io;
+
+/* Takes an event; the pointers in `*event` are valid during the call. Calls for one stream never overlap. It has to return: no exception,
+ * longjmp or panic may leave it. Inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT. */
+typedef void (*wick_event_fn)(void *user, const struct wick_event *event);
+
+/* What a model is loaded from, and how. Exactly one of `path`, `data` and `io`. */
+typedef struct wick_model_options {
+  /* sizeof(wick_model_options). */
+  uint32_t struct_size;
+  /* WICK_BACKEND_… */
+  uint32_t backend;
+  /* A .gguf file, or a folder with safetensors, config.json and tokenizer.json. */
+  struct wick_str path;
+  /* Where in the file the .gguf begins: in bytes. */
+  uint64_t path_offset;
+  /* Bytes that it takes; 0: up to the end of the file. */
+  uint64_t path_size;
+  /* The bytes of a .gguf: borrowed until `data_drop` is called. */
+  const void *data;
+  /* Bytes at `data`. */
+  size_t data_len;
+  /* For `data_drop`. */
+  void *data_user;
+  /* Called once, with `data_user`, when `data` is not needed any more. */
+  wick_drop_fn data_drop;
+  /* A reader of a .gguf. */
+  const struct wick_io *io;
+  /* 1: read into owned memory instead of mapping: for files that may change under us. */
+  uint8_t no_mmap;
+  /* 1: tokenizer and chat template only (counting tokens); sessions are refused. */
+  uint8_t vocab_only;
+  /* 1: keep no keys and values for reuse across sessions. This release never does. */
+  uint8_t no_prefix_cache;
+  /* 0. */
+  uint8_t reserved;
+  /* The most tokens of context; 0: the model's own. */
+  uint32_t context_length;
+  /* 0. Anything else is WICK_E_UNSUPPORTED in this release. */
+  uint64_t prefix_cache_bytes;
+  /* Jinja text that replaces the model's own chat template, or the name of a built-in one ("chatml", …); absent: the model's own. */
+  struct wick_str chat_template;
+  /* How the load's events are read: as in wick_generate_options. */
+  struct wick_queue queue;
+  /* As in wick_generate_options. */
+  wick_event_fn on_event;
+  /* As in wick_generate_options. */
+  void *user;
+  /* As in wick_generate_options. */
+  wick_drop_fn drop;
+} wick_model_options;
+
+/* A model's handle; id 0 is none. */
+typedef struct wick_model {
+  /* The handle. */
+  uint64_t id;
+} wick_model;
+
+/* One message of a conversation. */
+typedef struct wick_message {
+  /* Who speaks: "system", "user", "assistant", "tool", … Has to be there. */
+  struct wick_str role;
+  /* What is said; absent counts as empty. */
+  struct wick_str content;
+  /* A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content, …), or absent. */
+  struct wick_str extra_json;
+} wick_message;
+
+/* What a session is made of. */
+typedef struct wick_session_options {
+  /* sizeof(wick_session_options). */
+  uint32_t struct_size;
+  /* The most tokens; 0: the model's context. */
+  uint32_t context_length;
+} wick_session_options;
+
+/* A session's handle; id 0 is none. */
+typedef struct wick_session {
+  /* The handle. */
+  uint64_t id;
+} wick_session;
+
+/* Where a session is saved to or restored from. Exactly one of `path` and `io`. */
+typedef struct wick_store_options {
+  /* sizeof(wick_store_options). */
+  uint32_t struct_size;
+  /* 1: with keys and values: large, and no prefill after a restore; 0: tokens and messages only. */
+  uint8_t with_kv;
+  /* 0. */
+  uint8_t reserved[3];
+  /* A file, written atomically. */
+  struct wick_str path;
+  /* Or the host's own storage. */
+  const struct wick_io *io;
+  /* How the events are read: as in wick_generate_options. */
+  struct wick_queue queue;
+  /* As in wick_generate_options. */
+  wick_event_fn on_event;
+  /* As in wick_generate_options. */
+  void *user;
+  /* As in wick_generate_options. */
+  wick_drop_fn drop;
+} wick_store_options;
+
+/* How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, grammar, top_k, typical_p, top_p, min_p,
+ * temperature. This struct lies inside another: it has no struct_size, `reserved` is its room. */
+typedef struct wick_sampling {
+  /* 0: greedy. Above: logits are divided by it before the draw. */
+  float temperature;
+  /* Keeps the likeliest tokens whose probabilities add up to this; 0 or 1: off. */
+  float top_p;
+  /* Keeps tokens at least this fraction as likely as the likeliest; 0: off. */
+  float min_p;
+  /* 0: off. Anything else is WICK_E_UNSUPPORTED in this release. */
+  float typical_p;
+  /* Keeps the k likeliest tokens; 0: off. */
+  int32_t top_k;
+  /* Tokens seen: positive logits are divided by it, others multiplied; 0 or 1: off. */
+  float repeat_penalty;
+  /* Tokens seen: subtracted from the logit once; 0: off. */
+  float presence_penalty;
+  /* Tokens seen: subtracted from the logit once per occurrence; 0: off. */
+  float frequency_penalty;
+  /* How many of the last tokens count as seen; 0: 64; -1: all. */
+  int32_t penalty_last_n;
+  /* Begins the random numbers; 0: random, and reported in wick_stats. */
+  uint64_t seed;
+  /* 0. */
+  uint32_t reserved[12];
+} wick_sampling;
+
+/* What is added to one token's logit. */
+typedef struct wick_logit_bias {
+  /* The token. */
+  uint32_t token;
+  /* Added to its logit; -INFINITY forbids it. */
+  float bias;
+} wick_logit_bias;
+
+/* What is generated, how, and how its events are read. All zero but struct_size: go on from where the session is, greedily.
+ *
+ * Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback only: it is called on a thread of the runtime
+ * (in HOST_STEP: where the runtime's work is done). A queue and a callback: it is called inside wick_queue_dispatch. */
+typedef struct wick_generate_options {
+  /* sizeof(wick_generate_options). */
+  uint32_t struct_size;
+  /* Tokens to generate at most; 0: until the context is full. */
+  uint32_t max_tokens;
+  /* Higher is computed first. */
+  int32_t priority;
+  /* 0. */
+  uint32_t reserved0;
+  /* Raw text, appended; a session's first gets BOS where the model's file says so. At most one of prompt, messages and prompt_tokens. */
+  struct wick_str prompt;
+  /* The new messages: appended to the conversation, through the model's chat template. */
+  const struct wick_message *messages;
+  /* How many messages there are. */
+  size_t message_count;
+  /* Ids, appended as they are. */
+  const uint32_t *prompt_tokens;
+  /* How many ids there are. */
+  size_t prompt_token_count;
+  /* Absent. Anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_str tools_json;
+  /* Absent. Anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_str template_json;
+  /* How tokens are chosen. */
+  struct wick_sampling sampling;
+  /* Stop strings: the answer ends before the first of them. */
+  const struct wick_str *stop;
+  /* How many stop strings there are. */
+  size_t stop_count;
+  /* NULL. Anything else is WICK_E_UNSUPPORTED in this release. */
+  const struct wick_logit_bias *logit_bias;
+  /* 0. */
+  size_t logit_bias_count;
+  /* WICK_GRAMMAR_NONE. Anything else is WICK_E_UNSUPPORTED in this release. */
+  uint32_t grammar_kind;
+  /* Absent. */
+  struct wick_str grammar;
+  /* From now, in nanoseconds, until the generation ends at the latest; 0: none. */
+  uint64_t deadline_ns;
+  /* Unread events after which this generation pauses; 0: never. */
+  uint32_t buffer_events;
+  /* 0. 1 is WICK_E_UNSUPPORTED in this release. */
+  uint8_t logprobs;
+  /* 1: control tokens show as their text. */
+  uint8_t echo_special;
+  /* 1: end-of-generation tokens are tokens like others. */
+  uint8_t ignore_eos;
+  /* 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). */
+  uint8_t prefill_only;
+  /* 0. 1 is WICK_E_UNSUPPORTED in this release. */
+  uint8_t parse_special;
+  /* 0. */
+  uint8_t reserved[3];
+  /* The queue that the events are read through; id 0: none. */
+  struct wick_queue queue;
+  /* Takes the events; may be NULL. */
+  wick_event_fn on_event;
+  /* Comes back with every event. */
+  void *user;
+  /* Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed. */
+  wick_drop_fn drop;
+} wick_generate_options;
+
+/* Done. */
+#define WICK_OK 0
+
+/* Nothing to read now, or the timeout passed. */
+#define WICK_EMPTY 1
+
+/* The stream has delivered its END event; the queue those of all its streams, and its runtime is shut down. */
+#define WICK_ENDED 2
+
+/* The budget is used up, work is left. */
+#define WICK_MORE 3
+
+/* An argument is malformed or out of range; the message names it. */
+#define WICK_E_INVALID_ARGUMENT -1
+
+/* The handle is none, closed, of another kind, or its runtime is shut down. */
+#define WICK_E_STALE_HANDLE -2
+
+/* The session has a live generation, the model is not loaded yet, or the object is in another [EXCL] call. */
+#define WICK_E_BUSY -3
+
+/* A [BLOCK] or [EXCL] function was called inside a callback. */
+#define WICK_E_REENTRANT -4
+
+/* An architecture, tensor type, option or feature that this build lacks; the message names it. */
+#define WICK_E_UNSUPPORTED -5
+
+/* Reading or writing failed. */
+#define WICK_E_IO -6
+
+/* A malformed or hostile model file; the message says what and where. */
+#define WICK_E_MODEL_INVALID -7
+
+/* Over the memory budget, or the system refused memory or a thread. */
+#define WICK_E_OUT_OF_MEMORY -8
+
+/* The input does not fit the session's context. */
+#define WICK_E_CONTEXT_FULL -9
+
+/* The chat template failed, or went over its limits. */
+#define WICK_E_TEMPLATE -10
+
+/* The tokenizer failed. */
+#define WICK_E_TOKENIZER -11
+
+/* The grammar is malformed or cannot be satisfied. */
+#define WICK_E_GRAMMAR -12
+
+/* NaN or infinite logits. */
+#define WICK_E_NUMERIC -13
+
+/* The runtime is being shut down: nothing new is taken. */
+#define WICK_E_SHUTDOWN -14
+
+/* The time given was not enough. */
+#define WICK_E_TIMEOUT -15
+
+/* Too many waiting generations. */
+#define WICK_E_QUEUE_FULL -16
+
+/* The buffer is too small; `*needed` says how much it takes. */
+#define WICK_E_BUFFER_TOO_SMALL -17
+
+/* A caught panic: this operation is over, the runtime goes on. */
+#define WICK_E_INTERNAL -18
+
+/* In a child of fork(): the runtime, or the object's runtime, is the parent's. No drop function runs there. */
+#define WICK_E_FORKED -19
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/* The name of a status, "WICK_E_IO"; "WICK_E_UNKNOWN" or "WICK_UNKNOWN" for a value that this release does not know. Static. */
+const char *wick_status_name(wick_status status);
+
+/* WICK_ABI_VERSION of the library that is linked. */
+uint32_t wick_abi_version(void);
+
+/* The version of the library that is linked, such as "0.1.0". Static. */
+const char *wick_version(void);
+
+/* What this build is, as JSON: version, features, backends, the machine it was built for. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
+ * bytes of the whole text without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that. */
+wick_status wick_build_info(char *json,
+                            size_t cap,
+                            size_t *needed);
+
+/* [ANY] A running runtime. WICK_E_INVALID_ARGUMENT for an option out of range or another ABI version; WICK_E_OUT_OF_MEMORY if the system
+ * refuses a thread. If it fails, thread_drop and log_drop have been called. */
+wick_status wick_runtime_create(const struct wick_runtime_options *options, struct wick_runtime *out, struct wick_error *error);
+
+/* [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this thread for about `budget_ns`, at least
+ * one slice. WICK_MORE: call again; WICK_EMPTY: idle. `*next_wake_ns`, unless NULL, says in how many nanoseconds something is due:
+ * 0 with WICK_MORE, WICK_FOREVER if nothing is. */
+wick_status wick_runtime_step(struct wick_runtime runtime,
+                              uint64_t budget_ns,
+                              uint64_t *next_wake_ns);
+
+/* [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not counted. */
+wick_status wick_runtime_pause(struct wick_runtime runtime);
+
+/* [ANY] Computes again. */
+wick_status wick_runtime_resume(struct wick_runtime runtime);
+
+/* [ANY] Gives back memory that can be computed again: for the system's low-memory warning. */
+wick_status wick_runtime_trim(struct wick_runtime runtime);
+
+/* [ANY] Counts, memory and queue depths as JSON; never waits for compute. `(json, cap, needed)` as in wick_build_info. */
+wick_status wick_runtime_info(struct wick_runtime runtime, char *json, size_t cap, size_t *needed);
+
+/* [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none of this runtime's threads runs, no callback can
+ * run save by wick_queue_dispatch, its drop functions have run, its memory is returned, and the handles of it, its models and its
+ * sessions are stale. Streams and queues stay readable, and keep their drops, until they are closed; close them before you unload
+ * the code of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again. */
+wick_status wick_runtime_shutdown(struct wick_runtime runtime,
+                                  uint64_t timeout_ns);
+
+/* [ANY] A queue of this runtime. It ends with the runtime, and stays readable until it is closed. */
+wick_status wick_queue_create(struct wick_runtime runtime, struct wick_queue *out, struct wick_error *error);
+
+/* [EXCL][BLOCK] The next event of the queue's streams without a callback; streams take turns. Events, `buf` and `timeout_ns` as in
+ * wick_stream_next. WICK_EMPTY: nothing came, or a wake. WICK_ENDED: the runtime is shut down and every END was read.
+ * WICK_E_STALE_HANDLE at once when the queue is closed meanwhile. */
+wick_status wick_queue_next(struct wick_queue queue, struct wick_event *event, char *buf, size_t cap, uint64_t timeout_ns);
+
+/* [EXCL] Runs callbacks of the queue's streams on the calling thread, for events that were there at the call: at most `max_events` (0: no limit), for
+ * about `budget_ns` (0: no limit). WICK_EMPTY: none is left; WICK_MORE: some are; WICK_ENDED: the runtime is shut down and every END
+ * was delivered. */
+wick_status wick_queue_dispatch(struct wick_queue queue,
+                                uint32_t max_events,
+                                uint64_t budget_ns);
+
+/* [ANY] Wakes the queue's reader: the current or next call that finds no event takes the wake and returns WICK_EMPTY at once. Sticky, not
+ * counted. */
+wick_status wick_queue_wake(struct wick_queue queue);
+
+/* [ANY] What an event loop waits on for this queue: readable exactly while an event of any of its streams, the rest of one, or a wake
+ * waits. The same each time. WICK_E_IO if the system has no descriptor left. */
+wick_status wick_queue_os_handle(struct wick_queue queue, struct wick_os_handle *out);
+
+/* [ANY] Closes the queue and all its streams, ended or not, as wick_stream_close does: their handles are stale too. */
+wick_status wick_queue_close(struct wick_queue queue);
+
+/* [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY, CANCELLED, ERROR, …). Sessions and
+ * generations may be made at once: they wait for it; wick_model_tokenize, _detokenize and _render return WICK_E_BUSY until then; after a failed load
+ * everything returns its error. Closing `load` before its END cancels the load. `load` may be NULL: then the outcome shows in
+ * the generations, and the stream, if it has a callback or a queue, closes itself after its END. If this fails, `drop`, `data_drop` and the
+ * drop of `io` have been called. */
+wick_status wick_model_load(struct wick_runtime runtime,
+                            const struct wick_model_options *options,
+                            struct wick_model *out,
+                            struct wick_stream *load,
+                            struct wick_error *error);
+
+/* [ANY] What is known of the model, as JSON: `state` ("loading", "ready"), and once it is loaded name, architecture, parameters, quantisation, context,
+ * vocabulary, end-of-generation ids, bytes, whether it has a chat template. `(json, cap, needed)` as in wick_build_info. After a failed load: its
+ * error. */
+wick_status wick_model_info(struct wick_model model,
+                            char *json,
+                            size_t cap,
+                            size_t *needed);
+
+/* [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special` 1: the text of control tokens counts as
+ * such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids. WICK_E_BUSY while the model loads. */
+wick_status wick_model_tokenize(struct wick_model model,
+                                struct wick_str text,
+                                int32_t add_special,
+                                int32_t parse_special,
+                                uint32_t *ids,
+                                size_t cap,
+                                size_t *needed,
+                                struct wick_error *error);
+
+/* [ANY] The text of `count` ids, as a stream gives it; `special` 1: with the text of control tokens. `(buf, cap, needed)` as in wick_build_info.
+ * WICK_E_INVALID_ARGUMENT for an id beyond the vocabulary; WICK_E_BUSY while the model loads. */
+wick_status wick_model_detokenize(struct wick_model model,
+                                  const uint32_t *ids,
+                                  size_t count,
+                                  int32_t special,
+                                  char *buf,
+                                  size_t cap,
+                                  size_t *needed,
+                                  struct wick_error *error);
+
+/* [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
+ * variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. `(buf, cap, needed)` as in wick_build_info.
+ * WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads. */
+wick_status wick_model_render(struct wick_model model,
+                              const struct wick_message *messages,
+                              size_t count,
+                              struct wick_str tools_json,
+                              struct wick_str template_json,
+                              int32_t add_generation_prompt,
+                              char *buf,
+                              size_t cap,
+                              size_t *needed,
+                              struct wick_error *error);
+
+/* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */
+wick_status wick_model_close(struct wick_model model);
+
+/* [ANY] A new, empty session. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
+ * its error. */
+wick_status wick_session_create(struct wick_model model,
+                                const struct wick_session_options *options,
+                                struct wick_session *out,
+                                struct wick_error *error);
+
+/* [ANY] A second session with the same past. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_fork(struct wick_session session, struct wick_session *out, struct wick_error *error);
+
+/* [ANY] Empties the session. WICK_E_BUSY while a generation of it is live and not cancelled. */
+wick_status wick_session_clear(struct wick_session session);
+
+/* [ANY] Keeps the first `token_count` tokens. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_rewind(struct wick_session session, uint32_t token_count);
+
+/* [ANY] What is known of the session, as JSON: tokens, messages, context left, state ("idle", "generating", "stopping"). `(json, cap, needed)` as in
+ * wick_build_info. */
+wick_status wick_session_info(struct wick_session session,
+                              char *json,
+                              size_t cap,
+                              size_t *needed);
+
+/* [ANY] Lets go of the session; a running generation is cancelled. */
+wick_status wick_session_close(struct wick_session session);
+
+/* [ANY] Saves the session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then. */
+wick_status wick_session_save(struct wick_session session,
+                              const struct wick_store_options *options,
+                              struct wick_stream *out,
+                              struct wick_error *error);
+
+/* [ANY] Restores a session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then. */
+wick_status wick_session_restore(struct wick_model model,
+                                 const struct wick_store_options *options,
+                                 struct wick_session *out,
+                                 struct wick_stream *stream,
+                                 struct wick_error *error);
+
+/* [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what needs the model (template, ids beyond
+ * the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
+ * `out` may be NULL if there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the session is live:
+ * until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait. */
+wick_status wick_generate(struct wick_session session,
+                          const struct wick_generate_options *options,
+                          struct wick_stream *out,
+                          struct wick_error *error);
+
+/* [EXCL][BLOCK] The next event of a stream without queue and callback: WICK_OK, WICK_EMPTY after `timeout_ns` (0 polls), WICK_ENDED once END was
+ * read. Its text and ids lie in `buf` (of any alignment, the ids are aligned in it), which has `cap` bytes, 256 or more. What does not fit is
+ * read as several events of its kind, all but the last with `more` set: the text first, cut at code points, then the ids. END
+ * is never split, its text is cut. WICK_E_STALE_HANDLE at once when the stream is closed meanwhile; WICK_E_INVALID_ARGUMENT for
+ * a stream with a queue or callback. */
+wick_status wick_stream_next(struct wick_stream stream,
+                             struct wick_event *event,
+                             char *buf,
+                             size_t cap,
+                             uint64_t timeout_ns);
+
+/* [EXCL][BLOCK] Reads on to END and drops the events before it. As wick_stream_next; WICK_EMPTY: `timeout_ns` passed first. */
+wick_status wick_stream_join(struct wick_stream stream, struct wick_event *end, char *buf, size_t cap, uint64_t timeout_ns);
+
+/* [ANY] What an event loop waits on for this stream: readable exactly while an event, or the rest of one, waits. The same each time.
+ * WICK_E_IO if the system has no descriptor left. */
+wick_status wick_stream_os_handle(struct wick_stream stream, struct wick_os_handle *out);
+
+/* [ANY] Asks for the end: latched, idempotent, never waits. END (CANCELLED) follows, unless END came first. */
+wick_status wick_stream_cancel(struct wick_stream stream);
+
+/* [ANY] The stream's figures as of now; after END the final ones. */
+wick_status wick_stream_stats(struct wick_stream stream, struct wick_stats *out);
+
+/* [ANY] Merges a NOTE into the stream: the host's own trace beside the text, never before or instead of text. Of the unread notes the
+ * oldest beyond 1,024, or beyond 1 MiB, are dropped and counted in wick_stats. After END: WICK_ENDED. */
+wick_status wick_stream_note(struct wick_stream stream, struct wick_str text);
+
+/* [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running elsewhere: free what it uses in `drop`.
+ * A thread that reads the stream gets WICK_E_STALE_HANDLE at once. */
+wick_status wick_stream_close(struct wick_stream stream);
+
+/* [ANY][BLOCK] `count` embeddings of `count` texts, L2-normalised, one after the other in `out`. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_embed(struct wick_model model,
+                       const struct wick_str *texts,
+                       size_t count,
+                       float *out,
+                       size_t cap,
+                       size_t *needed,
+                       uint64_t timeout_ns,
+                       struct wick_error *error);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif /* __cplusplus */
+
+#endif  /* WICK_H */

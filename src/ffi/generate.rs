@@ -1,0 +1,238 @@
+//! Generations: options checked in shape, handed over, and a stream in return.
+
+use super::error::wick_error;
+use super::event::wick_event_fn;
+use super::guard::{Tag, guard};
+use super::handles;
+use super::messages::{self, wick_message};
+use super::model::unforked;
+use super::out::Out;
+use super::queue::wick_queue;
+use super::reading::Reader;
+use super::sampling::wick_sampling;
+use super::session::{SessionObject, wick_session};
+use super::sized::{self, Versioned};
+use super::status::{WICK_OK, wick_status};
+use super::str::{array, copy, flag, refuse, wick_str};
+use super::stream::wick_stream;
+use super::user::{UserData, wick_drop_fn};
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::{Input, Request};
+use std::ffi::c_void;
+use std::time::{Duration, Instant};
+
+/// No grammar.
+pub const WICK_GRAMMAR_NONE: u32 = 0;
+/// A JSON schema.
+pub const WICK_GRAMMAR_JSON_SCHEMA: u32 = 1;
+/// A regular expression.
+pub const WICK_GRAMMAR_REGEX: u32 = 2;
+/// A Lark grammar.
+pub const WICK_GRAMMAR_LARK: u32 = 3;
+/// Any JSON.
+pub const WICK_GRAMMAR_JSON: u32 = 4;
+
+/// What is added to one token's logit.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wick_logit_bias {
+    /// The token.
+    pub token: u32,
+    /// Added to its logit; -INFINITY forbids it.
+    pub bias: f32,
+}
+
+/// What is generated, how, and how its events are read. All zero but struct_size: go on from where the session is, greedily.
+///
+/// Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback only: it is called on a thread of the runtime
+/// (in HOST_STEP: where the runtime's work is done). A queue and a callback: it is called inside wick_queue_dispatch.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wick_generate_options {
+    /// sizeof(wick_generate_options).
+    pub struct_size: u32,
+    /// Tokens to generate at most; 0: until the context is full.
+    pub max_tokens: u32,
+    /// Higher is computed first.
+    pub priority: i32,
+    /// 0.
+    pub reserved0: u32,
+    /// Raw text, appended; a session's first gets BOS where the model's file says so. At most one of prompt, messages and prompt_tokens.
+    pub prompt: wick_str,
+    /// The new messages: appended to the conversation, through the model's chat template.
+    pub messages: *const wick_message,
+    /// How many messages there are.
+    pub message_count: usize,
+    /// Ids, appended as they are.
+    pub prompt_tokens: *const u32,
+    /// How many ids there are.
+    pub prompt_token_count: usize,
+    /// Absent. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub tools_json: wick_str,
+    /// Absent. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub template_json: wick_str,
+    /// How tokens are chosen.
+    pub sampling: wick_sampling,
+    /// Stop strings: the answer ends before the first of them.
+    pub stop: *const wick_str,
+    /// How many stop strings there are.
+    pub stop_count: usize,
+    /// NULL. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub logit_bias: *const wick_logit_bias,
+    /// 0.
+    pub logit_bias_count: usize,
+    /// WICK_GRAMMAR_NONE. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub grammar_kind: u32,
+    /// Absent.
+    pub grammar: wick_str,
+    /// From now, in nanoseconds, until the generation ends at the latest; 0: none.
+    pub deadline_ns: u64,
+    /// Unread events after which this generation pauses; 0: never.
+    pub buffer_events: u32,
+    /// 0. 1 is WICK_E_UNSUPPORTED in this release.
+    pub logprobs: u8,
+    /// 1: control tokens show as their text.
+    pub echo_special: u8,
+    /// 1: end-of-generation tokens are tokens like others.
+    pub ignore_eos: u8,
+    /// 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY).
+    pub prefill_only: u8,
+    /// 0. 1 is WICK_E_UNSUPPORTED in this release.
+    pub parse_special: u8,
+    /// 0.
+    pub reserved: [u8; 3],
+    /// The queue that the events are read through; id 0: none.
+    pub queue: wick_queue,
+    /// Takes the events; may be NULL.
+    pub on_event: wick_event_fn,
+    /// Comes back with every event.
+    pub user: *mut c_void,
+    /// Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed.
+    pub drop: wick_drop_fn,
+}
+
+// SAFETY: repr(C), begins with struct_size; integers, floats, raw pointers and nullable functions only.
+unsafe impl Versioned for wick_generate_options {
+    const NAME: &'static str = "wick_generate_options";
+}
+
+/// [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what needs the model (template, ids beyond
+/// the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
+/// `out` may be NULL if there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the session is live:
+/// until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_generate(
+    session: wick_session,
+    options: *const wick_generate_options,
+    out: *mut wick_stream,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        let object = unforked(handles::get::<SessionObject>(session.id))?;
+        // SAFETY: the caller's struct, as this function's docs say.
+        let given = unsafe { sized::input(options) }?;
+        let reader = Reader {
+            queue: given.queue,
+            on_event: given.on_event,
+            user: UserData::new(given.user, given.drop),
+        };
+        // SAFETY: the caller's places, as this function's docs say.
+        let out = unsafe {
+            wick_error::check(error)?;
+            if given.on_event.is_some() { Out::optional(out) } else { Some(Out::required(out, "out")?) }
+        };
+        let object = object?;
+        // SAFETY: the caller's texts and arrays, as this function's docs say.
+        let request = unsafe { given.request() }?;
+        let (stream, reading) = reader.start(object.runtime, out.is_some())?;
+        object.session.start(request, reading, |started| stream.register(started))?;
+        let id = stream.keep();
+        out.into_iter().for_each(|out| out.set(wick_stream { id }));
+        Ok(WICK_OK)
+    })
+}
+
+impl wick_generate_options {
+    /// # Safety
+    /// The texts and arrays are readable.
+    unsafe fn request(&self) -> Result<Request> {
+        self.refuse_the_rest()?;
+        // SAFETY: as promised by the caller.
+        let (input, stop) = unsafe { (self.input()?, self.stops()?) };
+        Ok(Request {
+            input,
+            max_tokens: self.max_tokens,
+            priority: self.priority,
+            sampling: self.sampling.read()?,
+            stop,
+            deadline: match self.deadline_ns {
+                0 => None,
+                after => Instant::now().checked_add(Duration::from_nanos(after)),
+            },
+            buffer_events: self.buffer_events as usize,
+            echo_special: flag(self.echo_special, "echo_special")?,
+            ignore_eos: flag(self.ignore_eos, "ignore_eos")?,
+            prefill_only: flag(self.prefill_only, "prefill_only")?,
+        })
+    }
+
+    /// Refuses every field that this release does not honour.
+    fn refuse_the_rest(&self) -> Result<()> {
+        if self.grammar_kind > WICK_GRAMMAR_JSON {
+            let message = format!("grammar_kind is {}; give one of WICK_GRAMMAR_…", self.grammar_kind);
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        refuse(self.reserved0 != 0, "wick_generate_options.reserved0")?;
+        refuse(self.reserved != [0; 3], "wick_generate_options.reserved")?;
+        refuse(self.tools_json.is_present(), "tools_json")?;
+        refuse(self.template_json.is_present(), "template_json")?;
+        refuse(!self.logit_bias.is_null() || self.logit_bias_count != 0, "logit_bias")?;
+        refuse(self.grammar_kind != WICK_GRAMMAR_NONE, "grammar_kind")?;
+        refuse(self.grammar.is_present(), "grammar")?;
+        refuse(flag(self.logprobs, "logprobs")?, "logprobs")?;
+        refuse(flag(self.parse_special, "parse_special")?, "parse_special")
+    }
+
+    /// # Safety
+    /// The texts and arrays are readable.
+    unsafe fn input(&self) -> Result<Input> {
+        // SAFETY: as promised by the caller.
+        let (prompt, messages, tokens) = unsafe {
+            (
+                self.prompt.read("prompt")?,
+                messages::read(self.messages, self.message_count)?,
+                array(self.prompt_tokens, self.prompt_token_count, "prompt_tokens")?,
+            )
+        };
+        match (prompt, messages.is_empty(), tokens.is_empty()) {
+            (None, true, true) => Ok(Input::Continue),
+            (Some(prompt), true, true) => Ok(Input::Text(copy(prompt)?)),
+            (None, false, true) => Ok(Input::Messages(messages)),
+            (None, true, false) => {
+                let mut ids = Vec::new();
+                ids.try_reserve_exact(tokens.len())?;
+                ids.extend_from_slice(tokens);
+                Ok(Input::Tokens(ids))
+            }
+            _ => {
+                let why = "give at most one of prompt, messages and prompt_tokens";
+                Err(Error::new(ErrorKind::InvalidArgument, why))
+            }
+        }
+    }
+
+    /// # Safety
+    /// The stop strings are readable.
+    unsafe fn stops(&self) -> Result<Vec<String>> {
+        // SAFETY: as promised by the caller.
+        let given = unsafe { array(self.stop, self.stop_count, "stop") }?;
+        let mut stops = Vec::new();
+        stops.try_reserve_exact(given.len())?;
+        for (index, stop) in given.iter().enumerate() {
+            // SAFETY: as promised by the caller.
+            let text = unsafe { stop.require("the text") };
+            stops.push(copy(text.map_err(|error| error.within(format_args!("stop[{index}]")))?)?);
+        }
+        Ok(stops)
+    }
+}

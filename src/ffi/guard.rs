@@ -1,0 +1,142 @@
+//! The way through the border: no panic passes it, callbacks are known as such, and panics inside are logged, not printed.
+
+use super::error::{report, wick_error};
+use super::guest::LogSink;
+use super::status::{WICK_E_INTERNAL, WICK_E_REENTRANT, status_of, wick_status};
+use crate::error::Result;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::sync::{Arc, Once, Weak};
+
+/// Which of the contract's tags a function has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    /// [ANY], or none.
+    Any,
+    /// [BLOCK] or [EXCL]: refused inside a callback.
+    NotInCallback,
+}
+
+thread_local! {
+    /// Whether this thread runs wick's code, and not a host's callback.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+    /// How many host callbacks this thread is in.
+    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
+    /// Who hears of a panic on this thread.
+    static LOG: RefCell<Option<Weak<LogSink>>> = const { RefCell::new(None) };
+}
+
+/// Runs the body of an exported function: its result or its error is the status, a panic is WICK_E_INTERNAL. `error` (NULL: none)
+/// gets the details.
+pub(super) fn guard(
+    tag: Tag,
+    error: *mut wick_error,
+    body: impl FnOnce() -> Result<wick_status>,
+) -> wick_status {
+    if tag == Tag::NotInCallback && CALLBACKS.get() > 0 {
+        let why = "this function may not be called inside a callback; call it from another thread, or later";
+        report(error, WICK_E_REENTRANT, why);
+        return WICK_E_REENTRANT;
+    }
+    let _inside = Restore::set(&INSIDE, true);
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(status)) => {
+            report(error, super::status::WICK_OK, "");
+            status
+        }
+        Ok(Err(failure)) => {
+            let status = status_of(failure.kind());
+            report(error, status, failure.message());
+            status
+        }
+        Err(_) => {
+            report(error, WICK_E_INTERNAL, "a panic inside wick; the runtime goes on, this call is over");
+            WICK_E_INTERNAL
+        }
+    }
+}
+
+/// Runs one of the host's callbacks.
+pub(super) fn callback<T>(call: impl FnOnce() -> T) -> T {
+    let _outside = Restore::set(&INSIDE, false);
+    let _counted = Counted::new();
+    call()
+}
+
+/// Makes this thread, one of a runtime's own, count as inside wick for good.
+pub(super) fn adopt_thread(log: &Arc<LogSink>) {
+    INSIDE.set(true);
+    LOG.set(Some(Arc::downgrade(log)));
+}
+
+/// Lets panics on this thread be heard by `log` during `work`.
+pub(super) fn logging<T>(log: &Arc<LogSink>, work: impl FnOnce() -> T) -> T {
+    struct Reset(Option<Weak<LogSink>>);
+    impl Drop for Reset {
+        fn drop(&mut self) {
+            LOG.set(self.0.take());
+        }
+    }
+    let _reset = Reset(LOG.replace(Some(Arc::downgrade(log))));
+    work()
+}
+
+/// Installs the hook that keeps panics inside wick from being printed; all others go to the hook before it.
+pub(super) fn install_panic_hook() {
+    static INSTALLED: Once = Once::new();
+    if std::thread::panicking() {
+        return;
+    }
+    INSTALLED.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if INSIDE.get() {
+                log_panic(info);
+            } else {
+                previous(info);
+            }
+        }));
+    });
+}
+
+fn log_panic(info: &PanicHookInfo<'_>) {
+    // Not borrowed during the call: the callback may come back here.
+    let log = LOG.try_with(|log| log.try_borrow().ok().and_then(|log| log.clone()));
+    let Some(log) = log.ok().flatten().and_then(|log| log.upgrade()) else { return };
+    let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
+    let what = info.payload_as_str().unwrap_or("no message");
+    log.write(1, &format!("a panic inside wick{}: {what}", place.unwrap_or_default()));
+}
+
+/// Gives a thread-local flag its old value back.
+struct Restore {
+    flag: &'static std::thread::LocalKey<Cell<bool>>,
+    old: bool,
+}
+
+impl Restore {
+    fn set(flag: &'static std::thread::LocalKey<Cell<bool>>, value: bool) -> Self {
+        Self { flag, old: flag.replace(value) }
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        self.flag.set(self.old);
+    }
+}
+
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        CALLBACKS.set(CALLBACKS.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        CALLBACKS.set(CALLBACKS.get() - 1);
+    }
+}

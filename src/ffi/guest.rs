@@ -1,0 +1,87 @@
+//! Callbacks that a runtime keeps for its whole life, log and on_thread: finished once, when none of them runs.
+
+use super::guard::callback;
+use super::user::UserData;
+use crate::sync::{Condvar, Mutex, lock};
+use std::ffi::c_void;
+use std::time::Instant;
+
+/// Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes, valid during the call. Any thread,
+/// also concurrently, also inside a call into this library.
+pub type wick_log_fn =
+    Option<unsafe extern "C" fn(user: *mut c_void, level: i32, text: *const std::ffi::c_char, len: usize)>;
+
+/// A user pointer that is in use while callbacks run, and dropped by [`Guest::finish`].
+pub(super) struct Guest {
+    state: Mutex<State>,
+    left: Condvar,
+}
+
+struct State {
+    user: Option<UserData>,
+    running: usize,
+}
+
+impl Guest {
+    pub(super) fn new(user: UserData) -> Self {
+        Self { state: Mutex::new(State { user: Some(user), running: 0 }), left: Condvar::new() }
+    }
+
+    /// Runs a callback with the pointer, unless it is finished.
+    pub(super) fn call(&self, call: impl FnOnce(*mut c_void)) {
+        let user = {
+            let mut state = lock(&self.state);
+            let Some(user) = &state.user else { return };
+            let user = user.pointer();
+            state.running += 1;
+            user
+        };
+        struct Leave<'a>(&'a Guest);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                lock(&self.0.state).running -= 1;
+                self.0.left.notify_all();
+            }
+        }
+        let _leave = Leave(self);
+        callback(|| call(user));
+    }
+
+    /// Drops the pointer when no callback runs with it; whether that was so before `deadline` (`None`: waits for ever).
+    pub(super) fn finish(&self, deadline: Option<Instant>) -> bool {
+        let mut state = lock(&self.state);
+        while state.running > 0 {
+            state = match deadline {
+                None => self.left.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner()),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    self.left.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0
+                }
+            };
+        }
+        let user = state.user.take();
+        drop(state);
+        drop(user);
+        true
+    }
+}
+
+/// A runtime's log.
+pub(super) struct LogSink {
+    pub(super) guest: Guest,
+    pub(super) log: wick_log_fn,
+    pub(super) level: i32,
+}
+
+impl LogSink {
+    /// Hands a line to the host, if it wants lines this grave.
+    pub(super) fn write(&self, level: i32, text: &str) {
+        if let Some(log) = self.log.filter(|_| level <= self.level) {
+            // SAFETY: the host's function, with its own pointer and a text that lives during the call.
+            self.guest.call(|user| unsafe { log(user, level, text.as_ptr().cast(), text.len()) });
+        }
+    }
+}

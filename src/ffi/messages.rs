@@ -1,0 +1,51 @@
+//! Messages of a conversation, as C says them; knows no template.
+
+use super::json::object;
+use super::str::{array, copy, wick_str};
+use crate::error::Result;
+use crate::text::Message;
+
+/// One message of a conversation.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wick_message {
+    /// Who speaks: "system", "user", "assistant", "tool", … Has to be there.
+    pub role: wick_str,
+    /// What is said; absent counts as empty.
+    pub content: wick_str,
+    /// A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content, …), or absent.
+    pub extra_json: wick_str,
+}
+
+/// The messages at `at`, copied.
+///
+/// # Errors
+/// `InvalidArgument` naming the field; `OutOfMemory`.
+///
+/// # Safety
+/// `at` is NULL or readable for `count` messages, whose texts are readable.
+pub(super) unsafe fn read(at: *const wick_message, count: usize) -> Result<Vec<Message>> {
+    // SAFETY: as promised by the caller.
+    let given = unsafe { array(at, count, "messages") }?;
+    let mut messages = Vec::new();
+    messages.try_reserve_exact(given.len())?;
+    for (index, message) in given.iter().enumerate() {
+        // SAFETY: as promised by the caller.
+        let read = unsafe { message.read() };
+        messages.push(read.map_err(|error| error.within(format_args!("messages[{index}]")))?);
+    }
+    Ok(messages)
+}
+
+impl wick_message {
+    /// # Safety
+    /// The texts are readable.
+    unsafe fn read(&self) -> Result<Message> {
+        // SAFETY: as promised by the caller.
+        let (role, content, extra) = unsafe {
+            (self.role.require("role")?, self.content.read("content")?, self.extra_json.read("extra_json")?)
+        };
+        let extra = extra.map(|extra| object(extra, "extra_json")).transpose()?;
+        Ok(Message { role: copy(role)?, content: copy(content.unwrap_or_default())?, extra })
+    }
+}

@@ -1,0 +1,270 @@
+//! Runtimes: made, stepped, paused, asked, shut down.
+
+use super::error::wick_error;
+use super::guard::{Tag, adopt_thread, guard, install_panic_hook, logging};
+use super::guest::{Guest, LogSink, wick_log_fn};
+use super::handles::{self, Reservation};
+use super::out::{Out, write_text};
+use super::sized::{self, Versioned};
+use super::status::*;
+use super::str::{copy, refuse, wick_str};
+use super::stream::Deadline;
+use super::user::{UserData, wick_drop_fn};
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::{Level, Mode, Runtime, RuntimeOptions, Stepped};
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The runtime owns its threads.
+pub const WICK_MODE_THREADS: u32 = 0;
+/// No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait.
+pub const WICK_MODE_HOST_STEP: u32 = 1;
+
+/// A runtime's handle; id 0 is none. Several live side by side in a process.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+pub struct wick_runtime {
+    /// The handle.
+    pub id: u64,
+}
+
+/// What a runtime is made of. Zero means the default for every field but the first two.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wick_runtime_options {
+    /// sizeof(wick_runtime_options).
+    pub struct_size: u32,
+    /// WICK_ABI_VERSION.
+    pub abi_version: u32,
+    /// WICK_MODE_…
+    pub mode: u32,
+    /// Compute threads; 0: as many as there are physical cores.
+    pub threads: u32,
+    /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget.
+    pub memory_budget: u64,
+    /// Generations computed together; 0: 16.
+    pub max_sequences: u32,
+    /// Generations waiting for a place; 0: 1024.
+    pub max_waiting: u32,
+    /// What the threads' names begin with; absent: "wick".
+    pub thread_name: wick_str,
+    /// Called first (`start` 1) and last (0) on each thread of the runtime; may be NULL.
+    pub on_thread: Option<unsafe extern "C" fn(user: *mut c_void, start: i32)>,
+    /// For `on_thread`.
+    pub thread_user: *mut c_void,
+    /// Drops `thread_user`, once, at the shutdown.
+    pub thread_drop: wick_drop_fn,
+    /// Takes log lines; may be NULL.
+    pub log: wick_log_fn,
+    /// For `log`.
+    pub log_user: *mut c_void,
+    /// Drops `log_user`, once, at the shutdown.
+    pub log_drop: wick_drop_fn,
+    /// The least grave lines that are logged: 1 errors … 5 everything; 0: 2, warnings.
+    pub log_level: i32,
+    /// 0.
+    pub reserved: u32,
+}
+
+// SAFETY: repr(C), begins with struct_size; integers, raw pointers and nullable functions only.
+unsafe impl Versioned for wick_runtime_options {
+    const NAME: &'static str = "wick_runtime_options";
+}
+
+/// What a runtime's handle stands for.
+pub(super) struct RuntimeObject {
+    pub(super) runtime: Runtime,
+    pub(super) log: Arc<LogSink>,
+    pub(super) steps_on_host: bool,
+    threads: Arc<Guest>,
+}
+
+impl RuntimeObject {
+    /// Drops what the host lent for the runtime's life; whether nothing of it is in use any more.
+    fn finish(&self, deadline: Option<Instant>) -> bool {
+        self.threads.finish(deadline) && self.log.guest.finish(deadline)
+    }
+}
+
+/// [ANY] A running runtime. WICK_E_INVALID_ARGUMENT for an option out of range or another ABI version; WICK_E_OUT_OF_MEMORY if the system
+/// refuses a thread. If it fails, thread_drop and log_drop have been called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_runtime_create(
+    options: *const wick_runtime_options,
+    out: *mut wick_runtime,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        // SAFETY: the caller's struct, as this function's docs say.
+        let options = unsafe { sized::input(options) }?;
+        let log = UserData::new(options.log_user, options.log_drop);
+        let threads = UserData::new(options.thread_user, options.thread_drop);
+        // SAFETY: the caller's places, as this function's docs say.
+        let out = unsafe { wick_error::check(error).and_then(|()| Out::required(out, "out")) }?;
+        install_panic_hook();
+        let object = create(&options, log, threads)?;
+        let reservation = Reservation::new()?;
+        handles::fill(reservation.id(), Arc::new(object));
+        out.set(wick_runtime { id: reservation.keep() });
+        Ok(WICK_OK)
+    })
+}
+
+fn create(options: &wick_runtime_options, log: UserData, threads: UserData) -> Result<RuntimeObject> {
+    let mut checked = check(options)?;
+    let level = checked.log_level as i32;
+    let log = Arc::new(LogSink { guest: Guest::new(log), log: options.log, level });
+    let threads = Arc::new(Guest::new(threads));
+    let sink = log.clone();
+    checked.log = Some(Arc::new(move |level, text: &str| sink.write(level as i32, text)));
+    let (sink, guest, call) = (log.clone(), threads.clone(), options.on_thread);
+    checked.on_thread = Some(Arc::new(move |start| {
+        if start {
+            adopt_thread(&sink);
+        }
+        if let Some(call) = call {
+            // SAFETY: the host's function with its own pointer.
+            guest.call(|user| unsafe { call(user, i32::from(start)) });
+        }
+    }));
+    let steps_on_host = checked.mode == Mode::HostStep;
+    let runtime = Runtime::new(checked)?;
+    Ok(RuntimeObject { runtime, log, steps_on_host, threads })
+}
+
+fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
+    let bad = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
+    if options.abi_version != WICK_ABI_VERSION {
+        let given = options.abi_version;
+        return bad(format!(
+            "abi_version is {given}, this library has {WICK_ABI_VERSION}; set it to WICK_ABI_VERSION"
+        ));
+    }
+    let mode = match options.mode {
+        WICK_MODE_THREADS => Mode::Threads,
+        WICK_MODE_HOST_STEP => Mode::HostStep,
+        other => return bad(format!("mode is {other}; give WICK_MODE_THREADS or WICK_MODE_HOST_STEP")),
+    };
+    let log_level = match options.log_level {
+        0 | 2 => Level::Warning,
+        1 => Level::Error,
+        3 => Level::Info,
+        4 => Level::Debug,
+        5 => Level::Trace,
+        other => return bad(format!("log_level is {other}; give 1 to 5, or 0 for warnings")),
+    };
+    refuse(options.reserved != 0, "wick_runtime_options.reserved")?;
+    let defaults = RuntimeOptions::default();
+    let or = |given: u32, default: usize| if given == 0 { default } else { given as usize };
+    // SAFETY: the caller's text, as the docs of wick_runtime_create say.
+    let thread_name = match unsafe { options.thread_name.read("thread_name") }? {
+        Some(name) => copy(name)?,
+        None => defaults.thread_name.clone(),
+    };
+    Ok(RuntimeOptions {
+        mode,
+        threads: options.threads as usize,
+        memory_budget: Some(options.memory_budget).filter(|budget| *budget != 0),
+        max_sequences: or(options.max_sequences, defaults.max_sequences),
+        max_waiting: or(options.max_waiting, defaults.max_waiting),
+        thread_name,
+        log_level,
+        ..defaults
+    })
+}
+
+/// [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this thread for about `budget_ns`, at least
+/// one slice. WICK_MORE: call again; WICK_EMPTY: idle. `*next_wake_ns`, unless NULL, says in how many nanoseconds something is due:
+/// 0 with WICK_MORE, WICK_FOREVER if nothing is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_runtime_step(
+    runtime: wick_runtime,
+    budget_ns: u64,
+    next_wake_ns: *mut u64,
+) -> wick_status {
+    guard(Tag::NotInCallback, ptr::null_mut(), || {
+        let object = handles::get::<RuntimeObject>(runtime.id)?;
+        let stepped = logging(&object.log, || object.runtime.step(Duration::from_nanos(budget_ns)))?;
+        let (status, wake) = match stepped {
+            Stepped::More => (WICK_MORE, 0),
+            Stepped::Idle(None) => (WICK_EMPTY, WICK_FOREVER),
+            Stepped::Idle(Some(due)) => {
+                let left = due.saturating_duration_since(Instant::now()).as_nanos();
+                (WICK_EMPTY, u64::try_from(left).unwrap_or(WICK_FOREVER))
+            }
+        };
+        // SAFETY: the caller's place, as this function's docs say.
+        if let Some(out) = unsafe { Out::optional(next_wake_ns) } {
+            out.set(wake);
+        }
+        Ok(status)
+    })
+}
+
+/// [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not counted.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_runtime_pause(runtime: wick_runtime) -> wick_status {
+    with_runtime(runtime, |runtime| runtime.pause())
+}
+
+/// [ANY] Computes again.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_runtime_resume(runtime: wick_runtime) -> wick_status {
+    with_runtime(runtime, |runtime| runtime.resume())
+}
+
+/// [ANY] Gives back memory that can be computed again: for the system's low-memory warning.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_runtime_trim(runtime: wick_runtime) -> wick_status {
+    with_runtime(runtime, |runtime| runtime.trim())
+}
+
+fn with_runtime(runtime: wick_runtime, act: impl FnOnce(&Runtime)) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        act(&handles::get::<RuntimeObject>(runtime.id)?.runtime);
+        Ok(WICK_OK)
+    })
+}
+
+/// [ANY] Counts, memory and queue depths as JSON; never waits for compute. `(json, cap, needed)` as in wick_build_info.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_runtime_info(
+    runtime: wick_runtime,
+    json: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        let object = handles::get::<RuntimeObject>(runtime.id)?;
+        // SAFETY: the caller's buffer, as this function's docs say.
+        unsafe { write_text(&object.runtime.info().to_string(), json, cap, needed) }?;
+        Ok(WICK_OK)
+    })
+}
+
+/// [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none of this runtime's threads runs, no callback can
+/// run save by wick_queue_dispatch, its drop functions have run, its memory is returned, and the handles of it, its models and its
+/// sessions are stale. Streams and queues stay readable, and keep their drops, until they are closed; close them before you unload
+/// the code of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_runtime_shutdown(runtime: wick_runtime, timeout_ns: u64) -> wick_status {
+    guard(Tag::NotInCallback, ptr::null_mut(), || {
+        let object = handles::get::<RuntimeObject>(runtime.id)?;
+        let deadline = match Deadline::after(timeout_ns) {
+            Deadline::Poll => Some(Instant::now()),
+            Deadline::At(at) => at,
+        };
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        logging(&object.log, || object.runtime.shutdown(timeout))?;
+        // The models go before what they may still log to.
+        drop(handles::remove_owned(runtime.id));
+        if object.finish(deadline) {
+            // Refused if another thread's shutdown came first.
+            let _ = handles::remove::<RuntimeObject>(runtime.id);
+            return Ok(WICK_OK);
+        }
+        Err(Error::new(ErrorKind::Timeout, "a log or thread callback is still running; call again"))
+    })
+}

@@ -1,0 +1,107 @@
+//! Sessions on disk: the shape is there, this release refuses to do it.
+
+use super::error::wick_error;
+use super::event::wick_event_fn;
+use super::guard::{Tag, guard};
+use super::handles;
+use super::io::wick_io;
+use super::model::{ModelObject, unforked, wick_model};
+use super::out::Out;
+use super::queue::wick_queue;
+use super::session::{SessionObject, lacking, wick_session};
+use super::sized::{self, Versioned};
+use super::status::wick_status;
+use super::str::wick_str;
+use super::stream::wick_stream;
+use super::user::{UserData, wick_drop_fn};
+use crate::error::Result;
+use std::ffi::c_void;
+
+/// Where a session is saved to or restored from. Exactly one of `path` and `io`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wick_store_options {
+    /// sizeof(wick_store_options).
+    pub struct_size: u32,
+    /// 1: with keys and values: large, and no prefill after a restore; 0: tokens and messages only.
+    pub with_kv: u8,
+    /// 0.
+    pub reserved: [u8; 3],
+    /// A file, written atomically.
+    pub path: wick_str,
+    /// Or the host's own storage.
+    pub io: *const wick_io,
+    /// How the events are read: as in wick_generate_options.
+    pub queue: wick_queue,
+    /// As in wick_generate_options.
+    pub on_event: wick_event_fn,
+    /// As in wick_generate_options.
+    pub user: *mut c_void,
+    /// As in wick_generate_options.
+    pub drop: wick_drop_fn,
+}
+
+// SAFETY: repr(C), begins with struct_size; integers, raw pointers and nullable functions only.
+unsafe impl Versioned for wick_store_options {
+    const NAME: &'static str = "wick_store_options";
+}
+
+/// Takes, and so drops, what came with the options.
+///
+/// # Safety
+/// `options` and its `io` are NULL or readable for their struct_size.
+unsafe fn take(options: *const wick_store_options) -> Result<()> {
+    // SAFETY: as promised by the caller.
+    let options = unsafe { sized::input(options) }?;
+    let _user = UserData::new(options.user, options.drop);
+    if !options.io.is_null() {
+        // SAFETY: as promised by the caller.
+        let io = unsafe { sized::input(options.io) }?;
+        drop(UserData::new(io.user, io.drop));
+    }
+    Ok(())
+}
+
+/// [ANY] Saves the session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_save(
+    session: wick_session,
+    options: *const wick_store_options,
+    out: *mut wick_stream,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        let object = unforked(handles::get::<SessionObject>(session.id))?;
+        // SAFETY: the caller's structs and places, as this function's docs say.
+        unsafe {
+            take(options)?;
+            wick_error::check(error)?;
+            Out::required(out, "out")?;
+        }
+        object?;
+        Err(lacking("wick_session_save"))
+    })
+}
+
+/// [ANY] Restores a session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_restore(
+    model: wick_model,
+    options: *const wick_store_options,
+    out: *mut wick_session,
+    stream: *mut wick_stream,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        let object = unforked(handles::get::<ModelObject>(model.id))?;
+        // SAFETY: the caller's structs and places, as this function's docs say.
+        unsafe {
+            take(options)?;
+            wick_error::check(error)?;
+            Out::required(out, "out")?;
+            Out::required(stream, "stream")?;
+        }
+        object?;
+        Err(lacking("wick_session_restore"))
+    })
+}

@@ -1,0 +1,62 @@
+//! The fake model for C, in builds with the feature `testing` only: `include/wick_testing.h`.
+
+use super::error::wick_error;
+use super::guard::{Tag, guard};
+use super::handles;
+use super::model::{Load, ModelObject, start, unforked, wick_model, wick_model_options};
+use super::out::Out;
+use super::reading::Reader;
+use super::runtime::{RuntimeObject, wick_runtime};
+use super::sized;
+use super::status::{WICK_OK, wick_status};
+use super::str::wick_str;
+use super::stream::wick_stream;
+use super::user::UserData;
+use crate::error::{Error, ErrorKind};
+use crate::runtime::{ModelOptions, ModelSource};
+use crate::testing::{Script, loader};
+use std::ptr;
+
+/// [ANY] Loads the model that `script_json` describes (see `Script` in the Rust documentation). Of `options`, which may be NULL, queue, on_event, user
+/// and drop are used. Otherwise as wick_model_load.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_testing_model_load(
+    runtime: wick_runtime,
+    script_json: wick_str,
+    options: *const wick_model_options,
+    out: *mut wick_model,
+    load: *mut wick_stream,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        let object = unforked(handles::get::<RuntimeObject>(runtime.id))?;
+        let reader = if options.is_null() {
+            Reader { queue: Default::default(), on_event: None, user: UserData::new(ptr::null_mut(), None) }
+        } else {
+            // SAFETY: the caller's struct, as this function's docs say.
+            let given = unsafe { sized::input(options) }?;
+            let user = UserData::new(given.user, given.drop);
+            Reader { queue: given.queue, on_event: given.on_event, user }
+        };
+        // SAFETY: the caller's places and text, as this function's docs say.
+        let (out, load, script) = unsafe {
+            wick_error::check(error)?;
+            (Out::required(out, "out")?, Out::optional(load), script_json.require("script_json")?)
+        };
+        let object = object?;
+        let (loader, gate) = loader(Script::parse(script)?);
+        let options = ModelOptions::from_source(ModelSource::Custom(loader));
+        start(&object, runtime.id, Load { options, reader, gate: Some(gate) }, &out, load)
+    })
+}
+
+/// [ANY] Lets `count` more tokens of a gated fake model through.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_testing_release(model: wick_model, count: u64) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        let object = handles::get::<ModelObject>(model.id)?;
+        let why = "the model is not a fake one";
+        object.gate.as_ref().ok_or_else(|| Error::new(ErrorKind::InvalidArgument, why))?.release(count);
+        Ok(WICK_OK)
+    })
+}
