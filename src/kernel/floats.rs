@@ -1,6 +1,8 @@
 //! Products of float weights: lane = k mod 16, lanes added in one tree. Knows no quantised type.
+#![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::activations::Activations;
+use super::float::{bf16_to_f32, f16_to_f32};
 use super::generic::tree;
 use super::simd::Simd;
 use super::types::{Type, Weights};
@@ -27,7 +29,12 @@ pub(crate) fn product<S: Simd>(
 /// A float type of `BYTES` bytes.
 trait Float<const BYTES: usize>: Copy {
     /// 16 elements as f32.
-    fn load<S: Simd>(self, s: S, from: &[[u8; BYTES]; 16]) -> S::F;
+    ///
+    /// # Safety
+    /// They are readable at `from`.
+    unsafe fn load<S: Simd>(self, s: S, from: *const [u8; BYTES]) -> S::F;
+    /// One element.
+    fn one(self, bytes: [u8; BYTES]) -> f32;
 }
 
 #[derive(Clone, Copy)]
@@ -37,24 +44,43 @@ struct F16;
 #[derive(Clone, Copy)]
 struct Bf16;
 
+// Tensors are little-endian, as are the machines that instruction sets other than the plain one are for.
 impl Float<4> for F32 {
     #[inline(always)]
-    fn load<S: Simd>(self, s: S, from: &[[u8; 4]; 16]) -> S::F {
-        s.load(&from.map(f32::from_le_bytes))
+    unsafe fn load<S: Simd>(self, s: S, from: *const [u8; 4]) -> S::F {
+        // SAFETY: as the caller promises.
+        s.load(&unsafe { from.cast::<[f32; 16]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn one(self, bytes: [u8; 4]) -> f32 {
+        f32::from_le_bytes(bytes)
     }
 }
 
 impl Float<2> for F16 {
     #[inline(always)]
-    fn load<S: Simd>(self, s: S, from: &[[u8; 2]; 16]) -> S::F {
-        s.load_f16(&from.map(u16::from_le_bytes))
+    unsafe fn load<S: Simd>(self, s: S, from: *const [u8; 2]) -> S::F {
+        // SAFETY: as the caller promises.
+        s.load_f16(&unsafe { from.cast::<[u16; 16]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn one(self, bytes: [u8; 2]) -> f32 {
+        f16_to_f32(u16::from_le_bytes(bytes))
     }
 }
 
 impl Float<2> for Bf16 {
     #[inline(always)]
-    fn load<S: Simd>(self, s: S, from: &[[u8; 2]; 16]) -> S::F {
-        s.load_bf16(&from.map(u16::from_le_bytes))
+    unsafe fn load<S: Simd>(self, s: S, from: *const [u8; 2]) -> S::F {
+        // SAFETY: as the caller promises.
+        s.load_bf16(&unsafe { from.cast::<[u16; 16]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn one(self, bytes: [u8; 2]) -> f32 {
+        bf16_to_f32(u16::from_le_bytes(bytes))
     }
 }
 
@@ -113,28 +139,29 @@ fn dots<S: Simd, const BYTES: usize, const N: usize>(
     put: &mut impl FnMut(usize, usize, f32),
 ) {
     let cols = tokens[0].len();
+    assert!(tokens.iter().all(|token| token.len() == cols) && rows.iter().all(|row| row.len() == cols));
     let mut sums = [[s.splat(0.0); N]; ROWS];
-    for k in 0..cols / 16 {
-        let values =
-            rows.map(|row| row.as_chunks::<16>().0.get(k).map_or(s.splat(0.0), |x| float.load(s, x)));
-        for (i, token) in tokens.iter().enumerate() {
-            let x = token.as_chunks::<16>().0.get(k).map_or(s.splat(0.0), |x| s.load(x));
-            for (sums, &value) in sums.iter_mut().zip(&values) {
-                sums[i] = s.fma(value, x, sums[i]);
+    for k in (0..cols / 16 * 16).step_by(16) {
+        let mut values = [s.splat(0.0); ROWS];
+        for j in 0..ROWS {
+            // SAFETY: `k + 16` is at most the length of each row.
+            values[j] = unsafe { float.load(s, rows[j].as_ptr().add(k)) };
+        }
+        for i in 0..N {
+            // SAFETY: `k + 16` is at most the length of each token.
+            let x = s.load(unsafe { &*tokens[i].as_ptr().add(k).cast() });
+            for j in 0..ROWS {
+                sums[j][i] = s.fma(values[j], x, sums[j][i]);
             }
         }
     }
-    for (j, sums) in sums.into_iter().enumerate() {
-        for (i, sum) in sums.into_iter().enumerate() {
+    let done = cols / 16 * 16;
+    for j in 0..ROWS {
+        for i in 0..N {
             let mut lanes = [0.0; 16];
-            s.store(sum, &mut lanes);
-            let done = cols / 16 * 16;
-            let mut element = [[0u8; BYTES]; 16];
-            for (lane, (&bytes, &x)) in rows[j][done..].iter().zip(&tokens[i][done..]).enumerate() {
-                element[lane] = bytes;
-                let mut value = [0.0; 16];
-                s.store(float.load(s, &element), &mut value);
-                lanes[lane] = value[lane].mul_add(x, lanes[lane]);
+            s.store(sums[j][i], &mut lanes);
+            for (lane, (&bytes, &x)) in lanes.iter_mut().zip(rows[j][done..].iter().zip(&tokens[i][done..])) {
+                *lane = float.one(bytes).mul_add(x, *lane);
             }
             put(i, j, tree(lanes));
         }

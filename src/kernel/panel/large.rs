@@ -1,4 +1,5 @@
 //! Unpacking blocks of 256; knows nothing of the others. Safety of each function: see [`super::unpack`].
+#![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::place::{D256, M256, PAIRS, SCALES};
 use super::{iq4_table, put, put_r};
@@ -28,7 +29,8 @@ fn pairs<S: Tiles>(s: S, x: S::I) -> [S::I; 2] {
 #[inline(always)]
 fn signed_pairs<S: Tiles>(s: S, x: S::I) -> [S::I; 2] {
     let offset = s.splat_i(0x0080_0080);
-    pairs(s, s.xor(x, s.splat_i(0x8080_8080u32 as i32))).map(|pair| s.sub_16(pair, offset))
+    let [low, high] = pairs(s, s.xor(x, s.splat_i(0x8080_8080u32 as i32)));
+    [s.sub_16(low, offset), s.sub_16(high, offset)]
 }
 
 /// Byte `j` of each lane, unsigned.
@@ -48,11 +50,11 @@ fn signed_byte<S: Tiles>(s: S, x: S::I, j: u32) -> S::I {
 unsafe fn put_signed_scales<S: Tiles>(s: S, to: *mut u8, scales: [S::I; 4]) {
     // SAFETY: a panel has 16 scales and 8 pairs.
     unsafe {
-        for (i, word) in scales.into_iter().enumerate() {
+        for i in 0..4 {
             for j in 0..4 {
-                put(s, to, SCALES + 4 * i + j, signed_byte(s, word, j as u32));
+                put(s, to, SCALES + 4 * i + j, signed_byte(s, scales[i], j as u32));
             }
-            let [low, high] = signed_pairs(s, word);
+            let [low, high] = signed_pairs(s, scales[i]);
             put(s, to, PAIRS + 2 * i, low);
             put(s, to, PAIRS + 2 * i + 1, high);
         }
@@ -69,13 +71,11 @@ unsafe fn put_scales_and_mins<S: Tiles, const N: usize>(
 ) {
     // SAFETY: a panel has 16 scales and 8 pairs; N is at most 4.
     unsafe {
-        for (i, word) in scales.into_iter().enumerate() {
+        for i in 0..N {
             for j in 0..4 {
-                put(s, to, SCALES + 4 * i + j, byte(s, word, j as u32));
+                put(s, to, SCALES + 4 * i + j, byte(s, scales[i], j as u32));
             }
-        }
-        for (i, word) in mins.into_iter().enumerate() {
-            let [low, high] = pairs(s, word);
+            let [low, high] = pairs(s, mins[i]);
             put(s, to, PAIRS + 2 * i, low);
             put(s, to, PAIRS + 2 * i + 1, high);
         }
@@ -115,13 +115,15 @@ pub(super) unsafe fn q2_k<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
         for half in 0..2 {
             let words = eight(s, from.add(16 + 32 * half), stride);
             for quarter in 0..4 {
-                for (i, &word) in words.iter().enumerate() {
-                    put(s, to, 32 * half + 8 * quarter + i, bits(s, word, 2 * quarter as u32, LOW2));
+                for i in 0..8 {
+                    put(s, to, 32 * half + 8 * quarter + i, bits(s, words[i], 2 * quarter as u32, LOW2));
                 }
             }
         }
         let both = s.words(from, stride);
-        put_scales_and_mins(s, to, both.map(|x| bits(s, x, 0, LOW4)), both.map(|x| bits(s, x, 4, LOW4)));
+        let [a, b, c, d] = both;
+        let (low, high) = (|x| bits(s, x, 0, LOW4), |x| bits(s, x, 4, LOW4));
+        put_scales_and_mins(s, to, [low(a), low(b), low(c), low(d)], [high(a), high(b), high(c), high(d)]);
         let both = s.word(from.add(80), stride);
         put_r(s, to, D256, s.low_halves(both));
         put_r(s, to, M256, s.low_halves(s.shr(both, 16)));
@@ -137,9 +139,9 @@ pub(super) unsafe fn q3_k<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
             let words = eight(s, from.add(32 + 32 * half), stride);
             for quarter in 0..4 {
                 let bit = (4 * half + quarter) as u32;
-                for (i, &word) in words.iter().enumerate() {
+                for i in 0..8 {
                     let third = s.shl(bits(s, high[i], bit, 0x0101_0101), 2);
-                    let code = s.or(bits(s, word, 2 * quarter as u32, LOW2), third);
+                    let code = s.or(bits(s, words[i], 2 * quarter as u32, LOW2), third);
                     put(s, to, 32 * half + 8 * quarter + i, code);
                 }
             }
@@ -155,7 +157,9 @@ pub(super) unsafe fn q3_k<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
             s.or(bits(s, b, 4, LOW4), high(6)),
         ];
         let less_32 = s.splat_i(0xe0e0_e0e0u32 as i32);
-        put_signed_scales(s, to, scales.map(|x| s.add_8(x, less_32)));
+        let [a, b, c, d] = scales;
+        let less = |x| s.add_8(x, less_32);
+        put_signed_scales(s, to, [less(a), less(b), less(c), less(d)]);
         put_r(s, to, D256, s.halves(from.add(108), stride));
     }
 }
@@ -165,9 +169,10 @@ pub(super) unsafe fn q4_k<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
     // SAFETY: within a block of 144 bytes.
     unsafe {
         for j in 0..4 {
-            for (i, &word) in eight(s, from.add(16 + 32 * j), stride).iter().enumerate() {
-                put(s, to, 16 * j + i, bits(s, word, 0, LOW4));
-                put(s, to, 16 * j + 8 + i, bits(s, word, 4, LOW4));
+            let words = eight(s, from.add(16 + 32 * j), stride);
+            for i in 0..8 {
+                put(s, to, 16 * j + i, bits(s, words[i], 0, LOW4));
+                put(s, to, 16 * j + 8 + i, bits(s, words[i], 4, LOW4));
             }
         }
         put_header(s, from, stride, to);
@@ -180,10 +185,11 @@ pub(super) unsafe fn q5_k<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
     unsafe {
         let high = eight(s, from.add(16), stride);
         for j in 0..4 {
-            for (i, &word) in eight(s, from.add(48 + 32 * j), stride).iter().enumerate() {
+            let words = eight(s, from.add(48 + 32 * j), stride);
+            for i in 0..8 {
                 let fifth = |bit| s.shl(bits(s, high[i], bit, 0x0101_0101), 4);
-                put(s, to, 16 * j + i, s.or(bits(s, word, 0, LOW4), fifth(2 * j as u32)));
-                put(s, to, 16 * j + 8 + i, s.or(bits(s, word, 4, LOW4), fifth(2 * j as u32 + 1)));
+                put(s, to, 16 * j + i, s.or(bits(s, words[i], 0, LOW4), fifth(2 * j as u32)));
+                put(s, to, 16 * j + 8 + i, s.or(bits(s, words[i], 4, LOW4), fifth(2 * j as u32 + 1)));
             }
         }
         put_header(s, from, stride, to);
@@ -218,9 +224,10 @@ pub(super) unsafe fn iq4_xs<S: Tiles>(s: S, from: *const u8, stride: usize, to: 
     // SAFETY: within a block of 136 bytes.
     unsafe {
         for j in 0..8 {
-            for (i, &word) in s.words(from.add(8 + 16 * j), stride).iter().enumerate() {
-                put(s, to, 8 * j + i, s.look_up(&table, bits(s, word, 0, LOW4)));
-                put(s, to, 8 * j + 4 + i, s.look_up(&table, bits(s, word, 4, LOW4)));
+            let words = s.words(from.add(8 + 16 * j), stride);
+            for i in 0..4 {
+                put(s, to, 8 * j + i, s.look_up(&table, bits(s, words[i], 0, LOW4)));
+                put(s, to, 8 * j + 4 + i, s.look_up(&table, bits(s, words[i], 4, LOW4)));
             }
         }
         let [both, low, _, _] = s.words(from, stride);
@@ -228,7 +235,7 @@ pub(super) unsafe fn iq4_xs<S: Tiles>(s: S, from: *const u8, stride: usize, to: 
             put(s, to, SCALES + j, iq4_scale(s, both, low, j as u32));
         }
         for p in 0..4 {
-            let [even, odd] = [2 * p, 2 * p + 1].map(|j| iq4_scale(s, both, low, j));
+            let (even, odd) = (iq4_scale(s, both, low, 2 * p), iq4_scale(s, both, low, 2 * p + 1));
             put(s, to, PAIRS + p as usize, s.or(s.and(even, s.splat_i(0xffff)), s.shl(odd, 16)));
         }
         put_r(s, to, D256, s.low_halves(both));

@@ -8,8 +8,9 @@ mod large;
 mod other;
 mod small;
 
+use super::simd::Task;
 use super::tiles::Tiles;
-use super::types::Type;
+use super::types::{Form, Type};
 
 /// Where the parts of a panel are, in vectors.
 pub(crate) mod place {
@@ -47,8 +48,6 @@ pub(crate) struct Meaning {
 
 impl Meaning {
     pub(crate) const fn of(ty: Type, signed: bool) -> Self {
-        let plain = |bias, sub| Self { bias, wide: false, min: false, sub };
-        _ = plain;
         let (bias, wide, sub) = match ty {
             Type::Q4_0 => (8, false, 32),
             Type::Q5_0 | Type::MXFP4 => (16, false, 32),
@@ -63,30 +62,67 @@ impl Meaning {
     }
 }
 
-/// Unpacks the block at `from` and at each further `stride` into a panel.
-///
-/// # Safety
-/// A block of `ty` is readable in each of `S::ROWS` rows; `to` has room for the block's panel, aligned to a vector.
-#[inline(always)]
-pub(crate) unsafe fn unpack<S: Tiles>(s: S, ty: Type, from: *const u8, stride: usize, to: *mut u8) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        match ty {
-            Type::Q4_0 => small::q4_0(s, from, stride, to),
-            Type::Q4_1 => small::q4_1(s, from, stride, to),
-            Type::Q5_0 => small::q5_0(s, from, stride, to),
-            Type::Q5_1 => small::q5_1(s, from, stride, to),
-            Type::Q8_0 => small::q8_0(s, from, stride, to),
-            Type::IQ4_NL => small::iq4_nl(s, from, stride, to),
-            Type::MXFP4 => small::mxfp4(s, from, stride, to),
-            Type::Q2_K => large::q2_k(s, from, stride, to),
-            Type::Q3_K => large::q3_k(s, from, stride, to),
-            Type::Q4_K => large::q4_k(s, from, stride, to),
-            Type::Q5_K => large::q5_k(s, from, stride, to),
-            Type::Q6_K => large::q6_k(s, from, stride, to),
-            Type::IQ4_XS => large::iq4_xs(s, from, stride, to),
-            _ => other::by_rows::<S>(ty, from, stride, to),
+/// Unpacks some blocks of as many rows as a panel has.
+pub(crate) struct Unpack {
+    ty: Type,
+    from: *const u8,
+    stride: usize,
+    count: usize,
+    to: *mut u8,
+}
+
+impl Unpack {
+    /// The `count` blocks at `from` and at each further `stride`, to the panel at `to`.
+    ///
+    /// # Safety
+    /// The blocks are readable in each of a panel's rows; `to` has room for them, aligned to a vector.
+    pub(crate) unsafe fn new(ty: Type, from: *const u8, stride: usize, count: usize, to: *mut u8) -> Self {
+        Self { ty, from, stride, count, to }
+    }
+}
+
+impl<S: Tiles> Task<S> for Unpack {
+    #[inline(always)]
+    fn run(self, s: S) {
+        // SAFETY: as `new` was promised.
+        unsafe {
+            match self.ty {
+                Type::Q4_0 => each(s, self, |s, from, stride, to| small::q4_0(s, from, stride, to)),
+                Type::Q4_1 => each(s, self, |s, from, stride, to| small::q4_1(s, from, stride, to)),
+                Type::Q5_0 => each(s, self, |s, from, stride, to| small::q5_0(s, from, stride, to)),
+                Type::Q5_1 => each(s, self, |s, from, stride, to| small::q5_1(s, from, stride, to)),
+                Type::Q8_0 => each(s, self, |s, from, stride, to| small::q8_0(s, from, stride, to)),
+                Type::IQ4_NL => each(s, self, |s, from, stride, to| small::iq4_nl(s, from, stride, to)),
+                Type::MXFP4 => each(s, self, |s, from, stride, to| small::mxfp4(s, from, stride, to)),
+                Type::Q2_K => each(s, self, |s, from, stride, to| large::q2_k(s, from, stride, to)),
+                Type::Q3_K => each(s, self, |s, from, stride, to| large::q3_k(s, from, stride, to)),
+                Type::Q4_K => each(s, self, |s, from, stride, to| large::q4_k(s, from, stride, to)),
+                Type::Q5_K => each(s, self, |s, from, stride, to| large::q5_k(s, from, stride, to)),
+                Type::Q6_K => each(s, self, |s, from, stride, to| large::q6_k(s, from, stride, to)),
+                Type::IQ4_XS => each(s, self, |s, from, stride, to| large::iq4_xs(s, from, stride, to)),
+                ty => each(s, self, |_, from, stride, to| other::by_rows::<S>(ty, from, stride, to)),
+            }
         }
+    }
+}
+
+/// Calls `one(s, from, stride, to)` for each block, and asks for the same blocks of the panel of rows behind these.
+#[inline(always)]
+fn each<S: Tiles>(s: S, blocks: Unpack, one: impl Fn(S, *const u8, usize, *mut u8)) {
+    let size = if blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
+    let bytes = blocks.ty.block_bytes();
+    let mut ahead = blocks.from.wrapping_add(S::ROWS * blocks.stride);
+    for b in 0..blocks.count {
+        for _ in 0..(S::ROWS * bytes).div_ceil(64) {
+            s.prefetch(ahead);
+            ahead = ahead.wrapping_add(64);
+        }
+        one(
+            s,
+            blocks.from.wrapping_add(b * bytes),
+            blocks.stride,
+            blocks.to.wrapping_add(b * size * 4 * S::ROWS),
+        );
     }
 }
 

@@ -1,5 +1,5 @@
 //! Unpacking blocks of 32; knows nothing of the others. Safety of each function: see [`super::unpack`].
-#![allow(clippy::missing_safety_doc)]
+#![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::place::{D32, M32};
 use super::{iq4_table, put, put_r};
@@ -10,16 +10,17 @@ use crate::kernel::tiles::Tiles;
 #[inline(always)]
 fn nibbles<S: Tiles>(s: S, words: [S::I; 4]) -> [S::I; 8] {
     let mask = s.splat_i(0x0f0f_0f0f);
-    let low = words.map(|word| s.and(word, mask));
-    let high = words.map(|word| s.and(s.shr(word, 4), mask));
-    [low[0], low[1], low[2], low[3], high[0], high[1], high[2], high[3]]
+    let [a, b, c, d] = words;
+    let low = |x| s.and(x, mask);
+    let high = |x| s.and(s.shr(x, 4), mask);
+    [low(a), low(b), low(c), low(d), high(a), high(b), high(c), high(d)]
 }
 
 #[inline(always)]
 unsafe fn put_codes<S: Tiles>(s: S, to: *mut u8, codes: [S::I; 8]) {
-    for (j, codes) in codes.into_iter().enumerate() {
+    for j in 0..8 {
         // SAFETY: a panel has 8 words of codes.
-        unsafe { put(s, to, j, codes) };
+        unsafe { put(s, to, j, codes[j]) };
     }
 }
 
@@ -46,8 +47,11 @@ pub(super) unsafe fn q4_1<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
 
 /// Nibbles with their fifth bits.
 #[inline(always)]
-fn fifths<S: Tiles>(s: S, codes: [S::I; 8], bits: S::I) -> [S::I; 8] {
-    std::array::from_fn(|j| s.or(codes[j], s.spread(bits, 4 * j as u32, 16)))
+fn fifths<S: Tiles>(s: S, mut codes: [S::I; 8], bits: S::I) -> [S::I; 8] {
+    for j in 0..8 {
+        codes[j] = s.or(codes[j], s.spread(bits, 4 * j as u32, 16));
+    }
+    codes
 }
 
 #[inline(always)]
@@ -79,9 +83,21 @@ pub(super) unsafe fn q8_0<S: Tiles>(s: S, from: *const u8, stride: usize, to: *m
         let flip = s.splat_i(if S::SIGNED { 0 } else { 0x8080_8080u32 as i32 });
         let [a, b, c, d] = s.words(from.add(2), stride);
         let [e, f, g, h] = s.words(from.add(18), stride);
-        put_codes(s, to, [a, b, c, d, e, f, g, h].map(|word| s.xor(word, flip)));
+        let mut codes = [a, b, c, d, e, f, g, h];
+        for j in 0..8 {
+            codes[j] = s.xor(codes[j], flip);
+        }
+        put_codes(s, to, codes);
         put_r(s, to, D32, s.halves(from, stride));
     }
+}
+
+#[inline(always)]
+fn look_up<S: Tiles>(s: S, table: &[u8; 16], mut codes: [S::I; 8]) -> [S::I; 8] {
+    for j in 0..8 {
+        codes[j] = s.look_up(table, codes[j]);
+    }
+    codes
 }
 
 #[inline(always)]
@@ -90,7 +106,7 @@ pub(super) unsafe fn iq4_nl<S: Tiles>(s: S, from: *const u8, stride: usize, to: 
     // SAFETY: within a block of 18 bytes.
     unsafe {
         let codes = nibbles(s, s.words(from.add(2), stride));
-        put_codes(s, to, codes.map(|codes| s.look_up(&table, codes)));
+        put_codes(s, to, look_up(s, &table, codes));
         put_r(s, to, D32, s.halves(from, stride));
     }
 }
@@ -101,7 +117,7 @@ pub(super) unsafe fn mxfp4<S: Tiles>(s: S, from: *const u8, stride: usize, to: *
     // SAFETY: within a block of 17 bytes; the panel's d has one lane per row.
     unsafe {
         let codes = nibbles(s, s.words(from.add(1), stride));
-        put_codes(s, to, codes.map(|codes| s.look_up(&table, codes)));
+        put_codes(s, to, look_up(s, &table, codes));
         let d = to.add(D32 * 4 * S::ROWS).cast::<f32>();
         for r in 0..S::ROWS {
             d.add(r).write(half_power(from.add(r * stride).read()));

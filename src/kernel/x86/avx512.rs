@@ -1,6 +1,6 @@
 //! AVX-512 F, BW, VL and VNNI: 16 rows in a vector, 32 registers. Knows no kernel.
 
-use crate::kernel::simd::Simd;
+use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
 use std::arch::x86_64::*;
 
@@ -32,6 +32,17 @@ impl Avx512 {
 impl Simd for Avx512 {
     type F = __m512;
     const WIDE: bool = true;
+
+    #[inline(always)]
+    fn launch<T: Task<Self>>(self, task: T) {
+        #[inline(never)]
+        #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
+        fn compiled<T: Task<Avx512>>(s: Avx512, task: T) {
+            task.run(s);
+        }
+        // SAFETY: `self` proves these features.
+        unsafe { compiled(self, task) }
+    }
 
     #[inline(always)]
     fn splat(self, x: f32) -> __m512 {
