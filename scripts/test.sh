@@ -61,7 +61,7 @@ mutations() {
 
 release() {
   heading "release build with candle, and the default model"
-  scripts/fetch-model.sh || echo "left out: what needs the default model (it cannot be fetched)"
+  scripts/fetch-models.sh || echo "left out: what needs the default model (it cannot be fetched)"
   cargo build --locked "${release[@]}"
 }
 
