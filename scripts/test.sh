@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 small=(--no-default-features --features native,testing,text)
-release=(--release --features cli,testing)
+release=(--release --features cli,testing,oracle)
 steps=(format licences clippy debug shuttle c install mutations release examples models)
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -30,7 +30,7 @@ clippy() {
   heading "clippy: without candle, with shuttle, and with everything else"
   cargo clippy --locked --quiet --all-targets "${small[@]}" -- -D warnings
   cargo clippy --locked --quiet --lib --no-default-features --features shuttle -- -D warnings
-  cargo clippy --locked --quiet --all-targets --features cli,testing -- -D warnings
+  cargo clippy --locked --quiet --all-targets --features cli,testing,oracle -- -D warnings
 }
 
 debug() {
@@ -61,7 +61,7 @@ mutations() {
 
 release() {
   heading "release build with candle, and the default model"
-  scripts/fetch-model.sh || echo "left out: what needs the default model (it cannot be fetched)"
+  scripts/fetch-models.sh || echo "left out: what needs the default model (it cannot be fetched)"
   cargo build --locked "${release[@]}"
 }
 
