@@ -6,11 +6,11 @@ cd "$(dirname "$0")/.."
 
 limit=${WICK_MUTATION_LIMIT:-300}        # seconds for one run of the tests, building aside
 export WICK_WATCHDOG=${WICK_WATCHDOG:-15} # seconds for one test that may hang
-export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target} # what the dependencies were built in is used again
-mkdir -p "$CARGO_TARGET_DIR/mutations"
-CARGO_TARGET_DIR=$(cd "$CARGO_TARGET_DIR" && pwd)
-tree=$CARGO_TARGET_DIR/mutations/tree
-log=$CARGO_TARGET_DIR/mutations/log
+work=$PWD/target/mutations
+tree=$work/tree
+log=$work/log
+# Never the build folder of the tree itself: cargo takes a package in another folder for the same one, and would hand out mutants.
+export CARGO_TARGET_DIR=$work/build
 list=tests/mutations/list
 
 # The copy: what git would commit, as it lies here.

@@ -1,14 +1,15 @@
 //! The stream floor under explored schedules: `cargo test --no-default-features --features shuttle --test shuttle`.
 //!
-//! Each scenario runs `WICK_SCHEDULES` random schedules (10,000 unless set) from a printed seed; `WICK_SEED` replays it. A
-//! schedule in which nobody can go on is a deadlock, and fails. async-channel counts as atomic, with a yield around its calls.
+//! Each scenario runs `WICK_SCHEDULES` random schedules (10,000 unless set) from a printed seed, and as many with random
+//! priorities, which find what needs one thread to be late for long; `WICK_SEED` replays them. A schedule
+//! in which nobody can go on is a deadlock, and fails. async-channel counts as atomic, with a yield around its calls.
 #![cfg(feature = "shuttle")]
 #![allow(clippy::disallowed_methods)]
 
 mod stream_common;
 
 use shuttle::rand::Rng;
-use shuttle::scheduler::RandomScheduler;
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread;
 use std::future::poll_fn;
@@ -33,8 +34,10 @@ fn explore(name: &str, scenario: fn()) {
     let seed = number("WICK_SEED").unwrap_or(now);
     // Past the test harness's capture: a seed that is not seen replays nothing.
     let _ = writeln!(std::io::stderr(), "{name}: {schedules} schedules, WICK_SEED={seed}");
-    let scheduler = RandomScheduler::new_from_seed(seed, schedules);
-    shuttle::Runner::new(scheduler, shuttle::Config::new()).run(scenario);
+    let random = RandomScheduler::new_from_seed(seed, schedules);
+    shuttle::Runner::new(random, shuttle::Config::new()).run(scenario);
+    let with_priorities = PctScheduler::new_from_seed(seed, 3, schedules);
+    shuttle::Runner::new(with_priorities, shuttle::Config::new()).run(scenario);
 }
 
 macro_rules! scenarios {
@@ -241,12 +244,18 @@ scenarios! {
             producer.text(text("a"));
             producer
         });
-        consumer.close();
+        let producer = if shuttle::rand::thread_rng().r#gen::<bool>() {
+            let producer = writer.join().expect("no panic");
+            consumer.close();
+            producer
+        } else {
+            consumer.close();
+            writer.join().expect("no panic")
+        };
         let (events, last) = reader.join().expect("no panic");
         assert!(events.len() <= 1);
         assert_eq!(last, Next::Closed);
         assert_eq!((consumer.try_next(), consumer.is_readable()), (Next::Closed, false));
-        let producer = writer.join().expect("no panic");
         assert!(producer.is_cancelled() && producer.has_room(1));
     }
 
@@ -466,8 +475,10 @@ scenarios! {
             producer.text(text("a"));
             producer
         });
+        let waits = shuttle::rand::thread_rng().r#gen::<bool>();
         let reader = { let consumer = consumer.clone(); thread::spawn(move || {
-            (0..3).filter(|_| matches!(consumer.try_next(), Next::Event(_))).count()
+            let read = || if waits { consumer.wait_next(None) } else { consumer.try_next() };
+            (0..3).filter(|_| matches!(read(), Next::Event(_))).count()
         }) };
         consumer.show_on(level);
         noter.join().expect("no panic").expect("the stream is open");

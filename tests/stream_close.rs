@@ -1,4 +1,4 @@
-//! Closing cancels and forgets at once: a waiting reader hears of it, nothing is delivered any more, guests are dropped exactly once.
+//! Closing cancels and forgets at once: a waiting reader hears of it, nothing comes any more, guests are dropped exactly once.
 #![cfg(not(feature = "shuttle"))]
 #![allow(clippy::disallowed_methods)]
 

@@ -99,7 +99,8 @@ impl Producer {
         self.shared.finish(end);
     }
 
-    /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read draws the producer's attention.
+    /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read draws the
+    /// producer's attention.
     pub fn has_room(&self, limit: usize) -> bool {
         if limit == 0 || self.shared.unread.load(Ordering::SeqCst) < limit {
             return true;
