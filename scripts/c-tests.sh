@@ -62,9 +62,6 @@ build_all() { # suffix, library, further flags
 once_each() { printf '%s\n' "${programs[@]}" | grep -E -- '-(c99|no-exceptions)(-asan)?$'; }
 
 plain() {
-  "${c99[@]}" "${flags[@]}" tests/abi/layout.c -o "$objects/layout"
-  "$objects/layout" | diff tests/abi.txt - || { echo "FAILED: the header's layout is not the contract's (tests/abi.txt)"; exit 1; }
-  echo "ok: sizes, offsets and constants are the contract's"
   for program in "${programs[@]}"; do run "$seconds" "$(basename "$program")" "$program"; done
 }
 
