@@ -38,9 +38,18 @@ fn every_field_of_generate_is_honoured_or_refused_by_its_name() {
         ("prefill_only", wick_generate_options { prefill_only: 2, ..good() }),
         ("logprobs", wick_generate_options { logprobs: 2, ..good() }),
         ("parse_special", wick_generate_options { parse_special: 2, ..good() }),
-        ("prompt", wick_generate_options { prompt: wick_str { ptr: b"\xff".as_ptr().cast(), len: 1 }, ..sized() }),
+        (
+            "prompt",
+            wick_generate_options { prompt: wick_str { ptr: b"\xff".as_ptr().cast(), len: 1 }, ..sized() },
+        ),
         ("prompt", wick_generate_options { prompt: wick_str { ptr: ptr::null(), len: 3 }, ..sized() }),
-        ("prompt", wick_generate_options { prompt: wick_str { ptr: b"x".as_ptr().cast(), len: usize::MAX - 1 }, ..sized() }),
+        (
+            "prompt",
+            wick_generate_options {
+                prompt: wick_str { ptr: b"x".as_ptr().cast(), len: usize::MAX - 1 },
+                ..sized()
+            },
+        ),
         ("stop", wick_generate_options { stop_count: 1, ..good() }),
         ("messages", wick_generate_options { message_count: 2, ..sized() }),
         ("prompt_tokens", wick_generate_options { prompt_token_count: 1, ..sized() }),
@@ -76,7 +85,8 @@ fn inputs_are_checked_in_shape() {
     let ids = [1u32, 2];
     let both = wick_generate_options { prompt_tokens: ids.as_ptr(), prompt_token_count: 2, ..prompt("p") };
     refused(session, both, WICK_E_INVALID_ARGUMENT, "at most one");
-    let message = |role: wick_str, extra: &str| wick_message { role, content: text("c"), extra_json: text(extra) };
+    let message =
+        |role: wick_str, extra: &str| wick_message { role, content: text("c"), extra_json: text(extra) };
     let cases = [
         ("messages[0]: role", message(zeroed(), "{}")),
         ("messages[0]: extra_json", message(text("user"), "[]")),
@@ -117,7 +127,8 @@ fn what_needs_the_model_comes_as_the_end() {
 fn nul_terminated_and_empty_texts_count() {
     let runtime = runtime();
     let session = session(runtime, r#"{"echo":true}"#);
-    let options = wick_generate_options { prompt: wick_str { ptr: c"hello".as_ptr(), len: usize::MAX }, ..sized() };
+    let options =
+        wick_generate_options { prompt: wick_str { ptr: c"hello".as_ptr(), len: usize::MAX }, ..sized() };
     let stream = generate(session, &options);
     assert_eq!(all_text(&read_all(stream)), "hello");
     shut(runtime);
@@ -163,8 +174,25 @@ fn null_is_an_error_everywhere() {
         is(wick_model_tokenize(model, zeroed(), 0, 0, ptr::null_mut(), 0, ptr::null_mut(), no_error), bad);
         is(wick_model_tokenize(model, text("a"), 2, 0, ptr::null_mut(), 0, ptr::null_mut(), no_error), bad);
         is(wick_model_tokenize(model, text("a"), 0, 0, ptr::null_mut(), 9, ptr::null_mut(), no_error), bad);
-        is(wick_model_detokenize(model, ptr::null(), 1, 0, buf.as_mut_ptr(), 256, ptr::null_mut(), no_error), bad);
-        is(wick_model_render(model, ptr::null(), 1, zeroed(), zeroed(), 1, buf.as_mut_ptr(), 256, ptr::null_mut(), no_error), bad);
+        is(
+            wick_model_detokenize(model, ptr::null(), 1, 0, buf.as_mut_ptr(), 256, ptr::null_mut(), no_error),
+            bad,
+        );
+        is(
+            wick_model_render(
+                model,
+                ptr::null(),
+                1,
+                zeroed(),
+                zeroed(),
+                1,
+                buf.as_mut_ptr(),
+                256,
+                ptr::null_mut(),
+                no_error,
+            ),
+            bad,
+        );
         is(wick_model_info(model, ptr::null_mut(), 7, ptr::null_mut()), bad);
         is(wick_session_info(session, ptr::null_mut(), 7, ptr::null_mut()), bad);
         is(wick_runtime_info(runtime, ptr::null_mut(), 7, ptr::null_mut()), bad);
@@ -188,7 +216,12 @@ fn a_handle_of_another_kind_is_stale() {
     is(wick_queue_close(wick_queue { id: model.id }), stale);
     is(wick_runtime_shutdown(wick_runtime { id: queue.id }, 0), stale);
     is(wick_runtime_pause(wick_runtime { id: 0 }), stale);
-    refused(session, wick_generate_options { queue: wick_queue { id: stream.id }, ..prompt("p") }, stale, "handle");
+    refused(
+        session,
+        wick_generate_options { queue: wick_queue { id: stream.id }, ..prompt("p") },
+        stale,
+        "handle",
+    );
     is(join(stream).map_or_else(|status| status, |end| end.status), WICK_OK);
     is(wick_stream_close(stream), WICK_OK);
     is(wick_stream_close(stream), stale);
@@ -205,7 +238,12 @@ fn sizes_of_structs_are_checked() {
     let mut short = prompt("p");
     short.struct_size -= 1;
     refused(session, short, WICK_E_INVALID_ARGUMENT, "struct_size");
-    refused(session, wick_generate_options { struct_size: u32::MAX, ..prompt("p") }, WICK_E_INVALID_ARGUMENT, "struct_size");
+    refused(
+        session,
+        wick_generate_options { struct_size: u32::MAX, ..prompt("p") },
+        WICK_E_INVALID_ARGUMENT,
+        "struct_size",
+    );
 
     #[repr(C)]
     #[derive(Clone, Copy)]
@@ -235,7 +273,10 @@ fn sizes_of_structs_are_checked() {
         is(wick_stream_next(stream, (&raw mut event).cast(), buf.as_mut_ptr(), 256, LONG), WICK_OK);
         assert_eq!((event.tail, event.known.struct_size as usize), ([0; 4], size_of_val(&event)));
         event.known.struct_size = 8;
-        is(wick_stream_next(stream, (&raw mut event).cast(), buf.as_mut_ptr(), 256, LONG), WICK_E_INVALID_ARGUMENT);
+        is(
+            wick_stream_next(stream, (&raw mut event).cast(), buf.as_mut_ptr(), 256, LONG),
+            WICK_E_INVALID_ARGUMENT,
+        );
         let mut bad_error: wick_error = sized();
         bad_error.struct_size = 4;
         bad_error.code = 99;
@@ -253,20 +294,27 @@ fn results_of_any_size_can_be_fetched() {
     let error = ptr::null_mut();
     // SAFETY: all pointers are good.
     unsafe {
-        let tokenize = |ids: *mut u32, cap, needed: *mut usize| wick_model_tokenize(model, text("abc"), 0, 0, ids, cap, needed, error);
+        let tokenize = |ids: *mut u32, cap, needed: *mut usize| {
+            wick_model_tokenize(model, text("abc"), 0, 0, ids, cap, needed, error)
+        };
         is(tokenize(ptr::null_mut(), 0, &mut needed), WICK_E_BUFFER_TOO_SMALL);
         assert_eq!(needed, 3);
         is(tokenize(ids.as_mut_ptr(), 2, &mut needed), WICK_E_BUFFER_TOO_SMALL);
         assert_eq!(ids, [0; 8], "written only on success");
         is(tokenize(ids.as_mut_ptr(), 3, ptr::null_mut()), WICK_OK);
-        let detokenize = |buf, cap, needed: *mut usize| wick_model_detokenize(model, ids.as_ptr(), 3, 0, buf, cap, needed, error);
+        let detokenize = |buf, cap, needed: *mut usize| {
+            wick_model_detokenize(model, ids.as_ptr(), 3, 0, buf, cap, needed, error)
+        };
         is(detokenize(ptr::null_mut(), 0, &mut needed), WICK_E_BUFFER_TOO_SMALL);
         assert_eq!(needed, 3);
         is(detokenize(buf.as_mut_ptr(), 3, &mut needed), WICK_E_BUFFER_TOO_SMALL);
         assert_eq!(buf, [1; 8]);
         is(detokenize(buf.as_mut_ptr(), 4, &mut needed), WICK_OK);
         assert_eq!(buf.map(|byte| byte as u8), *b"abc\0\x01\x01\x01\x01");
-        is(wick_model_detokenize(model, [u32::MAX].as_ptr(), 1, 0, buf.as_mut_ptr(), 8, &mut needed, error), WICK_E_INVALID_ARGUMENT);
+        is(
+            wick_model_detokenize(model, [u32::MAX].as_ptr(), 1, 0, buf.as_mut_ptr(), 8, &mut needed, error),
+            WICK_E_INVALID_ARGUMENT,
+        );
         let empty = wick_model_tokenize(model, text(""), 0, 0, ptr::null_mut(), 0, &mut needed, error);
         assert_eq!((empty, needed), (WICK_OK, 0));
     }
@@ -291,7 +339,10 @@ fn what_this_release_lacks_says_so() {
         assert!(message(&error).contains("wick_session_save"));
         is(wick_session_restore(model, &store, &mut out, &mut stream, &mut error), WICK_E_UNSUPPORTED);
         assert!(message(&error).contains("wick_session_restore"));
-        is(wick_embed(model, texts.as_ptr(), 1, ptr::null_mut(), 0, ptr::null_mut(), 0, &mut error), WICK_E_UNSUPPORTED);
+        is(
+            wick_embed(model, texts.as_ptr(), 1, ptr::null_mut(), 0, ptr::null_mut(), 0, &mut error),
+            WICK_E_UNSUPPORTED,
+        );
         assert!(message(&error).contains("wick_embed"));
     }
     shut(runtime);
@@ -304,9 +355,17 @@ fn every_field_of_a_load_is_honoured_or_refused_by_its_name() {
     let io = wick_io { size: 1, ..sized() };
     let cases = [
         (WICK_E_INVALID_ARGUMENT, "exactly one", sized()),
-        (WICK_E_INVALID_ARGUMENT, "exactly one", wick_model_options { data: [0u8].as_ptr().cast(), data_len: 1, ..path() }),
+        (
+            WICK_E_INVALID_ARGUMENT,
+            "exactly one",
+            wick_model_options { data: [0u8].as_ptr().cast(), data_len: 1, ..path() },
+        ),
         (WICK_E_INVALID_ARGUMENT, "data", wick_model_options { data_len: 1, ..sized() }),
-        (WICK_E_INVALID_ARGUMENT, "path_offset", wick_model_options { data: [0u8].as_ptr().cast(), data_len: 1, path_offset: 1, ..sized() }),
+        (
+            WICK_E_INVALID_ARGUMENT,
+            "path_offset",
+            wick_model_options { data: [0u8].as_ptr().cast(), data_len: 1, path_offset: 1, ..sized() },
+        ),
         (WICK_E_INVALID_ARGUMENT, "read_at", wick_model_options { io: &io, ..sized() }),
         (WICK_E_INVALID_ARGUMENT, "path", wick_model_options { path: text(""), ..sized() }),
         (WICK_E_INVALID_ARGUMENT, "backend", wick_model_options { backend: 3, ..path() }),
@@ -316,7 +375,8 @@ fn every_field_of_a_load_is_honoured_or_refused_by_its_name() {
         (WICK_E_UNSUPPORTED, "reserved", wick_model_options { reserved: 1, ..path() }),
         (WICK_E_UNSUPPORTED, "prefix_cache_bytes", wick_model_options { prefix_cache_bytes: 1, ..path() }),
     ];
-    let (mut model, mut load, mut error) = (wick_model::default(), wick_stream::default(), sized::<wick_error>());
+    let (mut model, mut load, mut error) =
+        (wick_model::default(), wick_stream::default(), sized::<wick_error>());
     for (status, names, options) in cases {
         // SAFETY: all pointers are good, or what is tested.
         let got = unsafe { wick_model_load(runtime, &options, &mut model, &mut load, &mut error) };
@@ -330,7 +390,12 @@ fn every_field_of_a_load_is_honoured_or_refused_by_its_name() {
     assert_eq!(end.end, WICK_END_ERROR);
     assert!(end.status == WICK_E_IO || end.status == WICK_E_UNSUPPORTED, "{end:?}");
     // SAFETY: all pointers are good.
-    is(unsafe { wick_model_tokenize(model, text("a"), 0, 0, ptr::null_mut(), 0, ptr::null_mut(), ptr::null_mut()) }, end.status);
+    is(
+        unsafe {
+            wick_model_tokenize(model, text("a"), 0, 0, ptr::null_mut(), 0, ptr::null_mut(), ptr::null_mut())
+        },
+        end.status,
+    );
     shut(runtime);
 }
 
@@ -343,8 +408,16 @@ fn options_of_a_runtime_are_checked() {
         (WICK_E_INVALID_ARGUMENT, "log_level", wick_runtime_options { log_level: 6, ..good() }),
         (WICK_E_INVALID_ARGUMENT, "log_level", wick_runtime_options { log_level: -1, ..good() }),
         (WICK_E_INVALID_ARGUMENT, "threads", wick_runtime_options { threads: 100_000, ..good() }),
-        (WICK_E_INVALID_ARGUMENT, "max_sequences", wick_runtime_options { max_sequences: u32::MAX, ..good() }),
-        (WICK_E_INVALID_ARGUMENT, "thread_name", wick_runtime_options { thread_name: text("a\0b"), ..good() }),
+        (
+            WICK_E_INVALID_ARGUMENT,
+            "max_sequences",
+            wick_runtime_options { max_sequences: u32::MAX, ..good() },
+        ),
+        (
+            WICK_E_INVALID_ARGUMENT,
+            "thread_name",
+            wick_runtime_options { thread_name: text("a\0b"), ..good() },
+        ),
         (WICK_E_UNSUPPORTED, "reserved", wick_runtime_options { reserved: 1, ..good() }),
     ];
     let (mut runtime, mut error) = (wick_runtime::default(), sized::<wick_error>());

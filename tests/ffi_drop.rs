@@ -30,7 +30,11 @@ fn in_the_call_that_is_refused() {
     };
     let good = || counted(counter);
     refused(session, &wick_generate_options { logprobs: 1, ..good() }, WICK_E_UNSUPPORTED);
-    refused(session, &wick_generate_options { stop_count: 1, on_event: Some(ignore), ..good() }, WICK_E_INVALID_ARGUMENT);
+    refused(
+        session,
+        &wick_generate_options { stop_count: 1, on_event: Some(ignore), ..good() },
+        WICK_E_INVALID_ARGUMENT,
+    );
     refused(wick_session { id: 5 }, &good(), WICK_E_STALE_HANDLE);
     refused(session, &wick_generate_options { queue: wick_queue { id: 5 }, ..good() }, WICK_E_STALE_HANDLE);
     let before = counter.count();
@@ -64,12 +68,21 @@ fn in_a_load_that_is_refused_with_everything_that_came_with_it() {
     let (mut model, mut stream) = (wick_model::default(), wick_stream::default());
     // SAFETY: all pointers are good.
     unsafe {
-        is(wick_model_load(runtime, &options, &mut model, &mut stream, ptr::null_mut()), WICK_E_INVALID_ARGUMENT);
+        is(
+            wick_model_load(runtime, &options, &mut model, &mut stream, ptr::null_mut()),
+            WICK_E_INVALID_ARGUMENT,
+        );
         assert_eq!((load.count(), data.count(), io_user.count()), (1, 1, 1));
-        is(wick_model_load(wick_runtime { id: 1 }, &options, &mut model, &mut stream, ptr::null_mut()), WICK_E_STALE_HANDLE);
+        is(
+            wick_model_load(wick_runtime { id: 1 }, &options, &mut model, &mut stream, ptr::null_mut()),
+            WICK_E_STALE_HANDLE,
+        );
         assert_eq!((load.count(), data.count(), io_user.count()), (2, 2, 2));
         let store = wick_store_options { io: &io, user: load.user(), drop: Some(count), ..sized() };
-        is(wick_session_save(wick_session { id: 1 }, &store, &mut stream, ptr::null_mut()), WICK_E_STALE_HANDLE);
+        is(
+            wick_session_save(wick_session { id: 1 }, &store, &mut stream, ptr::null_mut()),
+            WICK_E_STALE_HANDLE,
+        );
         assert_eq!((load.count(), io_user.count()), (3, 3));
     }
     shut(runtime);
@@ -82,7 +95,8 @@ fn data_and_io_go_when_the_load_has_failed() {
     unsafe extern "C" fn read_at(_: *mut c_void, _: u64, _: *mut c_void, _: u64) -> i32 {
         7
     }
-    let io = wick_io { size: 4096, read_at: Some(read_at), user: io_user.user(), drop: Some(count), ..sized() };
+    let io =
+        wick_io { size: 4096, read_at: Some(read_at), user: io_user.user(), drop: Some(count), ..sized() };
     let bytes = [0u8; 64];
     let with_io = wick_model_options { io: &io, ..sized() };
     let with_data = wick_model_options {
@@ -122,7 +136,9 @@ fn without_a_callback_when_the_stream_is_closed() {
 fn with_a_callback_after_the_end_or_at_the_close() {
     let runtime = runtime();
     let model = model(runtime, r#"{"reply":"x"}"#);
-    for (on_event, kept) in [(ignore as unsafe extern "C" fn(_, _), true), (ignore, false), (close_itself, true)] {
+    for (on_event, kept) in
+        [(ignore as unsafe extern "C" fn(_, _), true), (ignore, false), (close_itself, true)]
+    {
         let counter = Counter::new();
         let options = wick_generate_options { on_event: Some(on_event), ..counted(counter) };
         let mut stream = wick_stream::default();
@@ -163,7 +179,17 @@ fn an_unread_queued_load_closes_itself_after_its_end() {
     let mut model = wick_model::default();
     // SAFETY: all pointers are good; NULL for a load that nobody keeps.
     unsafe {
-        is(wick_testing_model_load(runtime, text("{}"), &options, &mut model, ptr::null_mut(), ptr::null_mut()), WICK_OK);
+        is(
+            wick_testing_model_load(
+                runtime,
+                text("{}"),
+                &options,
+                &mut model,
+                ptr::null_mut(),
+                ptr::null_mut(),
+            ),
+            WICK_OK,
+        );
     }
     let end = loop {
         let event = queue_next(queue, LONG).unwrap();

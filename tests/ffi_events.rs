@@ -61,7 +61,7 @@ fn what_does_not_fit_comes_in_parts_at_any_alignment() {
 fn many_ids_behind_one_text_are_all_there() {
     let runtime = runtime();
     // Control tokens have no text: their ids wait for the next text, or come without one.
-    let mut reply: Vec<serde_json::Value> = vec![serde_json::json!(258); 200];
+    let mut reply: Vec<serde_json::Value> = vec![serde_json::json!(wick::testing::CONTROL); 200];
     reply.push("visible".into());
     let script = serde_json::json!({ "reply": reply }).to_string();
     let model = model(runtime, &script);
@@ -119,8 +119,12 @@ fn a_callback_gets_everything_whole() {
     let runtime = runtime();
     let long = "世界".repeat(3000);
     let counter = Counter::new();
-    let options =
-        wick_generate_options { on_event: Some(take), user: counter.user(), drop: Some(count), ..prompt("p") };
+    let options = wick_generate_options {
+        on_event: Some(take),
+        user: counter.user(),
+        drop: Some(count),
+        ..prompt("p")
+    };
     let stream = generate(session(runtime, &saying(&["a", &long])), &options);
     until(|| counter.count() == 1);
     let seen = SEEN.lock().unwrap();
@@ -213,7 +217,8 @@ fn another_runtimes_queue_is_refused() {
 #[test]
 fn figures_are_there_during_and_after() {
     let runtime = runtime();
-    let options = wick_generate_options { sampling: wick_sampling { seed: 77, ..zeroed() }, ..prompt("four") };
+    let options =
+        wick_generate_options { sampling: wick_sampling { seed: 77, ..zeroed() }, ..prompt("four") };
     let stream = generate(session(runtime, &saying(&["a", "b", "c"])), &options);
     let events = read_all(stream);
     assert_eq!(events.first().unwrap().kind, WICK_EVENT_STARTED);
@@ -231,11 +236,26 @@ fn every_end_reason_reaches_c() {
     let stop = text("stop");
     let cases = [
         (r#"{"reply":"x"}"#, prompt("p"), WICK_END_STOP, ""),
-        (r#"{"reply":"a stop b"}"#, wick_generate_options { stop: &stop, stop_count: 1, ..prompt("p") }, WICK_END_STOP_STRING, "stop"),
-        (r#"{"endless":true,"reply":"x"}"#, wick_generate_options { max_tokens: 3, ..prompt("p") }, WICK_END_LENGTH, ""),
+        (
+            r#"{"reply":"a stop b"}"#,
+            wick_generate_options { stop: &stop, stop_count: 1, ..prompt("p") },
+            WICK_END_STOP_STRING,
+            "stop",
+        ),
+        (
+            r#"{"endless":true,"reply":"x"}"#,
+            wick_generate_options { max_tokens: 3, ..prompt("p") },
+            WICK_END_LENGTH,
+            "",
+        ),
         (r#"{"endless":true,"reply":"x","context_length":16}"#, prompt("p"), WICK_END_CONTEXT_FULL, ""),
         (r#"{"reply":"x"}"#, wick_generate_options { prefill_only: 1, ..prompt("p") }, WICK_END_READY, ""),
-        (r#"{"reply":"x","gated":true}"#, wick_generate_options { deadline_ns: 1_000_000, ..prompt("p") }, WICK_END_DEADLINE, ""),
+        (
+            r#"{"reply":"x","gated":true}"#,
+            wick_generate_options { deadline_ns: 1_000_000, ..prompt("p") },
+            WICK_END_DEADLINE,
+            "",
+        ),
         (r#"{"reply":"x","fail_at":0}"#, prompt("p"), WICK_END_ERROR, ""),
         (r#"{"reply":"x","nan_at":0}"#, prompt("p"), WICK_END_ERROR, ""),
     ];

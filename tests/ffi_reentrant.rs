@@ -48,7 +48,10 @@ impl World {
             is(wick_queue_dispatch(self.queue, 1, 0), refused);
             is(wick_runtime_step(self.runtime, 0, ptr::null_mut()), refused);
             is(wick_runtime_shutdown(self.runtime, WICK_FOREVER), refused);
-            is(wick_embed(self.model, texts.as_ptr(), 1, ptr::null_mut(), 0, ptr::null_mut(), 0, &mut error), refused);
+            is(
+                wick_embed(self.model, texts.as_ptr(), 1, ptr::null_mut(), 0, ptr::null_mut(), 0, &mut error),
+                refused,
+            );
             assert_eq!(error.code, refused);
             is(wick_stream_stats(self.stream, &mut stats), WICK_OK);
             is(wick_queue_wake(self.queue), WICK_OK);
@@ -161,7 +164,10 @@ fn in_on_thread_log_and_their_drops() {
     // SAFETY: all pointers are good.
     unsafe {
         let script = text(r#"{"load_error":"as told"}"#);
-        is(wick_testing_model_load(other, script, ptr::null(), &mut model, &mut load, ptr::null_mut()), WICK_OK);
+        is(
+            wick_testing_model_load(other, script, ptr::null(), &mut model, &mut load, ptr::null_mut()),
+            WICK_OK,
+        );
     }
     assert_eq!(join(load).unwrap().end, WICK_END_ERROR);
     until(|| world.tried() > before);
@@ -175,7 +181,8 @@ fn in_on_thread_log_and_their_drops() {
 #[cfg(feature = "text")]
 fn in_read_at() {
     let world = World::new();
-    let io = wick_io { size: 4096, read_at: Some(read_at), user: world.user(), drop: Some(drop_world), ..sized() };
+    let io =
+        wick_io { size: 4096, read_at: Some(read_at), user: world.user(), drop: Some(drop_world), ..sized() };
     let options = wick_model_options { io: &io, ..sized() };
     let (mut model, mut load) = (wick_model::default(), wick_stream::default());
     // SAFETY: all pointers are good.

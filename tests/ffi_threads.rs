@@ -125,7 +125,11 @@ fn generations_and_closes_race_with_the_shutdown() {
                                 is(wick_stream_close(stream), WICK_OK);
                             }
                             Err((status, _)) => {
-                                assert!(status == WICK_E_SHUTDOWN || status == WICK_E_STALE_HANDLE, "{}", name(status));
+                                assert!(
+                                    status == WICK_E_SHUTDOWN || status == WICK_E_STALE_HANDLE,
+                                    "{}",
+                                    name(status)
+                                );
                                 assert_eq!(counter.count(), taken);
                                 return;
                             }

@@ -6,8 +6,8 @@ use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 pub use wick::ffi::{
-    embed::*, error::*, event::*, generate::*, io::*, messages::*, model::*, queue::*, runtime::*, sampling::*,
-    session::*, status::*, store::*, str::*, stream::*, testing::*, wick_os_handle,
+    embed::*, error::*, event::*, generate::*, io::*, messages::*, model::*, queue::*, runtime::*,
+    sampling::*, session::*, status::*, store::*, str::*, stream::*, testing::*, wick_os_handle,
 };
 
 /// A wait that is long enough for anything but a hang.
@@ -137,8 +137,9 @@ pub fn model(runtime: wick_runtime, script: &str) -> wick_model {
     let (mut model, mut load) = (wick_model::default(), wick_stream::default());
     let mut error = sized::<wick_error>();
     // SAFETY: all pointers are good.
-    let status =
-        unsafe { wick_testing_model_load(runtime, text(script), ptr::null(), &mut model, &mut load, &mut error) };
+    let status = unsafe {
+        wick_testing_model_load(runtime, text(script), ptr::null(), &mut model, &mut load, &mut error)
+    };
     assert_eq!(status, WICK_OK, "{}", message(&error));
     assert_eq!(join(load).unwrap().end, WICK_END_READY);
     is(wick_stream_close(load), WICK_OK);
