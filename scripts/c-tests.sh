@@ -76,6 +76,7 @@ under_valgrind() {
 # Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it.
 with_asan() {
   local host
+  unset WICK_LIBRARY
   host=$(rustc -vV | sed -n 's/^host: //p')
   if ! echo 'int main(void) { return 0; }' | cc -x c -fsanitize=address - -o "$objects/asan-works" 2>/dev/null || ! "$objects/asan-works"; then
     echo "left out: C tests with the address sanitizer (this compiler cannot link it)"
@@ -95,6 +96,9 @@ for kind in "$@"; do
     if [ -z "${built:-}" ]; then
       cargo build --locked --quiet --lib "${features[@]}"
       build_all "" "$target/debug/libwick.a"
+      # For dlopen.c: beside the copy that the tests are linked with.
+      WICK_LIBRARY=$(cd "$target/debug" && pwd)/libwick.so
+      export WICK_LIBRARY
       built=yes
     fi
     ;;

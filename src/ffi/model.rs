@@ -34,7 +34,7 @@ pub const WICK_BACKEND_CANDLE: u32 = 2;
 
 /// A model's handle; id 0 is none.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct wick_model {
     /// The handle.
     pub id: u64,

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// A queue's handle; id 0 is none.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct wick_queue {
     /// The handle.
     pub id: u64,

@@ -24,7 +24,7 @@ pub const WICK_MODE_HOST_STEP: u32 = 1;
 
 /// A runtime's handle; id 0 is none. Several live side by side in a process.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct wick_runtime {
     /// The handle.
     pub id: u64,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// A session's handle; id 0 is none.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct wick_session {
     /// The handle.
     pub id: u64,

@@ -1,0 +1,277 @@
+//! Calls that meet: one reader at a time, closes under a reader, shutdowns under everything, and OS handles that are exact.
+#![cfg(feature = "testing")]
+#![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
+
+mod ffi_common;
+use ffi_common::*;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const GATED: &str = r#"{"reply":["a","b","c"],"gated":true}"#;
+
+/// Reads past STARTED.
+fn started(stream: wick_stream) -> wick_stream {
+    assert_eq!(read(stream, LONG).unwrap().kind, WICK_EVENT_STARTED);
+    stream
+}
+
+#[test]
+fn a_second_reader_is_refused_and_the_first_reads_on() {
+    let runtime = runtime();
+    let (model, queue) = (model(runtime, GATED), queue(runtime));
+    let stream = started(generate(session_of(model), &prompt("p")));
+    let first = thread::spawn(move || read(stream, LONG));
+    until(|| read(stream, 0) == Err(WICK_E_BUSY));
+    is(wick_testing_release(model, 1), WICK_OK);
+    assert_eq!(first.join().unwrap().unwrap().text, "a");
+    let first = thread::spawn(move || queue_next(queue, LONG));
+    until(|| queue_next(queue, 0) == Err(WICK_E_BUSY));
+    is(wick_queue_dispatch(queue, 1, 0), WICK_E_BUSY);
+    is(wick_queue_wake(queue), WICK_OK);
+    is(first.join().unwrap().unwrap_err(), WICK_EMPTY);
+    shut(runtime);
+}
+
+#[test]
+fn a_reader_returns_at_once_when_what_it_reads_is_closed() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let (model, queue) = (model(runtime, GATED), queue(runtime));
+        let stream = started(generate(session_of(model), &prompt("p")));
+        let queued = generate(session_of(model), &wick_generate_options { queue, ..prompt("p") });
+        let reader = thread::spawn(move || read(stream, WICK_FOREVER));
+        thread::sleep(Duration::from_millis(20));
+        is(wick_stream_close(stream), WICK_OK);
+        is(reader.join().unwrap().unwrap_err(), WICK_E_STALE_HANDLE);
+        let reader = thread::spawn(move || {
+            loop {
+                if let Err(status) = queue_next(queue, WICK_FOREVER) {
+                    return status;
+                }
+            }
+        });
+        thread::sleep(Duration::from_millis(20));
+        is(wick_queue_close(queue), WICK_OK);
+        is(reader.join().unwrap(), WICK_E_STALE_HANDLE);
+        is(wick_stream_close(queued), WICK_E_STALE_HANDLE);
+        shut(runtime);
+    }
+}
+
+#[test]
+fn readers_get_every_end_when_the_runtime_is_shut_down() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let (model, queue) = (model(runtime, GATED), queue(runtime));
+        let streams: Vec<_> = (0..8).map(|_| generate(session_of(model), &prompt("p"))).collect();
+        for _ in 0..8 {
+            generate(session_of(model), &wick_generate_options { queue, ..prompt("p") });
+        }
+        let readers: Vec<_> = streams
+            .into_iter()
+            .map(|stream| thread::spawn(move || read_all(stream).pop().unwrap().end))
+            .collect();
+        let queue_reader = thread::spawn(move || {
+            let mut ends = 0;
+            loop {
+                match queue_next(queue, WICK_FOREVER) {
+                    Ok(event) => ends += u32::from(event.kind == WICK_EVENT_END),
+                    Err(status) => return (ends, status),
+                }
+            }
+        });
+        thread::sleep(Duration::from_millis(20));
+        let other = thread::spawn(move || wick_runtime_shutdown(runtime, LONG));
+        let own = wick_runtime_shutdown(runtime, LONG);
+        let other = other.join().unwrap();
+        for status in [own, other] {
+            assert!(status == WICK_OK || status == WICK_E_STALE_HANDLE, "{}", name(status));
+        }
+        assert!(own == WICK_OK || other == WICK_OK);
+        for reader in readers {
+            assert_eq!(reader.join().unwrap(), WICK_END_SHUTDOWN);
+        }
+        assert_eq!(queue_reader.join().unwrap(), (8, WICK_ENDED));
+        is(wick_queue_close(queue), WICK_OK);
+        is(wick_session_clear(wick_session { id: 3 }), WICK_E_STALE_HANDLE);
+        is(wick_model_close(model), WICK_E_STALE_HANDLE);
+    }
+}
+
+#[test]
+fn generations_and_closes_race_with_the_shutdown() {
+    for round in 0..50 {
+        let runtime = runtime();
+        let model = model(runtime, r#"{"reply":"x"}"#);
+        let sessions: Vec<_> = (0..4).map(|_| session_of(model)).collect();
+        let racers: Vec<_> = sessions
+            .into_iter()
+            .map(|session| {
+                thread::spawn(move || {
+                    let counter = Counter::new();
+                    let mut taken = 0;
+                    loop {
+                        let options =
+                            wick_generate_options { user: counter.user(), drop: Some(count), ..prompt("p") };
+                        let outcome = try_generate(session, &options);
+                        taken += 1;
+                        match outcome {
+                            Ok(stream) => {
+                                let end = join(stream).unwrap();
+                                assert!(
+                                    [WICK_END_STOP, WICK_END_SHUTDOWN, WICK_END_CANCELLED].contains(&end.end),
+                                    "{end:?}"
+                                );
+                                is(wick_stream_close(stream), WICK_OK);
+                            }
+                            Err((status, _)) => {
+                                assert!(
+                                    status == WICK_E_SHUTDOWN || status == WICK_E_STALE_HANDLE,
+                                    "{}",
+                                    name(status)
+                                );
+                                assert_eq!(counter.count(), taken);
+                                return;
+                            }
+                        }
+                    }
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_micros(round * 100));
+        shut(runtime);
+        racers.into_iter().for_each(|racer| racer.join().unwrap());
+    }
+}
+
+#[test]
+fn streams_and_queues_closed_while_they_are_fed() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"x","endless":true}"#);
+    for round in 0..200u64 {
+        let queue = queue(runtime);
+        let counter = Counter::new();
+        let queued = wick_generate_options { queue, user: counter.user(), drop: Some(count), ..prompt("p") };
+        let streams: Vec<_> = (0..3).map(|_| generate(session_of(model), &queued)).collect();
+        let alone = generate(session_of(model), &prompt("p"));
+        let closer = thread::spawn(move || {
+            thread::sleep(Duration::from_micros(round * 10));
+            is(wick_stream_close(streams[0]), WICK_OK);
+            is(wick_queue_close(queue), WICK_OK);
+            is(wick_stream_close(alone), WICK_OK);
+        });
+        while queue_next(queue, LONG).is_ok() {}
+        while read(alone, LONG).is_ok() {}
+        closer.join().unwrap();
+        assert_eq!(counter.count(), 3);
+    }
+    shut(runtime);
+}
+
+#[test]
+fn a_timeout_of_a_shutdown_can_be_called_again() {
+    unsafe extern "C" fn slow(user: *mut std::ffi::c_void, _: *const wick_event) {
+        // SAFETY: the counter that was given.
+        unsafe { count(user) };
+        thread::sleep(Duration::from_millis(300));
+    }
+    let runtime = runtime();
+    let counter = Counter::new();
+    let options = wick_generate_options { on_event: Some(slow), user: counter.user(), ..prompt("p") };
+    generate(session(runtime, r#"{"reply":"x"}"#), &options);
+    until(|| counter.count() > 0);
+    is(wick_runtime_shutdown(runtime, 1_000_000), WICK_E_TIMEOUT);
+    is(wick_runtime_pause(runtime), WICK_OK);
+    shut(runtime);
+    assert_eq!(counter.count(), 3, "each event came, END included");
+    is(wick_runtime_pause(runtime), WICK_E_STALE_HANDLE);
+}
+
+#[test]
+fn waits_keep_to_their_time() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let (model, queue) = (model(runtime, GATED), queue(runtime));
+        let stream = started(generate(session_of(model), &prompt("p")));
+        let start = Instant::now();
+        is(read(stream, 30_000_000).unwrap_err(), WICK_EMPTY);
+        is(queue_next(queue, 30_000_000).unwrap_err(), WICK_EMPTY);
+        assert!(start.elapsed() >= Duration::from_millis(60));
+        is(wick_stream_close(stream), WICK_OK);
+        shut(runtime);
+    }
+}
+
+#[cfg(unix)]
+mod os_handle {
+    use super::*;
+
+    fn fd_of(get: impl FnOnce(*mut wick_os_handle) -> wick_status) -> i32 {
+        let mut handle = wick_os_handle { fd: -1, event: std::ptr::null_mut() };
+        is(get(&mut handle), WICK_OK);
+        assert!(handle.fd >= 0 && handle.event.is_null());
+        handle.fd
+    }
+
+    /// Whether the descriptor is readable within `timeout` milliseconds.
+    fn readable(fd: i32, timeout: i32) -> bool {
+        let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+        // SAFETY: one pollfd of our own.
+        unsafe { libc::poll(&mut poll, 1, timeout) == 1 && poll.revents & libc::POLLIN != 0 }
+    }
+
+    #[test]
+    fn of_a_stream_is_readable_exactly_while_an_event_or_the_rest_of_one_waits() {
+        let runtime = runtime();
+        let long = "y".repeat(600);
+        let model = model(runtime, &serde_json::json!({ "reply": [long], "gated": true }).to_string());
+        let stream = generate(session_of(model), &prompt("p"));
+        // SAFETY: the place is good.
+        let fd = fd_of(|out| unsafe { wick_stream_os_handle(stream, out) });
+        // SAFETY: as above.
+        assert_eq!(fd, fd_of(|out| unsafe { wick_stream_os_handle(stream, out) }), "the same each time");
+        assert!(readable(fd, 60_000));
+        started(stream);
+        assert!(!readable(fd, 30));
+        is(wick_testing_release(model, 2), WICK_OK);
+        assert!(readable(fd, 60_000));
+        let (mut parts, mut ended) = (0, false);
+        while !ended {
+            assert!(readable(fd, 60_000));
+            let event = read_with(stream, 256, 0, 0).unwrap();
+            parts += usize::from(event.more);
+            assert!(!event.more || readable(fd, 0), "the rest waits");
+            ended = event.kind == WICK_EVENT_END;
+        }
+        assert_eq!(parts, 2);
+        assert!(!readable(fd, 30));
+        is(read(stream, 0).unwrap_err(), WICK_ENDED);
+        is(wick_stream_close(stream), WICK_OK);
+        shut(runtime);
+    }
+
+    #[test]
+    fn of_a_queue_shows_events_and_wakes() {
+        let runtime = runtime();
+        let (model, queue) = (model(runtime, GATED), queue(runtime));
+        // SAFETY: the place is good.
+        let fd = fd_of(|out| unsafe { wick_queue_os_handle(queue, out) });
+        assert!(!readable(fd, 10));
+        is(wick_queue_wake(queue), WICK_OK);
+        is(wick_queue_wake(queue), WICK_OK);
+        assert!(readable(fd, 0));
+        is(queue_next(queue, 0).unwrap_err(), WICK_EMPTY);
+        assert!(!readable(fd, 10), "not counted");
+        let stream = generate(session_of(model), &wick_generate_options { queue, ..prompt("p") });
+        assert!(readable(fd, 60_000));
+        assert_eq!(queue_next(queue, 0).unwrap().kind, WICK_EVENT_STARTED);
+        assert!(!readable(fd, 10));
+        // SAFETY: a good text.
+        is(unsafe { wick_stream_note(stream, text("note")) }, WICK_OK);
+        assert!(readable(fd, 0));
+        is(wick_stream_close(stream), WICK_OK);
+        assert!(!readable(fd, 0), "what was closed is not read any more");
+        is(wick_queue_close(queue), WICK_OK);
+        shut(runtime);
+    }
+}
