@@ -134,7 +134,8 @@ fn missing_tensors_and_wrong_shapes_are_refused_by_name() {
 
 #[test]
 fn a_tensor_that_nothing_computes_with_is_unsupported_by_name() {
-    let file = Tiny::new("llama").writer().tensor("blk.0.attn_sinks.weight", TensorType::F32, &[4], vec![0; 16]);
+    let file =
+        Tiny::new("llama").writer().tensor("blk.0.attn_sinks.weight", TensorType::F32, &[4], vec![0; 16]);
     let error = driver::load(open(file.to_bytes()), 1).err();
     assert!(error.is_some_and(|e| e.kind() == ErrorKind::Unsupported && e.message().contains("attn_sinks")));
 }

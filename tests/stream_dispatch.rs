@@ -142,7 +142,7 @@ fn a_callback_may_close_its_queue() {
     let _watchdog = watchdog();
     let queue = Queue::new();
     let closing = queue.clone();
-    let (guest, producer, _first) = guarded(&queue, 1, move |_| closing.close());
+    let (guest, producer, _first) = guarded(&queue, 1, move |_| drop(closing.close()));
     let (other, unused, _second) = guarded(&queue, 2, |_| {});
     producer.text(text("a"));
     unused.text(text("never delivered"));
