@@ -9,7 +9,7 @@ const FLOORS: [&[&str]; 8] = [
     &["kernel", "compute"],
     &["gguf"],
     &["model", "text", "sample"],
-    &["stream"],
+    &["stream", "testing"],
     &["engine"],
     &["runtime"],
     &["ffi"],
