@@ -40,7 +40,10 @@ fn measure(model: &Path, threads: usize) {
         }
     }
     println!("{threads} threads: decode of 64: {:.1} tokens/s", median(|| decode(&mut driver, 1)));
-    println!("{threads} threads: decode of 64, 8 together: {:.1} tokens/s", median(|| decode(&mut driver, 8)));
+    println!(
+        "{threads} threads: decode of 64, 8 together: {:.1} tokens/s",
+        median(|| decode(&mut driver, 8))
+    );
 }
 
 fn median(mut run: impl FnMut() -> f64) -> f64 {

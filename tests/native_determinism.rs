@@ -35,7 +35,10 @@ fn threads_and_cuts_change_nothing_in_any_architecture() {
         for (threads, most) in [(2, usize::MAX), (3, 64), (2, 33), (1, 7)] {
             let mut driver = Driver::over(model.open(), threads);
             driver.slice = Duration::ZERO;
-            assert!(decode(&mut driver, &tokens, 147, most) == truth, "{architecture}, {threads} threads, cuts of {most}");
+            assert!(
+                decode(&mut driver, &tokens, 147, most) == truth,
+                "{architecture}, {threads} threads, cuts of {most}"
+            );
         }
         // Token by token: what a cache holds equals what a recomputation gives.
         let mut driver = Driver::over(model.open(), 2);
@@ -47,7 +50,9 @@ fn threads_and_cuts_change_nothing_in_any_architecture() {
 fn threads_and_cuts_change_nothing_in_any_tensor_type() {
     use TensorType::*;
     let tokens = prompt(11, 70);
-    for kind in [F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_XS, IQ2_XXS] {
+    for kind in
+        [F32, F16, BF16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_XS, IQ2_XXS]
+    {
         let model = Tiny::new("llama").of(kind);
         let truth = decode(&mut Driver::over(model.open(), 1), &tokens, 67, usize::MAX);
         assert!(truth.iter().flatten().all(|&b| f32::from_bits(b).is_finite()), "{}", kind.name());
@@ -69,7 +74,11 @@ fn a_batch_gives_each_sequence_what_it_gets_alone() {
         let mut driver = Driver::over(model.open(), 2);
         let sequences: Vec<_> = prompts.iter().map(|_| driver.sequence()).collect();
         // A prefill of all, in which one sequence is a token ahead; then two decodes together.
-        let parts = [|p: &[u32]| 0..p.len() - 2, |p: &[u32]| p.len() - 2..p.len() - 1, |p: &[u32]| p.len() - 1..p.len()];
+        let parts = [
+            |p: &[u32]| 0..p.len() - 2,
+            |p: &[u32]| p.len() - 2..p.len() - 1,
+            |p: &[u32]| p.len() - 1..p.len(),
+        ];
         for (step, part) in parts.into_iter().enumerate() {
             let mut logits = Vec::new();
             for (sequences, prompts) in sequences.chunks(4).zip(prompts.chunks(4)) {

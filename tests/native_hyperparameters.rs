@@ -57,11 +57,17 @@ fn impossible_numbers_are_refused() {
     for architecture in ["llama", "gemma3", "phi3", "olmo2"] {
         for key in keys {
             for value in [0, 5, 11, i32::MAX as u32, u32::MAX] {
-                refused(&Tiny::new(architecture).with(key, value), &format!("{architecture}.{key} = {value}"));
+                refused(
+                    &Tiny::new(architecture).with(key, value),
+                    &format!("{architecture}.{key} = {value}"),
+                );
             }
         }
         for value in [0, i32::MAX as u32, u32::MAX] {
-            refused(&Tiny::new(architecture).with("context_length", value), &format!("context_length = {value}"));
+            refused(
+                &Tiny::new(architecture).with("context_length", value),
+                &format!("context_length = {value}"),
+            );
         }
     }
     for value in [0, i32::MAX as u32, u32::MAX] {
@@ -74,7 +80,8 @@ fn impossible_numbers_are_refused() {
 #[test]
 fn ones_either_compute_or_are_refused() {
     // One head as wide as the model, one layer of three: right shapes are what decides.
-    for key in ["attention.head_count", "attention.head_count_kv", "embedding_length", "feed_forward_length"] {
+    for key in ["attention.head_count", "attention.head_count_kv", "embedding_length", "feed_forward_length"]
+    {
         refused(&Tiny::new("llama").with(key, 1), &format!("{key} = 1"));
     }
     // Layers that the file has and the number leaves out.
@@ -111,7 +118,8 @@ fn values_of_another_type_are_refused() {
 
 #[test]
 fn missing_tensors_and_wrong_shapes_are_refused_by_name() {
-    for tensor in ["token_embd.weight", "output_norm.weight", "blk.1.attn_k.weight", "blk.2.ffn_down.weight"] {
+    for tensor in ["token_embd.weight", "output_norm.weight", "blk.1.attn_k.weight", "blk.2.ffn_down.weight"]
+    {
         let mut model = Tiny::new("llama");
         model.without.push(tensor.into());
         let error = refused(&model, tensor);
@@ -126,7 +134,8 @@ fn missing_tensors_and_wrong_shapes_are_refused_by_name() {
 
 #[test]
 fn a_tensor_that_nothing_computes_with_is_unsupported_by_name() {
-    let file = Tiny::new("llama").writer().tensor("blk.0.attn_sinks.weight", TensorType::F32, &[4], vec![0; 16]);
+    let file =
+        Tiny::new("llama").writer().tensor("blk.0.attn_sinks.weight", TensorType::F32, &[4], vec![0; 16]);
     let error = driver::load(open(file.to_bytes()), 1).err();
     assert!(error.is_some_and(|e| e.kind() == ErrorKind::Unsupported && e.message().contains("attn_sinks")));
 }

@@ -165,7 +165,10 @@ fn chunks_that_cannot_be_are_refused_and_no_pass_is_in_progress() {
         let error = driver.decoder.begin(chunks).expect_err("a pass that cannot be");
         assert_eq!(error.kind(), kind, "{error}");
     }
-    assert_eq!(driver.decoder.open(513).expect_err("a context over the model's").kind(), ErrorKind::InvalidArgument);
+    assert_eq!(
+        driver.decoder.open(513).expect_err("a context over the model's").kind(),
+        ErrorKind::InvalidArgument
+    );
     assert!(bits(&driver.extend(sequence, &[1, 2])) == fresh(&[1, 2]));
 }
 

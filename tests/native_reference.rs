@@ -11,6 +11,7 @@ mod driver;
 use driver::Driver;
 use serde_json::Value;
 use std::path::PathBuf;
+use wick::model::Decoder;
 
 /// Below this margin a tie may fall either way.
 const MARGIN: f64 = 0.1;
@@ -55,7 +56,8 @@ fn against_reference(prefix: &str, model: &std::path::Path, at_least: usize) {
     if !model.exists() {
         return left_out(&format!("{} is missing", model.display()));
     }
-    let text = std::fs::read_to_string(vectors.join("reference.json")).expect("reference.json in WICK_VECTORS");
+    let text =
+        std::fs::read_to_string(vectors.join("reference.json")).expect("reference.json in WICK_VECTORS");
     let cases: Value = serde_json::from_str(&text).expect("JSON");
     let cases = cases.as_object().expect("an object of cases");
     let mut driver = Driver::open(model, 2);
@@ -68,12 +70,18 @@ fn against_reference(prefix: &str, model: &std::path::Path, at_least: usize) {
     }
     assert!(checked >= at_least, "{checked} cases of {prefix}");
     assert!(total.sure >= 20 * at_least, "{} steps of {prefix} have a margin", total.sure);
-    assert!(total.other * 25 <= total.sure, "another id at {} of {} steps of {prefix}", total.other, total.sure);
+    assert!(
+        total.other * 25 <= total.sure,
+        "another id at {} of {} steps of {prefix}",
+        total.other,
+        total.sure
+    );
 }
 
 fn check(name: &str, case: &Value, driver: &mut Driver) -> Tally {
     let (prompt, ids) = (numbers(&case["prompt_ids"]), numbers(&case["ids"]));
-    let margins: Vec<f64> = case["margins"].as_array().expect("margins").iter().filter_map(Value::as_f64).collect();
+    let margins: Vec<f64> =
+        case["margins"].as_array().expect("margins").iter().filter_map(Value::as_f64).collect();
     assert_eq!(ids.len(), margins.len(), "{name}");
     let sequence = driver.sequence();
     let mut logits = driver.extend(sequence, &prompt);

@@ -32,8 +32,8 @@ pub struct Tiny {
 
 /// Architectures that [`Tiny`] can write.
 pub const ARCHITECTURES: &[&str] = &[
-    "llama", "qwen2", "qwen3", "qwen2moe", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "olmo2", "granite",
-    "smollm3", "exaone",
+    "llama", "qwen2", "qwen3", "qwen2moe", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "olmo2",
+    "granite", "smollm3", "exaone",
 ];
 
 impl Tiny {
@@ -80,7 +80,8 @@ impl Tiny {
 
     /// The file.
     pub fn writer(&self) -> Writer<'static> {
-        let mut writer = Writer::new().meta("general.architecture", self.architecture).meta("general.name", "tiny");
+        let mut writer =
+            Writer::new().meta("general.architecture", self.architecture).meta("general.name", "tiny");
         let mut keys = self.standard_keys();
         for (key, value) in &self.keys {
             keys.retain(|(other, _)| other != key);
@@ -100,7 +101,8 @@ impl Tiny {
 
     fn standard_keys(&self) -> Vec<(String, MetaValue)> {
         let mut keys: Vec<(String, MetaValue)> = Vec::new();
-        let mut put = |key: &str, value: MetaValue| keys.push((format!("{}.{key}", self.architecture), value));
+        let mut put =
+            |key: &str, value: MetaValue| keys.push((format!("{}.{key}", self.architecture), value));
         put("context_length", self.context.into());
         put("embedding_length", (self.width as u32).into());
         put("block_count", (self.layers as u32).into());
@@ -245,7 +247,8 @@ impl Random {
 
 /// Random values of a size that keeps a forward pass tame: norms about 1, matrices about 1 / sqrt(row).
 fn random_tensor(seed: u64, name: &str, shape: &[u64], kind: TensorType) -> Vec<u8> {
-    let mut random = Random(name.bytes().fold(seed, |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)));
+    let mut random =
+        Random(name.bytes().fold(seed, |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)));
     let count: u64 = shape.iter().product();
     let row = shape.first().copied().unwrap_or(1) as f32;
     let size = 1.7 / row.sqrt();

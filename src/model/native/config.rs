@@ -5,8 +5,8 @@ use super::family::{EmbeddingScale, Family, Norms, Windows};
 use super::keys::{Keys, invalid, unsupported};
 use super::rope::RopeKeys;
 use crate::error::Result;
-use crate::kernel::KvLayout;
 use crate::gguf::{Array, Metadata, Strs};
+use crate::kernel::KvLayout;
 
 /// Ceilings far above any model that exists, low enough that no product of two of them overflows.
 const MAX_WIDTH: usize = 1 << 20;
@@ -106,7 +106,10 @@ impl Config {
         let family = Family::named(name).ok_or_else(|| {
             let known: Vec<_> = super::family::FAMILIES.iter().map(|family| family.name).collect();
             let shown: String = name.chars().take(64).collect();
-            unsupported(format!("architecture {shown:?} is unknown to the native decoder; it has {}", known.join(", ")))
+            unsupported(format!(
+                "architecture {shown:?} is unknown to the native decoder; it has {}",
+                known.join(", ")
+            ))
         })?;
         let keys = Keys::new(metadata, name);
         let width = keys.require("embedding_length", 1..=MAX_WIDTH)?;
@@ -114,16 +117,19 @@ impl Config {
         let context_length = keys.require("context_length", 1..=MAX_CONTEXT)?;
         let experts = Experts::read(&keys, family)?;
         let feed_forward = match experts {
-            None => keys.count_of_layers("feed_forward_length", 1..=MAX_WIDTH)?.ok_or_else(|| {
-                invalid(format!("metadata key \"{name}.feed_forward_length\" is missing"))
-            })?,
+            None => keys
+                .count_of_layers("feed_forward_length", 1..=MAX_WIDTH)?
+                .ok_or_else(|| invalid(format!("metadata key \"{name}.feed_forward_length\" is missing")))?,
             Some(_) => keys.count_of_layers("feed_forward_length", 0..=MAX_WIDTH)?.unwrap_or(0),
         };
-        let epsilon = keys
-            .number("attention.layer_norm_rms_epsilon", f32::MIN_POSITIVE)?
-            .ok_or_else(|| invalid(format!("metadata key \"{name}.attention.layer_norm_rms_epsilon\" is missing")))?;
+        let epsilon =
+            keys.number("attention.layer_norm_rms_epsilon", f32::MIN_POSITIVE)?.ok_or_else(|| {
+                invalid(format!("metadata key \"{name}.attention.layer_norm_rms_epsilon\" is missing"))
+            })?;
         if epsilon >= 1.0 {
-            return Err(invalid(format!("attention.layer_norm_rms_epsilon is {epsilon}; less than 1 is possible")));
+            return Err(invalid(format!(
+                "attention.layer_norm_rms_epsilon is {epsilon}; less than 1 is possible"
+            )));
         }
         let scales = Scales::read(&keys, family, width)?;
         let attention = Attention::read(&keys, family, width, layers, context_length)?;
@@ -210,9 +216,9 @@ impl Attention {
         layers: usize,
         context_length: usize,
     ) -> Result<Self> {
-        let heads = keys
-            .count_of_layers("attention.head_count", 1..=MAX_HEADS)?
-            .ok_or_else(|| invalid(format!("metadata key \"{}.attention.head_count\" is missing", family.name)))?;
+        let heads = keys.count_of_layers("attention.head_count", 1..=MAX_HEADS)?.ok_or_else(|| {
+            invalid(format!("metadata key \"{}.attention.head_count\" is missing", family.name))
+        })?;
         let kv_heads = keys.count_of_layers("attention.head_count_kv", 1..=MAX_HEADS)?.unwrap_or(heads);
         if !heads.is_multiple_of(kv_heads) {
             return Err(invalid(format!(
@@ -227,7 +233,9 @@ impl Attention {
         };
         let window = match family.windows {
             Windows::None => None,
-            Windows::All => keys.count("attention.sliding_window", 0..=MAX_CONTEXT)?.filter(|&window| window > 0),
+            Windows::All => {
+                keys.count("attention.sliding_window", 0..=MAX_CONTEXT)?.filter(|&window| window > 0)
+            }
             Windows::AllButEach(_) => Some(keys.require("attention.sliding_window", 1..=MAX_CONTEXT)?),
         };
         let rope = RopeKeys::read(keys, family.rope, head_dim, context_length)?;
@@ -255,16 +263,20 @@ fn head_dim(keys: &Keys<'_>, width: usize, heads: usize) -> Result<usize> {
         Some(length) => length,
         None if width.is_multiple_of(heads) => width / heads,
         None => {
-            return Err(invalid(format!("embedding_length {width} is no multiple of attention.head_count {heads}")));
+            return Err(invalid(format!(
+                "embedding_length {width} is no multiple of attention.head_count {heads}"
+            )));
         }
     };
     if !head_dim.is_multiple_of(2) || head_dim > MAX_HEAD_DIM {
-        return Err(invalid(format!("heads are {head_dim} wide; even widths up to {MAX_HEAD_DIM} are possible")));
+        return Err(invalid(format!(
+            "heads are {head_dim} wide; even widths up to {MAX_HEAD_DIM} are possible"
+        )));
     }
     match keys.count("attention.value_length", 1..=MAX_HEAD_DIM)? {
-        Some(values) if values != head_dim => {
-            Err(unsupported(format!("keys are {head_dim} wide and values {values}; the native decoder has one width")))
-        }
+        Some(values) if values != head_dim => Err(unsupported(format!(
+            "keys are {head_dim} wide and values {values}; the native decoder has one width"
+        ))),
         _ => Ok(head_dim),
     }
 }
@@ -284,12 +296,14 @@ fn layer_kinds(keys: &Keys<'_>, family: &Family, layers: usize, windowed: bool) 
         let by_family = match family.windows {
             Windows::None => false,
             Windows::All => true,
-            Windows::AllButEach(n) => (layer + 1) % n != 0,
+            Windows::AllButEach(n) => !(layer + 1).is_multiple_of(n),
         };
-        let by_file = given.map(|value| value == crate::gguf::Value::Bool(true) || value.as_integer() == Some(1));
+        let by_file =
+            given.map(|value| value == crate::gguf::Value::Bool(true) || value.as_integer() == Some(1));
         LayerKind {
             windowed: windowed && by_file.unwrap_or(by_family),
-            rope: family.no_rope_each == 0 || (layer + 1) % family.no_rope_each != 0,
+            // No number but 0 is a multiple of 0.
+            rope: !(layer + 1).is_multiple_of(family.no_rope_each),
         }
     };
     Ok((0..layers).map(kind).collect())
@@ -308,14 +322,19 @@ pub(super) fn check_vocabulary(metadata: &Metadata, architecture: &str, rows: us
         return Err(invalid(format!("{key:?} is {count}, token_embd.weight has {rows} rows")));
     }
     if let Some(tokens) = metadata.find::<Strs<'_>>("tokenizer.ggml.tokens")?.filter(|t| t.len() != rows) {
-        return Err(invalid(format!("the tokenizer has {} tokens, token_embd.weight {rows} rows", tokens.len())));
+        return Err(invalid(format!(
+            "the tokenizer has {} tokens, token_embd.weight {rows} rows",
+            tokens.len()
+        )));
     }
     for (key, value) in metadata.iter() {
-        let Some(name) = key.strip_prefix("tokenizer.ggml.").filter(|name| name.ends_with("_token_id")) else {
+        let Some(name) = key.strip_prefix("tokenizer.ggml.").filter(|name| name.ends_with("_token_id"))
+        else {
             continue;
         };
         // Some converters write -1, or its unsigned twin, for a token that is not there.
-        let absent = matches!(value.as_integer(), Some(-1 | 0xFFFF_FFFF)) && !matches!(name, "bos_token_id" | "eos_token_id");
+        let absent = matches!(value.as_integer(), Some(-1 | 0xFFFF_FFFF))
+            && !matches!(name, "bos_token_id" | "eos_token_id");
         if !absent && value.as_integer().is_none_or(|id| !(0..rows as i128).contains(&id)) {
             return Err(invalid(format!("{key:?} is {value}; the vocabulary has {rows} tokens")));
         }
@@ -323,7 +342,9 @@ pub(super) fn check_vocabulary(metadata: &Metadata, architecture: &str, rows: us
     let lists: Option<Array<'_>> = metadata.find("tokenizer.ggml.eos_token_ids")?;
     for id in lists.iter().filter_map(Array::integers).flatten() {
         if !(0..rows as i128).contains(&id) {
-            return Err(invalid(format!("tokenizer.ggml.eos_token_ids has {id}; the vocabulary has {rows} tokens")));
+            return Err(invalid(format!(
+                "tokenizer.ggml.eos_token_ids has {id}; the vocabulary has {rows} tokens"
+            )));
         }
     }
     Ok(())

@@ -60,7 +60,8 @@ impl NativeDecoder {
         let config = Config::read(gguf.metadata())?;
         let weights = ModelWeights::find(&gguf, &config)?;
         let attention = &config.attention;
-        let layout = KvLayout::new(config.layers, attention.kv_heads, attention.head_dim, attention.head_dim)?;
+        let layout =
+            KvLayout::new(config.layers, attention.kv_heads, attention.head_dim, attention.head_dim)?;
         let made_for = config.context_length.min(MAX_POSITION);
         let context_length = options.context_length.unwrap_or(made_for).clamp(1, made_for);
         let blocks = Blocks::new(layout);
@@ -111,7 +112,10 @@ impl NativeDecoder {
                 return Err(invalid(format!("sequence {} is in the pass twice", chunk.sequence.0)));
             }
             if chunk.tokens.is_empty() || self.pass.tokens.len() + chunk.tokens.len() > max {
-                return Err(invalid(format!("a chunk of {} tokens; a pass takes 1 to {max}", chunk.tokens.len())));
+                return Err(invalid(format!(
+                    "a chunk of {} tokens; a pass takes 1 to {max}",
+                    chunk.tokens.len()
+                )));
             }
             if let Some(id) = chunk.tokens.iter().find(|&&id| id as usize >= vocab) {
                 return Err(invalid(format!("token {id} is beyond the vocabulary of {vocab}")));
@@ -213,7 +217,11 @@ impl Decoder for NativeDecoder {
             return Err(Error::new(ErrorKind::Busy, "a pass is in progress; finish it first"));
         }
         if chunks.is_empty() || chunks.len() > self.spec.max_batch {
-            return Err(invalid(format!("{} chunks; a pass takes 1 to {}", chunks.len(), self.spec.max_batch)));
+            return Err(invalid(format!(
+                "{} chunks; a pass takes 1 to {}",
+                chunks.len(),
+                self.spec.max_batch
+            )));
         }
         if let Err(error) = self.prepare(chunks) {
             self.unprepare();

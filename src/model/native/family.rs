@@ -100,7 +100,8 @@ const LLAMA: Family = Family {
     experts: Some(Routing { normalised: true, shared: false }),
 };
 
-const QWEN2: Family = Family { name: "qwen2", rope: RopeStyle::Halves, qkv_bias: true, experts: None, ..LLAMA };
+const QWEN2: Family =
+    Family { name: "qwen2", rope: RopeStyle::Halves, qkv_bias: true, experts: None, ..LLAMA };
 
 const QWEN3: Family =
     Family { name: "qwen3", rope: RopeStyle::Halves, qk_norm: QkNorm::PerHead, experts: None, ..LLAMA };
@@ -155,13 +156,7 @@ pub(super) const FAMILIES: &[Family] = &[
         experts: None,
         ..LLAMA
     },
-    Family {
-        name: "granite",
-        embedding: EmbeddingScale::Given,
-        multipliers: true,
-        experts: None,
-        ..LLAMA
-    },
+    Family { name: "granite", embedding: EmbeddingScale::Given, multipliers: true, experts: None, ..LLAMA },
     Family { name: "smollm3", no_rope_each: 4, experts: None, ..LLAMA },
     Family { name: "exaone", rope: RopeStyle::Halves, experts: None, ..LLAMA },
 ];

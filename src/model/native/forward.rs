@@ -126,7 +126,9 @@ impl Slice<'_> {
                 self.advance();
             }
             self.pass.cursor = Some(self.cursor);
-            if step? == compute::Step::Paused || (self.pace.is_over() && self.cursor.operation != Operation::Done) {
+            if step? == compute::Step::Paused
+                || (self.pace.is_over() && self.cursor.operation != Operation::Done)
+            {
                 return Ok(Step::More);
             }
         }

@@ -38,7 +38,8 @@ impl<'a> Keys<'a> {
 
     /// An integer in `range` that must be there.
     pub(super) fn require(&self, key: &str, range: RangeInclusive<usize>) -> Result<usize> {
-        self.count(key, range)?.ok_or_else(|| invalid(format!("metadata key {:?} is missing", self.full(key))))
+        self.count(key, range)?
+            .ok_or_else(|| invalid(format!("metadata key {:?} is missing", self.full(key))))
     }
 
     /// An integer in `range`, given once or once per layer: all the same, or the file is refused.
@@ -49,7 +50,9 @@ impl<'a> Keys<'a> {
         let mut values = array.integers().ok_or_else(not_integers)?;
         let first = values.next().ok_or_else(|| invalid(format!("metadata key {full:?} is empty")))?;
         if values.any(|value| value != first) {
-            return Err(unsupported(format!("{full:?} differs from layer to layer; the native decoder has one for all")));
+            return Err(unsupported(format!(
+                "{full:?} differs from layer to layer; the native decoder has one for all"
+            )));
         }
         let first = u64::try_from(first).map_err(|_| invalid(format!("{full:?} is {first}")))?;
         in_range(&full, first, range).map(Some)
@@ -60,7 +63,9 @@ impl<'a> Keys<'a> {
         let full = self.full(key);
         let Some(value) = self.metadata.find::<f32>(&full)? else { return Ok(None) };
         if !value.is_finite() || value < least {
-            return Err(invalid(format!("{full:?} is {value}; a finite number from {least:e} on is possible")));
+            return Err(invalid(format!(
+                "{full:?} is {value}; a finite number from {least:e} on is possible"
+            )));
         }
         Ok(Some(value))
     }

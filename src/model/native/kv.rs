@@ -152,7 +152,14 @@ impl SequenceState {
     }
 
     /// Writes keys and values, `(heads, head_dim)` each, of the token at `position` in `layer`.
-    pub(super) fn store(&mut self, layout: &KvLayout, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
+    pub(super) fn store(
+        &mut self,
+        layout: &KvLayout,
+        layer: usize,
+        position: usize,
+        keys: &[f32],
+        values: &[f32],
+    ) {
         let block = self.blocks.get_mut(position / KV_BLOCK).and_then(Block::sole);
         let Some(block) = block else { unreachable!("begin made this position the sequence's own") };
         layout.store(block, layer, position % KV_BLOCK, keys, values);

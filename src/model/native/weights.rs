@@ -92,7 +92,9 @@ pub(super) struct Gated {
 impl Matrix {
     /// The matrix's bytes in its file.
     pub(super) fn of<'a>(&self, gguf: &'a Gguf) -> Weights<'a> {
-        let Some(tensor) = gguf.tensors().get(self.tensor) else { unreachable!("indices are the file's own") };
+        let Some(tensor) = gguf.tensors().get(self.tensor) else {
+            unreachable!("indices are the file's own")
+        };
         let row_bytes = self.ty.row_bytes(self.cols).unwrap_or(0);
         let rows = self.first_row * row_bytes..(self.first_row + self.rows) * row_bytes;
         let bytes = gguf.bytes(tensor).get(rows).unwrap_or(&[]);
@@ -127,20 +129,21 @@ impl<'a> Finder<'a> {
     /// Refuses tensors that nobody asked for: what they are for would be left out.
     fn refuse_strangers(&self, config: &Config) -> Result<()> {
         let found = self.found.borrow();
-        let unused = self.gguf.tensors().iter().zip(found.iter()).filter(|(_, found)| !**found);
         // Tables that some converters store and that are computed here.
         let tables = [".attn_rot_embd", ".attn.masked_bias", ".rope_freqs.weight", "rotary_emb.inv_freq"];
-        for (tensor, _) in unused.filter(|(tensor, _)| !tables.iter().any(|end| tensor.name().ends_with(end))) {
-            let name: String = tensor.name().chars().take(64).collect();
-            let layer = name.strip_prefix("blk.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
-            return Err(match layer {
-                Some(layer) if layer >= config.layers => {
-                    invalid(format!("tensor {name:?} is beyond the {} layers of block_count", config.layers))
-                }
-                _ => unsupported(format!("tensor {name:?} is nothing that {} computes with", config.family.name)),
-            });
-        }
-        Ok(())
+        let is_table = |name: &str| tables.iter().any(|end| name.ends_with(end));
+        let mut tensors = self.gguf.tensors().iter().zip(found.iter());
+        let Some((stranger, _)) = tensors.find(|(tensor, found)| !**found && !is_table(tensor.name())) else {
+            return Ok(());
+        };
+        let name: String = stranger.name().chars().take(64).collect();
+        let layer = name.strip_prefix("blk.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        Err(match layer {
+            Some(layer) if layer >= config.layers => {
+                invalid(format!("tensor {name:?} is beyond the {} layers of block_count", config.layers))
+            }
+            _ => unsupported(format!("tensor {name:?} is nothing that {} computes with", config.family.name)),
+        })
     }
 
     fn find(&self, name: &str) -> Option<(usize, &'a TensorInfo)> {
@@ -178,7 +181,10 @@ impl<'a> Finder<'a> {
             return Err(invalid(format!("tensor {name:?} has shape {:?}, not [{len}]", tensor.shape())));
         }
         if !matches!(tensor.kind(), TensorType::F32 | TensorType::F16 | TensorType::BF16) {
-            return Err(unsupported(format!("tensor {name:?} is {}; F32, F16 and BF16 are possible", tensor.kind().name())));
+            return Err(unsupported(format!(
+                "tensor {name:?} is {}; F32, F16 and BF16 are possible",
+                tensor.kind().name()
+            )));
         }
         let mut vector = Vec::new();
         vector.try_reserve_exact(len)?;
@@ -287,7 +293,9 @@ fn find_qkv(finder: &Finder<'_>, config: &Config, name: &dyn Fn(&str) -> String)
     if config.family.fused {
         let all = finder.matrix(&name("attn_qkv.weight"), queries + 2 * kv, config.width)?;
         let bias = finder.optional(&name("attn_qkv.bias"), queries + 2 * kv)?;
-        let bias = |from: usize, len: usize| bias.as_ref().and_then(|bias| bias.get(from..from + len)).map(Vector::from);
+        let bias = |from: usize, len: usize| {
+            bias.as_ref().and_then(|bias| bias.get(from..from + len)).map(Vector::from)
+        };
         let parts = [all.part(0, queries), all.part(queries, kv), all.part(queries + kv, kv)];
         return Ok((parts, [bias(0, queries), bias(queries, kv), bias(queries + kv, kv)]));
     }

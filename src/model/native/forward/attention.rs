@@ -32,11 +32,7 @@ impl Slice<'_> {
     }
 
     /// The stream, normed with `weight` if there is one, in the forms that the next matrices need.
-    pub(super) fn norm_stream(
-        &mut self,
-        weight: Option<&[f32]>,
-        forms: Forms,
-    ) -> Result<Step> {
+    pub(super) fn norm_stream(&mut self, weight: Option<&[f32]>, forms: Forms) -> Result<Step> {
         let rows = self.rows();
         let scratch = &mut *self.scratch;
         let mut right = scratch.stream.first(rows);
@@ -81,7 +77,8 @@ impl Slice<'_> {
         for span in &self.pass.spans {
             let Some(state) = self.sequences.get_mut(span.sequence) else { continue };
             for token in 0..span.count {
-                let (keys, values) = (scratch.keys.row(span.row + token), scratch.values.row(span.row + token));
+                let (keys, values) =
+                    (scratch.keys.row(span.row + token), scratch.values.row(span.row + token));
                 state.store(self.layout, self.cursor.layer, span.position + token, keys, values);
             }
         }
@@ -123,7 +120,9 @@ impl Slice<'_> {
                 // Of a narrowed pass, only each last token is left.
                 match (self.pass.narrowed, span.logits) {
                     (false, _) => Some(Span { blocks, position: span.position, tokens: span.count }),
-                    (true, Some(_)) => Some(Span { blocks, position: span.position + span.count - 1, tokens: 1 }),
+                    (true, Some(_)) => {
+                        Some(Span { blocks, position: span.position + span.count - 1, tokens: 1 })
+                    }
                     (true, None) => None,
                 }
             })
@@ -139,7 +138,12 @@ impl Slice<'_> {
             queries: scratch.queries.first(rows),
             spans: &spans,
         };
-        self.compute.attention(&attention, scratch.attended.first_mut(rows), &mut self.cursor.unit, &self.pace)
+        self.compute.attention(
+            &attention,
+            scratch.attended.first_mut(rows),
+            &mut self.cursor.unit,
+            &self.pace,
+        )
     }
 
     /// Attention's result as the right-hand side of the output projection.
@@ -186,7 +190,9 @@ impl Slice<'_> {
         let scratch = &mut *self.scratch;
         match self.model.config.residual_scale {
             1.0 => self.compute.add(scratch.stream.first_mut(rows), scratch.branch.first(rows)),
-            scale => self.compute.add_scaled(scratch.stream.first_mut(rows), scratch.branch.first(rows), scale),
+            scale => {
+                self.compute.add_scaled(scratch.stream.first_mut(rows), scratch.branch.first(rows), scale)
+            }
         }
     }
 

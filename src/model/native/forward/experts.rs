@@ -102,7 +102,8 @@ impl<'a> Slice<'a> {
 
     /// The rows of the expert in progress as the right-hand side of its gate and up.
     pub(super) fn gather(&mut self) -> Result<Step> {
-        let (Some(expert), rows, shared, choices) = (self.expert(), self.expert_rows(), self.is_shared(), self.choices())
+        let (Some(expert), rows, shared, choices) =
+            (self.expert(), self.expert_rows(), self.is_shared(), self.choices())
         else {
             return Ok(Step::Done);
         };

@@ -20,7 +20,9 @@ impl<'a> Slice<'a> {
         let Some((gated, rows)) = self.gated() else { return Step::Done };
         let (gate, up) = (gated.gate.of(&self.model.gguf), gated.up.of(&self.model.gguf));
         let scratch = &mut *self.scratch;
-        let Some(out) = scratch.inner.first_mut(rows).get_mut(..rows * gate.rows()) else { return Step::Done };
+        let Some(out) = scratch.inner.first_mut(rows).get_mut(..rows * gate.rows()) else {
+            return Step::Done;
+        };
         let act = self.model.config.family.gate;
         self.compute.gated(&gate, &up, act, &scratch.activations, out, &mut self.cursor.unit, &self.pace)
     }
