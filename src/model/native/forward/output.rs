@@ -31,6 +31,8 @@ impl Slice<'_> {
             self.compute.scale(logits, config.logit_scale);
         }
         if let Some(cap) = config.logit_cap {
+            // A cap would make infinity an honest number.
+            logits.iter_mut().filter(|logit| logit.is_infinite()).for_each(|logit| *logit = f32::NAN);
             self.compute.soft_cap(logits, cap);
         }
     }
