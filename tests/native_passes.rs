@@ -133,9 +133,9 @@ fn over_the_budget_no_pass_begins_and_what_fits_still_does() {
     options.budget = Some(needed);
     let decoder = NativeDecoder::load(model().open(), options).expect("a model");
     let mut driver = Driver { decoder, slice: Duration::from_millis(1) };
-    let (sequence, tokens) = (driver.sequence(), prompt(8, 300));
+    let (sequence, tokens) = (driver.sequence(), prompt(8, 250));
     let error = driver.decoder.begin(&[Chunk { sequence, tokens: &tokens, logits: true }]).err();
-    let error = error.expect("300 tokens where 100 fit");
+    let error = error.expect("250 tokens where 100 fit");
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     assert!(error.message().contains(&needed.to_string()), "{error}");
     assert!(bits(&driver.extend(sequence, &tokens[..100])) == fresh(&tokens[..100]));
