@@ -23,7 +23,7 @@ run: $(MODEL)
 	build/chat "$(MODEL)" "$(PROMPT)"
 
 models/SmolLM2-135M-Instruct.Q4_1.gguf:
-	scripts/fetch-model.sh
+	scripts/fetch-models.sh
 
 test:
 	scripts/test.sh

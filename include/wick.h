@@ -33,6 +33,75 @@
 /* A timeout: wait as long as it takes. */
 #define WICK_FOREVER UINT64_MAX
 
+/* Done. */
+#define WICK_OK 0
+
+/* Nothing to read now, or the timeout passed. */
+#define WICK_EMPTY 1
+
+/* The stream has delivered its END event; the queue those of all its streams, and its runtime is shut down. */
+#define WICK_ENDED 2
+
+/* The budget is used up, work is left. */
+#define WICK_MORE 3
+
+/* An argument is malformed or out of range; the message names it. */
+#define WICK_E_INVALID_ARGUMENT -1
+
+/* The handle is none, closed, of another kind, or its runtime is shut down. */
+#define WICK_E_STALE_HANDLE -2
+
+/* The session has a live generation, the model is not loaded yet, or the object is in another [EXCL] call. */
+#define WICK_E_BUSY -3
+
+/* A [BLOCK] or [EXCL] function was called inside a callback. */
+#define WICK_E_REENTRANT -4
+
+/* An architecture, tensor type, option or feature that this build lacks; the message names it. */
+#define WICK_E_UNSUPPORTED -5
+
+/* Reading or writing failed. */
+#define WICK_E_IO -6
+
+/* A malformed or hostile model file; the message says what and where. */
+#define WICK_E_MODEL_INVALID -7
+
+/* Over the memory budget, or the system refused memory or a thread. */
+#define WICK_E_OUT_OF_MEMORY -8
+
+/* The input does not fit the session's context. */
+#define WICK_E_CONTEXT_FULL -9
+
+/* The chat template failed, or went over its limits. */
+#define WICK_E_TEMPLATE -10
+
+/* The tokenizer failed. */
+#define WICK_E_TOKENIZER -11
+
+/* The grammar is malformed or cannot be satisfied. */
+#define WICK_E_GRAMMAR -12
+
+/* NaN or infinite logits. */
+#define WICK_E_NUMERIC -13
+
+/* The runtime is being shut down: nothing new is taken. */
+#define WICK_E_SHUTDOWN -14
+
+/* The time given was not enough. */
+#define WICK_E_TIMEOUT -15
+
+/* Too many waiting generations. */
+#define WICK_E_QUEUE_FULL -16
+
+/* The buffer is too small; `*needed` says how much it takes. */
+#define WICK_E_BUFFER_TOO_SMALL -17
+
+/* A caught panic: this operation is over, the runtime goes on. */
+#define WICK_E_INTERNAL -18
+
+/* In a child of fork(): the runtime, or the object's runtime, is the parent's. No drop function runs there. */
+#define WICK_E_FORKED -19
+
 /* The request left the waiting line; at most once, and then first. */
 #define WICK_EVENT_STARTED 1
 
@@ -518,75 +587,6 @@ typedef struct wick_generate_options {
   /* Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed. */
   wick_drop_fn drop;
 } wick_generate_options;
-
-/* Done. */
-#define WICK_OK 0
-
-/* Nothing to read now, or the timeout passed. */
-#define WICK_EMPTY 1
-
-/* The stream has delivered its END event; the queue those of all its streams, and its runtime is shut down. */
-#define WICK_ENDED 2
-
-/* The budget is used up, work is left. */
-#define WICK_MORE 3
-
-/* An argument is malformed or out of range; the message names it. */
-#define WICK_E_INVALID_ARGUMENT -1
-
-/* The handle is none, closed, of another kind, or its runtime is shut down. */
-#define WICK_E_STALE_HANDLE -2
-
-/* The session has a live generation, the model is not loaded yet, or the object is in another [EXCL] call. */
-#define WICK_E_BUSY -3
-
-/* A [BLOCK] or [EXCL] function was called inside a callback. */
-#define WICK_E_REENTRANT -4
-
-/* An architecture, tensor type, option or feature that this build lacks; the message names it. */
-#define WICK_E_UNSUPPORTED -5
-
-/* Reading or writing failed. */
-#define WICK_E_IO -6
-
-/* A malformed or hostile model file; the message says what and where. */
-#define WICK_E_MODEL_INVALID -7
-
-/* Over the memory budget, or the system refused memory or a thread. */
-#define WICK_E_OUT_OF_MEMORY -8
-
-/* The input does not fit the session's context. */
-#define WICK_E_CONTEXT_FULL -9
-
-/* The chat template failed, or went over its limits. */
-#define WICK_E_TEMPLATE -10
-
-/* The tokenizer failed. */
-#define WICK_E_TOKENIZER -11
-
-/* The grammar is malformed or cannot be satisfied. */
-#define WICK_E_GRAMMAR -12
-
-/* NaN or infinite logits. */
-#define WICK_E_NUMERIC -13
-
-/* The runtime is being shut down: nothing new is taken. */
-#define WICK_E_SHUTDOWN -14
-
-/* The time given was not enough. */
-#define WICK_E_TIMEOUT -15
-
-/* Too many waiting generations. */
-#define WICK_E_QUEUE_FULL -16
-
-/* The buffer is too small; `*needed` says how much it takes. */
-#define WICK_E_BUFFER_TOO_SMALL -17
-
-/* A caught panic: this operation is over, the runtime goes on. */
-#define WICK_E_INTERNAL -18
-
-/* In a child of fork(): the runtime, or the object's runtime, is the parent's. No drop function runs there. */
-#define WICK_E_FORKED -19
 
 #ifdef __cplusplus
 extern "C" {

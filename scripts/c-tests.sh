@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds every tests/c/*.c as C99 and as C++11 against the library with the fake model, and runs each: plain, under valgrind, and with the
-# address sanitizer on both sides of the border. A test that hangs is killed from outside.
+# Builds every tests/c/*.c as C99 and as C++11, and every tests/cpp/*.cpp with and without exceptions, against the library with the fake
+# model, and runs each: plain, under valgrind, and with the address sanitizer on both sides of the border. A test that hangs is
+# killed from outside.
 #
 #   scripts/c-tests.sh [plain] [valgrind] [asan]   (all)
 #   WICK_CARGO   the features of the library under test; CHECK_SECONDS: what a test may take (120; ten times that under valgrind)
@@ -15,6 +16,7 @@ objects=$target/c-tests
 mkdir -p "$objects"
 c99=(cc -x c -std=c99)
 cxx11=(c++ -x c++ -std=c++11)
+cxx11_bare=(c++ -x c++ -std=c++11 -fno-exceptions)
 flags=(-Wall -Wextra -Werror -pedantic -g -Iinclude)
 system=(-lpthread -lm -ldl)
 
@@ -33,32 +35,41 @@ run() { # seconds, name, command
   echo "ok: $name"
 }
 
+# Fills `programs`: every test, compiled in each of its languages.
 build_all() { # suffix, library, further flags
-  local suffix=$1 library=$2 source name
+  local suffix=$1 library=$2 source
   shift 2
+  programs=()
+  build() { # source, language, compiler
+    local program
+    program=$objects/$(basename "${1%.*}")-$2$suffix
+    "${@:3}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$program.o"
+    "$3" "${extra[@]}" "$program.o" "$library" "${system[@]}" -o "$program"
+    programs+=("$program")
+  }
+  local extra=("$@")
   for source in tests/c/*.c; do
-    name=$objects/$(basename "$source" .c)
-    "${c99[@]}" "${flags[@]}" "$@" -c "$source" -o "$name-c$suffix.o"
-    cc "$@" "$name-c$suffix.o" "$library" "${system[@]}" -o "$name-c$suffix"
-    "${cxx11[@]}" "${flags[@]}" "$@" -c "$source" -o "$name-cpp$suffix.o"
-    c++ "$@" "$name-cpp$suffix.o" "$library" "${system[@]}" -o "$name-cpp$suffix"
+    build "$source" c99 "${c99[@]}"
+    build "$source" c++11 "${cxx11[@]}"
+  done
+  for source in tests/cpp/*.cpp; do
+    build "$source" c++11 "${cxx11[@]}"
+    build "$source" no-exceptions "${cxx11_bare[@]}"
   done
 }
 
-names() { for source in tests/c/*.c; do basename "$source" .c; done; }
+# Each test in one of its languages: a memory checker sees no difference.
+once_each() { printf '%s\n' "${programs[@]}" | grep -E -- '-(c99|no-exceptions)(-asan)?$'; }
 
 plain() {
-  for name in $(names); do
-    run "$seconds" "$name, C99" "$objects/$name-c"
-    run "$seconds" "$name, C++11" "$objects/$name-cpp"
-  done
+  for program in "${programs[@]}"; do run "$seconds" "$(basename "$program")" "$program"; done
 }
 
 under_valgrind() {
   command -v valgrind >/dev/null || { echo "left out: C tests under valgrind (it is not installed)"; return; }
-  for name in $(names); do
-    WICK_CYCLES=${WICK_CYCLES:-20} run "$((seconds * 10))" "$name, valgrind" valgrind --quiet --error-exitcode=99 --leak-check=full \
-      --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes "$objects/$name-c"
+  for program in $(once_each); do
+    WICK_CYCLES=${WICK_CYCLES:-20} run "$((seconds * 10))" "$(basename "$program"), valgrind" valgrind --quiet --error-exitcode=99 \
+      --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes "$program"
   done
 }
 
@@ -74,26 +85,31 @@ with_asan() {
   RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo rustc --locked --quiet --lib --crate-type staticlib --target "$host" \
     --target-dir "$target/asan" "${features[@]}"
   build_all -asan "$target/asan/$host/debug/libwick.a" -fsanitize=address
-  for name in $(names); do
-    WICK_CYCLES=${WICK_CYCLES:-100} run "$((seconds * 3))" "$name, address sanitizer" \
-      env ASAN_OPTIONS=detect_stack_use_after_return=1 "$objects/$name-c-asan"
+  for program in $(once_each); do
+    WICK_CYCLES=${WICK_CYCLES:-100} run "$((seconds * 3))" "$(basename "$program")" \
+      env ASAN_OPTIONS=detect_stack_use_after_return=1 "$program"
   done
 }
 
 for kind in "$@"; do
+  case $kind in plain | valgrind)
+    if [ -z "${built:-}" ]; then
+      cargo build --locked --quiet --lib "${features[@]}"
+      build_all "" "$target/debug/libwick.a"
+      # For dlopen.c: beside the copy that the tests are linked with.
+      WICK_LIBRARY=$(cd "$target/debug" && pwd)/libwick.so
+      export WICK_LIBRARY
+      built=yes
+    fi
+    ;;
+  esac
   case $kind in
-    plain | valgrind)
-      if [ -z "${built:-}" ]; then
-        cargo build --locked --quiet --lib "${features[@]}"
-        build_all "" "$target/debug/libwick.a"
-        # For dlopen.c: beside the copy that the tests are linked with.
-        WICK_LIBRARY=$(cd "$target/debug" && pwd)/libwick.so
-        export WICK_LIBRARY
-        built=yes
-      fi
-      [ "$kind" = plain ] && plain || under_valgrind
+    plain) plain ;;
+    valgrind) under_valgrind ;;
+    asan)
+      built=
+      with_asan
       ;;
-    asan) with_asan ;;
-    *) echo "usage: c-tests.sh [plain] [valgrind] [asan]" >&2; exit 2 ;;
+    *) echo "usage: c-tests.sh [plain] [valgrind] [asan]" >&2 && exit 2 ;;
   esac
 done

@@ -1,5 +1,7 @@
 //! wick: an embeddable LLM runtime. Token streams that always end, exactly once, and say why.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 // The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
 pub mod error;
 mod sync;

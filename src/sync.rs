@@ -13,6 +13,7 @@ pub(crate) use std::sync::{
     atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
@@ -26,7 +27,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[inline]
 pub(crate) fn yield_point() {
     #[cfg(feature = "shuttle")]
-    shuttle::thread::yield_now();
+    // Not yield_now, which would also put this thread behind all others.
+    AtomicBool::new(false).load(Ordering::SeqCst);
 }
 
 /// A cell that is written at most once and can be read from then on.
@@ -130,6 +132,67 @@ impl Wake for Parker {
     }
 }
 
+/// Where threads wait for what others poll for; keeps a parker from one wait to the next, so that a wait need not allocate.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingRoom {
+    spare: Mutex<Option<Arc<Parker>>>,
+}
+
+impl WaitingRoom {
+    /// Polls until ready; `None` once `deadline` (none: never) has passed.
+    pub(crate) fn wait<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+    ) -> Option<T> {
+        let spare = lock(&self.spare).take();
+        let (parker, waker) = match spare {
+            Some(parker) => (parker.clone(), Waker::from(parker)),
+            None => Parker::new(),
+        };
+        let mut context = Context::from_waker(&waker);
+        let value = loop {
+            if let Poll::Ready(value) = poll(&mut context) {
+                break Some(value);
+            }
+            if !parker.park(deadline) {
+                break None;
+            }
+        };
+        *lock(&self.spare) = Some(parker);
+        value
+    }
+}
+
+/// How many wait at once before the eldest is asked to look again.
+const MAX_WAITERS: usize = 8;
+
+/// Who waits for a change; all are woken together, so that no reader can take another's only wake.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters(SmallVec<[Waker; 1]>);
+
+impl Waiters {
+    /// Adds `waker` unless it waits already. Who had to leave for it is to be woken, outside every lock: it comes again
+    /// if it still waits, and is forgotten if it has given up.
+    #[must_use]
+    pub(crate) fn add(&mut self, waker: &Waker) -> Self {
+        let mut left = Self::default();
+        if self.0.iter().any(|waiting| waiting.will_wake(waker)) {
+            return left;
+        }
+        if self.0.len() >= MAX_WAITERS {
+            left.0.push(self.0.remove(0));
+        }
+        self.0.push(waker.clone());
+        left
+    }
+
+    /// Wakes everyone. Not under a lock: a waker may do anything.
+    pub(crate) fn wake(self) {
+        self.0.into_iter().for_each(Waker::wake);
+    }
+}
+
 /// A flag that one task waits for: raised any number of times, taken once.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
@@ -153,12 +216,37 @@ impl Signal {
         if self.take() {
             return Poll::Ready(());
         }
-        *lock(&self.waker) = Some(context.waker().clone());
+        let before = lock(&self.waker).replace(context.waker().clone());
+        drop(before);
         if self.take() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Lowers the flag, and whether it was raised.
     pub(crate) fn take(&self) -> bool {
         self.raised.swap(false, Ordering::SeqCst)
+    }
+}
+
+#[cfg(all(test, feature = "shuttle"))]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    #[test]
+    fn whoever_waits_for_a_signal_hears_of_it() {
+        let scenario = || {
+            let signal = Arc::new(Signal::default());
+            let raisers: Vec<_> = (0..2)
+                .map(|_| {
+                    let signal = signal.clone();
+                    shuttle::thread::spawn(move || signal.raise())
+                })
+                .collect();
+            shuttle::future::block_on(poll_fn(|context| signal.poll_take(context)));
+            raisers.into_iter().for_each(|raiser| raiser.join().expect("no panic"));
+            signal.raise();
+            assert!(signal.take() && !signal.take());
+        };
+        shuttle::check_random(scenario, 10_000);
     }
 }

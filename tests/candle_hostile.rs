@@ -5,14 +5,19 @@ mod candle_common;
 
 use candle_common::load_bytes;
 use candle_common::small::{Small, small};
-use wick::error::ErrorKind::{self, ModelInvalid, Unsupported};
-use wick::gguf::ValueType;
+use wick::error::{
+    Error,
+    ErrorKind::{self, ModelInvalid, Unsupported},
+};
 use wick::gguf::write::MetaValue;
+use wick::gguf::{Gguf, Limits, Source, ValueType};
+use wick::model::candle::{CandleDecoder, Options};
 
 const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
 
 fn refused(file: &Small, what: &str) -> (ErrorKind, String) {
-    let error = load_bytes(file.bytes()).err().unwrap_or_else(|| panic!("{what} was loaded"));
+    let error =
+        load_bytes(file.bytes(), &Options::default()).err().unwrap_or_else(|| panic!("{what} was loaded"));
     assert!(matches!(error.kind(), ModelInvalid | Unsupported), "{what}: {:?}: {error}", error.kind());
     (error.kind(), error.message().to_owned())
 }
@@ -69,7 +74,7 @@ fn numbers_that_are_none() {
 fn keys_that_are_missing() {
     for architecture in ARCHITECTURES {
         for (key, _) in small(architecture).keys {
-            let loaded = load_bytes(small(architecture).with(&key, None).bytes());
+            let loaded = load_bytes(small(architecture).with(&key, None).bytes(), &Options::default());
             if let Err(error) = loaded {
                 assert_eq!(error.kind(), ModelInvalid, "{key}: {error}");
                 assert!(
@@ -149,13 +154,10 @@ fn the_vocabulary_is_as_long_as_the_embeddings() {
 
 #[test]
 fn a_cancelled_load_gives_the_reason_back() {
-    use wick::error::Error;
-    use wick::gguf::{Gguf, Limits, Source};
-    use wick::model::candle::CandleDecoder;
     let source = Source::Memory(Box::new(small("llama").bytes()));
     let gguf = Gguf::open(source, &Limits::default(), &mut |_, _| Ok(())).expect("a valid file");
     let mut calls = 0;
-    let stopped = CandleDecoder::load(&gguf, None, &mut |done, all| {
+    let stopped = CandleDecoder::load(&gguf, &Options::default(), &mut |done, all| {
         assert!(done <= all);
         calls += 1;
         if calls == 5 { Err(Error::new(ErrorKind::Timeout, "enough")) } else { Ok(()) }
@@ -163,7 +165,17 @@ fn a_cancelled_load_gives_the_reason_back() {
     assert_eq!(stopped.err().map(|error| error.kind()), Some(ErrorKind::Timeout));
     assert_eq!(calls, 5);
     for context in [0, 129] {
-        let refused = CandleDecoder::load(&gguf, Some(context), &mut |_, _| Ok(()));
+        let options = Options { context_length: Some(context), ..Options::default() };
+        let refused = CandleDecoder::load(&gguf, &options, &mut |_, _| Ok(()));
         assert_eq!(refused.err().map(|error| error.kind()), Some(ErrorKind::InvalidArgument));
     }
+}
+
+/// A real file of a type that candle lacks.
+#[test]
+fn tensor_types_that_candle_lacks_are_named() {
+    let Some(path) = candle_common::model("tinyllama-iq2_xxs.gguf") else { return };
+    let error = CandleDecoder::load(&candle_common::open(path), &Options::default(), &mut |_, _| Ok(()));
+    let error = error.err().expect("IQ2_XXS was loaded");
+    assert!(error.kind() == Unsupported && error.message().contains("IQ2_XXS"), "{error}");
 }

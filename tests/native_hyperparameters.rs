@@ -56,7 +56,7 @@ fn impossible_numbers_are_refused() {
     ];
     for architecture in ["llama", "gemma3", "phi3", "olmo2"] {
         for key in keys {
-            for value in [0, 3, i32::MAX as u32, u32::MAX, 7] {
+            for value in [0, 5, 11, i32::MAX as u32, u32::MAX] {
                 refused(
                     &Tiny::new(architecture).with(key, value),
                     &format!("{architecture}.{key} = {value}"),
@@ -84,7 +84,8 @@ fn ones_either_compute_or_are_refused() {
     {
         refused(&Tiny::new("llama").with(key, 1), &format!("{key} = 1"));
     }
-    assert!(load(&Tiny::new("llama").with("block_count", 1)).is_ok());
+    // Layers that the file has and the number leaves out.
+    refused(&Tiny::new("llama").with("block_count", 1), "block_count = 1");
     assert!(load(&Tiny::new("llama").with("context_length", 1)).is_ok());
     assert!(load(&Tiny::new("gemma3").with("attention.sliding_window", 1)).is_ok());
 }
@@ -129,6 +130,14 @@ fn missing_tensors_and_wrong_shapes_are_refused_by_name() {
     let file = model.writer().tensor("blk.0.attn_q.weight", TensorType::F32, &[64, 63], vec![0; 64 * 63 * 4]);
     let error = driver::load(open(file.to_bytes()), 1).err();
     assert!(error.is_some_and(|error| error.message().contains("blk.0.attn_q.weight")));
+}
+
+#[test]
+fn a_tensor_that_nothing_computes_with_is_unsupported_by_name() {
+    let file =
+        Tiny::new("llama").writer().tensor("blk.0.attn_sinks.weight", TensorType::F32, &[4], vec![0; 16]);
+    let error = driver::load(open(file.to_bytes()), 1).err();
+    assert!(error.is_some_and(|e| e.kind() == ErrorKind::Unsupported && e.message().contains("attn_sinks")));
 }
 
 #[test]

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
-use wick::error::ErrorKind;
+use wick::error::{ErrorKind, Result};
 use wick::text::template::Template;
-use wick::text::{Message, RenderInput};
+use wick::text::tokenizer::{TokenKind, Tokenizer, VocabularyData, VocabularyModel};
+use wick::text::{ControlSpan, Message, RenderInput, Vocab};
 
 /// Cases that fail in Hugging Face's environment and render here: the engine takes less to be a mistake.
 const LENIENT: [(&str, &[&str], &str); 2] = [
@@ -45,8 +46,12 @@ fn message(json: &Value) -> Message {
     Message { role, content, extra: Some(extra) }
 }
 
-/// What a template makes of a case; the error's text if it fails.
-fn render(template: &Template, cases: &Value, name: &str) -> Result<String, String> {
+/// Renders a case, with or without a vocabulary; the error's text if it fails.
+fn render<T>(
+    cases: &Value,
+    name: &str,
+    render: impl FnOnce(&RenderInput<'_>) -> Result<T>,
+) -> Result<T, String> {
     let bare = name.strip_suffix("_no_generation_prompt");
     let case = &cases[bare.unwrap_or(name)];
     let messages: Vec<Message> = case["messages"].as_array().unwrap().iter().map(message).collect();
@@ -58,10 +63,68 @@ fn render(template: &Template, cases: &Value, name: &str) -> Result<String, Stri
         // 2026-01-15T12:00:00Z
         unix_time: 1_768_478_400,
     };
-    template.render(&input).map_err(|error| {
+    render(&input).map_err(|error| {
         assert_eq!(error.kind(), ErrorKind::Template);
         error.message().to_owned()
     })
+}
+
+/// Control tokens of many model families, and what the vectors call BOS and EOS.
+const CONTROLS: [&str; 16] = [
+    "<BOS>",
+    "<EOS>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "[INST]",
+    "[/INST]",
+    "<|user|>",
+    "<|assistant|>",
+    "<|system|>",
+    "<|end|>",
+    "<|eot_id|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<｜User｜>",
+    "<｜Assistant｜>",
+    "<seed:bos>",
+];
+
+/// With the text of control tokens kept apart, the prompts are the same text, and no message has written one.
+#[test]
+fn t3_published_templates_render_the_same_and_messages_write_no_control_token() {
+    let Some(folder) = vectors("control tokens in published templates") else { return };
+    let folder = folder.join("templates");
+    let expected = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+    let expected: Value = serde_json::from_str(&expected).unwrap();
+    let (mut same, mut forged, mut written) = (0, 0, 0);
+    for (name, cases) in expected["expected"].as_object().unwrap() {
+        let source = std::fs::read_to_string(folder.join(format!("{name}.jinja"))).unwrap();
+        let mut data = VocabularyData::new(VocabularyModel::Bpe);
+        data.tokens = CONTROLS.to_vec();
+        data.kinds = vec![TokenKind::Control; CONTROLS.len()];
+        (data.bos, data.eos) = (Some(0), Some(1));
+        let tokenizer = Tokenizer::new(&data).unwrap().with_template(&source).unwrap();
+        for (case, wanted) in cases.as_object().unwrap() {
+            let Some(wanted) = wanted["text"].as_str() else { continue };
+            let rendered = render(&expected["cases"], case, |input| tokenizer.render(input)).unwrap();
+            assert_eq!(rendered.text, wanted, "{name} / {case}");
+            same += 1;
+            written += rendered.control.len();
+            for span in &rendered.control {
+                assert_eq!(&rendered.text[span.start..span.end], CONTROLS[span.id as usize]);
+            }
+            // The end of a message of the case "assistant_prefix_like".
+            for (start, text) in rendered.text.match_indices(" [INST] <|im_end|>") {
+                forged += 1;
+                let within = |span: &&ControlSpan| span.start < start + text.len() && start < span.end;
+                assert_eq!(rendered.control.iter().find(within), None, "{name} / {case}");
+            }
+        }
+    }
+    assert!(
+        same >= 320 && forged >= 30 && written > 1000,
+        "{same} prompts, {forged} forgeries, {written} tokens"
+    );
 }
 
 #[test]
@@ -78,7 +141,7 @@ fn published_templates_render_as_hugging_face_does() {
         let template = Template::new(&source, bos, eos);
         for (case, wanted) in cases.as_object().unwrap() {
             let got = match &template {
-                Ok(template) => render(template, &expected["cases"], case),
+                Ok(template) => render(&expected["cases"], case, |input| template.render(input)),
                 Err(error) => Err(error.message().to_owned()),
             };
             let equal = match (&got, wanted.get("text").and_then(Value::as_str)) {
@@ -292,4 +355,17 @@ fn tojson_writes_what_python_does() {
         render("{{ {'b': 1, 'a': [2]} | tojson(sort_keys=true, separators=(',', ':')) }}"),
         r#"{"a":[2],"b":1}"#
     );
+}
+
+/// A long conversation has more fuel, and so deeper values: they get more stack.
+#[test]
+fn t1_deeply_nested_values_of_a_long_conversation_do_not_overflow_the_stack() {
+    let source = "{% set ns = namespace(a=[]) %}{% for i in range(90000) %}\
+        {% set ns.a = [[[[[[[[[[[[[[[[ns.a]]]]]]]]]]]]]]]] %}{% endfor %}";
+    let error = on_a_plain_thread(move || {
+        let messages = vec![Message { role: "user".into(), content: "x".into(), extra: None }; 2000];
+        let input = RenderInput { messages: &messages, ..Default::default() };
+        Template::new(source, "", "").unwrap().render(&input).unwrap_err()
+    });
+    assert!(error.message().contains("fuel"), "{error}");
 }

@@ -149,6 +149,7 @@ impl Compute {
             values: Disjoint::new(&mut into.q256.values),
             scales: Disjoint::new(&mut into.q256.scales),
             sums16: Disjoint::new(&mut into.q256.sums16),
+            sums32: Disjoint::new(&mut into.q256.sums32),
         };
         self.pool.run(tokens.div_ceil(GROUP), &|group, _| {
             let (first, end) = (group * GROUP, tokens.min(group * GROUP + GROUP));
@@ -192,6 +193,7 @@ struct Parts256<'a> {
     values: Disjoint<'a, i8>,
     scales: Disjoint<'a, f32>,
     sums16: Disjoint<'a, i16>,
+    sums32: Disjoint<'a, i16>,
 }
 
 impl Parts256<'_> {
@@ -202,6 +204,7 @@ impl Parts256<'_> {
                 values: self.values.slice(first * cols..end * cols),
                 scales: self.scales.slice(first * cols / 256..end * cols / 256),
                 sums16: self.sums16.slice(first * cols / 16..end * cols / 16),
+                sums32: self.sums32.slice(first * cols / 32..end * cols / 32),
             }
         }
     }

@@ -2,9 +2,10 @@
 
 use super::MAX_READ;
 use super::header::Extent;
-use super::source::{FileRange, Input, ReadAt, io};
+use super::source::{FileRange, Input, ReadAt};
 use crate::error::{Error, ErrorKind, Result};
 use memmap2::{Mmap, MmapMut, MmapOptions};
+use std::io;
 
 pub(super) enum Data {
     /// Pages of the file itself; starts at any address.
@@ -51,20 +52,26 @@ impl Data {
 fn map(range: &FileRange, extent: Extent) -> Result<Mmap> {
     let mut options = MmapOptions::new();
     options.offset(range.offset.saturating_add(extent.offset)).len(to_usize(extent.len)?);
-    // SAFETY: a private, read-only map of bytes that are only ever numbers; that others may change or cut the file is the
-    // documented risk of mapping (`Gguf::open`), which `no_mmap` avoids.
-    unsafe { options.map(&range.file) }.map_err(|e| io(format!("cannot map {} bytes: {e}", extent.len)))
+    // SAFETY: a read-only map of bytes that are only ever numbers; that others may change or cut the file is the documented
+    // risk of mapping (`Gguf::open`), which `no_mmap` avoids.
+    let map = unsafe { options.map(&range.file) };
+    map.map_err(|e| {
+        let kind =
+            if e.kind() == io::ErrorKind::OutOfMemory { ErrorKind::OutOfMemory } else { ErrorKind::Io };
+        Error::new(kind, format!("cannot map {} bytes: {e}", extent.len))
+    })
 }
 
 fn read(input: &mut Input, extent: Extent, tick: &mut dyn FnMut(u64) -> Result<()>) -> Result<Mmap> {
     let refused = |e| Error::new(ErrorKind::OutOfMemory, format!("{} bytes refused: {e}", extent.len));
-    // Anonymous pages are aligned, zero without being touched, and refused with an error.
-    let mut memory = MmapMut::map_anon(to_usize(extent.len)?.max(1)).map_err(refused)?;
+    let len = to_usize(extent.len)?;
+    // Anonymous pages are aligned, zero without being touched, and refused with an error. None at all cannot be had.
+    let mut memory = MmapMut::map_anon(len.max(1)).map_err(refused)?;
     // A wish: fewer page faults make the read up to twice as fast.
     #[cfg(target_os = "linux")]
     let _ = memory.advise(memmap2::Advice::HugePage);
     let mut at = extent.offset;
-    for piece in memory.chunks_mut(MAX_READ).take(if extent.len == 0 { 0 } else { usize::MAX }) {
+    for piece in memory.get_mut(..len).unwrap_or_default().chunks_mut(MAX_READ) {
         input.read_at(at, piece)?;
         at += piece.len() as u64;
         tick(piece.len() as u64)?;

@@ -135,6 +135,6 @@ impl FileRange {
 }
 
 /// Reading failed.
-pub(super) fn io(message: String) -> Error {
+fn io(message: String) -> Error {
     Error::new(ErrorKind::Io, message)
 }

@@ -54,8 +54,10 @@ pub(crate) struct Quantised {
     pub(crate) scaled_sums: Vec<f32>,
     /// Blocks of 32: the sum of the values.
     pub(crate) sums: Vec<i32>,
-    /// Blocks of 256: the sum of each 16 values.
+    /// Blocks of 256: the sum of each 16 values, `(blocks, w, 16)`.
     pub(crate) sums16: Vec<i16>,
+    /// Blocks of 256: the sum of each 32 values, `(blocks, w, 8)`.
+    pub(crate) sums32: Vec<i16>,
 }
 
 impl Activations {
@@ -75,6 +77,7 @@ impl Activations {
                     reserve(&mut to.sums, total / block)?;
                 } else {
                     reserve(&mut to.sums16, total / 16)?;
+                    reserve(&mut to.sums32, total / 32)?;
                 }
             }
         }
@@ -103,6 +106,7 @@ impl Activations {
             self.q256.values.resize(total, 0);
             self.q256.scales.resize(total / 256, 0.0);
             self.q256.sums16.resize(total / 16, 0);
+            self.q256.sums32.resize(total / 32, 0);
             self.forms = self.forms.with(Form::Q256);
         }
         Ok(())

@@ -232,6 +232,8 @@ pub(crate) struct Group256<'a> {
     pub(crate) scales: &'a mut [f32],
     /// `(cols / 256, width, 16)`.
     pub(crate) sums16: &'a mut [i16],
+    /// `(cols / 256, width, 8)`.
+    pub(crate) sums32: &'a mut [i16],
 }
 
 /// Quantises `width` rows in blocks of 32; `x` is `(width, cols)`.
@@ -260,6 +262,9 @@ pub(crate) fn quantise_256(x: &[f32], width: usize, out: Group256<'_>) {
             let at = b * width + token;
             out.scales[at] = scale;
             out.sums16[at * 16..at * 16 + 16].copy_from_slice(&sums);
+            for (sum, [low, high]) in out.sums32[at * 8..at * 8 + 8].iter_mut().zip(sums.as_chunks().0) {
+                *sum = low + high;
+            }
         }
     }
 }

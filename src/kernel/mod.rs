@@ -6,14 +6,21 @@ mod activations;
 mod attention;
 pub mod block;
 mod float;
+mod floats;
 mod generic;
 mod kv;
 mod math;
+mod panel;
+mod product;
 mod rope;
 mod scalar;
 mod simd;
 mod table;
+mod tile;
+mod tiles;
 mod types;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub(crate) use activations::GROUP;
 pub use activations::{Activations, Forms};
@@ -26,3 +33,6 @@ pub use math::{exp, tanh};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
 pub use table::{Gate, InstructionSet, Kernels, argmax};
 pub use types::{Form, Type, Weights};
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,17 @@ pub(crate) trait Simd: Copy {
     fn load(self, from: &[f32; 16]) -> Self::F;
     fn load_f16(self, from: &[u16; 16]) -> Self::F;
     fn load_bf16(self, from: &[u16; 16]) -> Self::F;
+    /// Runs `task` in a function of its own that is compiled for this instruction set.
+    fn launch<T: Task<Self>>(self, task: T);
     fn store(self, x: Self::F, to: &mut [f32; 16]);
     /// `a * b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+}
+
+/// Work that is compiled once per instruction set. `run` must be `#[inline(always)]`, as must be all it calls, and must not pass vectors
+/// through closures or iterators over arrays of them: what is not inlined is compiled without the instruction set.
+pub(crate) trait Task<S> {
+    fn run(self, s: S);
 }
 
 /// No instruction set at all: one lane after the other.
@@ -25,6 +33,11 @@ pub(crate) struct Scalar;
 impl Simd for Scalar {
     type F = [f32; 16];
     const WIDE: bool = false;
+
+    #[inline(always)]
+    fn launch<T: Task<Self>>(self, task: T) {
+        task.run(self);
+    }
 
     #[inline(always)]
     fn splat(self, x: f32) -> [f32; 16] {

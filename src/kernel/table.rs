@@ -162,11 +162,18 @@ impl Kernels {
         Self::available().last().copied().unwrap_or(&SCALAR)
     }
 
+    /// The plain table: the truth.
+    pub fn scalar() -> &'static Kernels {
+        &SCALAR
+    }
+
     /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and benchmarks choose from it.
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
         TABLES.get_or_init(|| {
-            let tables = vec![&SCALAR];
+            let mut tables = vec![&SCALAR];
+            #[cfg(target_arch = "x86_64")]
+            tables.extend(super::x86::tables());
             tables
         })
     }
@@ -178,7 +185,8 @@ impl Kernels {
 
     /// `tile[t * stride + r] = row rows.start + r of weights . token tokens.start + t`.
     ///
-    /// Panics if rows, tokens or tile are out of range, or the activations lack the weights' form or length.
+    /// Panics if rows, tokens or tile are out of range, the activations lack the weights' form or
+    /// length, or tokens begin or end within a group of 8.
     pub fn product(
         &self,
         weights: &Weights<'_>,
@@ -190,7 +198,8 @@ impl Kernels {
     ) {
         assert!(rows.start <= rows.end && rows.end <= weights.rows(), "rows {rows:?} of {weights:?}");
         assert!(tokens.start <= tokens.end && tokens.end <= activations.tokens(), "tokens {tokens:?}");
-        assert!(tokens.start.is_multiple_of(GROUP), "tokens {tokens:?} begin within a group");
+        let whole = |end: usize| end.is_multiple_of(GROUP) || end == activations.tokens();
+        assert!(whole(tokens.start) && whole(tokens.end), "tokens {tokens:?} begin or end within a group");
         assert_eq!(weights.cols(), activations.cols(), "{weights:?}");
         assert!(activations.forms().contains(weights.ty().form()), "no activations for {weights:?}");
         assert!(rows.len() <= stride && tokens.len() * stride <= tile.len(), "tile of {}", tile.len());

@@ -103,11 +103,13 @@ fn candle(
     resources: &Resources,
     progress: &mut Progress<'_>,
 ) -> Result<Box<dyn Decoder>> {
-    let mut decoder = crate::model::candle::CandleDecoder::load(gguf, wanted.context_length, progress)?;
-    if let Some(left) = resources.left() {
-        decoder.set_kv_budget(left.saturating_sub(gguf.data_bytes()));
-    }
-    Ok(Box::new(decoder))
+    use crate::model::candle::{CandleDecoder, Options};
+    let options = Options {
+        context_length: wanted.context_length,
+        kv_budget: resources.left().map(|left| left.saturating_sub(gguf.data_bytes())),
+        ..Options::default()
+    };
+    Ok(Box::new(CandleDecoder::load(gguf, &options, progress)?))
 }
 
 #[cfg(not(feature = "candle"))]

@@ -130,8 +130,7 @@ impl Sampler {
 }
 
 fn check_finite(logits: &[f32]) -> Result<()> {
-    // NaN fails the comparison as well as +∞ does.
-    match logits.iter().position(|logit| !(*logit < f32::INFINITY)) {
+    match logits.iter().position(|logit| logit.is_nan() || *logit == f32::INFINITY) {
         None => Ok(()),
         Some(token) => {
             let message = format!(
@@ -239,7 +238,7 @@ mod tests {
         let mut logits = [4.0, -1.0, 2.0, 1.0];
         sampler.sample(&mut logits).unwrap();
         // 3 has left the window, 0 is twice in it; a positive logit is divided, a negative one multiplied.
-        assert_eq!(logits, [4.0 / 2.0 - 0.5 - 0.5, -1.0 * 2.0 - 0.5 - 0.25, 2.0, 1.0]);
+        assert_eq!(logits, [4.0 / 2.0 - 0.5 - 0.5, -2.0 - 0.5 - 0.25, 2.0, 1.0]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::event::{EndReason, Event, EventKind};
 use super::level::Level;
 use super::reader::Next;
 use super::shared::{Control, Shared};
-use crate::sync::{Ordering, Parker, lock};
+use crate::sync::{WaitingRoom, lock};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 /// Reads one stream. Dropping it cancels the stream and forgets it.
 ///
 /// All methods take `&self`, so that a stream can be closed while another thread reads; two reads at once are each given other
-/// events. A stream with a queue is read through the queue: here it is only controlled.
+/// events. A stream with a queue is read through the queue: here it is only controlled, and reads as closed.
 pub struct Consumer {
     shared: Arc<Shared>,
+    waiting: WaitingRoom,
 }
 
 impl Consumer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, waiting: WaitingRoom::default() }
     }
 
     /// The key that the stream was made with.
@@ -29,17 +30,21 @@ impl Consumer {
 
     /// The next event, without waiting.
     pub fn try_next(&self) -> Next {
+        if self.is_queued() {
+            return Next::Closed;
+        }
         self.shared.next()
     }
 
-    /// The next event, the end of reading, or the promise to wake `context`. One waiting reader at a time.
+    /// The next event, the end of reading, or the promise to wake `context`.
     pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next> {
-        let next = self.shared.next();
-        if next != Next::Empty {
+        let next = self.try_next();
+        if !matches!(next, Next::Empty) {
             return Poll::Ready(next);
         }
-        *lock(&self.shared.waiting) = Some(context.waker().clone());
-        match self.shared.next() {
+        let left = lock(&self.shared.waiting).add(context.waker());
+        left.wake();
+        match self.try_next() {
             Next::Empty => Poll::Pending,
             next => Poll::Ready(next),
         }
@@ -47,15 +52,12 @@ impl Consumer {
 
     /// Waits for the next event until `deadline` (none: for ever): `Empty` when that passes.
     pub fn wait_next(&self, deadline: Option<Instant>) -> Next {
-        let (parker, waker) = Parker::new();
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(next) = self.poll_next(&mut context) {
-                return next;
+        match self.try_next() {
+            Next::Empty => {
+                let next = self.waiting.wait(deadline, |context| self.poll_next(context));
+                next.unwrap_or_else(|| self.try_next())
             }
-            if !parker.park(deadline) {
-                return self.try_next();
-            }
+            next => next,
         }
     }
 
@@ -64,16 +66,15 @@ impl Consumer {
         self.shared.is_readable()
     }
 
-    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own.
+    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own. For the only reader.
     pub fn put_back(&self, time: Duration, rest: EventKind) {
-        lock(&self.shared.reader).put_back(time, rest);
+        lock(&self.shared.reader).put_back(&self.shared, time, rest);
         self.shared.notify();
     }
 
     /// Shows from now on whether there is something to read; replaces a level that was shown before.
     pub fn show_on(&self, level: Arc<dyn Level>) {
-        *lock(&self.shared.level) = Some(level);
-        self.shared.show_level();
+        self.shared.show_on(level);
     }
 
     /// The level that shows this stream's readiness, if one does.
@@ -88,7 +89,7 @@ impl Consumer {
 
     /// Whether the stream was closed.
     pub fn is_closed(&self) -> bool {
-        self.shared.closed.load(Ordering::SeqCst)
+        self.shared.is_closed()
     }
 
     /// Whether the stream is read through a queue or by a callback.

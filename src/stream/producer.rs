@@ -8,7 +8,7 @@ use super::shared::{Control, Shared};
 use super::side::{Side, Stamped};
 use super::sink::{Delivery, Sink};
 use crate::error::{Error, ErrorKind};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, lock, yield_point};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, Waiters, lock, yield_point};
 use async_channel::Sender;
 use std::sync::Arc;
 use std::task::Waker;
@@ -31,7 +31,7 @@ pub struct StreamOptions {
 /// Makes a stream. With a queue, the queue delivers it from here on.
 ///
 /// # Errors
-/// `StaleHandle` if the queue is closed; the delivery is dropped then.
+/// `StaleHandle` if the queue is closed, `InvalidArgument` if it has a stream with this key; the delivery is dropped then.
 pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
     let (sender, receiver) = async_channel::unbounded();
     let shared = Arc::new(Shared {
@@ -49,7 +49,7 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         closed: AtomicBool::new(false),
         attention: options.attention,
         reader: Mutex::new(Reader::new(receiver)),
-        waiting: Mutex::new(None),
+        waiting: Mutex::new(Waiters::default()),
         level: Mutex::new(None),
         queue: options.queue.as_ref().map(Arc::downgrade),
         sink: Sink::new(options.delivery),
@@ -99,7 +99,8 @@ impl Producer {
         self.shared.finish(end);
     }
 
-    /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read draws the producer's attention.
+    /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read draws the
+    /// producer's attention.
     pub fn has_room(&self, limit: usize) -> bool {
         if limit == 0 || self.shared.unread.load(Ordering::SeqCst) < limit {
             return true;
@@ -137,7 +138,10 @@ impl Producer {
         self.shared.unread.fetch_add(1, Ordering::SeqCst);
         yield_point();
         // Refused only when the consumer closed the stream: then nobody waits for it.
-        let _ = self.events.try_send(self.shared.stamp(what));
+        let sent = self.events.try_send(self.shared.stamp(what));
+        if sent.is_err() {
+            self.shared.unread.fetch_sub(1, Ordering::SeqCst);
+        }
         yield_point();
         self.shared.notify();
     }
@@ -153,7 +157,9 @@ impl Drop for Producer {
             };
             self.shared.finish(End::failed(Error::new(ErrorKind::Internal, why)));
         }
+        yield_point();
         self.events.close();
+        yield_point();
     }
 }
 

@@ -5,10 +5,10 @@ use super::level::Level;
 use super::reader::Next;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Parker, lock};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Waiters, WaitingRoom, lock};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// What a read of a queue came to.
@@ -41,12 +41,12 @@ pub enum Dispatched {
     Closed,
 }
 
-/// A place where many streams are read. Every method may be called on any thread; reading has one caller at a time, and so
-/// has dispatching.
+/// A place where many streams are read. Every method may be called on any thread; dispatching has one caller at a time.
 #[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
     closed: AtomicBool,
+    waiting: WaitingRoom,
 }
 
 #[derive(Default)]
@@ -55,6 +55,8 @@ struct State {
     pulls: Turns,
     pushes: Turns,
     woken: bool,
+    /// Callbacks are being run by somebody.
+    dispatching: bool,
     /// No stream is adopted any more.
     finished: bool,
     level: Option<Arc<dyn Level>>,
@@ -65,13 +67,15 @@ struct State {
 struct Turns {
     ready: VecDeque<u64>,
     open: usize,
-    waiting: Option<Waker>,
+    waiting: Waiters,
 }
 
 struct Member {
     stream: Arc<Shared>,
     ready: bool,
     over: bool,
+    /// Events that the dispatch under way may still deliver: those that were there when it began.
+    due: usize,
 }
 
 impl State {
@@ -89,12 +93,18 @@ impl State {
         }
     }
 
-    /// Takes the next event of the stream whose turn it is.
+    /// Takes the next event of the stream whose turn it is; its `after_read` is due once the lock is released.
     fn take(&mut self, pushes: bool) -> Option<(Arc<Shared>, Event)> {
-        while let Some(key) = self.turns(pushes).ready.pop_front() {
+        for _ in 0..self.turns(pushes).ready.len() {
+            let key = self.turns(pushes).ready.pop_front()?;
             let Some(member) = self.members.get_mut(&key) else { continue };
-            let next = member.stream.next();
+            if pushes && member.due == 0 {
+                self.turns(pushes).ready.push_back(key);
+                continue;
+            }
+            let next = member.stream.take();
             member.ready = member.stream.is_readable();
+            member.due = if member.ready { member.due.saturating_sub(1) } else { 0 };
             let (ready, stream) = (member.ready, member.stream.clone());
             if ready {
                 self.turns(pushes).ready.push_back(key);
@@ -121,8 +131,8 @@ impl State {
         self.finished && if pushes { self.pushes.open == 0 } else { self.pulls.open == 0 }
     }
 
-    fn wakers(&mut self) -> [Option<Waker>; 2] {
-        [self.pulls.waiting.take(), self.pushes.waiting.take()]
+    fn waiters(&mut self) -> [Waiters; 2] {
+        [std::mem::take(&mut self.pulls.waiting), std::mem::take(&mut self.pushes.waiting)]
     }
 }
 
@@ -142,68 +152,76 @@ impl Queue {
         if let Some(next) = self.take_next() {
             return Poll::Ready(next);
         }
-        lock(&self.state).pulls.waiting = Some(context.waker().clone());
+        let left = lock(&self.state).pulls.waiting.add(context.waker());
+        left.wake();
         self.take_next().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Waits for what [`Queue::poll_next`] gives until `deadline` (none: for ever): `Empty` when that passes.
+    /// Waits for what [`Queue::poll_next`] gives until `deadline` (none: for ever): `Empty` also when that passes.
     pub fn wait_next(&self, deadline: Option<Instant>) -> QueueNext {
-        let (parker, waker) = Parker::new();
-        let mut context = Context::from_waker(&waker);
-        loop {
-            if let Poll::Ready(next) = self.poll_next(&mut context) {
-                return next;
-            }
-            if !parker.park(deadline) {
-                return self.try_next();
-            }
+        match self.take_next() {
+            Some(next) => next,
+            None => self
+                .waiting
+                .wait(deadline, |context| self.poll_next(context))
+                .unwrap_or_else(|| self.try_next()),
         }
     }
 
     /// What there is for a reader; `Empty` is a wake.
     fn take_next(&self) -> Option<QueueNext> {
+        let mut state = lock(&self.state);
         if self.is_closed() {
             return Some(QueueNext::Closed);
         }
-        let mut state = lock(&self.state);
-        let next = match state.take(false) {
-            Some((stream, event)) => QueueNext::Event(stream.key, event),
-            None if std::mem::take(&mut state.woken) => QueueNext::Empty,
-            None if state.is_over(false) => QueueNext::Ended,
-            None => return None,
+        let taken = state.take(false);
+        let otherwise = match &taken {
+            Some(_) => None,
+            None if std::mem::take(&mut state.woken) => Some(QueueNext::Empty),
+            None => state.is_over(false).then_some(QueueNext::Ended),
         };
         state.show_level();
-        Some(next)
+        drop(state);
+        let Some((stream, event)) = taken else { return otherwise };
+        stream.after_read();
+        Some(QueueNext::Event(stream.key, event))
     }
 
     /// Runs callbacks on this thread, for events that are there now: at most `max_events`, for about `budget` (none: no limit).
+    /// Does nothing, and says `Empty`, while another dispatch is under way: on another thread, or around this callback.
     pub fn dispatch(&self, max_events: u32, budget: Option<Duration>) -> Dispatched {
-        let until = budget.map(|budget| Instant::now() + budget);
-        let mut left = (max_events as usize).min(self.pending_pushes());
-        while left > 0 && !self.is_closed() {
+        let until = budget.and_then(|budget| Instant::now().checked_add(budget));
+        let Some(dispatching) = self.begin_dispatch() else { return Dispatched::Empty };
+        for _ in 0..max_events {
+            if self.is_closed() {
+                break;
+            }
             let Some((stream, event)) = lock(&self.state).take(true) else { break };
+            stream.after_read();
             self.push(&stream, event);
-            left -= 1;
             if until.is_some_and(|until| Instant::now() >= until) {
                 break;
             }
         }
+        drop(dispatching);
         self.after_dispatch()
     }
 
     /// Waits until there is something to dispatch, or until the queue is over: `Closed` or `Ended`.
     pub fn poll_dispatchable(&self, context: &mut Context<'_>) -> Poll<Dispatched> {
+        let mut state = lock(&self.state);
         if self.is_closed() {
             return Poll::Ready(Dispatched::Closed);
         }
-        let mut state = lock(&self.state);
         if !state.pushes.ready.is_empty() {
             return Poll::Ready(Dispatched::More);
         }
         if state.is_over(true) {
             return Poll::Ready(Dispatched::Ended);
         }
-        state.pushes.waiting = Some(context.waker().clone());
+        let left = state.pushes.waiting.add(context.waker());
+        drop(state);
+        left.wake();
         Poll::Pending
     }
 
@@ -218,7 +236,7 @@ impl Queue {
     pub fn put_back(&self, key: u64, time: Duration, rest: EventKind) {
         let mut state = lock(&self.state);
         let Some(member) = state.members.get_mut(&key) else { return };
-        lock(&member.stream.reader).put_back(time, rest);
+        lock(&member.stream.reader).put_back(&member.stream, time, rest);
         let pushes = member.stream.sink.pushes;
         if std::mem::take(&mut member.over) {
             state.turns(pushes).open += 1;
@@ -230,8 +248,13 @@ impl Queue {
     /// Shows from now on whether there is something to read or dispatch, or a wake; replaces a level that was shown before.
     pub fn show_on(&self, level: Arc<dyn Level>) {
         let mut state = lock(&self.state);
-        state.level = Some(level);
+        if self.is_closed() {
+            return;
+        }
+        let before = state.level.replace(level);
         state.show_level();
+        drop(state);
+        drop(before);
     }
 
     /// The level that shows this queue's readiness, if one does.
@@ -251,16 +274,16 @@ impl Queue {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Vec::new();
         }
-        let (members, wakers) = {
+        let mut last = {
             let mut state = lock(&self.state);
-            let wakers = state.wakers();
-            let members = std::mem::take(&mut state.members);
-            *state = State { finished: true, ..State::default() };
-            (members, wakers)
+            std::mem::replace(&mut *state, State { finished: true, ..State::default() })
         };
-        members.values().for_each(|member| member.stream.close());
-        wakers.into_iter().flatten().for_each(Waker::wake);
-        members.into_keys().collect()
+        last.waiters().into_iter().for_each(Waiters::wake);
+        if let Some(level) = last.level {
+            level.set(false);
+        }
+        last.members.values().for_each(|member| member.stream.close());
+        last.members.into_keys().collect()
     }
 
     /// Whether the queue was closed.
@@ -284,7 +307,13 @@ impl Queue {
             let why = "the queue is closed, or its runtime is shut down: make a new one";
             return Err(Error::new(ErrorKind::StaleHandle, why));
         }
-        state.members.insert(stream.key, Member { stream: stream.clone(), ready: false, over: false });
+        if state.members.contains_key(&stream.key) {
+            let why =
+                format!("the queue has a stream with the key {} already: give each its own", stream.key);
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        let member = Member { stream: stream.clone(), ready: false, over: false, due: 0 };
+        state.members.insert(stream.key, member);
         state.turns(stream.sink.pushes).open += 1;
         Ok(())
     }
@@ -321,23 +350,32 @@ impl Queue {
     /// Shows the new state on the level and to whoever waits.
     fn announce(&self, mut state: MutexGuard<'_, State>) {
         state.show_level();
-        let wakers = state.wakers();
+        let waiters = state.waiters();
         drop(state);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        waiters.into_iter().for_each(Waiters::wake);
     }
 
     fn push(&self, stream: &Arc<Shared>, event: Event) {
         let last = matches!(event.kind, EventKind::End(_));
-        let returned = stream.sink.push(event, || stream.closed.load(Ordering::SeqCst));
+        let returned = stream.sink.push(event, || stream.is_closed());
         if !returned || (last && stream.sink.close_at_end) {
             stream.close();
         }
     }
 
-    fn pending_pushes(&self) -> usize {
-        let state = lock(&self.state);
-        let streams = state.pushes.ready.iter().filter_map(|key| state.members.get(key));
-        streams.map(|member| lock(&member.stream.reader).readable(&member.stream)).sum()
+    /// Counts what a dispatch that begins now may deliver; `None` while another is under way.
+    fn begin_dispatch(&self) -> Option<Dispatching<'_>> {
+        let mut state = lock(&self.state);
+        if std::mem::replace(&mut state.dispatching, true) {
+            return None;
+        }
+        let State { members, pushes, .. } = &mut *state;
+        for key in &pushes.ready {
+            if let Some(member) = members.get_mut(key) {
+                member.due = lock(&member.stream.reader).readable(&member.stream);
+            }
+        }
+        Some(Dispatching(self))
     }
 
     fn after_dispatch(&self) -> Dispatched {
@@ -355,6 +393,15 @@ impl Queue {
             false if state.is_over(true) => Dispatched::Ended,
             false => Dispatched::Empty,
         }
+    }
+}
+
+/// A dispatch under way; its drop lets the next one begin.
+struct Dispatching<'a>(&'a Queue);
+
+impl Drop for Dispatching<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).dispatching = false;
     }
 }
 

@@ -77,11 +77,9 @@ impl Reader {
         }
         if let Some(head) = self.head.take() {
             shared.unread.fetch_sub(1, Ordering::SeqCst);
+            self.started = true;
             return match head.what {
-                Main::Started => {
-                    self.started = true;
-                    self.deliver(shared, head.time, EventKind::Started)
-                }
+                Main::Started => self.deliver(shared, head.time, EventKind::Started),
                 Main::Text(text) => self.deliver(shared, head.time, EventKind::Text(text)),
                 Main::ToolCall(call) => self.deliver(shared, head.time, EventKind::ToolCall(call)),
             };
@@ -112,14 +110,18 @@ impl Reader {
 
     /// Events that can be read now, the end included.
     pub(super) fn readable(&mut self, shared: &Shared) -> usize {
-        let side = if shared.starts && !self.started { 0 } else { lock(&shared.side).len() };
+        let unread = shared.unread.load(Ordering::SeqCst);
         let end = usize::from(shared.terminal.is_set() && !self.ended);
-        usize::from(self.rest.is_some()) + shared.unread.load(Ordering::SeqCst) + side + end
+        let begins = !shared.starts || self.started || unread + end > 0;
+        let side = if begins { lock(&shared.side).len() } else { 0 };
+        usize::from(self.rest.is_some()) + unread + side + end
     }
 
     /// Gives back what the caller could not take of the event it was just given.
-    pub(super) fn put_back(&mut self, time: Duration, kind: EventKind) {
-        self.rest = Some((time, kind));
+    pub(super) fn put_back(&mut self, shared: &Shared, time: Duration, kind: EventKind) {
+        if !shared.is_closed() {
+            self.rest = Some((time, kind));
+        }
     }
 
     /// Whether the end was delivered, whole.
@@ -128,10 +130,14 @@ impl Reader {
     }
 
     /// Refuses further events and frees those that wait.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close(&mut self, shared: &Shared) {
+        yield_point();
         self.events.close();
-        while self.events.try_recv().is_ok() {}
-        self.head = None;
+        self.fill();
+        while self.head.take().is_some() {
+            shared.unread.fetch_sub(1, Ordering::SeqCst);
+            self.fill();
+        }
         self.rest = None;
     }
 
@@ -153,6 +159,8 @@ impl Reader {
     fn take_side(&mut self, shared: &Shared) -> Option<Aside> {
         let mut side = lock(&shared.side);
         let first = side.first()?;
+        // Again, now that the side's lock is held: what was sent before this side event is in the channel.
+        self.fill();
         if self.head.as_ref().is_some_and(|head| head.stamp < first) {
             return None;
         }

@@ -6,7 +6,7 @@ use super::queue::Queue;
 use super::reader::{Next, Reader};
 use super::side::{Side, Stamped};
 use super::sink::Sink;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, lock};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, Waiters, lock};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub(super) struct Shared {
     /// Wakes the producer when the consumer wants something of it, or has made room.
     pub(super) attention: Waker,
     pub(super) reader: Mutex<Reader>,
-    pub(super) waiting: Mutex<Option<Waker>>,
+    pub(super) waiting: Mutex<Waiters>,
     pub(super) level: Mutex<Option<Arc<dyn Level>>>,
     pub(super) queue: Option<Weak<Queue>>,
     /// Delivers to a callback (through a queue's dispatch), or only keeps what is to be dropped at the close.
@@ -76,22 +76,49 @@ impl Shared {
 
     /// The next event, without waiting.
     pub(super) fn next(&self) -> Next {
-        if self.closed.load(Ordering::SeqCst) {
-            return Next::Closed;
-        }
-        let next = lock(&self.reader).next(self);
+        let next = self.take();
         if matches!(next, Next::Event(_)) {
-            self.show_level();
-            if self.wants_room.swap(false, Ordering::SeqCst) {
-                self.attention.wake_by_ref();
-            }
+            self.after_read();
         }
         next
     }
 
+    /// The next event; [`Shared::after_read`] is due after it, once no lock is held.
+    pub(super) fn take(&self) -> Next {
+        if self.is_closed() {
+            return Next::Closed;
+        }
+        lock(&self.reader).next(self)
+    }
+
+    /// Shows what a read has changed, and tells a producer that waits for room.
+    pub(super) fn after_read(&self) {
+        self.show_level();
+        if self.wants_room.swap(false, Ordering::SeqCst) {
+            self.attention.wake_by_ref();
+        }
+    }
+
     /// Whether [`Shared::next`] would give an event.
     pub(super) fn is_readable(&self) -> bool {
-        !self.closed.load(Ordering::SeqCst) && lock(&self.reader).is_readable(self)
+        !self.is_closed() && lock(&self.reader).is_readable(self)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Shows readiness on `level` from here on, unless the stream is closed.
+    pub(super) fn show_on(&self, level: Arc<dyn Level>) {
+        let before = {
+            let mut shown = lock(&self.level);
+            if self.is_closed() {
+                return;
+            }
+            shown.replace(level)
+        };
+        drop(before);
+        self.show_level();
     }
 
     /// Puts the OS handle's level right. Under its lock, so that the last to look decides.
@@ -102,10 +129,8 @@ impl Shared {
     }
 
     pub(super) fn wake_reader(&self) {
-        let waker = lock(&self.waiting).take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let waiters = std::mem::take(&mut *lock(&self.waiting));
+        waiters.wake();
     }
 
     pub(super) fn cancel(&self) {
@@ -123,10 +148,14 @@ impl Shared {
         if let Some(queue) = self.queue() {
             queue.forget(self.key);
         }
-        lock(&self.reader).close();
+        lock(&self.reader).close(self);
         lock(&self.side).clear();
         self.wake_reader();
-        lock(&self.level).take();
+        let level = {
+            let mut shown = lock(&self.level);
+            shown.take().inspect(|level| level.set(false))
+        };
+        drop(level);
         self.attention.wake_by_ref();
         self.sink.close();
     }
@@ -177,7 +206,7 @@ impl Control {
         let shared = &*self.shared;
         {
             let mut side = lock(&shared.side);
-            if shared.terminal.is_set() || shared.closed.load(Ordering::SeqCst) {
+            if shared.terminal.is_set() || shared.is_closed() {
                 return Err(text);
             }
             side.push_note(shared.stamp(text));

@@ -71,7 +71,7 @@ impl Sink {
             }
             *state = State::Gone;
         }
-        drop(on_event);
+        drop_quietly(on_event);
         returned
     }
 
@@ -84,6 +84,11 @@ impl Sink {
             }
             std::mem::replace(&mut *state, State::Gone)
         };
-        drop(old);
+        drop_quietly(old);
     }
+}
+
+/// A panic out of a guest's or callback's own `Drop` must not keep other streams from being closed.
+fn drop_quietly<T>(guest: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(guest)));
 }

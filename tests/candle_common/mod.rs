@@ -4,10 +4,10 @@
 pub mod small;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use wick::error::Result;
 use wick::gguf::{Gguf, Limits, Source};
-use wick::model::candle::CandleDecoder;
+use wick::model::candle::{CandleDecoder, Options};
 use wick::model::{Chunk, Decoder, Pace, Sequence, Step};
 
 /// The file of a real model, or `None` after saying that it is left out.
@@ -37,18 +37,9 @@ pub fn open(path: PathBuf) -> Gguf {
     Gguf::open(Source::path(path), &Limits::default(), &mut |_, _| Ok(())).expect("a valid file")
 }
 
-pub fn load_bytes(bytes: Vec<u8>) -> Result<CandleDecoder> {
+pub fn load_bytes(bytes: Vec<u8>, options: &Options) -> Result<CandleDecoder> {
     let gguf = Gguf::open(Source::Memory(Box::new(bytes)), &Limits::default(), &mut |_, _| Ok(()))?;
-    CandleDecoder::load(&gguf, None, &mut |_, _| Ok(()))
-}
-
-pub fn load(path: PathBuf) -> CandleDecoder {
-    CandleDecoder::load(&open(path), None, &mut |_, _| Ok(())).expect("a supported model")
-}
-
-/// A slice without an end.
-pub fn unhurried() -> Pace {
-    Pace { until: Instant::now() + Duration::from_secs(3600) }
+    CandleDecoder::load(&gguf, options, &mut |_, _| Ok(()))
 }
 
 /// A slice that rests wherever it can.

@@ -3,6 +3,7 @@
 use super::cache::Cache;
 use super::computing;
 use super::hyperparameters::Hyperparameters;
+use super::linear::Precision;
 use super::network::{Network, Positions};
 use super::shapes;
 use super::weights::Weights;
@@ -18,6 +19,17 @@ const MAX_CHUNK: usize = 256;
 /// Attention scores of one layer at most, where more than one token makes them: 64 MiB.
 const MAX_SCORES: usize = 1 << 24;
 
+/// What loading may be told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Lowers the file's context length; `None` leaves it.
+    pub context_length: Option<usize>,
+    /// How weights are kept.
+    pub precision: Precision,
+    /// Bytes that keys and values of all sequences may take together; `None`: no limit.
+    pub kv_budget: Option<u64>,
+}
+
 /// The candle backend: one model and its sequences.
 ///
 /// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32, grow with the sequence and can be cut
@@ -25,8 +37,7 @@ const MAX_SCORES: usize = 1 << 24;
 pub struct CandleDecoder {
     spec: Spec,
     network: Network,
-    /// Bytes that keys and values of all sequences may take together.
-    kv_budget: u64,
+    kv_budget: Option<u64>,
     sequences: BTreeMap<Sequence, Cache>,
     /// Never handed out before.
     next: u32,
@@ -58,7 +69,7 @@ enum State {
 }
 
 impl CandleDecoder {
-    /// Loads a model onto the CPU. `context_length` lowers the file's; `progress` gets (bytes copied, bytes in all) before each tensor
+    /// Loads a model onto the CPU. `progress` gets (bytes copied, bytes in all) before each tensor
     /// and at the end, and cancels the load by an error, which is returned as it is.
     ///
     /// The first call in a process starts candle's and rayon's threads, which stay.
@@ -68,11 +79,11 @@ impl CandleDecoder {
     /// file whose parts do not fit each other; `InvalidArgument` for a context of 0 or over the file's; `OutOfMemory`.
     pub fn load(
         gguf: &Gguf,
-        context_length: Option<usize>,
+        options: &Options,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
         let mut numbers = Hyperparameters::read(gguf.metadata())?;
-        numbers.context_length = match context_length {
+        numbers.context_length = match options.context_length {
             Some(wanted) if wanted == 0 || wanted > numbers.context_length => {
                 let most = numbers.context_length;
                 let message = format!("a context of {wanted} tokens; the model has 1 to {most}");
@@ -82,16 +93,12 @@ impl CandleDecoder {
         };
         let vocab_size = shapes::check(gguf, &numbers)?;
         let device = Device::Cpu;
-        let weights = Weights::load(gguf, &numbers, &device, progress)?;
+        let weights = Weights::load(gguf, &numbers, options.precision, &device, progress)?;
         progress(gguf.data_bytes(), gguf.data_bytes())?;
-        let spec = spec(gguf, &numbers, vocab_size)?;
+        let spec = spec(gguf, &numbers, options.precision, vocab_size)?;
         let network = Network { numbers, weights, device };
-        Ok(Self { spec, network, kv_budget: u64::MAX, sequences: BTreeMap::new(), next: 0, pass: None })
-    }
-
-    /// Limits the bytes that keys and values of all sequences may take together; `u64::MAX` before.
-    pub fn set_kv_budget(&mut self, bytes: u64) {
-        self.kv_budget = bytes;
+        let kv_budget = options.kv_budget;
+        Ok(Self { spec, network, kv_budget, sequences: BTreeMap::new(), next: 0, pass: None })
     }
 
     fn cache(&mut self, sequence: Sequence) -> Result<&mut Cache> {
@@ -116,7 +123,7 @@ impl CandleDecoder {
         }
         let capacity = cache.capacity_for(count);
         let needed = held + (capacity - cache.capacity()) as u64 * per_token;
-        if needed > budget {
+        if let Some(budget) = budget.filter(|&budget| needed > budget) {
             let message = format!(
                 "keys and values need {needed} bytes, and {budget} are allowed; close sequences or raise the memory budget"
             );
@@ -222,10 +229,11 @@ impl Decoder for CandleDecoder {
 
     fn commit(&mut self, index: usize) {
         let Some(pass) = &self.pass else { return };
-        if index == 0 && matches!(pass.state, State::Done { .. }) {
-            if let Some(cache) = self.sequences.get_mut(&pass.sequence) {
-                cache.advance(pass.tokens.len());
-            }
+        if index == 0
+            && matches!(pass.state, State::Done { .. })
+            && let Some(cache) = self.sequences.get_mut(&pass.sequence)
+        {
+            cache.advance(pass.tokens.len());
         }
     }
 
@@ -268,7 +276,7 @@ impl Pass {
     }
 }
 
-fn spec(gguf: &Gguf, numbers: &Hyperparameters, vocab_size: usize) -> Result<Spec> {
+fn spec(gguf: &Gguf, numbers: &Hyperparameters, precision: Precision, vocab_size: usize) -> Result<Spec> {
     let kv_elements = 2 * numbers.block_count * numbers.head_count_kv * numbers.head_dim;
     Ok(Spec {
         architecture: numbers.architecture.name.to_owned(),
@@ -279,20 +287,17 @@ fn spec(gguf: &Gguf, numbers: &Hyperparameters, vocab_size: usize) -> Result<Spe
         context_length: numbers.context_length,
         embedding_length: numbers.embedding_length,
         parameters: gguf.tensors().iter().map(TensorInfo::elements).sum(),
-        weight_bytes: gguf.tensors().iter().map(held_bytes).sum(),
+        weight_bytes: gguf.tensors().iter().map(|tensor| held_bytes(tensor, precision)).sum(),
         kv_bytes_per_token: (kv_elements * size_of::<f32>()) as u64,
         max_batch: 1,
         max_tokens: MAX_CHUNK,
     })
 }
 
-/// Plain numbers become f32, blocks stay as they are.
-fn held_bytes(tensor: &TensorInfo) -> u64 {
-    if tensor.kind().block_len() > 1 {
-        tensor.byte_len()
-    } else {
-        tensor.elements() * size_of::<f32>() as u64
-    }
+/// Blocks stay as they are where that is wanted; everything else is f32.
+fn held_bytes(tensor: &TensorInfo, precision: Precision) -> u64 {
+    let quantised = precision == Precision::Quantised && tensor.kind().block_len() > 1;
+    if quantised { tensor.byte_len() } else { tensor.elements() * size_of::<f32>() as u64 }
 }
 
 /// The type that holds most weights.

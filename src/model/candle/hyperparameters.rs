@@ -91,7 +91,7 @@ impl Hyperparameters {
 
     /// The window of layer `layer`, if it has one.
     pub(super) fn window_of(&self, layer: usize) -> Option<Window> {
-        self.window.filter(|window| (layer + 1) % window.pattern != 0)
+        self.window.filter(|window| !(layer + 1).is_multiple_of(window.pattern))
     }
 }
 
@@ -163,7 +163,7 @@ impl<'a> Keys<'a> {
     fn head_dim(&self, embedding_length: usize, head_count: usize) -> Result<usize> {
         let head_dim = match self.metadata.get(&self.name("attention.key_length")) {
             Some(_) => self.count("attention.key_length", MAX_HEAD_DIM)?,
-            None if embedding_length % head_count == 0 => embedding_length / head_count,
+            None if embedding_length.is_multiple_of(head_count) => embedding_length / head_count,
             None => {
                 let message =
                     format!("embeddings of {embedding_length} do not divide among {head_count} heads");

@@ -16,12 +16,14 @@ mod architecture;
 mod cache;
 mod decoder;
 mod hyperparameters;
+mod linear;
 mod network;
 mod rope;
 mod shapes;
 mod weights;
 
-pub use decoder::CandleDecoder;
+pub use decoder::{CandleDecoder, Options};
+pub use linear::Precision;
 
 use crate::error::{Error, ErrorKind};
 

@@ -4,8 +4,7 @@ use super::architecture::Activation;
 use super::cache::Cache;
 use super::hyperparameters::Hyperparameters;
 use super::rope::{Frequencies, Rotation};
-use super::weights::{Layer, Weights};
-use candle_core::quantized::QMatMul;
+use super::weights::{Layer, Norm, Weights};
 use candle_core::{Device, Result, Tensor};
 use candle_nn::ops::softmax_last_dim;
 
@@ -58,10 +57,7 @@ impl Network {
     /// Tokens to (count, embedding_length).
     pub(super) fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         let ids = Tensor::new(tokens, &self.device)?;
-        let x = match &self.weights.embeddings {
-            QMatMul::QTensor(table) => table.embedding(&ids)?,
-            QMatMul::Tensor(table) | QMatMul::TensorF16(table) => table.index_select(&ids, 0)?,
-        };
+        let x = self.weights.embeddings.rows(&ids)?;
         if self.numbers.architecture.scaled_embeddings {
             return x * (self.numbers.embedding_length as f64).sqrt();
         }
@@ -121,7 +117,7 @@ impl Network {
         let count = x.dim(0)?;
         // (count, heads × head_dim) to (heads, count, head_dim).
         let split = |x: Tensor, heads: usize| x.reshape((count, heads, head_dim))?.transpose(0, 1);
-        let normed = |x: Tensor, norm: &Option<super::weights::Norm>| match norm {
+        let normed = |x: Tensor, norm: &Option<Norm>| match norm {
             Some(norm) => norm.forward(&x),
             None => Ok(x),
         };

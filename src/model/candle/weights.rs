@@ -1,30 +1,13 @@
 //! A model's weights, copied out of a checked file into candle's tensors; knows no arithmetic but a projection and a norm.
 
 use super::hyperparameters::Hyperparameters;
+use super::linear::{Linear, Matrix, Precision};
 use super::{computing, shapes};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, TensorInfo};
-use candle_core::quantized::{QMatMul, QStorage, QTensor};
-use candle_core::{Device, Module, Tensor};
+use candle_core::quantized::{QStorage, QTensor};
+use candle_core::{Device, Tensor};
 use std::borrow::Cow;
-use std::sync::Arc;
-
-/// A projection: weight (out, in) and perhaps a bias (out).
-pub(super) struct Linear {
-    weight: QMatMul,
-    bias: Option<Tensor>,
-}
-
-impl Linear {
-    /// (rows, in) to (rows, out).
-    pub(super) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let y = self.weight.forward(x)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
-    }
-}
 
 /// A root-mean-square norm: weight (width).
 pub(super) struct Norm {
@@ -65,7 +48,7 @@ pub(super) struct Layer {
 /// All weights of a model; shared by its sequences, never written.
 pub(super) struct Weights {
     /// (vocab_size, embedding_length).
-    pub(super) embeddings: QMatMul,
+    pub(super) embeddings: Matrix,
     pub(super) layers: Vec<Layer>,
     pub(super) output_norm: Norm,
     /// (vocab_size, embedding_length); the embeddings, where the file has no own.
@@ -82,10 +65,11 @@ impl Weights {
     pub(super) fn load(
         gguf: &Gguf,
         numbers: &Hyperparameters,
+        precision: Precision,
         device: &Device,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
-        let mut loader = Loader { gguf, numbers, device, progress, done: 0 };
+        let mut loader = Loader { gguf, numbers, precision, device, progress, done: 0 };
         let embeddings = loader.matrix("token_embd.weight")?;
         let output = match gguf.tensor("output.weight") {
             Some(_) => loader.matrix("output.weight")?,
@@ -110,6 +94,7 @@ impl Weights {
 struct Loader<'a> {
     gguf: &'a Gguf,
     numbers: &'a Hyperparameters,
+    precision: Precision,
     device: &'a Device,
     progress: &'a mut dyn FnMut(u64, u64) -> Result<()>,
     done: u64,
@@ -173,13 +158,11 @@ impl Loader<'_> {
         tensor.dequantize(self.device).map_err(computing)
     }
 
-    /// Quantised as in the file. The variants are built here because `QMatMul::from_qtensor` asks environment variables.
-    fn matrix(&mut self, name: &str) -> Result<QMatMul> {
+    fn matrix(&mut self, name: &str) -> Result<Matrix> {
         let tensor = self.tensor(name)?;
-        if tensor.dtype().block_size() > 1 {
-            return Ok(QMatMul::QTensor(Arc::new(tensor)));
-        }
-        tensor.dequantize(self.device).map(QMatMul::Tensor).map_err(computing)
+        let unpacked = tensor.shape().elem_count().saturating_mul(size_of::<f32>());
+        Vec::<u8>::new().try_reserve_exact(if self.precision == Precision::F32 { unpacked } else { 0 })?;
+        Matrix::new(tensor, self.precision).map_err(computing)
     }
 
     fn tensor(&mut self, name: &str) -> Result<QTensor> {

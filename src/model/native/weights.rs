@@ -6,6 +6,7 @@ use super::keys::{invalid, unsupported};
 use crate::error::Result;
 use crate::gguf::{Gguf, TensorInfo, TensorType};
 use crate::kernel::{Type, Weights, dequantise};
+use std::cell::RefCell;
 
 /// A matrix inside the file: some consecutive rows of a tensor.
 #[derive(Debug, Clone, Copy)]
@@ -103,27 +104,58 @@ impl Matrix {
         }
     }
 
-    /// Bytes of the matrix.
-    pub(super) fn byte_len(&self) -> usize {
-        self.ty.row_bytes(self.cols).unwrap_or(0) * self.rows
-    }
-
     /// Rows `first` to `first + rows` of it.
     fn part(&self, first: usize, rows: usize) -> Self {
         Self { first_row: self.first_row + first, rows, ..*self }
     }
 }
 
-/// Finds tensors by name and marks which were used.
+/// Finds tensors by name, and keeps which were found.
 struct Finder<'a> {
     gguf: &'a Gguf,
     width: usize,
+    /// (tensors).
+    found: RefCell<Vec<bool>>,
 }
 
 impl<'a> Finder<'a> {
+    fn new(gguf: &'a Gguf, width: usize) -> Result<Self> {
+        let mut found = Vec::new();
+        found.try_reserve_exact(gguf.tensors().len())?;
+        found.resize(gguf.tensors().len(), false);
+        Ok(Self { gguf, width, found: RefCell::new(found) })
+    }
+
+    /// Refuses tensors that nobody asked for: what they are for would be left out.
+    fn refuse_strangers(&self, config: &Config) -> Result<()> {
+        let found = self.found.borrow();
+        let unused = self.gguf.tensors().iter().zip(found.iter()).filter(|(_, found)| !**found);
+        // Tables that some converters store and that are computed here.
+        let tables = [".attn_rot_embd", ".attn.masked_bias", ".rope_freqs.weight", "rotary_emb.inv_freq"];
+        for (tensor, _) in unused.filter(|(tensor, _)| !tables.iter().any(|end| tensor.name().ends_with(end)))
+        {
+            let name: String = tensor.name().chars().take(64).collect();
+            let layer =
+                name.strip_prefix("blk.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+            return Err(match layer {
+                Some(layer) if layer >= config.layers => {
+                    invalid(format!("tensor {name:?} is beyond the {} layers of block_count", config.layers))
+                }
+                _ => unsupported(format!(
+                    "tensor {name:?} is nothing that {} computes with",
+                    config.family.name
+                )),
+            });
+        }
+        Ok(())
+    }
+
     fn find(&self, name: &str) -> Option<(usize, &'a TensorInfo)> {
         let tensor = self.gguf.tensor(name)?;
         let index = self.gguf.tensors().element_offset(tensor)?;
+        if let Some(found) = self.found.borrow_mut().get_mut(index) {
+            *found = true;
+        }
         Some((index, tensor))
     }
 
@@ -190,7 +222,7 @@ impl ModelWeights {
     /// # Errors
     /// `ModelInvalid` for one that is missing or of another shape, `Unsupported` for one of a type without kernels.
     pub(super) fn find(gguf: &Gguf, config: &Config) -> Result<Self> {
-        let finder = Finder { gguf, width: config.width };
+        let finder = Finder::new(gguf, config.width)?;
         let vocab = match gguf.tensor("token_embd.weight").map(TensorInfo::shape) {
             Some(&[_, rows]) => usize::try_from(rows).unwrap_or(usize::MAX),
             _ => return Err(invalid("tensor \"token_embd.weight\" is missing or no matrix".into())),
@@ -202,32 +234,31 @@ impl ModelWeights {
         for index in 0..config.layers {
             layers.push(find_layer(&finder, config, index)?);
         }
-        Ok(Self {
+        let weights = Self {
             embedding,
             layers,
             output_norm: finder.vector("output_norm.weight", config.width)?,
             output: finder.stack("output.weight", 1, vocab, config.width)?.unwrap_or(embedding),
             output_bias: finder.optional("output.bias", vocab)?,
             rope_factors: rope_factors(&finder, config)?,
-        })
+        };
+        finder.refuse_strangers(config)?;
+        Ok(weights)
     }
 }
 
 /// Rope's dividers: one set, or, for contexts that were stretched, the long one of two.
 fn rope_factors(finder: &Finder<'_>, config: &Config) -> Result<Option<Vector>> {
     let rope = &config.attention.rope;
-    let name = match config.context_length > rope.original_context {
-        true => "rope_factors_long.weight",
-        false => "rope_factors_short.weight",
+    let long = finder.optional("rope_factors_long.weight", rope.dims / 2)?;
+    let short = finder.optional("rope_factors_short.weight", rope.dims / 2)?;
+    // Some converters repeat the one set in every layer.
+    let one = match finder.optional("rope_freqs.weight", rope.dims / 2)? {
+        None => finder.optional("blk.0.rope_freqs.weight", rope.dims / 2)?,
+        one => one,
     };
-    let factors = match finder.optional(name, rope.dims / 2)? {
-        Some(factors) => Some(factors),
-        None => match finder.optional("rope_freqs.weight", rope.dims / 2)? {
-            Some(factors) => Some(factors),
-            // Some converters repeat them in every layer.
-            None => finder.optional("blk.0.rope_freqs.weight", rope.dims / 2)?,
-        },
-    };
+    let stretched = config.context_length > rope.original_context;
+    let factors = if stretched { long } else { short }.or(one);
     if factors.iter().flatten().any(|factor| !factor.is_finite() || *factor <= 0.0) {
         return Err(invalid("a rope factor is no positive number".into()));
     }
@@ -256,26 +287,7 @@ fn find_layer(finder: &Finder<'_>, config: &Config, index: usize) -> Result<Laye
         },
         post_norm: finder.vector_if(after, &name("post_ffw_norm.weight"))?,
     };
-    refuse_strangers(finder, &name)?;
     Ok(Layer { attention, feed_forward })
-}
-
-/// Parts that would change the result if they were left out.
-fn refuse_strangers(finder: &Finder<'_>, name: &dyn Fn(&str) -> String) -> Result<()> {
-    let strangers = [
-        "attn_norm.bias",
-        "ffn_norm.bias",
-        "ffn_gate.bias",
-        "ffn_up.bias",
-        "ffn_down.bias",
-        "attn_sinks.weight",
-    ];
-    match strangers.into_iter().map(name).find(|name| finder.find(name).is_some()) {
-        Some(found) => Err(unsupported(format!(
-            "tensor {found:?} is something that the native decoder does not compute"
-        ))),
-        None => Ok(()),
-    }
 }
 
 type Qkv = ([Matrix; 3], [Option<Vector>; 3]);

@@ -16,6 +16,9 @@ mod methods;
 mod shield;
 mod time;
 
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, ErrorKind as JinjaErrorKind, Value};
@@ -28,18 +31,15 @@ use crate::error::{Error, ErrorKind, Result};
 /// The template's name inside the engine, as its error messages show it.
 const NAME: &str = "chat template";
 
-/// Bytes of stack for parsing, and for rendering with the base fuel.
+/// Bytes of stack for parsing, and for rendering with the base fuel. More fuel gets as much more stack: a template can
+/// nest values about as deep as it has fuel, and dropping or printing them recurses. Only what is used is ever touched.
 const STACK: usize = 64 << 20;
-
-/// Bytes of stack for each unit of fuel: a template can nest values about as deep as it has fuel, and dropping or
-/// printing them recurses.
-const STACK_PER_FUEL: usize = 512;
 
 /// Fuel for every rendering, for each message, for each 4 bytes of input (templates copy a message a few times), and
 /// the most of it in all.
 const FUEL: u64 = 100_000;
 const FUEL_PER_MESSAGE: u64 = 2_000;
-const FUEL_LIMIT: u64 = 2_000_000;
+const FUEL_LIMIT: u64 = 1_000_000;
 
 /// A parsed chat template. Rendering does not change it; threads may share it.
 pub struct Template {
@@ -64,7 +64,7 @@ impl Template {
     /// `Template` if it is malformed or over the limits.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
         let source = builtin::source(source).unwrap_or(source);
-        stacker::grow(STACK, || {
+        on_own_stack(STACK, || {
             let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
             let syntax = syntax.map_err(|e| template_error(&e))?;
             let checked = limits::check(source, syntax.clone())?;
@@ -97,8 +97,7 @@ impl Template {
         input::for_each_string(input, &mut |text| bytes += text.len() as u64);
         let fuel = FUEL + FUEL_PER_MESSAGE.saturating_mul(input.messages.len() as u64) + bytes / 4;
         let fuel = fuel.min(FUEL_LIMIT);
-        let stack = STACK.max(usize::try_from(fuel).unwrap_or(usize::MAX).saturating_mul(STACK_PER_FUEL));
-        stacker::grow(stack, || {
+        on_own_stack(STACK / FUEL as usize * fuel as usize, || {
             let mut environment = self.environment.clone();
             environment.set_fuel(Some(fuel));
             let now = input.unix_time;
@@ -120,6 +119,25 @@ impl Template {
             template.render(Value::from_pairs(context)).map_err(|e| template_error(&e))
         })
     }
+}
+
+/// Runs `work` on a new stack of this many bytes.
+fn on_own_stack<T>(bytes: usize, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let started = Cell::new(false);
+    let run = || {
+        stacker::grow(bytes, || {
+            started.set(true);
+            work()
+        })
+    };
+    // `stacker` panics when the system refuses the memory; nothing has been done then.
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        if started.get() {
+            resume_unwind(panic);
+        }
+        let message = format!("the system refused {bytes} bytes of stack for the chat template");
+        Err(Error::new(ErrorKind::OutOfMemory, message))
+    })
 }
 
 /// The engine as Hugging Face sets it up (`_compile_jinja_template` in transformers), less what reaches outside.

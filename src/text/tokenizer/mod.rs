@@ -3,6 +3,7 @@
 mod bpe;
 mod data;
 mod from_gguf;
+mod hub;
 mod pieces;
 mod pre;
 mod prompt;
@@ -15,6 +16,7 @@ mod tests;
 use bpe::{Bpe, BpeScratch};
 pub use data::{TokenKind, VocabularyData, VocabularyModel};
 pub use from_gguf::chat_template;
+use hub::Hub;
 use pieces::{Pieces, SPACE_MARK};
 use pre::PreTokenizer;
 use prompt::Chat;
@@ -49,6 +51,7 @@ pub struct Tokenizer {
 enum Model {
     Bpe { bpe: Bpe, pre: PreTokenizer },
     Spm { spm: Spm, space_prefix: bool },
+    Hub(Box<Hub>),
 }
 
 /// Buffers and state of one encoding.
@@ -84,6 +87,17 @@ impl Tokenizer {
                 (Model::Spm { spm, space_prefix: data.add_space_prefix.unwrap_or(true) }, true)
             }
         };
+        Self::assemble(data, pieces, end_ids, model, default_bos)
+    }
+
+    /// Puts together what has been checked; `default_bos`: texts get BOS if `data` does not say.
+    fn assemble(
+        data: &VocabularyData<'_>,
+        pieces: Pieces,
+        end_ids: Vec<u32>,
+        model: Model,
+        default_bos: bool,
+    ) -> Result<Self> {
         Ok(Self {
             user_defined: Finder::new(&pieces, |kind| kind == TokenKind::UserDefined)?,
             special: Finder::new(&pieces, |kind| kind == TokenKind::UserDefined || kind.is_special())?,
@@ -121,8 +135,18 @@ impl Tokenizer {
         self.strip_after_special && self.pieces.kind(id) != Some(TokenKind::Normal) && !kept()
     }
 
-    /// Appends the ids of `text`, in which `finder` finds whole tokens.
-    fn encode_with(&self, finder: &Finder, text: &str, encoding: &mut Encoding, out: &mut Vec<u32>) {
+    /// Appends the ids of `text`; the texts of control tokens count as such if `parse_special`.
+    fn encode_part(
+        &self,
+        text: &str,
+        parse_special: bool,
+        encoding: &mut Encoding,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        if let Model::Hub(hub) = &self.model {
+            return hub.encode(text, parse_special, out);
+        }
+        let finder = if parse_special { &self.special } else { &self.user_defined };
         let mut done = 0;
         for found in finder.find(text) {
             if found.start < done {
@@ -132,6 +156,7 @@ impl Tokenizer {
             done = found.end + self.push_special(found.id, &text[found.end..], encoding, out);
         }
         self.encode_text(&text[done..], encoding, out);
+        Ok(())
     }
 
     /// Appends a token that is not text; returns how many bytes of what follows belong to it.
@@ -161,6 +186,7 @@ impl Tokenizer {
                     .extend(text.chars().map(|letter| if letter == SPACE_MARK { ' ' } else { letter }));
                 spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out);
             }
+            Model::Hub(_) => {}
         }
         encoding.after_special = false;
     }
@@ -207,8 +233,7 @@ impl Vocab for Tokenizer {
             out.extend(self.bos);
         }
         let mut encoding = Encoding { after_special: true, ..Encoding::default() };
-        let finder = if parse_special { &self.special } else { &self.user_defined };
-        self.encode_with(finder, text, &mut encoding, out);
+        self.encode_part(text, parse_special, &mut encoding, out)?;
         if add_special && self.adds_eos {
             out.extend(self.eos);
         }
@@ -257,16 +282,10 @@ impl Vocab for Tokenizer {
         let mut done = 0;
         for span in &rendered.control {
             let plain = rendered.text.get(done..span.start).unwrap_or_default();
-            self.encode_with(&self.user_defined, plain, &mut encoding, out);
+            self.encode_part(plain, false, &mut encoding, out)?;
             let after = rendered.text.get(span.end..).unwrap_or_default();
             done = span.end + self.push_special(span.id, after, &mut encoding, out);
         }
-        self.encode_with(
-            &self.user_defined,
-            rendered.text.get(done..).unwrap_or_default(),
-            &mut encoding,
-            out,
-        );
-        Ok(())
+        self.encode_part(rendered.text.get(done..).unwrap_or_default(), false, &mut encoding, out)
     }
 }

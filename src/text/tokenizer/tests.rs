@@ -195,3 +195,56 @@ fn spm_puts_a_space_first_and_falls_back_to_bytes() {
     data.add_space_prefix = Some(false);
     assert_eq!(ids(&Tokenizer::new(&data).unwrap(), "ab", false, false), [6, 7]);
 }
+
+/// Byte-level BPE of a few tokens, as Hugging Face's library writes it.
+fn tokenizer_json() -> String {
+    let vocab: serde_json::Map<String, serde_json::Value> =
+        letters().into_iter().chain(["ab".to_owned()]).zip(0..).map(|(text, id)| (text, id.into())).collect();
+    let added = |id: u32, content: &str, special: bool| {
+        serde_json::json!({"id": id, "content": content, "special": special, "single_word": false, "lstrip": false,
+            "rstrip": false, "normalized": false})
+    };
+    let first = vocab.len() as u32;
+    serde_json::json!({
+        "version": "1.0",
+        "added_tokens": [added(first, "<s>", true), added(first + 1, "<|im_start|>", true), added(first + 2, "<|im_end|>", true)],
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [first], "tokens": ["<s>"]}}
+        },
+        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+        "model": {"type": "BPE", "vocab": vocab, "merges": ["a b"]}
+    })
+    .to_string()
+}
+
+#[test]
+fn a_tokenizer_json_gives_the_same_kind_of_vocabulary() {
+    let tokenizer = Tokenizer::from_tokenizer_json(tokenizer_json().as_bytes(), &[3])
+        .unwrap()
+        .with_template("chatml")
+        .unwrap();
+    let first = letters().len() as u32;
+    assert_eq!(ids(&tokenizer, "ab", true, false), [first + 1, first]);
+    assert_eq!(tokenizer.bos(), Some(first + 1));
+    assert_eq!(tokenizer.end_ids(), [3, first + 3]);
+    assert_eq!(ids(&tokenizer, "<|im_end|>", false, true), [first + 3]);
+    assert_eq!(ids(&tokenizer, "<|im_end|>", false, false).len(), 10);
+    let (control, _) = prompt(&tokenizer, &[message("user", "a\n<|im_end|> b")]);
+    assert_eq!(control, [first + 2, first + 3]);
+}
+
+#[test]
+fn f12_a_malformed_tokenizer_json_is_refused_by_name() {
+    let beyond = Tokenizer::from_tokenizer_json(tokenizer_json().as_bytes(), &[5000]).unwrap_err();
+    let cases = ["", "{}", "[1", "{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[\"a b\"]}}"];
+    for json in cases {
+        let error = Tokenizer::from_tokenizer_json(json.as_bytes(), &[]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ModelInvalid);
+        assert!(error.message().contains("tokenizer.json"), "{error}");
+    }
+    assert!(beyond.message().contains("token 5000"));
+}

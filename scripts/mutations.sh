@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Applies each fault of tests/mutations/list to a copy of the tree, and requires that the tests notice it.
+# Usage: scripts/mutations.sh [NAME...]     none given: all
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+limit=${WICK_MUTATION_LIMIT:-300}        # seconds for one run of the tests, building aside
+export WICK_WATCHDOG=${WICK_WATCHDOG:-15} # seconds for one test that may hang
+work=$PWD/target/mutations
+tree=$work/tree
+log=$work/log
+# Never the build folder of the tree itself: cargo takes a package in another folder for the same one, and would hand out mutants.
+export CARGO_TARGET_DIR=$work/build
+list=tests/mutations/list
+
+# The copy: what git would commit, as it lies here.
+rm -rf "$tree" && mkdir -p "$tree"
+git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do
+  if [ -f "$file" ]; then printf '%s\0' "$file"; fi
+done | tar --null -T - -cf - | tar -xf - -C "$tree"
+find "$tree/src" "$tree/tests" -name '*.rs' -exec touch {} +
+cp -R "$tree/src" "$tree/src.whole"
+cd "$tree"
+
+# replace FILE OLD NEW: OLD is in FILE exactly once, or the mutation does not apply.
+replace() {
+  local text without
+  text=$(cat "$1" && printf x) && text=${text%x}
+  without=${text/"$2"/}
+  if [ "$without" = "$text" ] || [ "${without/"$2"/}" != "$without" ]; then
+    echo "$1 has not exactly one: $2" >&2
+    exit 1
+  fi
+  printf '%s' "${text/"$2"/"$3"}" > "$1"
+}
+
+# The --test arguments for a pattern.
+tests_of() {
+  local file found=
+  for file in tests/$1.rs; do
+    [ -f "$file" ] && found="$found --test $(basename "$file" .rs)"
+  done
+  [ -n "$found" ] || { echo "no tests/$1.rs" >&2; return 1; }
+  echo "$found"
+}
+
+# 0 if the tests pass, 1 if they fail, 124 or 137 if they hang, 2 if they do not build.
+run_tests() {
+  local tests
+  tests=$(tests_of "$1")
+  local cargo="cargo test --quiet --no-default-features --features testing $tests"
+  $cargo --no-run > "$log" 2>&1 || return 2
+  timeout -k 5 "$limit" $cargo > "$log" 2>&1 && return 0
+  local status=$?
+  [ $status -eq 124 ] || [ $status -eq 137 ] && return $status
+  return 1
+}
+
+selected() { [ $# -eq 1 ] || [[ " ${*:2} " == *" $1 "* ]]; }
+
+failed=0 sound=" "
+while read -r name tests <&3; do
+  case $name in '' | '#'*) continue ;; esac
+  selected "$name" "$@" || continue
+  if [[ $sound != *" $tests "* ]]; then
+    if ! run_tests "$tests"; then
+      cat "$log"
+      echo "$tests: fails without any mutation" >&2
+      exit 1
+    fi
+    sound="$sound$tests "
+    echo "$tests: passes as it is"
+  fi
+  (. "tests/mutations/$name.sh") || { echo "$name: does not apply any more: mend tests/mutations/$name.sh" >&2; exit 1; }
+  status=0
+  run_tests "$tests" || status=$?
+  case $status in
+    0) echo "$name: NOT NOTICED"; failed=1 ;;
+    2) cat "$log"; echo "$name: does not build: mend tests/mutations/$name.sh" >&2; exit 1 ;;
+    124 | 137) echo "$name: noticed (the tests hang and were killed)" ;;
+    *)
+      if hang=$(grep -m1 'watchdog:' "$log"); then
+        echo "$name: noticed ($hang)"
+      else
+        echo "$name: noticed ($(grep -c '^---- ' "$log") tests fail, first: $(grep -m1 '^---- ' "$log" | cut -d' ' -f2))"
+      fi ;;
+  esac
+  rm -rf src && cp -R src.whole src
+done 3< "$list"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,118 @@
+//! Row-wise kernels and quantisation: each instruction set equals the plain one, for every remainder length.
+
+use super::*;
+
+#[test]
+fn row_kernels_give_the_plain_bits_for_every_length() {
+    let mut random = Random::new(11);
+    let plain = Kernels::scalar();
+    for len in (1..70).chain([128, 200, 576]) {
+        let (x, y) = (random.values(len), random.values(len));
+        for kernels in Kernels::available() {
+            let name = |what: &str| format!("{what} of {len}, {:?}", kernels.set());
+            let both = |f: &dyn Fn(&Kernels, &mut [f32])| {
+                let (mut ours, mut truth) = (x.clone(), x.clone());
+                f(kernels, &mut ours);
+                f(plain, &mut truth);
+                (ours, truth)
+            };
+            let check = |what: &str, f: &dyn Fn(&Kernels, &mut [f32])| {
+                let (ours, truth) = both(f);
+                same(&ours, &truth, &name(what));
+            };
+            check("rms_norm", &|k, out| k.rms_norm(&x, Some(&y), 1e-5, out));
+            check("rms_norm without weight", &|k, out| k.rms_norm(&x, None, 1e-5, out));
+            check("rms_norm_in_place", &|k, out| k.rms_norm_in_place(out, Some(&y), 1e-5));
+            check("layer_norm", &|k, out| k.layer_norm(&x, &y, Some(&x), 1e-5, out));
+            check("add", &|k, out| k.add(out, &y));
+            check("add_scaled", &|k, out| k.add_scaled(out, &y, 0.37));
+            check("scale", &|k, out| k.scale(out, 0.37));
+            check("soft_cap", &|k, out| k.soft_cap(out, 0.5));
+            check("silu", &|k, out| k.gate(Gate::Silu, out, &y));
+            check("gelu", &|k, out| k.gate(Gate::Gelu, out, &y));
+            check("softmax", &|k, out| k.softmax(out));
+        }
+    }
+}
+
+#[test]
+fn norms_are_near_the_exact_ones() {
+    let mut random = Random::new(13);
+    let (x, w) = (random.values(577), random.values(577));
+    let mut out = vec![0.0; 577];
+    Kernels::best().rms_norm(&x, Some(&w), 1e-5, &mut out);
+    let mean: f64 = x.iter().map(|&v| (v as f64).powi(2)).sum::<f64>() / 577.0;
+    for i in 0..577 {
+        let exact = x[i] as f64 / (mean + 1e-5).sqrt() * w[i] as f64;
+        assert!((out[i] as f64 - exact).abs() < 1e-6, "{} is not {exact}", out[i]);
+    }
+}
+
+#[test]
+fn both_ropes_turn_by_the_angle() {
+    for (style, pair) in [(RopeStyle::Interleaved, (2, 3)), (RopeStyle::Halves, (1, 5))] {
+        let config = RopeConfig { dims: 8, base: 10_000.0, style, scaling: RopeScaling::None, factors: None };
+        let rope = Rope::new(&config).expect("config");
+        let mut table = RopeTable::default();
+        rope.fill([0, 1000].into_iter(), &mut table).expect("memory");
+        let angle = 1000.0 * 10_000f64.powf(-0.25);
+        for kernels in Kernels::available() {
+            // Ten elements: two beyond the rope's dimensions.
+            let mut head: Vec<f32> = (1..=10).map(|v| v as f32).collect();
+            let before = head.clone();
+            kernels.rope(&mut head, &table, 0);
+            assert_eq!(head, before);
+            kernels.rope(&mut head, &table, 1);
+            let (a, b) = (before[pair.0] as f64, before[pair.1] as f64);
+            assert!((head[pair.0] as f64 - (a * angle.cos() - b * angle.sin())).abs() < 1e-5);
+            assert!((head[pair.1] as f64 - (a * angle.sin() + b * angle.cos())).abs() < 1e-5);
+            assert_eq!(head[8..], before[8..]);
+        }
+    }
+}
+
+#[test]
+fn rope_scalings_do_what_their_papers_say() {
+    let cos = |scaling, factors| {
+        let config = RopeConfig { dims: 64, base: 10_000.0, style: RopeStyle::Halves, scaling, factors };
+        let mut table = RopeTable::default();
+        Rope::new(&config).expect("config").fill([100].into_iter(), &mut table).expect("memory");
+        table.cos.clone()
+    };
+    let at = |position: f64, i: i32| (position * 10_000f64.powf(-2.0 * i as f64 / 64.0)).cos() as f32;
+    let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
+    near(cos(RopeScaling::Linear(4.0), None)[3], at(25.0, 3));
+    near(cos(RopeScaling::None, Some(&[2.0; 32]))[3], at(50.0, 3));
+    let llama = RopeScaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original_context: 8192 };
+    near(cos(llama, None)[0], at(100.0, 0));
+    near(cos(llama, None)[31], at(12.5, 31));
+    let yarn = RopeScaling::Yarn {
+        factor: 4.0,
+        original_context: 4096,
+        extrapolation: 1.0,
+        attention: 1.0,
+        beta_fast: 32.0,
+        beta_slow: 1.0,
+    };
+    let magnitude = 1.0 + 0.1 * 4f32.ln();
+    near(cos(yarn, None)[0], at(100.0, 0) * magnitude);
+    near(cos(yarn, None)[31], at(25.0, 31) * magnitude);
+    let bad = RopeConfig {
+        dims: 7,
+        base: 1e4,
+        style: RopeStyle::Halves,
+        scaling: RopeScaling::None,
+        factors: None,
+    };
+    assert!(Rope::new(&bad).is_err());
+    assert!(Rope::new(&RopeConfig { dims: 8, base: f64::NAN, ..bad }).is_err());
+    assert!(Rope::new(&RopeConfig { dims: 8, factors: Some(&[1.0, 0.0, 1.0, 1.0]), ..bad }).is_err());
+}
+
+#[test]
+fn argmax_takes_the_first_of_equals_and_refuses_nan() {
+    assert_eq!(argmax(&[1.0, 3.0, 3.0, -1.0]), Some((1, 3.0)));
+    assert_eq!(argmax(&[1.0, f32::NAN]), None);
+    assert_eq!(argmax(&[]), None);
+    assert_eq!(argmax(&[f32::NEG_INFINITY]), Some((0, f32::NEG_INFINITY)));
+}

@@ -1,0 +1,98 @@
+//! Vectors with one lane per weight row: what unpacking and integer products are written in. Knows no type of weights.
+
+use super::simd::Simd;
+
+/// An instruction set with vectors of 32-bit lanes, one lane per row of a panel.
+///
+/// Integer vectors are also words of four bytes: four consecutive codes of each row.
+pub(crate) trait Tiles: Simd {
+    /// Rows of a panel: lanes of a vector.
+    const ROWS: usize;
+    /// Tokens of a register tile at most: divides [`super::activations::GROUP`].
+    const TOKENS: usize;
+    /// Whether 8-bit codes are kept signed. Else they are kept plus 128, unsigned.
+    const SIGNED: bool;
+    /// `ROWS` lanes of 32 bits.
+    type I: Copy;
+    /// `ROWS` lanes of f32.
+    type R: Copy;
+
+    /// A vector from aligned memory of a panel.
+    ///
+    /// # Safety
+    /// `from` has `4 * ROWS` readable bytes and that alignment.
+    unsafe fn load_i(self, from: *const u8) -> Self::I;
+    /// A vector to aligned memory of a panel.
+    ///
+    /// # Safety
+    /// `to` has `4 * ROWS` writable bytes and that alignment.
+    unsafe fn store_i(self, x: Self::I, to: *mut u8);
+    /// As `load_i`, of any alignment.
+    ///
+    /// # Safety
+    /// `from` has `ROWS` readable values.
+    unsafe fn load_r(self, from: *const f32) -> Self::R;
+    /// As `store_i`, of any alignment.
+    ///
+    /// # Safety
+    /// `to` has `ROWS` writable values.
+    unsafe fn store_r(self, x: Self::R, to: *mut f32);
+    /// The 16 bytes at `from` and at each further `stride`, as four vectors: vector j has word j of each row.
+    ///
+    /// # Safety
+    /// 16 bytes are readable in each of `ROWS` rows.
+    unsafe fn words(self, from: *const u8, stride: usize) -> [Self::I; 4];
+    /// The four bytes at `from` and at each further `stride`.
+    ///
+    /// # Safety
+    /// 4 bytes are readable in each of `ROWS` rows.
+    unsafe fn word(self, from: *const u8, stride: usize) -> Self::I;
+    /// The f16 at `from` and at each further `stride`, as f32.
+    ///
+    /// # Safety
+    /// 2 bytes are readable in each of `ROWS` rows.
+    unsafe fn halves(self, from: *const u8, stride: usize) -> Self::R;
+    /// Asks for the cache line of `at`, which may be any address.
+    fn prefetch(self, at: *const u8);
+
+    fn splat_i(self, x: i32) -> Self::I;
+    fn splat_r(self, x: f32) -> Self::R;
+    fn and(self, a: Self::I, b: Self::I) -> Self::I;
+    fn or(self, a: Self::I, b: Self::I) -> Self::I;
+    fn xor(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Each lane shifted left.
+    fn shl(self, x: Self::I, by: u32) -> Self::I;
+    /// Each lane shifted right, zeros coming in.
+    fn shr(self, x: Self::I, by: u32) -> Self::I;
+    /// Each lane shifted right, signs coming in.
+    fn sar(self, x: Self::I, by: u32) -> Self::I;
+    fn add_i(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The low 32 bits of each lane's product.
+    fn mul_i(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Differences of 16-bit halves.
+    fn sub_16(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Sums of bytes.
+    fn add_8(self, a: Self::I, b: Self::I) -> Self::I;
+    /// `table[byte]` for each byte, which is below 16.
+    fn look_up(self, table: &[u8; 16], x: Self::I) -> Self::I;
+    /// Byte b of each lane becomes `value` if bit `first + b` of the lane is set, else 0; `first` is a multiple of 4.
+    fn spread(self, bits: Self::I, first: u32, value: u8) -> Self::I;
+    /// The low halves of the lanes, f16, as f32.
+    fn low_halves(self, x: Self::I) -> Self::R;
+    /// `sum + codes . values`, four of each per lane. Codes are unsigned and below 128, unless `WIDE`: then see `SIGNED`.
+    ///
+    /// # Safety
+    /// `values` has 4 readable bytes.
+    unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::I, values: *const i8) -> Self::I;
+    /// `sum + a . b`, two 16-bit integers of each per lane.
+    ///
+    /// # Safety
+    /// `b` has two readable values.
+    unsafe fn dot_16(self, sum: Self::I, a: Self::I, b: *const i16) -> Self::I;
+    fn to_float(self, x: Self::I) -> Self::R;
+    fn mul_r(self, a: Self::R, b: Self::R) -> Self::R;
+    /// `a * b + c`, rounded once.
+    fn fma_r(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R;
+    /// `c - a * b`, rounded once.
+    fn fnma_r(self, a: Self::R, b: Self::R, c: Self::R) -> Self::R;
+}

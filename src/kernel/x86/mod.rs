@@ -1,0 +1,20 @@
+//! The x86-64 instruction sets; knows no kernel.
+
+mod avx512;
+
+use super::table::{InstructionSet, Kernels, instantiate};
+use avx512::Avx512;
+
+// SAFETY (of the token): only kernels compiled for these features see it, and `avx512` hands them out where the processor has them.
+static AVX512: Kernels = instantiate!(
+    InstructionSet::Avx512,
+    // SAFETY: see above.
+    unsafe { Avx512::new_unchecked() },
+    crate::kernel::product::product,
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
+);
+
+/// The tables that this processor can run, slowest first.
+pub(crate) fn tables() -> impl Iterator<Item = &'static Kernels> {
+    [Avx512::exists().then_some(&AVX512)].into_iter().flatten()
+}
