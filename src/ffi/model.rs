@@ -235,9 +235,10 @@ impl Given {
                 Source::File { path, offset: given.path_offset, size: given.path_size, no_mmap }
             }
             (None, Some((io, user))) => Source::Reader(Box::new(HostReader::new(&io, user)?)),
-            // SAFETY: as promised by the caller.
             (None, None) => {
-                Source::Memory(Box::new(unsafe { HostBytes::new(given.data, given.data_len, data) }?))
+                // SAFETY: as promised by the caller.
+                let bytes = unsafe { HostBytes::new(given.data, given.data_len, data) }?;
+                Source::Memory(Box::new(bytes))
             }
         };
         let options = ModelOptions {

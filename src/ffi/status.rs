@@ -115,7 +115,7 @@ pub extern "C" fn wick_status_name(status: wick_status) -> *const c_char {
         WICK_EMPTY => c"WICK_EMPTY",
         WICK_ENDED => c"WICK_ENDED",
         WICK_MORE => c"WICK_MORE",
-        0.. => c"WICK_UNKNOWN",
+        4.. => c"WICK_UNKNOWN",
         _ => {
             let index = status.unsigned_abs() as usize - 1;
             ERROR_NAMES.get(index).copied().unwrap_or(c"WICK_E_UNKNOWN")
