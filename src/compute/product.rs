@@ -119,6 +119,7 @@ impl Compute {
     /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
     ///
     /// Panics if a shape does not fit, or if the activations lack a form.
+    #[allow(clippy::too_many_arguments)]
     pub fn gated(
         &mut self,
         gate: &Weights<'_>,

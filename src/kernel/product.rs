@@ -2,7 +2,6 @@
 
 use super::activations::{Activations, GROUP};
 use super::panel::{Meaning, Memory, PANEL_K, Unpack};
-use super::simd::Task;
 use super::tile::{Large, Small, Tokens, Work};
 use super::tiles::Tiles;
 use super::types::{Form, Type, Weights};

@@ -22,6 +22,8 @@ pub enum InstructionSet {
 }
 
 type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);
+type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]);
+type LayerNorm = unsafe fn(&[f32], &[f32], Option<&[f32]>, f32, &mut [f32]);
 type Rope = unsafe fn(&mut [f32], &[f32], &[f32]);
 
 /// One instruction set's kernels. A table is only handed out on a processor that has the instruction set: that is what makes calling
@@ -31,9 +33,9 @@ pub struct Kernels {
     pub(super) product: Product,
     pub(super) quantise_32: unsafe fn(&[f32], usize, Group32<'_>),
     pub(super) quantise_256: unsafe fn(&[f32], usize, Group256<'_>),
-    pub(super) rms_norm: unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]),
+    pub(super) rms_norm: RmsNorm,
     pub(super) rms_norm_in_place: unsafe fn(&mut [f32], Option<&[f32]>, f32),
-    pub(super) layer_norm: unsafe fn(&[f32], &[f32], Option<&[f32]>, f32, &mut [f32]),
+    pub(super) layer_norm: LayerNorm,
     pub(super) add: unsafe fn(&mut [f32], &[f32]),
     pub(super) add_scaled: unsafe fn(&mut [f32], &[f32], f32),
     pub(super) scale: unsafe fn(&mut [f32], f32),

@@ -1,8 +1,6 @@
 //! Types with code books: groups of four or eight elements are looked up together. Knows nothing of the others.
 
-use super::grids::{
-    IQ1, IQ1_VALUES, IQ2_S, IQ2_VALUES, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_S_VALUES, IQ3_XXS, IQ3_XXS_VALUES,
-};
+use super::grids::{IQ1, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS};
 use super::{Block, half};
 use crate::kernel::float::f16_to_f32;
 
@@ -20,24 +18,24 @@ fn even_signs(seven: u32) -> u8 {
     seven | (seven.count_ones() as u8 & 1) << 7
 }
 
-/// Eight elements of two bits.
-fn eight(codes: &mut [i8], packed: u16, values: [i8; 4]) {
-    for (i, code) in codes[..8].iter_mut().enumerate() {
-        *code = values[(packed >> (2 * i) & 3) as usize];
-    }
+/// Eight elements, none of them 0, with the signs of a byte's bits.
+fn signed(codes: [i8; 8], signs: u8) -> [i8; 8] {
+    // All eight in one word: bit i to byte i, there to 0 or 1, then a negation of the bytes with 1. None carries into the next.
+    let bits = (signs as u64).wrapping_mul(0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+    let ones = (bits + 0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101;
+    let codes = u64::from_le_bytes(codes.map(|code| code as u8));
+    ((codes ^ (ones * 255)) + ones).to_le_bytes().map(|code| code as i8)
 }
 
-/// Four elements of three bits.
-fn four(codes: &mut [i8], packed: u16, values: [i8; 8]) {
-    for (i, code) in codes[..4].iter_mut().enumerate() {
-        *code = values[(packed >> (3 * i) & 7) as usize];
-    }
+/// Two entries of four elements.
+fn joined(low: [i8; 4], high: [i8; 4]) -> [i8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (low, high);
+    [a, b, c, d, e, f, g, h]
 }
 
-fn negate(codes: &mut [i8], signs: u8) {
-    for (i, code) in codes[..8].iter_mut().enumerate() {
-        *code = if signs >> i & 1 == 1 { -*code } else { *code };
-    }
+/// The codes in groups of eight.
+fn eights(block: &mut Block) -> &mut [[i8; 8]] {
+    block.codes.as_chunks_mut().0
 }
 
 /// The scale, what it is divided by, and no minima.
@@ -56,9 +54,8 @@ pub(super) fn iq2_xxs(bytes: &[u8], block: &mut Block) {
         let (at, signs) = (2 + 8 * ib, double(bytes, 6 + 8 * ib));
         block.scales[2 * ib..2 * ib + 2].fill(odd(signs >> 28));
         for l in 0..4 {
-            let codes = &mut block.codes[32 * ib + 8 * l..];
-            eight(codes, IQ2_XXS[bytes[at + l] as usize], IQ2_VALUES);
-            negate(codes, even_signs(signs >> (7 * l)));
+            let codes = IQ2_XXS[bytes[at + l] as usize];
+            eights(block)[4 * ib + l] = signed(codes, even_signs(signs >> (7 * l)));
         }
     }
 }
@@ -74,9 +71,8 @@ pub(super) fn iq2_xs(bytes: &[u8], block: &mut Block) {
     start(block, half(bytes, 0), 8.0);
     nibble_scales(&bytes[66..], block);
     for i in 0..32 {
-        let (code, codes) = (word(bytes, 2 + 2 * i), &mut block.codes[8 * i..]);
-        eight(codes, IQ2_XS[(code & 511) as usize], IQ2_VALUES);
-        negate(codes, even_signs(code as u32 >> 9));
+        let code = word(bytes, 2 + 2 * i);
+        eights(block)[i] = signed(IQ2_XS[(code & 511) as usize], even_signs(code as u32 >> 9));
     }
 }
 
@@ -85,9 +81,7 @@ pub(super) fn iq2_s(bytes: &[u8], block: &mut Block) {
     nibble_scales(&bytes[74..], block);
     for i in 0..32 {
         let high = (bytes[66 + i / 4] as usize >> (2 * (i % 4)) & 3) << 8;
-        let codes = &mut block.codes[8 * i..];
-        eight(codes, IQ2_S[bytes[2 + i] as usize | high], IQ2_VALUES);
-        negate(codes, bytes[34 + i]);
+        eights(block)[i] = signed(IQ2_S[bytes[2 + i] as usize | high], bytes[34 + i]);
     }
 }
 
@@ -97,10 +91,9 @@ pub(super) fn iq3_xxs(bytes: &[u8], block: &mut Block) {
         let signs = double(bytes, 66 + 4 * ib);
         block.scales[2 * ib..2 * ib + 2].fill(odd(signs >> 28));
         for l in 0..4 {
-            let (at, codes) = (2 + 8 * ib + 2 * l, &mut block.codes[32 * ib + 8 * l..]);
-            four(codes, IQ3_XXS[bytes[at] as usize], IQ3_XXS_VALUES);
-            four(&mut codes[4..], IQ3_XXS[bytes[at + 1] as usize], IQ3_XXS_VALUES);
-            negate(codes, even_signs(signs >> (7 * l)));
+            let at = 2 + 8 * ib + 2 * l;
+            let codes = joined(IQ3_XXS[bytes[at] as usize], IQ3_XXS[bytes[at + 1] as usize]);
+            eights(block)[4 * ib + l] = signed(codes, even_signs(signs >> (7 * l)));
         }
     }
 }
@@ -110,21 +103,17 @@ pub(super) fn iq3_s(bytes: &[u8], block: &mut Block) {
     for (j, scale) in block.scales.iter_mut().enumerate() {
         *scale = odd((bytes[106 + j / 4] >> (4 * (j / 2 % 2)) & 15) as u32);
     }
-    for i in 0..64 {
-        let high = (bytes[66 + i / 8] as usize >> (i % 8) & 1) << 8;
-        four(&mut block.codes[4 * i..], IQ3_S[bytes[2 + i] as usize | high], IQ3_S_VALUES);
-    }
     for i in 0..32 {
-        negate(&mut block.codes[8 * i..], bytes[74 + i]);
+        let high = |bit: usize| (bytes[66 + i / 4] as usize >> (2 * (i % 4) + bit) & 1) << 8;
+        let codes =
+            joined(IQ3_S[bytes[2 + 2 * i] as usize | high(0)], IQ3_S[bytes[3 + 2 * i] as usize | high(1)]);
+        eights(block)[i] = signed(codes, bytes[74 + i]);
     }
 }
 
 /// Eight elements of an IQ1 type: an eighth up or down from a whole number, so they are counted in eighths.
-fn eighths(codes: &mut [i8], packed: u16, down: bool) {
-    eight(codes, packed, IQ1_VALUES);
-    for code in &mut codes[..8] {
-        *code = 8 * *code + if down { -1 } else { 1 };
-    }
+fn eighths(codes: [i8; 8], down: bool) -> [i8; 8] {
+    codes.map(|code| 8 * code + if down { -1 } else { 1 })
 }
 
 pub(super) fn iq1_s(bytes: &[u8], block: &mut Block) {
@@ -134,7 +123,7 @@ pub(super) fn iq1_s(bytes: &[u8], block: &mut Block) {
         block.scales[2 * ib..2 * ib + 2].fill(odd((high >> 12 & 7) as u32));
         for l in 0..4 {
             let index = bytes[2 + 4 * ib + l] as usize | (high as usize >> (3 * l) & 7) << 8;
-            eighths(&mut block.codes[32 * ib + 8 * l..], IQ1[index], high & 0x8000 != 0);
+            eights(block)[4 * ib + l] = eighths(IQ1[index], high & 0x8000 != 0);
         }
     }
 }
@@ -149,6 +138,6 @@ pub(super) fn iq1_m(bytes: &[u8], block: &mut Block) {
     for i in 0..32 {
         let high = bytes[32 + i / 2] >> (4 * (i % 2));
         let index = bytes[i] as usize | (high as usize & 7) << 8;
-        eighths(&mut block.codes[8 * i..], IQ1[index], high & 8 != 0);
+        eights(block)[i] = eighths(IQ1[index], high & 8 != 0);
     }
 }

@@ -27,9 +27,9 @@ pub(crate) fn iq4_scale(bytes: &[u8], j: usize) -> i16 {
 
 pub(super) fn q2_k(bytes: &[u8], block: &mut Block) {
     (block.d, block.m) = (half(bytes, 80), half(bytes, 82));
-    for j in 0..16 {
-        block.scales[j] = (bytes[j] & 15) as i16;
-        block.mins[j] = (bytes[j] >> 4) as i16;
+    for (j, &byte) in bytes[..16].iter().enumerate() {
+        block.scales[j] = (byte & 15) as i16;
+        block.mins[j] = (byte >> 4) as i16;
     }
     for (k, code) in block.codes.iter_mut().enumerate() {
         let (half, quarter, l) = (k / 128, k % 128 / 32, k % 32);

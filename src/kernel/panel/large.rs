@@ -47,7 +47,7 @@ fn signed_byte<S: Tiles>(s: S, x: S::I, j: u32) -> S::I {
 
 /// Writes the scales of four words of bytes, one per 16 codes, and their pairs, all signed.
 #[inline(always)]
-unsafe fn put_signed_scales<S: Tiles>(s: S, to: *mut u8, scales: [S::I; 4]) {
+pub(super) unsafe fn put_signed_scales<S: Tiles>(s: S, to: *mut u8, scales: [S::I; 4]) {
     // SAFETY: a panel has 16 scales and 8 pairs.
     unsafe {
         for i in 0..4 {

@@ -109,7 +109,7 @@ impl<S: Tiles> Task<S> for Unpack {
                 Type::Q5_K => each(s, self, |s, from, stride, to| large::q5_k(s, from, stride, to)),
                 Type::Q6_K => each(s, self, |s, from, stride, to| large::q6_k(s, from, stride, to)),
                 Type::IQ4_XS => each(s, self, |s, from, stride, to| large::iq4_xs(s, from, stride, to)),
-                ty => each(s, self, |_, from, stride, to| other::by_rows::<S>(ty, from, stride, to)),
+                ty => each(s, self, |s, from, stride, to| other::by_rows(s, ty, from, stride, to)),
             }
         }
     }
