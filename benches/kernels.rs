@@ -2,7 +2,7 @@
 //! same run. Knows no model.
 //!
 //! cargo bench --no-default-features --features native --bench kernels -- [TYPE ...] [--threads N]
-#![allow(clippy::print_stdout)]
+#![allow(clippy::print_stdout, unsafe_code)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ const TIME: Duration = Duration::from_millis(250);
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let threads = after(&arguments, "--threads").unwrap_or_else(wick::compute::default_threads);
-    let wanted =
-        |ty: Type| arguments.is_empty() || arguments.iter().any(|a| *a == ty.to_string() || a == "--threads");
+    let types: Vec<Type> = Type::ALL.into_iter().filter(|ty| arguments.contains(&ty.to_string())).collect();
+    let types = if types.is_empty() { Type::ALL.to_vec() } else { types };
     for set in Kernels::available().iter().rev().filter(|k| k.set() != InstructionSet::Scalar) {
         let limit = Limits::measure(threads);
         println!(

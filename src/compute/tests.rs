@@ -154,7 +154,7 @@ fn attention(compute: &mut Compute, window: Option<usize>, chunk: usize, pause: 
         (values(11, TOKENS * HEADS * 16), values(12, TOKENS * 32), values(13, TOKENS * 48));
     // Unwritten places hold NaN.
     let mut blocks = vec![vec![0x7e00u16; layout.block_len()]; TOKENS.div_ceil(KV_BLOCK)];
-    let mut other = vec![vec![0x7e00u16; layout.block_len()]];
+    let mut other = [vec![0x7e00u16; layout.block_len()]];
     layout.store(&mut other[0], 1, 0, &keys[..32], &vals[..48]);
     let mut out = Vec::new();
     for first in (0..TOKENS).step_by(chunk) {

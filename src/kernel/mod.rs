@@ -6,17 +6,22 @@ mod activations;
 mod attention;
 pub mod block;
 mod float;
+#[cfg(target_arch = "x86_64")]
 mod floats;
 mod generic;
 mod kv;
 mod math;
+#[cfg(target_arch = "x86_64")]
 mod panel;
+#[cfg(target_arch = "x86_64")]
 mod product;
 mod rope;
 mod scalar;
 mod simd;
 mod table;
+#[cfg(target_arch = "x86_64")]
 mod tile;
+#[cfg(target_arch = "x86_64")]
 mod tiles;
 mod types;
 #[cfg(target_arch = "x86_64")]

@@ -173,10 +173,11 @@ impl Kernels {
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
         TABLES.get_or_init(|| {
-            let mut tables = vec![&SCALAR];
             #[cfg(target_arch = "x86_64")]
-            tables.extend(super::x86::tables());
-            tables
+            let faster = super::x86::tables();
+            #[cfg(not(target_arch = "x86_64"))]
+            let faster = std::iter::empty();
+            std::iter::once(&SCALAR).chain(faster).collect()
         })
     }
 

@@ -22,11 +22,6 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Below `end`.
-    pub(super) fn below(&mut self, end: usize) -> usize {
-        (self.bits() >> 33) as usize % end
-    }
-
     /// Within [-1, 1).
     pub(super) fn unit(&mut self) -> f32 {
         (self.bits() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
