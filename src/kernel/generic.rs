@@ -208,9 +208,12 @@ fn quantise_block<const N: usize, const SUMS: usize>(x: &[f32; N]) -> ([i8; N], 
 /// Where one token's values go: every `width`-th word of four.
 #[inline(always)]
 fn interleave(values: &[i8], token: usize, width: usize, out: &mut [i8]) {
-    let words = out.as_chunks_mut::<4>().0.iter_mut().skip(token).step_by(width);
-    for (word, &values) in words.zip(values.as_chunks::<4>().0) {
-        *word = values;
+    if width == 1 {
+        return out.copy_from_slice(values);
+    }
+    let (values, words) = (values.as_chunks::<4>().0, out.as_chunks_mut::<4>().0);
+    for (group, values) in words.chunks_exact_mut(width).zip(values) {
+        group[token] = *values;
     }
 }
 
