@@ -19,7 +19,8 @@ pub mod model;
 pub mod sample;
 pub mod text;
 
-#[cfg(feature = "testing")]
+// Also for `wick selftest`; what C sees of it is in `ffi`, with `testing` only.
+#[cfg(any(feature = "testing", feature = "cli"))]
 pub mod testing;
 
 pub mod stream;

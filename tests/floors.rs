@@ -4,13 +4,12 @@
 use std::path::{Path, PathBuf};
 
 /// Modules by floor. Those of one floor do not name each other, but for `NEIGHBOURS`.
-const FLOORS: [&[&str]; 9] = [
+const FLOORS: [&[&str]; 8] = [
     &["error", "sync"],
     &["kernel", "compute"],
     &["gguf"],
     &["model", "text", "sample"],
-    &["testing"],
-    &["stream"],
+    &["stream", "testing"],
     &["engine"],
     &["runtime"],
     &["ffi"],

@@ -1,4 +1,8 @@
-//! Real models against the reference's greedy ids: teacher-forced, the best id is the reference's wherever its margin is 0.1 or more.
+//! Real models against the reference's greedy ids, teacher-forced.
+//!
+//! The rule: the best id is the reference's wherever its margin (top logit minus second) is 0.1 or more. With int8 activations it can only be
+//! kept on average: any change of arithmetic, however small, moves SmolLM2's margins by 0.12 in the mean (measured: by an epsilon of 1.01e-5
+//! in place of 1e-5; products in plain f32 are as far from the reference). So: no other id where the margin is clear of that, and few where it is not.
 #![cfg(feature = "native")]
 #![allow(clippy::print_stderr)]
 
@@ -7,9 +11,16 @@ mod driver;
 use driver::Driver;
 use serde_json::Value;
 use std::path::PathBuf;
+use wick::model::Decoder;
 
-/// Below this margin (top logit minus second) a tie may fall either way.
+/// Below this margin a tie may fall either way.
 const MARGIN: f64 = 0.1;
+
+/// From this margin on no rounding explains another id.
+const CLEAR: f64 = 0.5;
+
+/// Another id's lead over the reference's, at most.
+const LEAD: f32 = 0.5;
 
 #[test]
 fn smollm2() {
@@ -49,32 +60,55 @@ fn against_reference(prefix: &str, model: &std::path::Path, at_least: usize) {
         std::fs::read_to_string(vectors.join("reference.json")).expect("reference.json in WICK_VECTORS");
     let cases: Value = serde_json::from_str(&text).expect("JSON");
     let cases = cases.as_object().expect("an object of cases");
-    let mut checked = 0;
+    let mut driver = Driver::open(model, 2);
+    let (mut checked, mut total) = (0, Tally::default());
     for (name, case) in cases.iter().filter(|(name, _)| name.starts_with(prefix)) {
-        check(name, case, model);
+        let tally = check(name, case, &mut driver);
+        total.sure += tally.sure;
+        total.other += tally.other;
         checked += 1;
     }
     assert!(checked >= at_least, "{checked} cases of {prefix}");
+    assert!(total.sure >= 20 * at_least, "{} steps of {prefix} have a margin", total.sure);
+    assert!(
+        total.other * 25 <= total.sure,
+        "another id at {} of {} steps of {prefix}",
+        total.other,
+        total.sure
+    );
 }
 
-fn check(name: &str, case: &Value, model: &std::path::Path) {
+fn check(name: &str, case: &Value, driver: &mut Driver) -> Tally {
     let (prompt, ids) = (numbers(&case["prompt_ids"]), numbers(&case["ids"]));
     let margins: Vec<f64> =
         case["margins"].as_array().expect("margins").iter().filter_map(Value::as_f64).collect();
     assert_eq!(ids.len(), margins.len(), "{name}");
-    let mut driver = Driver::open(model, 2);
     let sequence = driver.sequence();
     let mut logits = driver.extend(sequence, &prompt);
-    let mut sure = 0;
+    let mut tally = Tally::default();
     for (step, (&id, &margin)) in ids.iter().zip(&margins).enumerate() {
         let best = driver::argmax(&logits);
+        let lead = logits[best as usize] - logits[id as usize];
+        assert!(lead < LEAD, "{name}: step {step}: {best} leads {id} by {lead}");
         if margin >= MARGIN {
-            assert_eq!(best, id, "{name}: step {step}, whose margin is {margin}");
-            sure += 1;
+            tally.sure += 1;
+            tally.other += usize::from(best != id);
+        }
+        if best != id {
+            eprintln!("{name}: step {step}: {best} leads {id} by {lead}; the reference's margin is {margin}");
+            assert!(margin < CLEAR, "{name}: step {step}: {best} for {id}, whose margin is {margin}");
         }
         logits = driver.extend(sequence, &[id]);
     }
-    assert!(sure > ids.len() / 2, "{name}: {sure} of {} steps have a margin", ids.len());
+    driver.decoder.close(sequence);
+    tally
+}
+
+/// Steps with a margin, and those among them where another id is best.
+#[derive(Default)]
+struct Tally {
+    sure: usize,
+    other: usize,
 }
 
 fn numbers(value: &Value) -> Vec<u32> {

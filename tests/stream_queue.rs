@@ -221,7 +221,7 @@ fn a_queue_that_is_closed_finished_or_has_the_key_takes_no_stream_and_drops_the_
         let guest = Guest::default();
         let delivery = Delivery::Pull(Some(Box::new(guest.token())));
         let made = stream(StreamOptions { queue: Some(queue.clone()), delivery, ..options(1) });
-        let error = made.err().expect("refused");
+        let error = made.expect_err("refused");
         assert_eq!(guest.drops(), 1);
         error.kind()
     };

@@ -61,3 +61,6 @@ impl Compute {
         self.pool.shutdown();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use super::Compute;
 use super::disjoint::Disjoint;
+use super::pace::{Pace, Step};
+use super::product::finish;
 use crate::error::Result;
 use crate::kernel::{
     Activations, Form, Forms, GROUP, Gate, Group32, Group256, RopeTable, Weights, dequantise,
@@ -131,12 +133,27 @@ impl Compute {
         forms: Forms,
         into: &mut Activations,
     ) -> Result<()> {
+        self.activations_from(x, cols, forms, into, &mut 0, &Pace::UNBOUNDED).map(|_| ())
+    }
+
+    /// As [`Compute::activations`], until `pace` is over.
+    ///
+    /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
+    pub fn activations_from(
+        &mut self,
+        x: &[f32],
+        cols: usize,
+        forms: Forms,
+        into: &mut Activations,
+        at: &mut usize,
+        pace: &Pace,
+    ) -> Result<Step> {
         assert!(cols > 0 && x.len().is_multiple_of(cols), "{} elements in rows of {cols}", x.len());
         let tokens = x.len() / cols;
         into.prepare(tokens, cols, forms)?;
         let kernels = self.kernels;
         let (has_32, has_256) = (into.forms().contains(Form::Q32), into.forms().contains(Form::Q256));
-        if into.forms().contains(Form::F32) {
+        if into.forms().contains(Form::F32) && *at == 0 {
             into.f32.copy_from_slice(x);
         }
         let small = Parts32 {
@@ -151,7 +168,8 @@ impl Compute {
             sums16: Disjoint::new(&mut into.q256.sums16),
             sums32: Disjoint::new(&mut into.q256.sums32),
         };
-        self.pool.run(tokens.div_ceil(GROUP), &|group, _| {
+        let groups = tokens.div_ceil(GROUP);
+        *at = self.pool.run_from(*at, groups, pace, &|group, _| {
             let (first, end) = (group * GROUP, tokens.min(group * GROUP + GROUP));
             let x = &x[first * cols..end * cols];
             if has_32 {
@@ -161,7 +179,7 @@ impl Compute {
                 kernels.quantise_256(x, end - first, large.group(first, end, cols));
             }
         });
-        Ok(())
+        Ok(finish(at, groups))
     }
 }
 

@@ -39,5 +39,5 @@ mod user;
 mod write_event;
 
 pub use guest::wick_log_fn;
-pub use os_handle::wick_os_handle;
+pub use os_handle::{OsHandle, wick_os_handle};
 pub use user::wick_drop_fn;

@@ -17,16 +17,19 @@ pub struct wick_os_handle {
     pub event: *mut c_void,
 }
 
-/// Readiness as the operating system sees it.
-pub(super) struct OsHandle {
+/// Readiness as the operating system sees it: for [`Consumer::show_on`](crate::stream::Consumer::show_on) and
+/// [`Queue::show_on`](crate::stream::Queue::show_on), from Rust too.
+pub struct OsHandle {
     shown: Mutex<bool>,
     system: system::Handle,
 }
 
 impl OsHandle {
+    /// A handle that shows nothing to read yet.
+    ///
     /// # Errors
     /// `Io` if the system has no descriptor left.
-    fn new() -> Result<Arc<Self>> {
+    pub fn new() -> Result<Arc<Self>> {
         let system = system::Handle::new().map_err(|error| {
             Error::new(
                 ErrorKind::Io,
@@ -38,6 +41,14 @@ impl OsHandle {
 
     fn raw(&self) -> wick_os_handle {
         self.system.raw()
+    }
+}
+
+/// What an event loop waits on: readable exactly while something waits. Not to be read or written.
+#[cfg(unix)]
+impl std::os::fd::AsFd for OsHandle {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.system.as_fd()
     }
 }
 
@@ -82,7 +93,7 @@ impl OsSlot {
 mod system {
     use super::*;
     use std::io;
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
     /// An eventfd.
     pub(super) struct Handle(OwnedFd);
@@ -102,6 +113,10 @@ mod system {
             wick_os_handle { fd: self.0.as_raw_fd(), event: std::ptr::null_mut() }
         }
 
+        pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
+
         pub(super) fn set(&self, readable: bool) {
             let mut count = 1u64;
             let (fd, at, length) = (self.0.as_raw_fd(), (&raw mut count).cast::<c_void>(), size_of::<u64>());
@@ -115,7 +130,7 @@ mod system {
 mod system {
     use super::*;
     use std::io;
-    use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+    use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
     /// A pipe: readable while one byte is in it.
     pub(super) struct Handle {
@@ -147,6 +162,10 @@ mod system {
 
         pub(super) fn raw(&self) -> wick_os_handle {
             wick_os_handle { fd: self.reader.as_raw_fd(), event: std::ptr::null_mut() }
+        }
+
+        pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+            self.reader.as_fd()
         }
 
         pub(super) fn set(&self, readable: bool) {

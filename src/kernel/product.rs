@@ -37,6 +37,9 @@ pub(crate) fn product<S: Tiles>(
     }
 }
 
+/// Bytes between what is used and what is asked for, besides a panel's rows.
+const AHEAD: usize = 4096;
+
 /// The rows from `row` on, as many as a panel has.
 fn rows_of_a_panel<S: Tiles>(
     s: S,
@@ -58,8 +61,10 @@ fn rows_of_a_panel<S: Tiles>(
     for block in (0..blocks).step_by(per_panel) {
         let count = per_panel.min(blocks - block);
         let from = bytes[block * ty.block_bytes()..].as_ptr();
+        // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
+        let ahead = bytes.as_ptr().wrapping_add(S::ROWS * (row_bytes + block * ty.block_bytes()) + AHEAD);
         // SAFETY: `count` blocks are within each row's bytes; the panel has room for PANEL_K elements.
-        s.launch(unsafe { Unpack::new(ty, from, row_bytes, count, panel) });
+        s.launch(unsafe { Unpack::new(ty, from, row_bytes, count, ahead, panel) });
         for first in tokens.clone().step_by(GROUP) {
             let (_, width) = activations.group(first);
             for lane in (0..width).step_by(S::TOKENS) {

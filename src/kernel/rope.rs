@@ -133,6 +133,11 @@ impl Rope {
     pub fn fill(&self, positions: impl Iterator<Item = usize>, table: &mut RopeTable) -> Result<()> {
         table.cos.clear();
         table.sin.clear();
+        self.extend(positions, table)
+    }
+
+    /// As [`Rope::fill`], behind the tokens that `table` has of this rope already.
+    pub fn extend(&self, positions: impl Iterator<Item = usize>, table: &mut RopeTable) -> Result<()> {
         (table.pairs, table.halves) = (self.frequencies.len(), self.style == RopeStyle::Halves);
         for position in positions {
             table.cos.try_reserve(self.frequencies.len())?;

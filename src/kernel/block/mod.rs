@@ -1,5 +1,7 @@
 //! Blocks of quantised weights taken apart, one by one: what each type means, in its plainest form. Knows nothing of products.
 
+mod grids;
+mod iq;
 mod k;
 mod small;
 
@@ -47,13 +49,13 @@ pub fn unpack(ty: Type, bytes: &[u8], block: &mut Block) {
         Type::Q5_K => k::q5_k(bytes, block),
         Type::Q6_K => k::q6_k(bytes, block),
         Type::IQ4_XS => k::iq4_xs(bytes, block),
-        Type::IQ2_XXS
-        | Type::IQ2_XS
-        | Type::IQ2_S
-        | Type::IQ3_XXS
-        | Type::IQ3_S
-        | Type::IQ1_S
-        | Type::IQ1_M => {}
+        Type::IQ2_XXS => iq::iq2_xxs(bytes, block),
+        Type::IQ2_XS => iq::iq2_xs(bytes, block),
+        Type::IQ2_S => iq::iq2_s(bytes, block),
+        Type::IQ3_XXS => iq::iq3_xxs(bytes, block),
+        Type::IQ3_S => iq::iq3_s(bytes, block),
+        Type::IQ1_S => iq::iq1_s(bytes, block),
+        Type::IQ1_M => iq::iq1_m(bytes, block),
     }
 }
 

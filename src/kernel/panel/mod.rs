@@ -68,6 +68,8 @@ pub(crate) struct Unpack {
     from: *const u8,
     stride: usize,
     count: usize,
+    /// What to ask for meanwhile: as many bytes as are unpacked.
+    ahead: *const u8,
     to: *mut u8,
 }
 
@@ -76,8 +78,15 @@ impl Unpack {
     ///
     /// # Safety
     /// The blocks are readable in each of a panel's rows; `to` has room for them, aligned to a vector.
-    pub(crate) unsafe fn new(ty: Type, from: *const u8, stride: usize, count: usize, to: *mut u8) -> Self {
-        Self { ty, from, stride, count, to }
+    pub(crate) unsafe fn new(
+        ty: Type,
+        from: *const u8,
+        stride: usize,
+        count: usize,
+        ahead: *const u8,
+        to: *mut u8,
+    ) -> Self {
+        Self { ty, from, stride, count, ahead, to }
     }
 }
 
@@ -106,16 +115,14 @@ impl<S: Tiles> Task<S> for Unpack {
     }
 }
 
-/// Calls `one(s, from, stride, to)` for each block, and asks for the same blocks of the panel of rows behind these.
+/// Calls `one(s, from, stride, to)` for each block, and asks for the bytes ahead.
 #[inline(always)]
 fn each<S: Tiles>(s: S, blocks: Unpack, one: impl Fn(S, *const u8, usize, *mut u8)) {
     let size = if blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
     let bytes = blocks.ty.block_bytes();
-    let mut ahead = blocks.from.wrapping_add(S::ROWS * blocks.stride);
     for b in 0..blocks.count {
-        for _ in 0..(S::ROWS * bytes).div_ceil(64) {
-            s.prefetch(ahead);
-            ahead = ahead.wrapping_add(64);
+        for line in (0..S::ROWS * bytes).step_by(64) {
+            s.prefetch(blocks.ahead.wrapping_add(b * S::ROWS * bytes + line));
         }
         one(
             s,

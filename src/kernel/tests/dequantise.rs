@@ -33,3 +33,75 @@ fn float_rows_by_hand() {
     dequantise(Type::BF16, &[0x80, 0x3f, 0x00, 0xc0], &mut out);
     assert_eq!(out, [1.0, -2.0]);
 }
+
+/// FNV-1a over the bits of 16 dequantised blocks of pseudo-random bytes, as the reference has them: `gguf.quants.dequantize` of the Python
+/// package gguf 0.19.0.
+const REFERENCE: [(Type, u64); 20] = [
+    (Type::Q4_0, 0x29ead405e8633b25),
+    (Type::Q4_1, 0xa8aae4485e9f7b25),
+    (Type::Q5_0, 0xf2fd455dc38a7325),
+    (Type::Q5_1, 0x8c4ac66f5fb1cf25),
+    (Type::Q8_0, 0x94229f0c3d542025),
+    (Type::IQ4_NL, 0xc683f0dcfab53e25),
+    (Type::MXFP4, 0xd0fdeb33b8454b25),
+    (Type::Q2_K, 0x475f4c7185c01d25),
+    (Type::Q3_K, 0xea98ff0b5f8a0425),
+    (Type::Q4_K, 0x5c1f417761507385),
+    (Type::Q5_K, 0x03d585145488be45),
+    (Type::Q6_K, 0x06b900809fecc41d),
+    (Type::IQ4_XS, 0x060235c95283f28d),
+    (Type::IQ2_XXS, 0x4cd10b43d47a9c25),
+    (Type::IQ2_XS, 0x302cd8159df1a925),
+    (Type::IQ2_S, 0x9d7471cef970a325),
+    (Type::IQ3_XXS, 0xe5cb7caafaab6565),
+    (Type::IQ3_S, 0x6dff74e8c5e401e5),
+    (Type::IQ1_S, 0x386cb500bb9d0b25),
+    (Type::IQ1_M, 0x643f7910e0777925),
+];
+
+/// 16 blocks of bytes from a linear congruential generator, with fixed scales.
+fn reference_bytes(ty: Type) -> Vec<u8> {
+    let mut state = 1u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    let mut bytes: Vec<u8> = (0..16 * ty.block_bytes()).map(|_| next()).collect();
+    let (scale, min) = ([0xec, 0x35], [0xb8, 0xb2]);
+    for block in bytes.chunks_exact_mut(ty.block_bytes()) {
+        let mut put = |at: usize, half: [u8; 2]| block[at..at + 2].copy_from_slice(&half);
+        match ty {
+            Type::MXFP4 => block[0] = 120,
+            Type::IQ1_M => {
+                for (i, nibble) in [0xc, 0xe, 0x5, 0x3].into_iter().enumerate() {
+                    block[49 + 2 * i] = block[49 + 2 * i] & 15 | nibble << 4;
+                }
+            }
+            Type::Q4_1 | Type::Q5_1 | Type::Q4_K | Type::Q5_K => {
+                put(0, scale);
+                put(2, min);
+            }
+            Type::Q2_K => {
+                put(80, scale);
+                put(82, min);
+            }
+            Type::Q3_K => put(108, scale),
+            Type::Q6_K => put(208, scale),
+            _ => put(0, scale),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn every_quantised_type_agrees_with_the_reference() {
+    for (ty, expected) in REFERENCE {
+        let mut out = vec![0.0; 16 * ty.block_len()];
+        dequantise(ty, &reference_bytes(ty), &mut out);
+        let hash = out.iter().fold(0xcbf2_9ce4_8422_2325u64, |hash, value| {
+            // Zeros have no sign here.
+            (hash ^ (value + 0.0).to_bits() as u64).wrapping_mul(0x100_0000_01b3)
+        });
+        assert_eq!(hash, expected, "{ty}");
+    }
+}

@@ -1,8 +1,10 @@
 //! The x86-64 instruction sets; knows no kernel.
 
+mod avx2;
 mod avx512;
 
 use super::table::{InstructionSet, Kernels, instantiate};
+use avx2::Avx2;
 use avx512::Avx512;
 
 // SAFETY (of the token): only kernels compiled for these features see it, and `avx512` hands them out where the processor has them.
@@ -14,7 +16,16 @@ static AVX512: Kernels = instantiate!(
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni,avx2,fma,f16c")]
 );
 
+// SAFETY (of the token): as above.
+static AVX2: Kernels = instantiate!(
+    InstructionSet::Avx2,
+    // SAFETY: see above.
+    unsafe { Avx2::new_unchecked() },
+    crate::kernel::product::product,
+    #[target_feature(enable = "avx2,fma,f16c")]
+);
+
 /// The tables that this processor can run, slowest first.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Kernels> {
-    [Avx512::exists().then_some(&AVX512)].into_iter().flatten()
+    [Avx2::exists().then_some(&AVX2), Avx512::exists().then_some(&AVX512)].into_iter().flatten()
 }

@@ -296,13 +296,14 @@ fn layer_kinds(keys: &Keys<'_>, family: &Family, layers: usize, windowed: bool) 
         let by_family = match family.windows {
             Windows::None => false,
             Windows::All => true,
-            Windows::AllButEach(n) => (layer + 1) % n != 0,
+            Windows::AllButEach(n) => !(layer + 1).is_multiple_of(n),
         };
         let by_file =
             given.map(|value| value == crate::gguf::Value::Bool(true) || value.as_integer() == Some(1));
         LayerKind {
             windowed: windowed && by_file.unwrap_or(by_family),
-            rope: family.no_rope_each == 0 || (layer + 1) % family.no_rope_each != 0,
+            // No number but 0 is a multiple of 0.
+            rope: !(layer + 1).is_multiple_of(family.no_rope_each),
         }
     };
     Ok((0..layers).map(kind).collect())

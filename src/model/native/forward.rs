@@ -9,7 +9,7 @@ mod output;
 use super::config::Config;
 use super::kv::Sequences;
 use super::pass::{Cursor, Operation, Pass};
-use super::scratch::Scratch;
+use super::scratch::{Scratch, forms};
 use super::weights::{FeedForwardKind, Layer, ModelWeights};
 use crate::compute::{self, Compute};
 use crate::error::Result;
@@ -76,16 +76,6 @@ impl Forward {
         &mut self.scratch
     }
 
-    /// Prepares what depends on a pass' positions only: rope's angles.
-    pub(super) fn begin(&mut self, pass: &Pass) -> Result<()> {
-        let positions = || pass.spans.iter().flat_map(|span| span.position..span.position + span.count);
-        self.model.rope.fill(positions(), &mut self.scratch.angles)?;
-        match &self.model.local_rope {
-            Some(rope) => rope.fill(positions(), &mut self.scratch.local_angles),
-            None => Ok(()),
-        }
-    }
-
     /// Moves the pass on until it is done or `pace` is over.
     pub(super) fn run_slice(
         &mut self,
@@ -139,14 +129,18 @@ impl Slice<'_> {
     fn step(&mut self) -> Result<compute::Step> {
         use Operation::*;
         match self.cursor.operation {
-            Embed => self.embed(),
-            AttentionNorm => return self.attention_norm(),
+            Angles => return self.angles(),
+            Embed => return Ok(self.embed()),
+            AttentionNorm => self.norm_stream(self.layer.attention.norm.as_deref()),
+            QuantiseStream => return self.quantise_stream(forms(&self.layer.attention.qkv)),
             Qkv => return Ok(self.qkv()),
-            Store => self.store(),
+            Rope => self.rope(),
+            Store => return Ok(self.store()),
             Attend => return Ok(self.attend()),
             QuantiseAttended => return self.quantise_attended(),
             AttentionOutput => return Ok(self.attention_output()),
-            FeedForwardNorm => return self.feed_forward_norm(),
+            FeedForwardNorm => self.feed_forward_norm(),
+            QuantiseHidden => return self.quantise_hidden(),
             Route => return self.route(),
             Gather => return self.gather(),
             GateUp => return Ok(self.gate_up()),
@@ -154,7 +148,8 @@ impl Slice<'_> {
             Down => return Ok(self.down()),
             Scatter => self.scatter(),
             Add => self.add_feed_forward(),
-            OutputNorm => return self.output_norm(),
+            OutputNorm => self.norm_stream(Some(&self.model.weights.output_norm)),
+            QuantiseOutput => return self.quantise_output(),
             Output => return Ok(self.output()),
             Finish => self.finish(),
             Done => {}
@@ -168,16 +163,20 @@ impl Slice<'_> {
         let dense = matches!(self.layer.feed_forward.kind, FeedForwardKind::Dense(_));
         let normed_after = self.model.config.norms_after();
         self.cursor.operation = match self.cursor.operation {
+            Angles => Embed,
             Embed => AttentionNorm,
-            AttentionNorm => Qkv,
-            Qkv => Store,
+            AttentionNorm => QuantiseStream,
+            QuantiseStream => Qkv,
+            Qkv => Rope,
+            Rope => Store,
             Store if self.rows() == 0 => Done,
             Store => Attend,
             Attend => QuantiseAttended,
             QuantiseAttended => AttentionOutput,
             AttentionOutput => FeedForwardNorm,
-            FeedForwardNorm if dense => GateUp,
-            FeedForwardNorm => Route,
+            FeedForwardNorm => QuantiseHidden,
+            QuantiseHidden if dense => GateUp,
+            QuantiseHidden => Route,
             Route => Gather,
             // Experts without a row are passed over.
             Gather if self.expert_rows() == 0 => return self.next_expert(),
@@ -188,7 +187,8 @@ impl Slice<'_> {
             Down if normed_after => Add,
             Scatter => return self.next_expert(),
             Down | Add => return self.next_layer(),
-            OutputNorm => Output,
+            OutputNorm => QuantiseOutput,
+            QuantiseOutput => Output,
             Output => Finish,
             Finish | Done => Done,
         };

@@ -1,7 +1,9 @@
 //! One pass: which tokens of which sequences, and how far it has come. Knows rows and order; computes nothing.
 
+use crate::compute;
 use crate::error::Result;
 use crate::model::{Chunk, Sequence};
+use std::ops::Range;
 
 /// One sequence's rows in a pass.
 #[derive(Debug, Clone, Copy)]
@@ -20,13 +22,19 @@ pub(super) struct Span {
 /// What is computed next, in this order, layer by layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
+    /// Rope's angles of all positions.
+    Angles,
     /// Token ids to rows of the residual stream.
     Embed,
-    /// The norm before attention, and its result in the forms that q, k and v are multiplied with.
+    /// The norm before attention.
     AttentionNorm,
+    /// Its result in the forms that q, k and v are multiplied with.
+    QuantiseStream,
     /// Queries, keys and values.
     Qkv,
-    /// Norms and rope of queries and keys; keys and values into their blocks. In the last layer, only rows whose logits are wanted go on.
+    /// Norms and rope of queries and keys.
+    Rope,
+    /// Keys and values into their blocks. In the last layer, only rows whose logits are wanted go on.
     Store,
     /// Softmax of queries times keys, times values.
     Attend,
@@ -34,8 +42,10 @@ pub(super) enum Operation {
     QuantiseAttended,
     /// The output projection.
     AttentionOutput,
-    /// The sum with the residual stream, the norm before the feed-forward, and its result in the forms that come next.
+    /// The sum with the residual stream, and the norm before the feed-forward.
     FeedForwardNorm,
+    /// Its result in the forms that come next.
+    QuantiseHidden,
     /// Which experts each row runs through.
     Route,
     /// The rows of one expert.
@@ -52,6 +62,8 @@ pub(super) enum Operation {
     Add,
     /// The norm behind the last layer.
     OutputNorm,
+    /// Its result in the form that the output matrix is multiplied with.
+    QuantiseOutput,
     /// Rows of logits.
     Output,
     /// Scale and cap of the logits.
@@ -69,6 +81,22 @@ pub(super) struct Cursor {
     pub(super) expert: usize,
     /// Units (rows of weights, or rows of tokens) of the operation that are computed.
     pub(super) unit: usize,
+}
+
+/// Rows that an operation on the driving thread takes at a time: tens of microseconds.
+const ROWS: usize = 32;
+
+impl Cursor {
+    /// The rows that come next of `rows`.
+    pub(super) fn block(&self, rows: usize) -> Range<usize> {
+        self.unit..rows.min(self.unit + ROWS)
+    }
+
+    /// Moves behind that block; `Paused` while rows are left.
+    pub(super) fn step(&mut self, rows: usize) -> compute::Step {
+        self.unit = self.block(rows).end;
+        if self.unit < rows { compute::Step::Paused } else { compute::Step::Done }
+    }
 }
 
 /// The pass in progress, or none.
@@ -116,9 +144,15 @@ impl Pass {
         self.spans.iter().filter(|span| span.logits.is_some()).count()
     }
 
+    /// The absolute position of row `row`'s token.
+    pub(super) fn position(&self, row: usize) -> Option<usize> {
+        let span = self.spans.iter().find(|span| (span.row..span.row + span.count).contains(&row))?;
+        Some(span.position + row - span.row)
+    }
+
     /// Sets the cursor to the beginning.
     pub(super) fn start(&mut self) {
-        self.cursor = Some(Cursor { layer: 0, operation: Operation::Embed, expert: 0, unit: 0 });
+        self.cursor = Some(Cursor { layer: 0, operation: Operation::Angles, expert: 0, unit: 0 });
     }
 
     /// Whether a pass is in progress.

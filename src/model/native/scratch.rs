@@ -4,6 +4,7 @@ use super::config::Config;
 use super::weights::{FeedForwardKind, Matrix, ModelWeights};
 use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
+use std::ops::Range;
 
 /// Rows of one width: (rows, width).
 #[derive(Default)]
@@ -36,6 +37,11 @@ impl Rows {
         self.data.get_mut(..rows * self.width).unwrap_or(&mut [])
     }
 
+    /// Some rows, to be written.
+    pub(super) fn range_mut(&mut self, rows: Range<usize>) -> &mut [f32] {
+        self.data.get_mut(rows.start * self.width..rows.end * self.width).unwrap_or(&mut [])
+    }
+
     /// Row `row`.
     pub(super) fn row(&self, row: usize) -> &[f32] {
         self.data.get(row * self.width..(row + 1) * self.width).unwrap_or(&[])
@@ -66,6 +72,8 @@ pub(super) struct Scratch {
     pub(super) stream: Rows,
     /// What a half of a layer begins with (the normed stream) and, where that is normed again, what it adds: (width).
     pub(super) branch: Rows,
+    /// Whether `branch` holds the normed stream; else the stream itself comes next.
+    pub(super) normed: bool,
     /// (query width), (kv width), (kv width).
     pub(super) queries: Rows,
     pub(super) keys: Rows,
@@ -133,6 +141,7 @@ impl Scratch {
             forms: all_forms(weights),
             stream: Rows::new(config.width),
             branch: Rows::new(config.width),
+            normed: false,
             queries: Rows::new(queries),
             keys: Rows::new(kv),
             values: Rows::new(kv),

@@ -129,25 +129,21 @@ impl<'a> Finder<'a> {
     /// Refuses tensors that nobody asked for: what they are for would be left out.
     fn refuse_strangers(&self, config: &Config) -> Result<()> {
         let found = self.found.borrow();
-        let unused = self.gguf.tensors().iter().zip(found.iter()).filter(|(_, found)| !**found);
         // Tables that some converters store and that are computed here.
         let tables = [".attn_rot_embd", ".attn.masked_bias", ".rope_freqs.weight", "rotary_emb.inv_freq"];
-        for (tensor, _) in unused.filter(|(tensor, _)| !tables.iter().any(|end| tensor.name().ends_with(end)))
-        {
-            let name: String = tensor.name().chars().take(64).collect();
-            let layer =
-                name.strip_prefix("blk.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
-            return Err(match layer {
-                Some(layer) if layer >= config.layers => {
-                    invalid(format!("tensor {name:?} is beyond the {} layers of block_count", config.layers))
-                }
-                _ => unsupported(format!(
-                    "tensor {name:?} is nothing that {} computes with",
-                    config.family.name
-                )),
-            });
-        }
-        Ok(())
+        let is_table = |name: &str| tables.iter().any(|end| name.ends_with(end));
+        let mut tensors = self.gguf.tensors().iter().zip(found.iter());
+        let Some((stranger, _)) = tensors.find(|(tensor, found)| !**found && !is_table(tensor.name())) else {
+            return Ok(());
+        };
+        let name: String = stranger.name().chars().take(64).collect();
+        let layer = name.strip_prefix("blk.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
+        Err(match layer {
+            Some(layer) if layer >= config.layers => {
+                invalid(format!("tensor {name:?} is beyond the {} layers of block_count", config.layers))
+            }
+            _ => unsupported(format!("tensor {name:?} is nothing that {} computes with", config.family.name)),
+        })
     }
 
     fn find(&self, name: &str) -> Option<(usize, &'a TensorInfo)> {

@@ -6,43 +6,63 @@ use crate::error::Result;
 use crate::kernel::{Forms, Weights};
 use crate::model::native::config::{self, LayerKind};
 use crate::model::native::kv::Block;
-use crate::model::native::scratch::forms;
+use crate::model::native::scratch::{Scratch, forms};
 use smallvec::SmallVec;
 
 /// Spans that a pass has room for without allocating.
 type Spans<'a> = SmallVec<[Span<'a, Block>; 64]>;
 
 impl Slice<'_> {
-    /// Token ids to the residual stream.
-    pub(super) fn embed(&mut self) {
-        let rows = self.rows();
-        let table = self.model.weights.embedding.of(&self.model.gguf);
-        let stream = self.scratch.stream.first_mut(rows);
-        self.compute.embed(&table, &self.pass.tokens, stream);
+    /// Rope's angles of the pass' positions, some rows at a time.
+    pub(super) fn angles(&mut self) -> Result<Step> {
+        let Scratch { angles, local_angles, .. } = &mut *self.scratch;
+        let rows = self.cursor.block(self.pass.tokens.len());
+        let positions = || rows.clone().filter_map(|row| self.pass.position(row));
+        if rows.start == 0 {
+            // An empty fill begins anew.
+            self.model.rope.fill(std::iter::empty(), angles)?;
+        }
+        self.model.rope.extend(positions(), angles)?;
+        if let Some(rope) = &self.model.local_rope {
+            if rows.start == 0 {
+                rope.fill(std::iter::empty(), local_angles)?;
+            }
+            rope.extend(positions(), local_angles)?;
+        }
+        Ok(self.cursor.step(self.pass.tokens.len()))
+    }
+
+    /// Token ids to the residual stream, some rows at a time.
+    pub(super) fn embed(&mut self) -> Step {
+        let rows = self.cursor.block(self.pass.tokens.len());
+        let (gguf, weights) = (&self.model.gguf, &self.model.weights);
+        let ids = self.pass.tokens.get(rows.clone()).unwrap_or(&[]);
+        let stream = self.scratch.stream.range_mut(rows);
+        self.compute.embed(&weights.embedding.of(gguf), ids, stream);
         let scale = self.model.config.embedding_scale;
         if scale != 1.0 {
             self.compute.scale(stream, scale);
         }
+        self.cursor.step(self.pass.tokens.len())
     }
 
-    /// The stream, normed where the architecture does so, as the right-hand side of q, k and v.
-    pub(super) fn attention_norm(&mut self) -> Result<Step> {
-        let attention = &self.layer.attention;
-        self.norm_stream(attention.norm.as_deref(), forms(&attention.qkv))
-    }
-
-    /// The stream, normed with `weight` if there is one, in the forms that the next matrices need.
-    pub(super) fn norm_stream(&mut self, weight: Option<&[f32]>, forms: Forms) -> Result<Step> {
-        let rows = self.rows();
-        let scratch = &mut *self.scratch;
-        let mut right = scratch.stream.first(rows);
+    /// The stream, normed with `weight` if there is one.
+    pub(super) fn norm_stream(&mut self, weight: Option<&[f32]>) {
+        let (rows, epsilon) = (self.rows(), self.model.config.epsilon);
+        let Scratch { stream, branch, normed, .. } = &mut *self.scratch;
+        *normed = weight.is_some();
         if let Some(weight) = weight {
-            let epsilon = self.model.config.epsilon;
-            self.compute.rms_norm(right, weight, epsilon, scratch.branch.first_mut(rows));
-            right = scratch.branch.first(rows);
+            self.compute.rms_norm(stream.first(rows), weight, epsilon, branch.first_mut(rows));
         }
-        self.compute.activations(right, scratch.stream.width, forms, &mut scratch.activations)?;
-        Ok(Step::Done)
+    }
+
+    /// What [`norm_stream`](Self::norm_stream) came to as the right-hand side of the next matrices.
+    pub(super) fn quantise_stream(&mut self, forms: Forms) -> Result<Step> {
+        let rows = self.rows();
+        let Scratch { stream, branch, normed, activations, .. } = &mut *self.scratch;
+        let (right, width) = (if *normed { branch.first(rows) } else { stream.first(rows) }, stream.width);
+        let (at, pace) = (&mut self.cursor.unit, &self.pace);
+        self.compute.activations_from(right, width, forms, activations, at, pace)
     }
 
     /// Queries, keys and values in one sweep.
@@ -60,31 +80,40 @@ impl Slice<'_> {
         self.compute.products(&mut products, &scratch.activations, &mut self.cursor.unit, &self.pace)
     }
 
-    /// Norms and turns queries and keys, writes keys and values into the sequences' blocks, and, in the last layer, keeps only the rows
-    /// whose logits are wanted.
-    pub(super) fn store(&mut self) {
+    /// Norms and turns queries and keys.
+    pub(super) fn rope(&mut self) {
         let rows = self.pass.tokens.len();
         let kind = self.kind();
         self.norm_heads(rows);
-        let scratch = &mut *self.scratch;
-        if kind.rope {
-            let local = kind.windowed && self.model.local_rope.is_some();
-            let angles = if local { &scratch.local_angles } else { &scratch.angles };
-            let head_dim = self.model.config.attention.head_dim;
-            self.compute.rope(scratch.queries.first_mut(rows), head_dim, angles);
-            self.compute.rope(scratch.keys.first_mut(rows), head_dim, angles);
+        if !kind.rope {
+            return;
         }
+        let Scratch { queries, keys, angles, local_angles, .. } = &mut *self.scratch;
+        let local = kind.windowed && self.model.local_rope.is_some();
+        let angles = if local { local_angles } else { angles };
+        let head_dim = self.model.config.attention.head_dim;
+        self.compute.rope(queries.first_mut(rows), head_dim, angles);
+        self.compute.rope(keys.first_mut(rows), head_dim, angles);
+    }
+
+    /// Writes keys and values into the sequences' blocks, some rows at a time, and, in the last layer, keeps only the rows whose logits are
+    /// wanted.
+    pub(super) fn store(&mut self) -> Step {
+        let total = self.pass.tokens.len();
+        let rows = self.cursor.block(total);
         for span in &self.pass.spans {
             let Some(state) = self.sequences.get_mut(span.sequence) else { continue };
-            for token in 0..span.count {
-                let (keys, values) =
-                    (scratch.keys.row(span.row + token), scratch.values.row(span.row + token));
-                state.store(self.layout, self.cursor.layer, span.position + token, keys, values);
+            let (first, end) = (rows.start.max(span.row), rows.end.min(span.row + span.count));
+            for row in first..end {
+                let (keys, values) = (self.scratch.keys.row(row), self.scratch.values.row(row));
+                state.store(self.layout, self.cursor.layer, span.position + row - span.row, keys, values);
             }
         }
-        if self.is_last_layer() {
+        let step = self.cursor.step(total);
+        if step == Step::Done && self.is_last_layer() {
             self.narrow();
         }
+        step
     }
 
     /// The norms of queries and keys, where the architecture has them.
@@ -149,11 +178,10 @@ impl Slice<'_> {
     /// Attention's result as the right-hand side of the output projection.
     pub(super) fn quantise_attended(&mut self) -> Result<Step> {
         let rows = self.rows();
-        let scratch = &mut *self.scratch;
-        let (attended, width) = (scratch.attended.first(rows), scratch.attended.width);
+        let Scratch { attended, activations, .. } = &mut *self.scratch;
         let forms = forms([&self.layer.attention.output]);
-        self.compute.activations(attended, width, forms, &mut scratch.activations)?;
-        Ok(Step::Done)
+        let (at, pace) = (&mut self.cursor.unit, &self.pace);
+        self.compute.activations_from(attended.first(rows), attended.width, forms, activations, at, pace)
     }
 
     /// The output projection: onto the stream, or beside it where it is normed first.

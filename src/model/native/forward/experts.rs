@@ -107,9 +107,8 @@ impl<'a> Slice<'a> {
         else {
             return Ok(Step::Done);
         };
-        let normed = self.layer.feed_forward.norm.is_some();
-        let Scratch { stream, branch, experts, activations, .. } = &mut *self.scratch;
-        let from: &Rows = if normed { branch } else { stream };
+        let Scratch { stream, branch, normed, experts, activations, .. } = &mut *self.scratch;
+        let from: &Rows = if *normed { branch } else { stream };
         let chosen = experts.choices.get(choices).unwrap_or(&[]);
         for to in 0..rows {
             let row = if shared { Some(to) } else { chosen.get(to).map(|choice| choice.row) };

@@ -4,15 +4,20 @@ use super::Slice;
 use crate::compute::Step;
 use crate::error::Result;
 use crate::kernel::Forms;
-use crate::model::native::scratch::forms;
+use crate::model::native::scratch::{Scratch, forms};
 use crate::model::native::weights::{FeedForwardKind, Gated};
 
 impl<'a> Slice<'a> {
-    /// What attention adds where that is normed first; then the stream, normed, as the right-hand side of what comes.
-    pub(super) fn feed_forward_norm(&mut self) -> Result<Step> {
+    /// What attention adds where that is normed first; then the norm of the stream.
+    pub(super) fn feed_forward_norm(&mut self) {
         let layer = self.layer;
         self.add_branch(layer.attention.post_norm.as_deref());
-        self.norm_stream(layer.feed_forward.norm.as_deref(), first_forms(&layer.feed_forward.kind))
+        self.norm_stream(layer.feed_forward.norm.as_deref());
+    }
+
+    /// Its result as the right-hand side of what comes.
+    pub(super) fn quantise_hidden(&mut self) -> Result<Step> {
+        self.quantise_stream(first_forms(&self.layer.feed_forward.kind))
     }
 
     /// gate · up of this expert, or of the only feed-forward.
@@ -30,11 +35,11 @@ impl<'a> Slice<'a> {
     /// Its result as the right-hand side of the projection back.
     pub(super) fn quantise_inner(&mut self) -> Result<Step> {
         let Some((gated, rows)) = self.gated() else { return Ok(Step::Done) };
-        let scratch = &mut *self.scratch;
+        let Scratch { inner, activations, .. } = &mut *self.scratch;
         let width = gated.down.cols;
-        let inner = scratch.inner.first(rows).get(..rows * width).unwrap_or(&[]);
-        self.compute.activations(inner, width, forms([&gated.down]), &mut scratch.activations)?;
-        Ok(Step::Done)
+        let right = inner.first(rows).get(..rows * width).unwrap_or(&[]);
+        let (forms, at, pace) = (forms([&gated.down]), &mut self.cursor.unit, &self.pace);
+        self.compute.activations_from(right, width, forms, activations, at, pace)
     }
 
     /// The projection back.

@@ -6,10 +6,9 @@ use crate::error::Result;
 use crate::model::native::scratch::{Scratch, forms};
 
 impl Slice<'_> {
-    /// The stream, normed, as the right-hand side of the output matrix.
-    pub(super) fn output_norm(&mut self) -> Result<Step> {
-        let weights = &self.model.weights;
-        self.norm_stream(Some(&weights.output_norm), forms([&weights.output]))
+    /// The normed stream as the right-hand side of the output matrix.
+    pub(super) fn quantise_output(&mut self) -> Result<Step> {
+        self.quantise_stream(forms([&self.model.weights.output]))
     }
 
     /// Rows of logits.
@@ -31,6 +30,8 @@ impl Slice<'_> {
             self.compute.scale(logits, config.logit_scale);
         }
         if let Some(cap) = config.logit_cap {
+            // A cap would make infinity an honest number.
+            logits.iter_mut().filter(|logit| logit.is_infinite()).for_each(|logit| *logit = f32::NAN);
             self.compute.soft_cap(logits, cap);
         }
     }

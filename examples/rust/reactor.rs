@@ -1,0 +1,77 @@
+//! Reads an answer through its OS handle in an event loop that knows nothing of wick: here async-io's reactor. Unix.
+//!
+//! cargo run --release --example reactor -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Write a haiku about the sea."
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]
+
+use std::process::ExitCode;
+
+#[cfg(unix)]
+fn read(path: &str, prompt: &str) -> wick::error::Result<()> {
+    use async_io::Async;
+    use std::io::Write;
+    use wick::error::{Error, ErrorKind};
+    use wick::ffi::OsHandle;
+    use wick::runtime::{EventKind, Input, ModelOptions, Next, Reading, Request, Runtime, RuntimeOptions};
+    use wick::text::Message;
+
+    let io = |error: std::io::Error| Error::new(ErrorKind::Io, error.to_string());
+    let runtime = Runtime::new(RuntimeOptions::default())?;
+    let (model, _loading) = runtime.load(ModelOptions::path(path), Reading::default())?;
+    let message = Message { role: "user".into(), content: prompt.into(), extra: None };
+    let request = Request { input: Input::Messages(vec![message]), max_tokens: 256, ..Request::default() };
+    let session = model.session(None)?;
+    let answer = session.generate(request, Reading::default())?;
+
+    let handle = OsHandle::new()?;
+    answer.show_on(handle.clone());
+    let handle = Async::new_nonblocking(handle).map_err(io)?;
+    smol::future::block_on(async {
+        let mut wakes = 0;
+        loop {
+            // Readable exactly while an event waits; reading the events is what makes it unreadable.
+            handle.readable().await.map_err(io)?;
+            wakes += 1;
+            while let Next::Event(event) = answer.try_next() {
+                match event.kind {
+                    EventKind::Text(part) => {
+                        print!("{}", part.text);
+                        std::io::stdout().flush().map_err(io)?;
+                    }
+                    EventKind::End(end) => {
+                        eprintln!("\n\n{:?}, {} events, {wakes} wakes", end.reason, event.seq + 1);
+                        return end.error.map_or(Ok(()), Err);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    })?;
+    runtime.shutdown(None)
+}
+
+#[cfg(not(unix))]
+fn read(_: &str, _: &str) -> wick::error::Result<()> {
+    Err(wick::error::Error::new(
+        wick::error::ErrorKind::Unsupported,
+        "this example waits on a file descriptor",
+    ))
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let (path, prompt) = match &arguments[..] {
+        [_, path] => (path, "Write a haiku about the sea."),
+        [_, path, prompt] => (path, prompt.as_str()),
+        _ => {
+            eprintln!("usage: reactor MODEL [PROMPT]");
+            return ExitCode::from(2);
+        }
+    };
+    match read(path, prompt) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

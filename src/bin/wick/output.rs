@@ -1,0 +1,25 @@
+//! Standard output, where a reader that went away is no error; knows no command.
+
+use std::io::{ErrorKind as IoKind, Write};
+use wick::error::{Error, ErrorKind, Result};
+
+/// Writes `text` at once; whether somebody still reads.
+///
+/// # Errors
+/// `Io` for everything but a broken pipe.
+pub fn write(text: &str) -> Result<bool> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == IoKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Error::new(ErrorKind::Io, format!("standard output: {error}"))),
+    }
+}
+
+/// Writes `text` and a new line; a broken pipe is nobody's concern.
+///
+/// # Errors
+/// As [`write`].
+pub fn line(text: &str) -> Result<()> {
+    write(&format!("{text}\n")).map(drop)
+}

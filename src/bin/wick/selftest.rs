@@ -1,0 +1,78 @@
+//! `wick selftest`: runs the checks one after the other under a watchdog, and says how each went; knows not what they check.
+
+use super::model::Computing;
+use super::{output, selftest_fake, selftest_real};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wick::error::{Error, ErrorKind, Result};
+
+/// What the process ends with if a check hangs.
+const HUNG: i32 = 3;
+
+/// One check: what holds, and how that is seen.
+pub struct Check {
+    pub name: &'static str,
+    pub holds: Box<dyn FnOnce() -> Result<()>>,
+}
+
+impl Check {
+    pub fn new(name: &'static str, holds: impl FnOnce() -> Result<()> + 'static) -> Self {
+        Self { name, holds: Box::new(holds) }
+    }
+}
+
+/// An error unless `holds`.
+pub fn expect(holds: bool, what: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::new(ErrorKind::Internal, what())) }
+}
+
+#[derive(Args)]
+pub struct Selftest {
+    /// A .gguf file to check as well
+    model: Option<PathBuf>,
+    /// Seconds after which the process ends with exit code 3, whatever hangs
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    timeout: u64,
+    #[command(flatten)]
+    computing: Computing,
+}
+
+impl Selftest {
+    pub fn run(self) -> Result<ExitCode> {
+        let current = Arc::new(Mutex::new("nothing yet"));
+        watch(Duration::from_secs(self.timeout), current.clone())?;
+        let mut checks = selftest_fake::checks();
+        if let Some(model) = self.model {
+            checks.extend(selftest_real::checks(&model, &self.computing));
+        }
+        let (mut failed, count) = (0, checks.len());
+        for check in checks {
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = check.name;
+            match (check.holds)() {
+                Ok(()) => output::line(&format!("ok      {}", check.name))?,
+                Err(error) => {
+                    failed += 1;
+                    output::line(&format!("FAILED  {}: {error}", check.name))?;
+                }
+            }
+        }
+        output::line(&format!("{} of {count} checks hold", count - failed))?;
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// Ends the process after `limit`: a check that hangs cannot be trusted to end by itself.
+fn watch(limit: Duration, current: Arc<Mutex<&'static str>>) -> Result<()> {
+    let watchdog = move || {
+        std::thread::sleep(limit);
+        let check = *current.lock().unwrap_or_else(PoisonError::into_inner);
+        eprintln!("wick: after {} s still at: {check}", limit.as_secs());
+        #[allow(clippy::disallowed_methods, reason = "this is the program, not the library")]
+        std::process::exit(HUNG);
+    };
+    let started = std::thread::Builder::new().name("watchdog".to_owned()).spawn(watchdog);
+    started.map(drop).map_err(|error| Error::new(ErrorKind::OutOfMemory, format!("no watchdog: {error}")))
+}

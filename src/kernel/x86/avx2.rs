@@ -1,0 +1,327 @@
+//! AVX2 with FMA and F16C: 8 rows in a vector, 16 registers. Knows no kernel.
+
+use crate::kernel::simd::{Simd, Task};
+use crate::kernel::tiles::Tiles;
+use std::arch::x86_64::*;
+
+/// Proof that the processor has AVX2, FMA and F16C.
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// # Safety
+    /// The processor has what this type proves.
+    pub(crate) const unsafe fn new_unchecked() -> Self {
+        Self(())
+    }
+
+    /// Whether the processor has what this type proves.
+    pub(crate) fn exists() -> bool {
+        is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("f16c")
+    }
+}
+
+// In every block below: owning `self` proves that the processor has the instruction; pointers are the caller's promise.
+
+impl Simd for Avx2 {
+    type F = [__m256; 2];
+    const WIDE: bool = false;
+
+    #[inline(always)]
+    fn launch<T: Task<Self>>(self, task: T) {
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma,f16c")]
+        fn compiled<T: Task<Avx2>>(s: Avx2, task: T) {
+            task.run(s);
+        }
+        // SAFETY: `self` proves these features.
+        unsafe { compiled(self, task) }
+    }
+
+    #[inline(always)]
+    fn splat(self, x: f32) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2.
+        unsafe { [_mm256_set1_ps(x); 2] }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; 16]) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2; 64 bytes are readable.
+        unsafe { [_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8))] }
+    }
+
+    #[inline(always)]
+    fn load_f16(self, from: &[u16; 16]) -> [__m256; 2] {
+        // SAFETY: `self` proves F16C; 32 bytes are readable.
+        unsafe {
+            let half = |at: usize| _mm256_cvtph_ps(_mm_loadu_si128(from.as_ptr().add(at).cast()));
+            [half(0), half(8)]
+        }
+    }
+
+    #[inline(always)]
+    fn load_bf16(self, from: &[u16; 16]) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2; 32 bytes are readable.
+        unsafe {
+            let half = |at: usize| {
+                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.as_ptr().add(at).cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+            };
+            [half(0), half(8)]
+        }
+    }
+
+    #[inline(always)]
+    fn store(self, x: [__m256; 2], to: &mut [f32; 16]) {
+        // SAFETY: `self` proves AVX2; 64 bytes are writable.
+        unsafe {
+            _mm256_storeu_ps(to.as_mut_ptr(), x[0]);
+            _mm256_storeu_ps(to.as_mut_ptr().add(8), x[1]);
+        }
+    }
+
+    #[inline(always)]
+    fn fma(self, a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]) -> [__m256; 2] {
+        // SAFETY: `self` proves FMA.
+        unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+    }
+}
+
+impl Tiles for Avx2 {
+    const ROWS: usize = 8;
+    const TOKENS: usize = 4;
+    const SIGNED: bool = true;
+    type I = __m256i;
+    type R = __m256;
+
+    #[inline(always)]
+    unsafe fn load_i(self, from: *const u8) -> __m256i {
+        // SAFETY: `self` proves AVX2; the caller promises aligned bytes.
+        unsafe { _mm256_load_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_i(self, x: __m256i, to: *mut u8) {
+        // SAFETY: `self` proves AVX2; the caller promises aligned bytes.
+        unsafe { _mm256_store_si256(to.cast(), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_r(self, from: *const f32) -> __m256 {
+        // SAFETY: `self` proves AVX2; the caller promises 8 values.
+        unsafe { _mm256_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_r(self, x: __m256, to: *mut f32) {
+        // SAFETY: `self` proves AVX2; the caller promises 8 values.
+        unsafe { _mm256_storeu_ps(to, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn words(self, from: *const u8, stride: usize) -> [__m256i; 4] {
+        // SAFETY: `self` proves AVX2; the caller promises 16 bytes in each of 8 rows.
+        unsafe {
+            let row = |r: usize| _mm_loadu_si128(from.add(r * stride).cast());
+            // Rows i and 4 + i in the halves of a vector.
+            let halves = |i: usize| _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(row(i)), row(4 + i));
+            let (a, b, c, d) = (halves(0), halves(1), halves(2), halves(3));
+            let (ab_low, ab_high) = (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+            let (cd_low, cd_high) = (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+            [
+                _mm256_unpacklo_epi64(ab_low, cd_low),
+                _mm256_unpackhi_epi64(ab_low, cd_low),
+                _mm256_unpacklo_epi64(ab_high, cd_high),
+                _mm256_unpackhi_epi64(ab_high, cd_high),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn word(self, from: *const u8, stride: usize) -> __m256i {
+        // SAFETY: `self` proves AVX2; the caller promises 4 bytes in each of 8 rows.
+        unsafe {
+            let row = |r: usize| from.add(r * stride).cast::<i32>().read_unaligned();
+            _mm256_setr_epi32(row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn halves(self, from: *const u8, stride: usize) -> __m256 {
+        // SAFETY: `self` proves F16C; the caller promises 2 bytes in each of 8 rows.
+        unsafe {
+            let row = |r: usize| from.add(r * stride).cast::<i16>().read_unaligned();
+            _mm256_cvtph_ps(_mm_setr_epi16(row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)))
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        // SAFETY: a prefetch of any address does nothing but load a line if there is one.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+
+    #[inline(always)]
+    fn splat_i(self, x: i32) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_set1_epi32(x) }
+    }
+
+    #[inline(always)]
+    fn splat_r(self, x: f32) -> __m256 {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_set1_ps(x) }
+    }
+
+    #[inline(always)]
+    fn and(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_and_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn or(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_or_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_xor_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn shl(self, x: __m256i, by: u32) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_sllv_epi32(x, _mm256_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    fn shr(self, x: __m256i, by: u32) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_srlv_epi32(x, _mm256_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    fn sar(self, x: __m256i, by: u32) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_srav_epi32(x, _mm256_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    fn add_i(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_add_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_i(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_mullo_epi32(a, b) }
+    }
+
+    #[inline(always)]
+    fn sub_16(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_sub_epi16(a, b) }
+    }
+
+    #[inline(always)]
+    fn add_8(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_add_epi8(a, b) }
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: &[u8; 16], x: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2; the table has 16 bytes.
+        unsafe {
+            let table = _mm256_broadcastsi128_si256(_mm_loadu_si128(table.as_ptr().cast()));
+            _mm256_shuffle_epi8(table, x)
+        }
+    }
+
+    #[inline(always)]
+    fn spread(self, bits: __m256i, first: u32, value: u8) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            // Each lane's byte with the four bits, four times; then each byte's own bit.
+            let lanes = _mm256_setr_epi32(
+                0,
+                0x0404_0404,
+                0x0808_0808,
+                0x0c0c_0c0c,
+                0,
+                0x0404_0404,
+                0x0808_0808,
+                0x0c0c_0c0c,
+            );
+            let byte = _mm256_add_epi8(lanes, _mm256_set1_epi8((first / 8) as i8));
+            let own = _mm256_set1_epi32((0x0804_0201u32 << (first % 8)) as i32);
+            let set = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, byte), own), own);
+            _mm256_and_si256(set, _mm256_set1_epi8(value as i8))
+        }
+    }
+
+    #[inline(always)]
+    fn low_halves(self, x: __m256i) -> __m256 {
+        // SAFETY: `self` proves AVX2 and F16C.
+        unsafe {
+            let low = _mm256_and_si256(x, _mm256_set1_epi32(0xffff));
+            let packed = _mm256_packus_epi32(low, low);
+            let packed = _mm256_permute4x64_epi64::<0b1000>(packed);
+            _mm256_cvtph_ps(_mm256_castsi256_si128(packed))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot<const WIDE: bool>(self, sum: __m256i, codes: __m256i, values: *const i8) -> __m256i {
+        // SAFETY: `self` proves AVX2; the caller promises 4 bytes.
+        unsafe {
+            let values = _mm256_set1_epi32(values.cast::<i32>().read_unaligned());
+            // Pairs fit 16 bits: 2 * 128 * 127 at most.
+            let pairs = if WIDE {
+                _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(values, codes))
+            } else {
+                _mm256_maddubs_epi16(codes, values)
+            };
+            _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dot_16(self, sum: __m256i, a: __m256i, b: *const i16) -> __m256i {
+        // SAFETY: `self` proves AVX2; the caller promises two values.
+        unsafe {
+            let b = _mm256_set1_epi32(b.cast::<i32>().read_unaligned());
+            _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
+        }
+    }
+
+    #[inline(always)]
+    fn to_float(self, x: __m256i) -> __m256 {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_cvtepi32_ps(x) }
+    }
+
+    #[inline(always)]
+    fn mul_r(self, a: __m256, b: __m256) -> __m256 {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn fma_r(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn fnma_r(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_fnmadd_ps(a, b, c) }
+    }
+}
