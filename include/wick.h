@@ -601,7 +601,7 @@ uint32_t wick_abi_version(void);
 /* The version of the library that is linked, such as "0.1.0". Static. */
 const char *wick_version(void);
 
-/* What this build is, as JSON: version, features, backends, the machine it was built for. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
+/* What this build is, as JSON: version, features, backends, the CPU kernels in use, the target. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
  * bytes of the whole text without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that. */
 wick_status wick_build_info(char *json,
                             size_t cap,

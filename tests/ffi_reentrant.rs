@@ -94,6 +94,7 @@ unsafe extern "C" fn log(user: *mut c_void, _: i32, _: *const c_char, _: usize) 
     unsafe { world(user) }.try_all();
 }
 
+#[cfg(feature = "text")]
 unsafe extern "C" fn read_at(user: *mut c_void, _: u64, _: *mut c_void, _: u64) -> i32 {
     // SAFETY: as above.
     unsafe { world(user) }.try_all();

@@ -15,6 +15,8 @@ pub(super) struct Process {
     /// Makes the ids of one process meaningless in another.
     pub(super) salt: u64,
     pub(super) table: Mutex<Table>,
+    /// Kept reachable: it is lost to nobody but this process.
+    _parent: Option<&'static Process>,
 }
 
 static CURRENT: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
@@ -53,7 +55,7 @@ fn renew() {
         Some(parent) => (parent.epoch + 1, parent.salt),
         None => (0, RandomState::new().build_hasher().finish()),
     };
-    let process = Box::new(Process { epoch, salt, table: Mutex::default() });
+    let process = Box::new(Process { epoch, salt, table: Mutex::default(), _parent: parent });
     CURRENT.store(Box::into_raw(process), Ordering::Release);
 }
 

@@ -170,7 +170,7 @@ pub(super) fn start(
         #[cfg(feature = "testing")]
         gate: new.gate,
     };
-    let model = handles::insert(runtime, Arc::new(model))?;
+    let model = handles::insert(runtime, Arc::new(model)).inspect_err(|_| stream.abandon())?;
     out.set(wick_model { id: model });
     if !unread {
         let id = stream.keep();

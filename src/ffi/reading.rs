@@ -81,6 +81,13 @@ impl NewStream {
         handles::fill(self.id, Arc::new(object));
     }
 
+    /// The call fails after all: nothing of the stream is delivered.
+    pub(super) fn abandon(&self) {
+        if let Ok(stream) = handles::remove::<StreamObject>(self.id) {
+            stream.close();
+        }
+    }
+
     /// The stream was started: its id stays in the table.
     pub(super) fn keep(mut self) -> u64 {
         self.reservation.take().map_or(self.id, Reservation::keep)

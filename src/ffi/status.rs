@@ -136,7 +136,7 @@ pub extern "C" fn wick_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// What this build is, as JSON: version, features, backends, the machine it was built for. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
+/// What this build is, as JSON: version, features, backends, the CPU kernels in use, the target. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
 /// bytes of the whole text without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_build_info(json: *mut c_char, cap: usize, needed: *mut usize) -> wick_status {
@@ -155,6 +155,7 @@ pub unsafe extern "C" fn wick_build_info(json: *mut c_char, cap: usize, needed: 
             "abi_version": WICK_ABI_VERSION,
             "features": names(&features),
             "backends": names(&features[..2]),
+            "kernels": format!("{:?}", crate::kernel::Kernels::best().set()).to_lowercase(),
             "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             "debug": cfg!(debug_assertions),
         });
