@@ -2,7 +2,11 @@
 //! this run. Prints medians; knows no real model.
 //!
 //!     cargo bench --no-default-features --features native,testing --bench wakeup
-#![allow(clippy::print_stdout, unsafe_code, reason = "a program prints; a raw eventfd is what wick is compared with")]
+#![allow(
+    clippy::print_stdout,
+    unsafe_code,
+    reason = "a program prints; a raw eventfd is what wick is compared with"
+)]
 
 #[path = "c_abi/mod.rs"]
 mod c;

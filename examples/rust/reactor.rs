@@ -51,7 +51,10 @@ fn read(path: &str, prompt: &str) -> wick::error::Result<()> {
 
 #[cfg(not(unix))]
 fn read(_: &str, _: &str) -> wick::error::Result<()> {
-    Err(wick::error::Error::new(wick::error::ErrorKind::Unsupported, "this example waits on a file descriptor"))
+    Err(wick::error::Error::new(
+        wick::error::ErrorKind::Unsupported,
+        "this example waits on a file descriptor",
+    ))
 }
 
 fn main() -> ExitCode {

@@ -71,9 +71,9 @@ fn tensors(header: &Header) -> (Map<String, Value>, Option<&'static str>) {
         }
     }
     let most = types.iter().max_by_key(|entry| entry.2).map(|entry| entry.0);
-    let shown = types.iter().map(|(name, count, bytes)| {
-        ((*name).to_owned(), json!({ "count": count, "bytes": bytes }))
-    });
+    let shown = types
+        .iter()
+        .map(|(name, count, bytes)| ((*name).to_owned(), json!({ "count": count, "bytes": bytes })));
     (shown.collect(), most)
 }
 
@@ -96,7 +96,9 @@ fn table(facts: &Value) -> String {
 
 fn entry((name, value): (&String, &Value)) -> String {
     match (value.get("count"), value.get("bytes").and_then(Value::as_u64)) {
-        (Some(count), Some(bytes)) => format!("{count} {name} ({:.1} MiB)", bytes as f64 / f64::from(1 << 20)),
+        (Some(count), Some(bytes)) => {
+            format!("{count} {name} ({:.1} MiB)", bytes as f64 / f64::from(1 << 20))
+        }
         _ => format!("{name} {value}"),
     }
 }
