@@ -57,7 +57,7 @@ impl Host {
     fn reading(&self, way: Way) -> c::Reading {
         let queue = matches!(way, Way::Queue | Way::Dispatch).then_some(self.queue);
         let on_event = matches!(way, Way::Dispatch | Way::Callback).then_some(on_event as _);
-        c::Reading { queue, on_event, user: 0 }
+        c::Reading { queue, on_event, ..c::Reading::default() }
     }
 
     fn start(&self, way: Way, sessions: &[wick_session]) -> Vec<wick_stream> {

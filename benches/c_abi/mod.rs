@@ -6,7 +6,7 @@ use std::mem::{MaybeUninit, size_of};
 use std::ptr::null_mut;
 use wick::ffi::{
     event::*, generate::*, model::*, queue::*, runtime::*, session::*, status::*, str::wick_str, stream::*,
-    testing::*,
+    testing::*, wick_drop_fn,
 };
 
 pub const POLL: u64 = 0;
@@ -30,6 +30,7 @@ pub fn runtime(threads: u32) -> wick_runtime {
     options.struct_size = size_of::<wick_runtime_options>() as u32;
     options.abi_version = WICK_ABI_VERSION;
     options.threads = threads;
+    options.max_sequences = 64;
     let mut runtime = wick_runtime { id: 0 };
     // SAFETY: live, sized structs.
     done(unsafe { wick_runtime_create(&options, &mut runtime, null_mut()) });
@@ -103,6 +104,7 @@ pub struct Reading {
     pub queue: Option<wick_queue>,
     pub on_event: wick_event_fn,
     pub user: usize,
+    pub drop: wick_drop_fn,
 }
 
 /// Starts a generation of `max_tokens` tokens after `prompt`.
@@ -115,6 +117,7 @@ pub fn generate(session: wick_session, prompt: &str, max_tokens: u32, reading: R
     options.queue = reading.queue.unwrap_or_default();
     options.on_event = reading.on_event;
     options.user = reading.user as *mut c_void;
+    options.drop = reading.drop;
     let mut stream = wick_stream { id: 0 };
     // SAFETY: live, sized structs.
     done(unsafe { wick_generate(session, &options, &mut stream, null_mut()) });
