@@ -52,10 +52,7 @@ impl Engine {
         generation.producer.started();
         generation.state = State::Preparing;
         match self.text_job(id) {
-            Ok(job) if job.is_short() => match guarded(|| Ok(job.run())) {
-                Ok(done) => self.finish_text(done),
-                Err(error) => self.end(id, End::failed(error)),
-            },
+            Ok(job) if job.is_short() => self.finish_text(job.run()),
             Ok(job) => self.jobs.push_back(job),
             Err(error) => self.end(id, End::failed(error)),
         }
@@ -94,7 +91,8 @@ impl Engine {
 
     /// The generation's tokens are known: it takes part in passes from now on.
     pub(super) fn run(&mut self, id: u64, tokens: Vec<u32>) {
-        if let Some(end) = self.prepare(id, tokens).unwrap_or_else(|error| Some(End::failed(error))) {
+        let prepared = guarded(|| self.prepare(id, tokens));
+        if let Some(end) = prepared.unwrap_or_else(|error| Some(End::failed(error))) {
             self.end(id, end);
         }
     }
@@ -119,7 +117,7 @@ impl Engine {
         tokens.iter().for_each(|token| sampler.accept(*token));
         let sequence = match session.sequence {
             Some(sequence) => sequence,
-            None => guarded(|| decoder.open(session.context))?,
+            None => decoder.open(session.context)?,
         };
         session.sequence = Some(sequence);
         let continues = matches!(generation.request.input, Input::Continue);

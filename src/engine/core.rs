@@ -79,6 +79,11 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
+/// Runs `work`, after which things go on even if it panics.
+pub(super) fn quietly(work: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(work));
+}
+
 impl Engine {
     /// An engine without models.
     pub fn new(limits: EngineLimits, facts: Arc<EngineFacts>) -> Self {
@@ -147,7 +152,7 @@ impl Engine {
         if let (Some(sequence), Some(model)) = (session.sequence, self.models.get_mut(&session.model))
             && let ModelState::Ready { decoder, .. } = &mut model.state
         {
-            decoder.close(sequence);
+            quietly(|| decoder.close(sequence));
         }
         self.weigh();
     }

@@ -1,6 +1,6 @@
 //! Passes: which generations are computed together, and what becomes of their rows.
 
-use super::core::{Engine, ModelState, guarded};
+use super::core::{Engine, ModelState, guarded, quietly};
 use super::generation::State;
 use crate::error::{Error, Result};
 use crate::model::{Chunk, Decoder, Pace, Step};
@@ -32,6 +32,13 @@ pub(super) struct Row {
     last: bool,
     /// Whether somebody still wants it.
     pub(super) live: bool,
+}
+
+impl Row {
+    /// One token, and the next is wanted.
+    fn decodes(&self) -> bool {
+        self.tokens == 1 && self.last
+    }
 }
 
 impl Engine {
@@ -100,10 +107,7 @@ impl Engine {
         let Some(pass) = self.pass.take() else { return };
         self.stirred = true;
         if let Some(decoder) = self.decoder(pass.model) {
-            let _ = guarded(|| {
-                decoder.finish();
-                Ok(())
-            });
+            quietly(|| decoder.finish());
         }
     }
 
@@ -143,47 +147,42 @@ impl Engine {
         (Reverse(priority), served, id)
     }
 
-    fn rows(&mut self, model: u64, candidates: &[u64]) -> Option<SmallVec<[Row; 16]>> {
+    /// Whoever waited longest gets a row, so that nobody starves; prompts share what the tokens being decoded leave of the pass.
+    fn rows(&self, model: u64, candidates: &[u64]) -> Option<SmallVec<[Row; 16]>> {
         let ModelState::Ready { decoder, .. } = &self.models.get(&model)?.state else { return None };
-        let (max_batch, mut budget) = (decoder.spec().max_batch, decoder.spec().max_tokens);
-        let mut rows: SmallVec<[Row; 16]> = SmallVec::new();
-        for prompts in [false, true] {
-            if prompts && !rows.is_empty() {
-                budget = budget.min(SHARED_PREFILL);
-            }
-            for id in candidates {
-                if rows.len() >= max_batch || budget == 0 {
-                    break;
-                }
-                let Some(generation) = self.generations.get(id).filter(|one| one.model == model) else {
-                    continue;
-                };
-                let Some(session) = self.sessions.get(&generation.session) else { continue };
-                let Some(sequence) = session.sequence else { continue };
-                let from = decoder.length(sequence);
-                let wanted = session.tokens.len().saturating_sub(from);
-                if wanted == 0 || (wanted > 1) != prompts {
-                    continue;
-                }
-                let limit = decoder.chunk_limit(sequence, wanted).min(wanted);
-                // A decoder that takes a prompt whole is given it whole.
-                if limit == wanted && limit > budget && !rows.is_empty() {
-                    continue;
-                }
-                let tokens = limit.min(budget).max(1);
-                budget = budget.saturating_sub(tokens);
-                let last = tokens == wanted;
-                rows.push(Row {
-                    generation: *id,
-                    session: generation.session,
-                    tokens,
-                    from,
-                    last,
-                    live: true,
-                });
-            }
+        let max_tokens = decoder.spec().max_tokens.max(1);
+        let most = decoder.spec().max_batch.min(max_tokens).max(1);
+        let rows = candidates.iter().filter_map(|id| self.row(&**decoder, model, *id));
+        let mut rows: SmallVec<[Row; 16]> = rows.take(most).collect();
+        // A decoder that takes a prompt whole is given it whole, alone.
+        if rows.first().is_some_and(|first| first.tokens > max_tokens) {
+            rows.truncate(1);
+            return Some(rows);
         }
+        rows.retain(|row| row.tokens <= max_tokens);
+        let decoding = rows.iter().filter(|row| row.decodes()).count();
+        let left = max_tokens.saturating_sub(decoding);
+        let mut budget = if decoding == 0 { left } else { left.min(SHARED_PREFILL) };
+        for row in rows.iter_mut().filter(|row| !row.decodes()) {
+            let tokens = row.tokens.min(budget);
+            budget -= tokens;
+            row.last &= tokens == row.tokens;
+            row.tokens = tokens;
+        }
+        rows.retain(|row| row.tokens > 0);
         (!rows.is_empty()).then_some(rows)
+    }
+
+    /// What the generation would like to feed to the next pass.
+    fn row(&self, decoder: &dyn Decoder, model: u64, id: u64) -> Option<Row> {
+        let generation = self.generations.get(&id).filter(|one| one.model == model)?;
+        let session = self.sessions.get(&generation.session)?;
+        let sequence = session.sequence?;
+        let from = decoder.length(sequence);
+        let wanted = session.tokens.len().checked_sub(from).filter(|wanted| *wanted > 0)?;
+        let tokens = decoder.chunk_limit(sequence, wanted).clamp(1, wanted);
+        let last = tokens == wanted;
+        Some(Row { generation: id, session: generation.session, tokens, from, last, live: true })
     }
 
     fn begin(&mut self, model: u64, rows: &[Row]) -> Result<()> {
@@ -200,7 +199,10 @@ impl Engine {
             let wanted = self.generations.get(&row.generation).is_some_and(|one| !one.request.prefill_only);
             chunks.push(Chunk { sequence, tokens, logits: row.last && wanted });
         }
-        guarded(|| decoder.begin(&chunks))
+        guarded(|| decoder.begin(&chunks)).inspect_err(|_| {
+            // After a panic half a pass may be there.
+            quietly(|| decoder.finish());
+        })
     }
 
     fn serve(&mut self, rows: &[Row]) {

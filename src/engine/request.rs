@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::SamplerOptions;
 use crate::text::{Message, RenderInput, Vocab};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -96,7 +97,12 @@ impl TextJob {
 
     /// Does the work. Any thread; takes as long as the text is long.
     pub fn run(self) -> TextDone {
-        TextDone { generation: self.generation, tokens: self.tokens() }
+        let generation = self.generation;
+        // Caught here: on another thread nobody else would tell the generation.
+        let tokens = catch_unwind(AssertUnwindSafe(|| self.tokens())).unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Internal, "a panic while the input was turned into tokens"))
+        });
+        TextDone { generation, tokens }
     }
 
     fn bytes(&self) -> usize {

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 /// A slice where the host's frame waits for it.
@@ -53,6 +53,30 @@ struct Host {
     /// Tasks that have not ended.
     tasks: Arc<Roll>,
     stepping: AtomicBool,
+    /// Threads that run a task now.
+    within: Mutex<Vec<ThreadId>>,
+}
+
+impl Host {
+    /// Runs `work`, which runs tasks on this thread.
+    fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        lock(&self.within).push(std::thread::current().id());
+        let _within = Within(&self.within);
+        work()
+    }
+}
+
+/// Forgets that this thread runs tasks, also after a panic.
+struct Within<'a>(&'a Mutex<Vec<ThreadId>>);
+
+impl Drop for Within<'_> {
+    fn drop(&mut self) {
+        let own = std::thread::current().id();
+        let mut threads = lock(self.0);
+        if let Some(last) = threads.iter().rposition(|thread| *thread == own) {
+            threads.remove(last);
+        }
+    }
 }
 
 impl Core {
@@ -91,7 +115,7 @@ impl Core {
         executor.spawn(tasks.enter("engine").keep_during(engine)).detach();
         executor.spawn(tasks.enter("prepare").keep_during(prepare(ends.jobs))).detach();
         executor.spawn(tasks.enter("events").keep_during(call_back(self.links.callbacks.clone()))).detach();
-        Host { executor, tasks, stepping: AtomicBool::new(false) }
+        Host { executor, tasks, stepping: AtomicBool::new(false), within: Mutex::default() }
     }
 
     fn start_threads(&self, engine: Engine, ends: Ends) -> Result<()> {
@@ -179,7 +203,7 @@ impl Core {
         let until = Instant::now().checked_add(budget);
         let stepped = loop {
             self.clock.strike();
-            if !host.executor.try_tick() {
+            if !host.within(|| host.executor.try_tick()) {
                 break Stepped::Idle(self.clock.due());
             }
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -211,7 +235,7 @@ impl Core {
             };
             self.clock.strike();
             let mut tick = pin!(host.executor.tick());
-            if tick.as_mut().poll(&mut context).is_pending() {
+            if host.within(|| tick.as_mut().poll(&mut context)).is_pending() {
                 parker.park(deadline.into_iter().chain(self.clock.due()).min());
             }
         }
@@ -263,9 +287,12 @@ impl Core {
         self.shut_down(Some(Instant::now()));
     }
 
-    /// Whether this thread is one of the runtime's own.
+    /// Whether this thread is one of the runtime's own or, in HOST_STEP, is inside one of its callbacks: then it cannot wait for the end.
     pub(super) fn is_own_thread(&self) -> bool {
         let own = std::thread::current().id();
+        if let Some(host) = &self.host {
+            return lock(&host.within).contains(&own);
+        }
         lock(&self.threads).iter().any(|thread| thread.thread().id() == own)
     }
 }

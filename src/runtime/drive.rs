@@ -50,7 +50,8 @@ fn protected<T>(engine: &mut Engine, links: &Links, work: impl FnOnce(&mut Engin
         Ok(value) => Some(value),
         Err(_) => {
             links.log(Level::Error, "a panic in the engine: its generations end, the runtime goes on");
-            let _ = catch_unwind(AssertUnwindSafe(|| engine.end_all(None)));
+            // Each try ends one at least, so that one that panics again does not keep the others from their end.
+            while catch_unwind(AssertUnwindSafe(|| engine.end_all(None))).is_err() {}
             None
         }
     }
@@ -83,4 +84,5 @@ fn shut_down(mut engine: Engine, commands: &async_channel::Receiver<Command>, li
         protected(&mut engine, links, |engine| obey(engine, command));
     }
     protected(&mut engine, links, |engine| engine.end_all(Some(EndReason::Shutdown)));
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(engine)));
 }
