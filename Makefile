@@ -1,7 +1,7 @@
 # What people do with wick, each in one word. The work is in scripts/ and tests/; cargo decides what has to be built.
 
 MODEL  ?= models/SmolLM2-135M-Instruct.Q4_1.gguf
-PROMPT ?= Write a haiku about the sea.
+PROMPT ?= Hello, who are you?
 PREFIX ?= /usr/local
 CC     ?= cc
 

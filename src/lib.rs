@@ -1,4 +1,33 @@
 //! wick: an embeddable LLM runtime. Token streams that always end, exactly once, and say why.
+//!
+//! A [`runtime::Runtime`] loads models and runs generations on threads of its own, or on the host's. A generation is a
+//! [`runtime::Stream`] of typed events; the last one is always its end.
+//!
+//! ```no_run
+//! use wick::runtime::{EventKind, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
+//!
+//! # fn main() -> wick::error::Result<()> {
+//! let runtime = Runtime::new(RuntimeOptions::default())?;
+//! // The generation waits for the load; a failed load comes as its end.
+//! let (model, _load) = runtime.load(ModelOptions::path("model.gguf"), Reading::default())?;
+//! let request = Request { input: Input::Text("Once upon a time".into()), max_tokens: 64, ..Request::default() };
+//! let mut stream = model.session(None)?.generate(request, Reading::default())?;
+//! while let Some(event) = stream.next_blocking() {
+//!     match event.kind {
+//!         EventKind::Text(text) => print!("{}", text.text),
+//!         EventKind::End(end) => println!("\n{:?}", end.reason),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! C and C++ hosts use `include/wick.h`, which is [`ffi`]. `docs/design.md` tells how the house is built.
+//!
+//! # Features
+//! `native` (default): the own CPU decoder. `candle` (default): the second backend, for what the first lacks. `text` (default): tokenizers
+//! and chat templates; without it no model file can be loaded. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and C.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -2,7 +2,7 @@
  *
  *   cargo build --release
  *   cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude examples/c/chat.c target/release/libwick.a -lm -o chat
- *   ./chat models/SmolLM2-135M-Instruct.Q4_1.gguf "Write a haiku about the sea."
+ *   ./chat models/SmolLM2-135M-Instruct.Q4_1.gguf "Hello, who are you?"
  *
  * Exit: 0 answered, 1 an error, 2 wrong usage, 130 cancelled. */
 #include <signal.h>
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
   if (argc < 2 || argc > 3) return fprintf(stderr, "usage: %s MODEL [PROMPT]\n", argv[0]), USAGE;
   signal(SIGINT, on_interrupt);
   if (wick_runtime_create(&options, &rt, &error) != WICK_OK) return failed("runtime", error.code, error.message);
-  int code = chat(rt, argv[1], argc == 3 ? argv[2] : "Write a haiku about the sea.");
+  int code = chat(rt, argv[1], argc == 3 ? argv[2] : "Hello, who are you?");
   wick_status status = wick_runtime_shutdown(rt, WICK_FOREVER); /* closes the model and the session too */
   return status == WICK_OK ? code : failed("shutdown", status, "a thread of the runtime is left");
 }

@@ -2,7 +2,7 @@
 //
 //   cargo build --release
 //   c++ -std=c++11 -Wall -Wextra -Werror -pedantic -Iinclude examples/cpp/chat.cpp target/release/libwick.a -lm -o chat-cpp
-//   ./chat-cpp models/SmolLM2-135M-Instruct.Q4_1.gguf "Write a haiku about the sea."
+//   ./chat-cpp models/SmolLM2-135M-Instruct.Q4_1.gguf "Hello, who are you?"
 #include <iostream>
 #include "wick.hpp"
 
@@ -34,7 +34,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   try {
-    chat(argv[1], argc == 3 ? argv[2] : "Write a haiku about the sea.");
+    chat(argv[1], argc == 3 ? argv[2] : "Hello, who are you?");
   } catch (const wick::Error &error) {
     std::cerr << wick_status_name(error.code()) << ": " << error.what() << "\n";
     return 1;

@@ -1,6 +1,6 @@
 //! Loads a model, asks it once and streams the answer.
 //!
-//! cargo run --release --example chat -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Write a haiku about the sea."
+//! cargo run --release --example chat -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Hello, who are you?"
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]
 
 use std::io::Write;
@@ -39,7 +39,7 @@ fn chat(path: &str, prompt: &str) -> Result<()> {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let (path, prompt) = match &arguments[..] {
-        [_, path] => (path, "Write a haiku about the sea."),
+        [_, path] => (path, "Hello, who are you?"),
         [_, path, prompt] => (path, prompt.as_str()),
         _ => {
             eprintln!("usage: chat MODEL [PROMPT]");

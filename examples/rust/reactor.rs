@@ -1,6 +1,6 @@
 //! Reads an answer through its OS handle in an event loop that knows nothing of wick: here async-io's reactor. Unix.
 //!
-//! cargo run --release --example reactor -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Write a haiku about the sea."
+//! cargo run --release --example reactor -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Hello, who are you?"
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]
 
 use std::process::ExitCode;
@@ -60,7 +60,7 @@ fn read(_: &str, _: &str) -> wick::error::Result<()> {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     let (path, prompt) = match &arguments[..] {
-        [_, path] => (path, "Write a haiku about the sea."),
+        [_, path] => (path, "Hello, who are you?"),
         [_, path, prompt] => (path, prompt.as_str()),
         _ => {
             eprintln!("usage: reactor MODEL [PROMPT]");
