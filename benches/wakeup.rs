@@ -13,7 +13,10 @@ mod c;
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use wick::ffi::event::WICK_EVENT_STARTED;
+use wick::ffi::model::wick_model;
 use wick::ffi::queue::wick_queue;
+use wick::ffi::session::wick_session;
 use wick::ffi::status::WICK_FOREVER;
 use wick::ffi::stream::wick_stream;
 
@@ -38,12 +41,15 @@ fn main() {
     let poll = read_cost(|| c::session(model), None);
     let queue = c::queue(runtime);
     let queued = read_cost(|| c::session(model), Some(queue));
-    let waiting = c::generate(c::session(gated), "go", 1, c::Reading::default());
-    let in_queue = c::Reading { queue: Some(queue), ..c::Reading::default() };
-    let waiting_in_queue = c::generate(c::session(gated), "go", 1, in_queue);
-    let wait = wake(waiting, |reader| while !reader.next(waiting, WICK_FOREVER) {});
-    let wait_queue = wake(waiting_in_queue, |reader| while !reader.next_of(queue, WICK_FOREVER) {});
     let first = first_token(model);
+    let waiting = started(gated, c::Reading::default(), |stream, reader| reader.next(stream, WICK_FOREVER));
+    let in_queue = c::Reading { queue: Some(queue), ..c::Reading::default() };
+    let queue_waiting = started(gated, in_queue, |_, reader| reader.next_of(queue, WICK_FOREVER));
+    // The engine sleeps: only the notes of this thread are left.
+    c::pause(runtime);
+    let wait = woken(&|| c::note(waiting, "wake"), &|reader| while !reader.next(waiting, WICK_FOREVER) {});
+    let wait_queue =
+        woken(&|| c::note(queue_waiting, "wake"), &|reader| while !reader.next_of(queue, WICK_FOREVER) {});
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let raw = eventfd::wake_up();
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -70,7 +76,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 /// The cost of one event that waits to be read: the median over answers of the mean over their events.
-fn read_cost(session: impl Fn() -> wick::ffi::session::wick_session, queue: Option<wick_queue>) -> Duration {
+fn read_cost(session: impl Fn() -> wick_session, queue: Option<wick_queue>) -> Duration {
     let mut reader = c::Reader::new();
     let costs = (0..ANSWERS / 10).map(|_| {
         let session = session();
@@ -99,13 +105,18 @@ fn read_cost(session: impl Fn() -> wick::ffi::session::wick_session, queue: Opti
     median(costs.collect())
 }
 
-/// From writing a note to the return of the thread that waits for it: one wake-up.
-fn wake(stream: wick_stream, wait: impl Fn(&mut c::Reader) + Sync) -> Duration {
+/// A generation of the gated model that has read its STARTED by `next`: nothing comes any more but notes.
+fn started(
+    gated: wick_model,
+    reading: c::Reading,
+    next: impl Fn(wick_stream, &mut c::Reader) -> bool,
+) -> wick_stream {
+    let stream = c::generate(c::session(gated), "go", 1, reading);
     let mut reader = c::Reader::new();
-    while !(reader.event.kind == wick::ffi::event::WICK_EVENT_STARTED) {
-        wait(&mut reader);
+    while reader.event.kind != WICK_EVENT_STARTED {
+        next(stream, &mut reader);
     }
-    woken(&|| c::note(stream, "wake"), &move |reader: &mut c::Reader| wait(reader))
+    stream
 }
 
 /// The median time from `signal` on this thread to the return of `wait` on another.
@@ -131,7 +142,7 @@ fn woken(signal: &dyn Fn(), wait: &(dyn Fn(&mut c::Reader) + Sync)) -> Duration 
 }
 
 /// From wick_generate to the first TEXT in the hands of the thread that waits for it. Every answer has a session of its own.
-fn first_token(model: wick::ffi::model::wick_model) -> Duration {
+fn first_token(model: wick_model) -> Duration {
     let mut reader = c::Reader::new();
     let times = (0..ANSWERS).map(|_| {
         let session = c::session(model);

@@ -41,6 +41,11 @@ pub fn shutdown(runtime: wick_runtime) {
     done(wick_runtime_shutdown(runtime, WICK_FOREVER));
 }
 
+/// Stops computing.
+pub fn pause(runtime: wick_runtime) {
+    done(wick_runtime_pause(runtime));
+}
+
 fn read_to_end(load: wick_stream) {
     let mut reader = Reader::new();
     while reader.next(load, WICK_FOREVER) {

@@ -36,6 +36,9 @@ pub struct Selftest {
     /// Seconds after which the process ends with exit code 3, whatever hangs
     #[arg(long, default_value_t = 300, value_name = "SECONDS")]
     timeout: u64,
+    /// A check that never ends, for the watchdog's own test
+    #[arg(long, hide = true)]
+    hang: bool,
     #[command(flatten)]
     computing: Computing,
 }
@@ -47,6 +50,13 @@ impl Selftest {
         let mut checks = selftest_fake::checks();
         if let Some(model) = self.model {
             checks.extend(selftest_real::checks(&model, &self.computing));
+        }
+        if self.hang {
+            checks.push(Check::new("this never ends", || {
+                loop {
+                    std::thread::park();
+                }
+            }));
         }
         let (mut failed, count) = (0, checks.len());
         for check in checks {
