@@ -4,7 +4,6 @@
 mod scenario;
 
 use scenario::*;
-use smol::stream::StreamExt;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use wick::runtime::{
@@ -58,8 +57,9 @@ fn s20_a_long_prompt_starts_while_others_decode_for_ever() {
 fn s20_who_is_more_important_is_computed_first() {
     both(|mode| {
         let options = wick::runtime::RuntimeOptions { max_sequences: 1, ..options(mode) };
-        let house = house_with(options, Script::saying("word"));
-        house.runtime.pause();
+        let house = house_with(options, Script { gated: true, ..Script::saying("word") });
+        let (_first, mut first) = house.ask("the only place");
+        until(&house.runtime, "its start", || house.runtime.info()["generations"]["running"] == 1);
         let queue = house.runtime.queue().unwrap();
         let asked: Vec<_> = [0, 5, -5, 9]
             .into_iter()
@@ -71,7 +71,8 @@ fn s20_who_is_more_important_is_computed_first() {
                 (session, stream)
             })
             .collect();
-        house.runtime.resume();
+        house.gate.release(100);
+        assert_eq!(read(&mut first).said(), ("word", EndReason::Stop));
         let mut ends = Vec::new();
         while ends.len() < 4 {
             if let QueueNext::Event(key, event) = house.runtime.wait_queue(&queue, None)
@@ -168,7 +169,7 @@ fn by_task(runtime: &Runtime, mut stream: Stream) -> Vec<Event> {
     smol::future::block_on(smol::future::or(
         async move {
             let mut events = Vec::new();
-            while let Some(event) = stream.next().await {
+            while let Some(event) = smol::stream::StreamExt::next(&mut stream).await {
                 events.push(event);
             }
             events
@@ -222,7 +223,7 @@ fn s25_a_load_that_blocks_and_a_callback_that_sleeps_hold_up_nobody_who_reads_ot
     let house = house(Mode::Threads, Script::saying("in time"));
     let (go, wait) = mpsc::channel::<()>();
     let ((decoder, vocab), _) = wick::testing::model(&Script::default());
-    let (_blocked, mut loading) = begin_load(
+    let (blocked_model, mut loading) = begin_load(
         &house.runtime,
         Box::new(move |_| {
             let _ = wait.recv();
@@ -236,7 +237,7 @@ fn s25_a_load_that_blocks_and_a_callback_that_sleeps_hold_up_nobody_who_reads_ot
     let sleeper = house.session();
     let _kept = sleeper.generate(asking("Hi"), Reading { delivery, ..Reading::default() }).unwrap();
     assert_eq!(house.answer("Hi").said(), ("in time", EndReason::Stop));
-    let session = _blocked.session(None).unwrap();
+    let session = blocked_model.session(None).unwrap();
     let deadline = Some(Instant::now() + Duration::from_millis(20));
     let mut late = session.generate(Request { deadline, ..asking("Hi") }, Reading::default()).unwrap();
     assert_eq!(read(&mut late).end.reason, EndReason::Deadline);

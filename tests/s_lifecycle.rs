@@ -102,13 +102,15 @@ fn s17_shutdown_while_decoding_with_a_hundred_waiting() {
 fn s17_a_shutdown_that_is_late_says_so_and_can_be_called_again() {
     let _watchdog = watchdog();
     let runtime = Runtime::new(named(Mode::Threads, "s17late")).unwrap();
-    let (go, wait) = mpsc::channel::<()>();
+    let ((go, wait), (begun, has_begun)) = (mpsc::channel::<()>(), mpsc::channel::<()>());
     let ((decoder, vocab), _gate) = wick::testing::model(&Script::default());
     let blocked = Box::new(move |_: &mut dyn FnMut(u64, u64) -> wick::error::Result<()>| {
+        begun.send(()).unwrap();
         let _ = wait.recv();
         Ok((decoder, vocab))
     });
     let (_model, mut loading) = begin_load(&runtime, blocked);
+    has_begun.recv().unwrap();
     let late = runtime.shutdown(Some(Duration::from_millis(20))).unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Timeout);
     assert!(late.message().contains("s17late-prepare"), "{late}");
