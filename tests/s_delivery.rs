@@ -232,7 +232,9 @@ fn s25_a_load_that_blocks_and_a_callback_that_sleeps_hold_up_nobody_who_reads_ot
         }),
     );
     let (wake, asleep) = mpsc::channel::<()>();
-    let on_event = Box::new(move |_| drop(asleep.recv()));
+    let on_event = Box::new(move |_| {
+        let _ = asleep.recv();
+    });
     let delivery = Some(Delivery::Push { on_event, close_at_end: false });
     let sleeper = house.session();
     let _kept = sleeper.generate(asking("Hi"), Reading { delivery, ..Reading::default() }).unwrap();
