@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wick::error::{Error, ErrorKind};
 use wick::runtime::{
-    Delivery, End, EndReason, Event, EventKind, Input, Loaded, Mode, Model, ModelOptions, ModelSource, Next,
-    Queue, Reading, Request, Runtime, RuntimeOptions, Session, Stream,
+    Delivery, End, EndReason, Event, EventKind, Input, Loaded, Loader, Mode, Model, ModelOptions,
+    ModelSource, Next, Queue, Reading, Request, Runtime, RuntimeOptions, Session, Stream,
 };
 use wick::testing::{Gate, Script, loader, model};
 
@@ -46,13 +46,7 @@ pub fn house_with(options: RuntimeOptions, script: Script) -> House {
 }
 
 /// A runtime with what `load` makes, loaded.
-pub fn house_of(
-    options: RuntimeOptions,
-    gate: Gate,
-    load: Box<
-        dyn FnOnce(&mut dyn FnMut(u64, u64) -> wick::error::Result<()>) -> wick::error::Result<Loaded> + Send,
-    >,
-) -> House {
+pub fn house_of(options: RuntimeOptions, gate: Gate, load: Loader) -> House {
     let runtime = Runtime::new(options).expect("a runtime");
     let (model, mut loading) = begin_load(&runtime, load);
     assert_eq!(read(&mut loading).end.reason, EndReason::Ready);
@@ -60,12 +54,7 @@ pub fn house_of(
 }
 
 /// Starts a load.
-pub fn begin_load(
-    runtime: &Runtime,
-    load: Box<
-        dyn FnOnce(&mut dyn FnMut(u64, u64) -> wick::error::Result<()>) -> wick::error::Result<Loaded> + Send,
-    >,
-) -> (Model, Stream) {
+pub fn begin_load(runtime: &Runtime, load: Loader) -> (Model, Stream) {
     let options = ModelOptions::from_source(ModelSource::Custom(load));
     runtime.load(options, Reading::default()).expect("a load begins")
 }

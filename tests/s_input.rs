@@ -1,0 +1,148 @@
+//! Scenario S14: input of the wrong shape is refused with the field's name; what only the model can know is an error END.
+#![cfg(feature = "testing")]
+
+mod scenario;
+
+use scenario::*;
+use std::sync::Arc;
+use wick::error::{Error, ErrorKind, Result};
+use wick::runtime::{EndReason, Input, Reading, Request, Runtime, RuntimeOptions};
+use wick::sample::SamplerOptions;
+use wick::testing::Script;
+use wick::text::{Message, Piece, RenderInput, Rendered, Vocab};
+
+fn user(text: &str) -> Message {
+    Message { role: "user".into(), content: text.into(), extra: None }
+}
+
+#[test]
+fn s14_a_request_of_the_wrong_shape_is_refused_and_names_the_field() {
+    both(|mode| {
+        let house = house(mode, Script::saying("word"));
+        let session = house.session();
+        let nan = SamplerOptions { temperature: f32::NAN, ..SamplerOptions::default() };
+        let beyond = SamplerOptions { top_p: 1.5, ..SamplerOptions::default() };
+        for (request, field) in [
+            (Request { sampling: nan, ..asking("Hi") }, "temperature"),
+            (Request { sampling: beyond, ..asking("Hi") }, "top_p"),
+            (Request { stop: vec!["ok".into(), String::new()], ..asking("Hi") }, "stop[1]"),
+            (Request { input: Input::Continue, ..Request::default() }, "prompt"),
+        ] {
+            let error = session.generate(request, Reading::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(error.message().contains(field), "{error}");
+        }
+        assert_eq!(house.runtime.info()["generations"]["live"], 0);
+        let told = read(&mut session.generate(asking("Hi"), Reading::default()).unwrap());
+        assert_eq!(told.said(), ("word", EndReason::Stop));
+        house.close();
+    });
+}
+
+#[test]
+fn s14_a_runtime_of_the_wrong_shape_is_refused_and_names_the_field() {
+    both(|mode| {
+        for (options, field) in [
+            (RuntimeOptions { threads: 5000, ..options(mode) }, "threads is 5000"),
+            (RuntimeOptions { max_sequences: 0, ..options(mode) }, "max_sequences is 0"),
+            (RuntimeOptions { thread_name: "a\0b".into(), ..options(mode) }, "thread_name"),
+        ] {
+            let error = Runtime::new(options).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(error.message().contains(field), "{error}");
+        }
+    });
+}
+
+#[test]
+fn s14_what_the_model_refuses_is_an_error_end_and_touches_nothing() {
+    both(|mode| {
+        let house = house(mode, Script { context_length: 64, ..Script::saying("word") });
+        let session = house.session();
+        let vocabulary = house.model.vocab().unwrap().len() as u32;
+        let said = |input: Input| {
+            let request = Request { input, ..Request::default() };
+            read(&mut session.generate(request, Reading::default()).unwrap())
+        };
+        for (input, kind, message) in [
+            (Input::Text("x".repeat(65)), ErrorKind::ContextFull, "65"),
+            (Input::Text("x".repeat(100_000)), ErrorKind::ContextFull, "100000 bytes"),
+            (Input::Tokens(vec![1; 65]), ErrorKind::ContextFull, "65 tokens"),
+            (Input::Tokens(vec![1, vocabulary]), ErrorKind::InvalidArgument, "prompt_tokens[1]"),
+            (Input::Text(String::new()), ErrorKind::InvalidArgument, "no tokens"),
+            (Input::Messages(vec![user(&"x".repeat(64))]), ErrorKind::ContextFull, "tokens"),
+        ] {
+            let told = said(input);
+            assert_eq!((told.text.as_str(), told.error().kind()), ("", kind));
+            assert!(told.error().message().contains(message), "{}", told.error());
+            assert_eq!(session.info()["tokens"], 0);
+        }
+        assert_eq!(said(Input::Text("Hi".into())).said(), ("word", EndReason::Stop));
+        house.close();
+    });
+}
+
+/// A vocabulary whose text work fails or panics.
+struct Hostile {
+    inner: Arc<dyn Vocab>,
+}
+
+impl Vocab for Hostile {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn encode(&self, text: &str, special: bool, parse: bool, out: &mut Vec<u32>) -> Result<()> {
+        assert!(!text.contains("panic"), "the text says that this panics");
+        if text.contains("fail") {
+            return Err(Error::new(ErrorKind::Tokenizer, "the text says that this fails"));
+        }
+        self.inner.encode(text, special, parse, out)
+    }
+
+    fn piece(&self, id: u32) -> Option<Piece<'_>> {
+        self.inner.piece(id)
+    }
+
+    fn bos(&self) -> Option<u32> {
+        self.inner.bos()
+    }
+
+    fn adds_bos(&self) -> bool {
+        self.inner.adds_bos()
+    }
+
+    fn end_ids(&self) -> &[u32] {
+        self.inner.end_ids()
+    }
+
+    fn longest_token(&self) -> usize {
+        self.inner.longest_token()
+    }
+
+    fn render(&self, _: &RenderInput<'_>) -> Result<Rendered> {
+        Err(Error::new(ErrorKind::Template, "the template fails"))
+    }
+}
+
+#[test]
+fn s14_text_work_that_fails_or_panics_short_or_long_is_an_error_end() {
+    both(|mode| {
+        let ((decoder, inner), gate) =
+            wick::testing::model(&Script { context_length: 20_000, ..Script::saying("word") });
+        let vocab: Arc<dyn Vocab> = Arc::new(Hostile { inner });
+        let house = house_of(options(mode), gate, Box::new(move |_| Ok((decoder, vocab))));
+        for long in [0, 10_000] {
+            for (word, kind) in [("panic", ErrorKind::Internal), ("fail", ErrorKind::Tokenizer)] {
+                let told = house.answer(&format!("{}{word}", "x".repeat(long)));
+                assert_eq!(told.error().kind(), kind, "{told:?}");
+            }
+            assert_eq!(house.answer(&"x".repeat(long + 1)).said(), ("word", EndReason::Stop));
+        }
+        let session = house.session();
+        let request = Request { input: Input::Messages(vec![user("Hi")]), ..Request::default() };
+        let told = read(&mut session.generate(request, Reading::default()).unwrap());
+        assert_eq!(told.error().kind(), ErrorKind::Template);
+        house.close();
+    });
+}
