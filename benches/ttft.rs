@@ -25,7 +25,7 @@ use wick::runtime::{
 };
 use wick::testing::{Script, loader};
 
-const PROMPT: &str = "Write a haiku about the sea.";
+const PROMPT: &str = "The harbour was quiet that morning, and an old man was mending";
 /// Enough that the first token is not also the end.
 const TOKENS: u32 = 4;
 
@@ -107,7 +107,8 @@ fn loaded(runtime: &Runtime, options: ModelOptions) -> Model {
 /// From the request to the first text, through the Rust API.
 fn first_text(model: &Model) -> Duration {
     let session = model.session(None).expect("a session");
-    let request = Request { input: Input::Text(PROMPT.into()), max_tokens: TOKENS, ..Request::default() };
+    let input = Input::Text(PROMPT.into());
+    let request = Request { input, max_tokens: TOKENS, ignore_eos: true, ..Request::default() };
     let begun = Instant::now();
     let mut stream = session.generate(request, Reading::default()).expect("a stream");
     while let Some(event) = stream.next_blocking() {
