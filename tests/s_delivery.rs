@@ -37,7 +37,9 @@ fn s20_a_slow_consumer_with_a_buffer_of_one_pauses_only_itself() {
 fn s20_a_long_prompt_starts_while_others_decode_for_ever() {
     both(|mode| {
         for (max_batch, max_tokens) in [(8, 512), (1, 512), (2, 1), (8, 4)] {
-            let script = Script { endless: true, max_batch, max_tokens, ..Script::saying("word") };
+            let script =
+                Script { endless: true, delay_us: 50, context_length: 1 << 24, ..Script::saying("word") };
+            let script = Script { max_batch, max_tokens, ..script };
             let house = house(mode, script);
             let others: Vec<_> = (0..3).map(|_| house.ask("Hi")).collect();
             until(&house.runtime, "the others", || {
@@ -47,6 +49,7 @@ fn s20_a_long_prompt_starts_while_others_decode_for_ever() {
             let request = Request { max_tokens: 2, ..asking(&"long".repeat(75)) };
             let mut stream = session.generate(request, Reading::default()).unwrap();
             assert_eq!(read(&mut stream).said(), ("wordword", EndReason::Length));
+            assert!(others.iter().all(|(_, one)| !one.control().has_ended()));
             drop(others);
             house.close();
         }

@@ -14,6 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 /// What a runtime lends to the decoders of its models.
+#[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
 pub(super) struct Resources {
     /// What the native decoder computes with: the engine's thread is the first of its threads.
     #[cfg(feature = "native")]
@@ -23,6 +24,7 @@ pub(super) struct Resources {
     pub(super) facts: Arc<EngineFacts>,
 }
 
+#[cfg(feature = "text")]
 impl Resources {
     /// What the budget leaves beside what is held now.
     pub(super) fn left(&self) -> Option<u64> {
