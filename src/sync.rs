@@ -124,9 +124,9 @@ impl Wake for Parker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let mut woken = lock(&self.woken);
-        if !*woken {
-            *woken = true;
+        // Signalled after the lock is free: else the sleeper wakes only to wait for it.
+        let woken = std::mem::replace(&mut *lock(&self.woken), true);
+        if !woken {
             self.signal.notify_one();
         }
     }
