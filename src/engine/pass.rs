@@ -105,7 +105,8 @@ impl Engine {
 
     fn finish_pass(&mut self) {
         let Some(pass) = self.pass.take() else { return };
-        self.stirred = true;
+        // A session whose row was dropped can start its next generation from here on.
+        self.stirred |= pass.rows.iter().any(|row| !row.live);
         if let Some(decoder) = self.decoder(pass.model) {
             quietly(|| decoder.finish());
         }

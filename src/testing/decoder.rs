@@ -25,15 +25,26 @@ pub struct FakeDecoder {
 }
 
 /// What a sequence holds, and where in its reply it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct State {
     tokens: Vec<u32>,
     /// The prompt since the last reply.
     prompt: Vec<u32>,
+    place: Place,
+    closed: bool,
+}
+
+/// Where in its reply a sequence is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
     /// The reply's tokens so far, and the one that is expected next.
     index: u64,
     expected: Option<u32>,
-    closed: bool,
+    /// The tokens that led here are a prompt's; the first of them after a reply begin a new one.
+    prompts: bool,
+    begins: bool,
+    /// A hash of all tokens.
+    history: u64,
 }
 
 struct Pass {
@@ -48,7 +59,8 @@ struct Pass {
 
 struct Row {
     sequence: Sequence,
-    next: State,
+    tokens: Vec<u32>,
+    next: Place,
     logits: Option<Vec<f32>>,
 }
 
@@ -72,46 +84,46 @@ impl FakeDecoder {
         Self { spec, script, reply, gate, sequences: HashMap::new(), opened: 0, pass: None }
     }
 
-    /// The state after `tokens`, and the index of the token that follows.
-    fn advance(&self, state: &State, tokens: &[u32], last: bool) -> State {
-        let mut next = state.clone();
-        next.tokens.extend_from_slice(tokens);
-        if state.expected.is_some() && tokens == state.expected.as_slice() {
-            next.index += 1;
-        } else {
-            if state.expected.is_some() {
-                next.prompt.clear();
-            }
-            next.prompt.extend_from_slice(tokens);
-            next.index = 0;
-        }
-        next.expected = last.then(|| self.token(&next));
-        next
+    /// Where the sequence is after `tokens`.
+    fn advance(&self, state: &State, tokens: &[u32], last: bool) -> Place {
+        let old = state.place;
+        let goes_on = old.expected.is_some() && tokens == old.expected.as_slice();
+        let begins = !goes_on && old.expected.is_some();
+        let index = if goes_on { old.index + 1 } else { 0 };
+        let before = if begins { &[] } else { state.prompt.as_slice() };
+        let expected = last.then(|| self.token(index as usize, before, if goes_on { &[] } else { tokens }));
+        let history = tokens.iter().fold(old.history, |hash, token| mix(hash ^ u64::from(*token)));
+        Place { index, expected, prompts: !goes_on, begins, history }
     }
 
-    /// The reply's token at the state's index.
-    fn token(&self, state: &State) -> u32 {
-        let reply = if self.script.echo { &state.prompt } else { &self.reply };
-        let index = state.index as usize;
-        match reply.get(index) {
-            Some(token) => *token,
-            None if self.script.endless && !reply.is_empty() => reply[index % reply.len()],
-            None if self.script.ends => self.script.end_id,
-            None => reply.last().copied().unwrap_or(self.script.end_id),
+    /// The token at `index` of the reply to the prompt `before` and `tokens`.
+    fn token(&self, index: usize, before: &[u32], tokens: &[u32]) -> u32 {
+        let (first, second): (&[u32], &[u32]) =
+            if self.script.echo { (before, tokens) } else { (&self.reply, &[]) };
+        let length = first.len() + second.len();
+        let at = |index: usize| match first.get(index) {
+            Some(token) => Some(*token),
+            None => second.get(index - first.len()).copied(),
+        };
+        match at(index) {
+            Some(token) => token,
+            None if self.script.endless && length > 0 => at(index % length).unwrap_or(self.script.end_id),
+            None if self.script.ends || length == 0 => self.script.end_id,
+            None => at(length - 1).unwrap_or(self.script.end_id),
         }
     }
 
-    fn logits_for(&self, state: &State) -> Vec<f32> {
+    fn logits_for(&self, place: &Place) -> Vec<f32> {
         let size = self.spec.vocab_size;
-        if self.script.nan_at == Some(state.index) {
+        if self.script.nan_at == Some(place.index) {
             return vec![f32::NAN; size];
         }
         if let Some(seed) = self.script.random {
-            let history = state.tokens.iter().fold(seed, |hash, token| mix(hash ^ u64::from(*token)));
+            let history = mix(place.history ^ seed);
             return (0..size as u64).map(|id| (mix(history ^ id) >> 40) as f32 / (1 << 22) as f32).collect();
         }
         let mut logits = vec![0.0; size];
-        if let Some(logit) = state.expected.and_then(|token| logits.get_mut(token as usize)) {
+        if let Some(logit) = place.expected.and_then(|token| logits.get_mut(token as usize)) {
             *logit = CERTAIN;
         }
         logits
@@ -156,7 +168,8 @@ impl Decoder for FakeDecoder {
         let Some(state) = self.sequences.get_mut(&sequence) else { return 0 };
         state.tokens.truncate(keep);
         state.prompt.clear();
-        state.expected = None;
+        let history = state.tokens.iter().fold(0, |hash, token| mix(hash ^ u64::from(*token)));
+        state.place = Place { history, ..Place::default() };
         state.tokens.len()
     }
 
@@ -171,12 +184,12 @@ impl Decoder for FakeDecoder {
             let Some(state) = self.sequences.get(&chunk.sequence) else {
                 return Err(Error::new(ErrorKind::Internal, "a chunk of a closed sequence"));
             };
-            if state.expected.is_none() || chunk.tokens.len() > 1 {
+            if state.place.expected.is_none() || chunk.tokens.len() > 1 {
                 prefilled += chunk.tokens.len() as u64;
             }
             let next = self.advance(state, chunk.tokens, chunk.logits);
             let logits = chunk.logits.then(|| self.logits_for(&next));
-            rows.push(Row { sequence: chunk.sequence, next, logits });
+            rows.push(Row { sequence: chunk.sequence, tokens: chunk.tokens.to_vec(), next, logits });
         }
         self.gate.count(0, prefilled, 0);
         let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
@@ -229,8 +242,14 @@ impl Decoder for FakeDecoder {
     fn commit(&mut self, index: usize) {
         let Some(row) = self.pass.as_mut().and_then(|pass| pass.rows.get_mut(index)) else { return };
         if let Some(state) = self.sequences.get_mut(&row.sequence) {
-            let closed = state.closed;
-            *state = State { closed, ..std::mem::take(&mut row.next) };
+            state.tokens.extend_from_slice(&row.tokens);
+            if row.next.begins {
+                state.prompt.clear();
+            }
+            if row.next.prompts {
+                state.prompt.extend_from_slice(&row.tokens);
+            }
+            state.place = row.next;
         }
     }
 
