@@ -13,11 +13,14 @@ use wick::gguf::write::MetaValue;
 use wick::model::Decoder;
 use wick::model::candle::Options;
 
+/// A model's pass: tokens `(1, count)` from a position on.
+type Forward = Box<dyn FnMut(&Tensor, usize) -> Result<Tensor>>;
+
 /// The logits after each of two chunks, the second behind the first.
 fn oracle(architecture: &str, bytes: &[u8], chunks: [&[u32]; 2]) -> Result<[Vec<f32>; 2]> {
     let (mut file, device) = (Cursor::new(bytes), Device::Cpu);
     let content = Content::read(&mut file)?;
-    let mut forward: Box<dyn FnMut(&Tensor, usize) -> Result<Tensor>> = match architecture {
+    let mut forward: Forward = match architecture {
         "llama" => {
             let mut model = quantized_llama::ModelWeights::from_gguf(content, &mut file, &device)?;
             Box::new(move |tokens, start| model.forward(tokens, start))
