@@ -88,7 +88,9 @@ fn products_do_not_depend_on_threads_pauses_or_instruction_set() {
         for pause in [false, true] {
             let (ours, slices) = feed_forward(&mut compute, &x, pause);
             same(&ours, &truth, &format!("{:?}, {} threads", compute.kernels().set(), compute.threads()));
-            assert!(!pause || slices > 4, "{slices} slices");
+            // How much the other threads take before the first one looks at the time is up to the system.
+            let alone = compute.threads() == 1;
+            assert!(!pause || !alone || slices > 4, "{slices} slices");
         }
     }
 }
