@@ -34,7 +34,8 @@ localize() { # archive in, archive out
   [ -s "$work/symbols" ] || { echo "install.sh: $1 defines no wick_* symbol" >&2; exit 1; }
   mapfile -t undefined < <(sed 's/^/--undefined=/' "$work/symbols")
   ld -r --gc-sections --force-group-allocation "${undefined[@]}" -o "$work/wick.o" "$1"
-  objcopy --keep-global-symbols="$work/symbols" --strip-unneeded "$work/wick.o"
+  # The standard library's bitcode is of no use to a linker, and a plugin of another LLVM dies of it.
+  objcopy --keep-global-symbols="$work/symbols" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/wick.o"
   rm -f "$2"
   ar rcsD "$2" "$work/wick.o"
   rm -r "$work"

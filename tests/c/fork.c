@@ -92,6 +92,12 @@ static void all_is_forked(world *w) {
 /* Runs `child` in a child, which has 60 seconds and ends itself by SIGKILL: it holds the parent's memory without the parent's threads, which a
  * leak check at its exit would call lost. */
 static void in_a_child(void (*child)(world *), world *w) {
+#ifdef __SANITIZE_ADDRESS__
+  /* gcc's address sanitizer keeps its allocator's locks over a fork: in a child of a process with threads, malloc may wait for ever. */
+  static bool said = false;
+  if (!said) puts("left out: what happens in a child of fork (the address sanitizer's malloc may hang there)");
+  said = child != NULL && w != NULL;
+#else
   int status = 0;
   pid_t pid;
   fflush(NULL);
@@ -104,6 +110,7 @@ static void in_a_child(void (*child)(world *), world *w) {
   }
   CHECK(waitpid(pid, &status, 0) == pid);
   CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+#endif
 }
 
 static void with_its_own(world *w) {
