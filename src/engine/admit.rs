@@ -70,13 +70,10 @@ impl Engine {
         session.active = Some(id);
         session.errands.pop_front();
         session.context = session.context.min(decoder.spec().context_length);
-        let chats = matches!(generation.request.input, Input::Messages(_));
         let past = match (session.mode, &generation.request.input) {
             (Mode::Raw, Input::Messages(_)) => return Err(mixed("raw input", "messages")),
             (Mode::Chat, Input::Text(_) | Input::Tokens(_)) => return Err(mixed("messages", "raw input")),
-            (Mode::Chat, Input::Messages(_)) | (Mode::Empty, Input::Messages(_)) if chats => {
-                Past::Messages(session.messages.clone())
-            }
+            (_, Input::Messages(_)) => Past::Messages(session.messages.clone()),
             _ => Past::Tokens(session.tokens.clone()),
         };
         Ok(TextJob {

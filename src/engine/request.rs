@@ -109,11 +109,11 @@ impl TextJob {
         let new = match &self.input {
             Input::Continue | Input::Tokens(_) => 0,
             Input::Text(text) => text.len(),
-            Input::Messages(messages) => messages.iter().map(|message| message.content.len()).sum(),
+            Input::Messages(messages) => content_bytes(messages),
         };
         let old = match &self.past {
             Past::Tokens(_) => 0,
-            Past::Messages(messages) => messages.iter().map(|message| message.content.len()).sum(),
+            Past::Messages(messages) => content_bytes(messages),
         };
         new + old
     }
@@ -148,6 +148,10 @@ impl TextJob {
         }
         Ok(tokens)
     }
+}
+
+fn content_bytes(messages: &[Message]) -> usize {
+    messages.iter().map(|message| message.content.len()).sum()
 }
 
 fn render(vocab: &dyn Vocab, messages: &[Message], answers: bool, context: usize) -> Result<Vec<u32>> {
