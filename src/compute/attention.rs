@@ -4,7 +4,7 @@ use super::disjoint::Disjoint;
 use super::pace::{Pace, Step};
 use super::product::finish;
 use super::{Compute, SCRATCH};
-use crate::kernel::{KV_BLOCK, Kernels, KvLayout, PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit};
+use crate::kernel::{KV_BLOCK, Kernels, KvLayout, PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit, Visible};
 use std::ops::Range;
 
 /// Queries that share a pass over keys and values.
@@ -100,7 +100,7 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
 
     /// Tokens of a tile: [`QUERIES`] queries, fewer where there are many keys.
     fn tile_tokens(&self, span: &Span<'_, B>) -> usize {
-        let keys = (span.position + span.tokens).min(self.window.unwrap_or(usize::MAX)).max(1);
+        let keys = (span.position + span.tokens).min(self.window()).max(1);
         let bound = (1 << 22) / (keys * self.layout.key_dim());
         (QUERIES.min(bound) / self.group().min(QUERIES)).max(1)
     }
@@ -130,10 +130,13 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
         None
     }
 
+    fn window(&self) -> usize {
+        self.window.unwrap_or(usize::MAX)
+    }
+
     /// The positions that the token at `position` sees.
     fn visible(&self, position: usize) -> Range<usize> {
-        let end = position + 1;
-        end.saturating_sub(self.window.unwrap_or(end))..end
+        (position + 1).saturating_sub(self.window())..position + 1
     }
 
     fn tile(&self, kernels: &Kernels, tile: &Tile<'_, B>, scratch: &mut [f32], out: &Disjoint<'_, f32>) {
@@ -146,22 +149,21 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
         let first = tile.span.position + tile.tokens.start;
         let units = self.visible(first).start / UNIT..(first + tile.tokens.len()).div_ceil(UNIT);
         for unit in units {
-            // Tokens that see the same part of the unit go together.
+            // Tokens that see some of the unit go together, apart from those that see nothing before it.
+            let sees = |token: usize| {
+                let part = Visible::of(first + token, self.window(), unit * UNIT);
+                (!part.is_empty()).then(|| self.visible(first + token).start / UNIT == unit)
+            };
             let mut token = 0;
             while token < tile.tokens.len() {
-                let visible = self.within(unit, first + token);
-                let same = (token..tile.tokens.len())
-                    .take_while(|&other| self.within(unit, first + other) == visible)
-                    .count();
-                let range = token * heads..(token + same) * heads;
-                token += same;
-                if visible.is_empty() {
-                    continue;
-                }
-                let fresh = self.visible(first + token - same).start / UNIT == unit;
-                let queries = &queries[range.start * key_dim..range.end * key_dim];
-                let work = self.unit(tile, unit, visible, queries);
-                let totals = &mut totals[range.start * stride..range.end * stride];
+                let fresh = sees(token);
+                let range =
+                    token..token + (token..tile.tokens.len()).take_while(|&t| sees(t) == fresh).count();
+                token = range.end;
+                let Some(fresh) = fresh else { continue };
+                let queries = &queries[range.start * heads * key_dim..range.end * heads * key_dim];
+                let work = self.unit(tile, unit, first + range.start, queries);
+                let totals = &mut totals[range.start * heads * stride..range.end * heads * stride];
                 if fresh {
                     kernels.attend(&work, totals);
                 } else {
@@ -173,13 +175,6 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
             }
         }
         self.scatter(kernels, tile, totals, out);
-    }
-
-    /// The part of unit `unit` that the token at `position` sees.
-    fn within(&self, unit: usize, position: usize) -> Range<usize> {
-        let (visible, start) = (self.visible(position), unit * UNIT);
-        let clip = |p: usize| p.clamp(start, start + UNIT) - start;
-        clip(visible.start)..clip(visible.end)
     }
 
     /// The tile's queries, scaled, one after the other: `(tokens, heads, key_dim)`.
@@ -195,19 +190,13 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
         }
     }
 
-    fn unit<'a>(
-        &'a self,
-        tile: &Tile<'a, B>,
-        unit: usize,
-        visible: Range<usize>,
-        queries: &'a [f32],
-    ) -> Unit<'a> {
+    fn unit<'a>(&'a self, tile: &Tile<'a, B>, unit: usize, position: usize, queries: &'a [f32]) -> Unit<'a> {
         let block = |b: usize| tile.span.blocks.get(unit * UNIT_BLOCKS + b).map_or(&[][..], |b| b.as_ref());
         let part = |b: usize, range: Range<usize>| block(b).get(range).unwrap_or(&[]);
         Unit {
             keys: std::array::from_fn(|b| part(b, self.layout.keys(self.layer, tile.kv_head))),
             values: std::array::from_fn(|b| part(b, self.layout.values(self.layer, tile.kv_head))),
-            visible,
+            visible: Visible { start: unit * UNIT, position, heads: tile.heads.len(), window: self.window() },
             queries,
             key_dim: self.layout.key_dim(),
             value_stride: self.layout.value_stride(),

@@ -14,14 +14,40 @@ pub const UNIT_BLOCKS: usize = 4;
 /// Tokens in a unit.
 pub const UNIT: usize = UNIT_BLOCKS * KV_BLOCK;
 
-/// The keys and values of one head in one unit, and the queries that see the same part of it.
+/// Which part of a unit each query sees: itself and what is before it, as far as its window goes.
+#[derive(Debug, Clone)]
+pub(crate) struct Visible {
+    /// The unit's first position.
+    pub(crate) start: usize,
+    /// The position of the first query's token; each token has `heads` queries, one token follows the other.
+    pub(crate) position: usize,
+    pub(crate) heads: usize,
+    /// A token sees itself and the `window - 1` tokens before it.
+    pub(crate) window: usize,
+}
+
+impl Visible {
+    /// What the token at `position` sees of the unit that begins at `start`; empty where it sees nothing.
+    pub(crate) fn of(position: usize, window: usize, start: usize) -> Range<usize> {
+        let clip = |p: usize| p.clamp(start, start + UNIT) - start;
+        clip((position + 1).saturating_sub(window))..clip(position + 1)
+    }
+
+    /// What query `query` sees.
+    #[inline(always)]
+    fn query(&self, query: usize) -> Range<usize> {
+        Self::of(self.position + query / self.heads, self.window, self.start)
+    }
+}
+
+/// The keys and values of one head in one unit, and queries that see some of it.
 pub(crate) struct Unit<'a> {
     /// `(key_dim, 32)` f16 per block; empty beyond the sequence's last block.
     pub(crate) keys: [&'a [u16]; UNIT_BLOCKS],
     /// `(32, value_stride)` f16 per block.
     pub(crate) values: [&'a [u16]; UNIT_BLOCKS],
-    /// Which of the unit's tokens the queries see; not empty.
-    pub(crate) visible: Range<usize>,
+    /// What of the unit the queries see; nobody sees nothing.
+    pub(crate) visible: Visible,
     /// `(queries, key_dim)`, already scaled.
     pub(crate) queries: &'a [f32],
     pub(crate) key_dim: usize,
@@ -44,44 +70,79 @@ pub(crate) fn attend<S: Simd>(s: S, unit: &Unit<'_>, out: &mut [f32]) {
         let queries = &unit.queries[first * unit.key_dim..];
         let out = &mut out[first * stride..];
         first += match (S::WIDE, count - first) {
-            (true, 4..) => tile::<S, 4>(s, unit, queries, out),
-            (true, 3) => tile::<S, 3>(s, unit, queries, out),
-            (_, 2..) => tile::<S, 2>(s, unit, queries, out),
-            _ => tile::<S, 1>(s, unit, queries, out),
+            (true, 8..) => tile::<S, 8>(s, unit, first, queries, out),
+            (true, 4..) => tile::<S, 4>(s, unit, first, queries, out),
+            (true, 3) => tile::<S, 3>(s, unit, first, queries, out),
+            (_, 2..) => tile::<S, 2>(s, unit, first, queries, out),
+            _ => tile::<S, 1>(s, unit, first, queries, out),
         };
     }
 }
 
-/// The first `Q` queries of `queries`; returns `Q`.
+/// What the queries of a tile see: each its own range, all of them the common part.
+struct Ranges<const Q: usize> {
+    each: [Range<usize>; Q],
+    all: Range<usize>,
+    common: Range<usize>,
+}
+
+impl<const Q: usize> Ranges<Q> {
+    #[inline(always)]
+    fn new(visible: &Visible, first: usize) -> Self {
+        let each: [Range<usize>; Q] = std::array::from_fn(|q| visible.query(first + q));
+        let (mut all, mut common) = (each[0].clone(), each[0].clone());
+        for range in &each {
+            all = all.start.min(range.start)..all.end.max(range.end);
+            common = common.start.max(range.start)..common.end.min(range.end);
+        }
+        common.end = common.end.max(common.start);
+        Self { each, all, common }
+    }
+}
+
+/// The `Q` queries of `queries`, which are the unit's from `first` on; returns `Q`.
 #[inline(always)]
-fn tile<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, queries: &[f32], out: &mut [f32]) -> usize {
-    let mut scores = [[f32::NEG_INFINITY; UNIT]; Q];
-    score::<S, Q>(s, unit, queries, &mut scores);
+fn tile<S: Simd, const Q: usize>(
+    s: S,
+    unit: &Unit<'_>,
+    first: usize,
+    queries: &[f32],
+    out: &mut [f32],
+) -> usize {
+    let ranges = Ranges::<Q>::new(&unit.visible, first);
+    let mut scores = [[0.0; UNIT]; Q];
+    score::<S, Q>(s, unit, &ranges.all, queries, &mut scores);
     let stride = unit.value_stride + PARTIAL_TAIL;
     for (q, scores) in scores.iter_mut().enumerate() {
-        let (max, sum) = weigh(unit, scores);
+        let (max, sum) = weigh(unit.soft_cap, &ranges.each[q], scores);
         out[q * stride + unit.value_stride] = max;
         out[q * stride + unit.value_stride + 1] = sum;
     }
     let mut d = 0;
-    while d + 64 <= unit.value_stride && S::WIDE {
-        mix::<S, Q, 4>(s, unit, &scores, d, out);
+    while d + 64 <= unit.value_stride && S::WIDE && Q <= 4 {
+        mix::<S, Q, 4>(s, unit, &ranges, &scores, d, out);
         d += 64;
     }
     while d + 32 <= unit.value_stride {
-        mix::<S, Q, 2>(s, unit, &scores, d, out);
+        mix::<S, Q, 2>(s, unit, &ranges, &scores, d, out);
         d += 32;
     }
     if d < unit.value_stride {
-        mix::<S, Q, 1>(s, unit, &scores, d, out);
+        mix::<S, Q, 1>(s, unit, &ranges, &scores, d, out);
     }
     Q
 }
 
-/// Query times key, elements in ascending order, one lane per key.
+/// Query times key for the blocks that have some of `visible`, elements in ascending order, one lane per key.
 #[inline(always)]
-fn score<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, queries: &[f32], scores: &mut [[f32; UNIT]; Q]) {
-    let blocks = unit.visible.start / KV_BLOCK..unit.visible.end.div_ceil(KV_BLOCK);
+fn score<S: Simd, const Q: usize>(
+    s: S,
+    unit: &Unit<'_>,
+    visible: &Range<usize>,
+    queries: &[f32],
+    scores: &mut [[f32; UNIT]; Q],
+) {
+    let blocks = visible.start / KV_BLOCK..visible.end.div_ceil(KV_BLOCK);
     for b in blocks {
         let keys = unit.keys[b].as_chunks::<16>().0.as_chunks::<2>().0;
         let mut sums = [[s.splat(0.0); 2]; Q];
@@ -101,25 +162,28 @@ fn score<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, queries: &[f32], scores
     }
 }
 
-/// Scores to weights `exp(score - max)`, zero where nothing is visible; returns the maximum and the sum of weights.
+/// Scores to weights `exp(score - max)`; returns the maximum and the sum of weights. What is not visible counts as weight 0.
 #[inline(always)]
-fn weigh(unit: &Unit<'_>, scores: &mut [f32; UNIT]) -> (f32, f32) {
-    if let Some(cap) = unit.soft_cap {
-        for score in scores.iter_mut() {
+fn weigh(soft_cap: Option<f32>, visible: &Range<usize>, scores: &mut [f32; UNIT]) -> (f32, f32) {
+    // A weight is added in lane (token mod 16), and those of whole chunks beside the visible part are zeros.
+    let chunks = visible.start / 16..visible.end.div_ceil(16);
+    scores[chunks.start * 16..visible.start].fill(f32::NEG_INFINITY);
+    scores[visible.end..chunks.end * 16].fill(f32::NEG_INFINITY);
+    if let Some(cap) = soft_cap {
+        for score in scores[visible.clone()].iter_mut() {
             *score = cap * tanh(*score / cap);
         }
     }
-    scores[..unit.visible.start].fill(f32::NEG_INFINITY);
-    scores[unit.visible.end..].fill(f32::NEG_INFINITY);
+    let chunks = &mut scores.as_chunks_mut::<16>().0[chunks];
     let mut lanes = [f32::NEG_INFINITY; 16];
-    for chunk in scores.as_chunks::<16>().0 {
+    for chunk in chunks.iter() {
         for lane in 0..16 {
             lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
         }
     }
     let max = lanes.into_iter().fold(f32::NEG_INFINITY, |max, x| if x > max { x } else { max });
     let mut sums = [0.0; 16];
-    for chunk in scores.as_chunks_mut::<16>().0 {
+    for chunk in chunks {
         for lane in 0..16 {
             chunk[lane] = exp(chunk[lane] - max);
             sums[lane] += chunk[lane];
@@ -133,21 +197,33 @@ fn weigh(unit: &Unit<'_>, scores: &mut [f32; UNIT]) -> (f32, f32) {
 fn mix<S: Simd, const Q: usize, const N: usize>(
     s: S,
     unit: &Unit<'_>,
+    ranges: &Ranges<Q>,
     weights: &[[f32; UNIT]; Q],
     d: usize,
     out: &mut [f32],
 ) {
     let mut sums = [[s.splat(0.0); N]; Q];
-    for j in unit.visible.clone() {
+    for j in ranges.all.clone() {
         let row = &unit.values[j / KV_BLOCK][j % KV_BLOCK * unit.value_stride + d..][..16 * N];
         let mut values = [s.splat(0.0); N];
         for (value, chunk) in values.iter_mut().zip(row.as_chunks::<16>().0) {
             *value = s.load_f16(chunk);
         }
-        for (sums, weights) in sums.iter_mut().zip(weights) {
-            let weight = s.splat(weights[j]);
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = s.fma(weight, value, *sum);
+        if ranges.common.contains(&j) {
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                let weight = s.splat(weights[j]);
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = s.fma(weight, value, *sum);
+                }
+            }
+            continue;
+        }
+        for ((sums, weights), range) in sums.iter_mut().zip(weights).zip(&ranges.each) {
+            if range.contains(&j) {
+                let weight = s.splat(weights[j]);
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = s.fma(weight, value, *sum);
+                }
             }
         }
     }

@@ -5,18 +5,18 @@
 use super::activations::GROUP;
 use super::math;
 
-/// Adds 16 lanes pairwise: 8 apart, then 4, 2, 1.
+/// 16 lanes to one, pairwise: 8 apart, then 4, 2, 1.
+#[inline(always)]
+fn fold<T: Copy>(lanes: [T; 16], op: impl Fn(T, T) -> T) -> T {
+    let eight: [T; 8] = std::array::from_fn(|i| op(lanes[i], lanes[i + 8]));
+    let four: [T; 4] = std::array::from_fn(|i| op(eight[i], eight[i + 4]));
+    op(op(four[0], four[2]), op(four[1], four[3]))
+}
+
+/// The sum of 16 lanes, added pairwise: 8 apart, then 4, 2, 1.
 #[inline(always)]
 pub(crate) fn tree(lanes: [f32; 16]) -> f32 {
-    let mut sums = lanes;
-    let mut width = 8;
-    while width > 0 {
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
-        }
-        width /= 2;
-    }
-    sums[0]
+    fold(lanes, |a, b| a + b)
 }
 
 /// The sum of `term(x[k])`-like terms in 16 lanes: `step` adds one value to a lane.
@@ -186,7 +186,7 @@ fn quantise_block<const N: usize, const SUMS: usize>(x: &[f32; N]) -> ([i8; N], 
         }
     }
     // As integers, so that a NaN is the greatest.
-    let max = f32::from_bits(bits.into_iter().max().unwrap_or(0));
+    let max = f32::from_bits(fold(bits, u32::max));
     let (mut values, mut sums) = ([0i8; N], [0i16; SUMS]);
     if max < TINY {
         return (values, 0.0, sums);
@@ -212,6 +212,13 @@ fn interleave(values: &[i8], token: usize, width: usize, out: &mut [i8]) {
         return out.copy_from_slice(values);
     }
     let (values, words) = (values.as_chunks::<4>().0, out.as_chunks_mut::<4>().0);
+    if width == GROUP {
+        // The same with a constant width: what most rows of a prompt are.
+        for (group, values) in words.as_chunks_mut::<GROUP>().0.iter_mut().zip(values) {
+            group[token % GROUP] = *values;
+        }
+        return;
+    }
     for (group, values) in words.chunks_exact_mut(width).zip(values) {
         group[token] = *values;
     }

@@ -12,6 +12,8 @@ mod generic;
 mod kv;
 mod math;
 #[cfg(target_arch = "x86_64")]
+mod one;
+#[cfg(target_arch = "x86_64")]
 mod panel;
 #[cfg(target_arch = "x86_64")]
 mod product;
@@ -29,7 +31,7 @@ mod x86;
 
 pub(crate) use activations::GROUP;
 pub use activations::{Activations, Forms};
-pub(crate) use attention::{PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit};
+pub(crate) use attention::{PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit, Visible};
 pub use block::dequantise;
 pub use float::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub(crate) use generic::{Group32, Group256};

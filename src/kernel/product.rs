@@ -1,12 +1,12 @@
 //! Products by panels: unpack some blocks of a panel's rows, then take all tokens over it. Knows no thread.
 
 use super::activations::{Activations, GROUP};
-use super::panel::{Meaning, Memory, PANEL_K, Unpack};
-use super::tile::{Large, Small, Tokens, Work};
+use super::one::One;
+use super::panel::{Blocks, Meaning, Memory, PANEL_K, Unpack};
+use super::tile::{Large, Small, Work};
 use super::tiles::Tiles;
 use super::types::{Form, Type, Weights};
 use super::{floats, scalar, simd::Scalar};
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// As `Kernels::product`, on an instruction set with tiles.
@@ -26,132 +26,132 @@ pub(crate) fn product<S: Tiles>(
     if rows.len() < S::ROWS {
         return scalar::product(Scalar, weights, rows, activations, tokens, tile, stride);
     }
+    if tokens.len() == 1 {
+        return alone(s, weights, rows, activations, tokens.start, tile);
+    }
     let (mut first, end) = (rows.start, rows.end);
     while first < end {
+        // Two panels share each token's bytes where registers suffice.
+        let two = S::PANELS == 2 && end - first >= 2 * S::ROWS;
+        let panels = if two { 2 } else { 1 };
         // A last, incomplete panel goes back over rows that are done already.
-        let row = first.min(end - S::ROWS);
+        let row = first.min(end - panels * S::ROWS);
         let results = &mut tile[row - rows.start..];
-        rows_of_a_panel(s, weights, row, activations, tokens.clone(), results, stride);
-        first += S::ROWS;
+        rows_of_panels(s, weights, (row, panels), activations, tokens.clone(), results, stride);
+        first += panels * S::ROWS;
     }
 }
 
 /// Bytes between what is used and what is asked for, besides a panel's rows.
 const AHEAD: usize = 4096;
 
-/// The rows from `row` on, as many as a panel has.
-fn rows_of_a_panel<S: Tiles>(
+/// One token: weights go from the file's bytes through registers.
+#[inline(always)]
+fn alone<S: Tiles>(
     s: S,
     weights: &Weights<'_>,
-    row: usize,
+    rows: Range<usize>,
+    activations: &Activations,
+    token: usize,
+    tile: &mut [f32],
+) {
+    assert!(tile.len() >= rows.len() && activations.tokens() == token + 1, "token {token}");
+    let (ty, stride) = (weights.ty(), weights.row_bytes());
+    let right = if ty.form() == Form::Q256 { &activations.q256 } else { &activations.q32 };
+    let (mut first, end) = (rows.start, rows.end);
+    while first < end {
+        // Incomplete last rows go back over some that are done already.
+        let row = first.min(end - S::ROWS);
+        let bytes = &weights.bytes()[row * stride..(row + S::ROWS) * stride];
+        let blocks = Blocks {
+            ty,
+            from: bytes.as_ptr(),
+            stride,
+            count: weights.cols() / ty.block_len(),
+            ahead: bytes.as_ptr().wrapping_add(S::ROWS * stride + AHEAD),
+        };
+        let results = tile[row - rows.start..][..S::ROWS].as_mut_ptr();
+        // SAFETY: the blocks are within each row's bytes, the right-hand side has them for one token, results have room.
+        s.launch(unsafe { One::new(blocks, right, token, results) });
+        first += S::ROWS;
+    }
+}
+
+/// The rows from `row` on, as many as `panels` panels have.
+fn rows_of_panels<S: Tiles>(
+    s: S,
+    weights: &Weights<'_>,
+    (row, panels): (usize, usize),
     activations: &Activations,
     tokens: Range<usize>,
     tile: &mut [f32],
     stride: usize,
 ) {
+    assert!(tokens.start.is_multiple_of(GROUP), "a group of tokens begins at {}", tokens.start);
+    assert!(tile.len() >= (tokens.len() - 1) * stride + panels * S::ROWS, "tile");
     for results in tile.chunks_mut(stride).take(tokens.len()) {
-        results[..S::ROWS].fill(0.0);
+        results[..panels * S::ROWS].fill(0.0);
     }
     let (ty, row_bytes) = (weights.ty(), weights.row_bytes());
     let (blocks, per_panel) = (weights.cols() / ty.block_len(), PANEL_K / ty.block_len());
-    let bytes = &weights.bytes()[row * row_bytes..(row + S::ROWS) * row_bytes];
-    let mut memory = Memory([MaybeUninit::uninit(); _]);
-    let panel: *mut u8 = memory.0.as_mut_ptr().cast();
+    let bytes = &weights.bytes()[row * row_bytes..(row + panels * S::ROWS) * row_bytes];
+    let mut memory = [Memory::EMPTY; 2];
+    let panel: *mut u8 = memory.as_mut_ptr().cast();
     for block in (0..blocks).step_by(per_panel) {
         let count = per_panel.min(blocks - block);
-        let from = bytes[block * ty.block_bytes()..].as_ptr();
-        // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
-        let ahead = bytes.as_ptr().wrapping_add(S::ROWS * (row_bytes + block * ty.block_bytes()) + AHEAD);
-        // SAFETY: `count` blocks are within each row's bytes; the panel has room for PANEL_K elements.
-        s.launch(unsafe { Unpack::new(ty, from, row_bytes, count, ahead, panel) });
-        for first in tokens.clone().step_by(GROUP) {
-            let (_, width) = activations.group(first);
-            for lane in (0..width).step_by(S::TOKENS) {
-                let n = S::TOKENS.min(width - lane);
-                let at = (first - tokens.start + lane) * stride;
-                assert!(tile.len() >= at + (n - 1) * stride + S::ROWS, "tile");
-                let meaning = Meaning::of(ty, S::SIGNED);
-                let group = (first, width, lane);
-                let tokens = match ty.form() {
-                    Form::Q256 => Tokens::new_256(&activations.q256, group, block, blocks, meaning.sub),
-                    _ => Tokens::new_32(&activations.q32, group, block, blocks),
-                };
-                let results = tile[at..].as_mut_ptr();
-                let work = Work { panel, blocks: count, tokens, results, stride, bias: meaning.bias };
-                // SAFETY: the panel was unpacked above, the group has `n` tokens from `lane` on, the tile has room.
-                unsafe { multiply(s, ty, meaning, n, width, work) };
+        for p in 0..panels {
+            let from = bytes[p * S::ROWS * row_bytes + block * ty.block_bytes()..].as_ptr();
+            // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
+            let behind =
+                (panels * S::ROWS) * row_bytes + S::ROWS * (p * row_bytes + block * ty.block_bytes());
+            let ahead = bytes.as_ptr().wrapping_add(behind + AHEAD);
+            let to = panel.wrapping_add(p * size_of::<Memory>());
+            let part = Blocks { ty, from, stride: row_bytes, count, ahead };
+            // SAFETY: `count` blocks are within each row's bytes; a panel has room for PANEL_K elements.
+            s.launch(unsafe { Unpack::new(part, to) });
+        }
+        let meaning = Meaning::of(ty, S::SIGNED);
+        let work = Work {
+            panel,
+            panel_bytes: size_of::<Memory>(),
+            count,
+            right: if ty.form() == Form::Q256 { &activations.q256 } else { &activations.q32 },
+            block,
+            blocks,
+            all: activations.tokens(),
+            tokens: (tokens.start, tokens.end),
+            results: tile.as_mut_ptr(),
+            stride,
+            bias: meaning.bias,
+        };
+        // SAFETY: the panels were unpacked above, the right-hand side has all their blocks, the tile has room.
+        unsafe {
+            match panels {
+                2 => multiply::<S, 2>(s, ty, meaning, work),
+                _ => multiply::<S, 1>(s, ty, meaning, work),
             }
         }
     }
 }
 
-/// Calls `$call` with constants for the number of tokens and the width of their group.
-macro_rules! by_tokens {
-    ($tokens:expr, $width:expr, |$n:ident, $w:ident| $call:expr) => {
-        by_tokens!(@ $tokens, $width, $n, $w, $call, (1 1) (2 2) (3 3) (4 4) (5 5) (6 6) (7 7) (8 8))
-    };
-    (@ $tokens:expr, $width:expr, $n:ident, $w:ident, $call:expr, $(($a:literal $b:literal))*) => {
-        match ($tokens, $width) {
-            $(($a, $b) if $a <= S::TOKENS => {
-                const $n: usize = $a;
-                const $w: usize = $b;
-                $call
-            })*
-            (4, 8) if S::TOKENS == 4 => {
-                const $n: usize = 4;
-                const $w: usize = 8;
-                $call
-            }
-            (n, _) if S::TOKENS == 4 => {
-                const $w: usize = 0;
-                match n {
-                    1 => { const $n: usize = 1; $call }
-                    2 => { const $n: usize = 2; $call }
-                    3 => { const $n: usize = 3; $call }
-                    _ => { const $n: usize = 4; $call }
-                }
-            }
-            _ => unreachable!("a group is at most as wide as a tile"),
-        }
-    };
-}
-
-/// Chooses the tile for what the panel means and for the number of tokens.
+/// Chooses the tile for what the panels mean.
 ///
 /// # Safety
 /// See [`Small::new`] and [`Large::new`].
-unsafe fn multiply<S: Tiles>(s: S, ty: Type, meaning: Meaning, tokens: usize, width: usize, work: Work) {
+unsafe fn multiply<S: Tiles, const R: usize>(s: S, ty: Type, meaning: Meaning, work: Work<'_>) {
     let Meaning { bias, wide, min, sub } = meaning;
     // SAFETY: as the caller promises.
     unsafe {
         match (ty.form(), sub, min, wide, bias) {
-            (Form::Q256, 16, true, ..) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Large::<N, W, 16, false, true>::new(work)))
-            }
-            (Form::Q256, 16, ..) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Large::<N, W, 16, false, false>::new(work)))
-            }
-            (Form::Q256, _, true, ..) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Large::<N, W, 32, false, true>::new(work)))
-            }
-            (Form::Q256, ..) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Large::<N, W, 32, true, false>::new(work)))
-            }
-            (_, _, true, ..) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Small::<N, W, 0, false, true>::new(work)))
-            }
-            (_, _, _, true, 128) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Small::<N, W, 128, true, false>::new(work)))
-            }
-            (_, _, _, true, _) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Small::<N, W, 0, true, false>::new(work)))
-            }
-            (.., 8) => {
-                by_tokens!(tokens, width, |N, W| s.launch(Small::<N, W, 8, false, false>::new(work)))
-            }
-            _ => {
-                by_tokens!(tokens, width, |N, W| s.launch(Small::<N, W, 16, false, false>::new(work)))
-            }
+            (Form::Q256, 16, true, ..) => s.launch(Large::<R, 16, false, true>::new(work)),
+            (Form::Q256, 16, ..) => s.launch(Large::<R, 16, false, false>::new(work)),
+            (Form::Q256, _, true, ..) => s.launch(Large::<R, 32, false, true>::new(work)),
+            (Form::Q256, ..) => s.launch(Large::<R, 32, true, false>::new(work)),
+            (_, _, true, ..) => s.launch(Small::<R, 0, false, true>::new(work)),
+            (_, _, _, true, 128) => s.launch(Small::<R, 128, true, false>::new(work)),
+            (_, _, _, true, _) => s.launch(Small::<R, 0, true, false>::new(work)),
+            (.., 8) => s.launch(Small::<R, 8, false, false>::new(work)),
+            _ => s.launch(Small::<R, 16, false, false>::new(work)),
         }
     }
 }

@@ -1,213 +1,256 @@
-//! Register tiles: the rows of a panel times up to eight tokens. Knows no type of weights but what its panel means.
+//! Register tiles: the rows of one or two panels times up to eight tokens. Knows no type of weights but what its panel means.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
-use super::activations::Quantised;
-use super::panel::place;
+use super::activations::{GROUP, Quantised};
+use super::panel::{PANEL_K, place};
 use super::simd::Task;
 use super::tiles::Tiles;
 
-/// Where one or more tokens of a group begin, at some block.
+/// Panels beside each other times all tokens of a range, to be added to the tile's results.
 #[derive(Clone, Copy)]
-pub(crate) struct Tokens {
-    values: *const i8,
-    scales: *const f32,
-    /// Blocks of 32: scaled sums.
-    scaled_sums: *const f32,
-    /// Blocks of 32: sums.
-    sums: *const i32,
-    /// Blocks of 256: sums of 16 or 32, as the weights' scales go.
-    parts: *const i16,
-    /// Tokens in the group: what lies between two words of the same token.
-    width: usize,
-}
-
-impl Tokens {
-    /// The tokens from `lane` on of a group of `width` tokens that begins with token `first`, at block `block` of `blocks`.
-    pub(crate) fn new_32(
-        from: &Quantised,
-        (first, width, lane): (usize, usize, usize),
-        block: usize,
-        blocks: usize,
-    ) -> Self {
-        let at = first * blocks + block * width + lane;
-        Self {
-            values: from.values[(first * blocks + block * width) * 32 + lane * 4..].as_ptr(),
-            scales: from.scales[at..].as_ptr(),
-            scaled_sums: from.scaled_sums[at..].as_ptr(),
-            sums: from.sums[at..].as_ptr(),
-            parts: std::ptr::null(),
-            width,
-        }
-    }
-
-    /// As [`Tokens::new_32`] for blocks of 256, with sums of each `sub` values.
-    pub(crate) fn new_256(
-        from: &Quantised,
-        (first, width, lane): (usize, usize, usize),
-        block: usize,
-        blocks: usize,
-        sub: usize,
-    ) -> Self {
-        let at = first * blocks + block * width + lane;
-        Self {
-            values: from.values[(first * blocks + block * width) * 256 + lane * 4..].as_ptr(),
-            scales: from.scales[at..].as_ptr(),
-            scaled_sums: std::ptr::null(),
-            sums: std::ptr::null(),
-            parts: if sub == 16 { from.sums16[at * 16..].as_ptr() } else { from.sums32[at * 8..].as_ptr() },
-            width,
-        }
-    }
-}
-
-/// A panel times some tokens, to be added to the tile's results.
-#[derive(Clone, Copy)]
-pub(crate) struct Work {
+pub(crate) struct Work<'a> {
+    /// The first panel; the next follows `panel_bytes` behind it.
     pub(crate) panel: *const u8,
-    /// Blocks in the panel.
+    pub(crate) panel_bytes: usize,
+    /// Blocks in a panel.
+    pub(crate) count: usize,
+    /// The right-hand side, in the form of the weights.
+    pub(crate) right: &'a Quantised,
+    /// The panels' first block, and how many a row has.
+    pub(crate) block: usize,
     pub(crate) blocks: usize,
-    pub(crate) tokens: Tokens,
-    /// `(tokens, stride)` from the panel's first row on.
+    /// Tokens of the right-hand side.
+    pub(crate) all: usize,
+    /// Which of them are meant, to the end; the first begins a group.
+    pub(crate) tokens: (usize, usize),
+    /// `(tokens, stride)` from the panels' first row on.
     pub(crate) results: *mut f32,
     pub(crate) stride: usize,
     /// What codes are kept plus; only for blocks of 256.
     pub(crate) bias: i32,
 }
 
-impl Work {
-    /// # Safety
-    /// There are results for `N` tokens of `S::ROWS` rows.
+impl Work<'_> {
+    /// Index of the scale of the panels' first block, for token `lane` of the group of `width` that begins with `first`.
     #[inline(always)]
-    unsafe fn load<S: Tiles, const N: usize>(&self, s: S) -> [S::R; N] {
-        let mut totals = [s.splat_r(0.0); N];
-        for t in 0..N {
-            // SAFETY: as the caller promises.
-            totals[t] = unsafe { s.load_r(self.results.add(t * self.stride)) };
-        }
-        totals
+    fn scale(&self, (first, width, lane): (usize, usize, usize)) -> usize {
+        first * self.blocks + self.block * width + lane
     }
 
-    /// # Safety
-    /// There are results for `N` tokens of `S::ROWS` rows.
+    /// That token's first word.
     #[inline(always)]
-    unsafe fn store<S: Tiles, const N: usize>(&self, s: S, totals: [S::R; N]) {
-        for t in 0..N {
-            // SAFETY: as the caller promises.
-            unsafe { s.store_r(totals[t], self.results.add(t * self.stride)) };
+    fn values(&self, (first, width, lane): (usize, usize, usize), block_len: usize) -> *const i8 {
+        let at = (first * self.blocks + self.block * width) * block_len + lane * 4;
+        self.right.values[at..].as_ptr()
+    }
+}
+
+/// What is done with the tokens of one register tile.
+trait Tile<S: Tiles> {
+    /// Adds the products of `N` tokens, the group's `WIDTH` from `at.2` on, to their `results`.
+    ///
+    /// # Safety
+    /// The group `at` (first token, width, lane) has those tokens; the work's pointers hold for them.
+    unsafe fn tile<const N: usize, const WIDTH: usize>(
+        &self,
+        s: S,
+        at: (usize, usize, usize),
+        results: *mut f32,
+    );
+}
+
+/// Takes all tokens of `work` in register tiles.
+///
+/// # Safety
+/// See [`Tile::tile`], for each of them.
+#[inline(always)]
+unsafe fn sweep<S: Tiles>(s: S, work: &Work<'_>, tile: &impl Tile<S>) {
+    let mut results = work.results;
+    for first in (work.tokens.0..work.tokens.1).step_by(GROUP) {
+        let width = GROUP.min(work.all - first);
+        for lane in (0..width).step_by(S::TOKENS) {
+            let (n, at) = (S::TOKENS.min(width - lane), (first, width, lane));
+            // SAFETY: the tile ends within its group.
+            unsafe {
+                match (n, width) {
+                    (8, _) => tile.tile::<8, 8>(s, at, results),
+                    (7, _) => tile.tile::<7, 7>(s, at, results),
+                    (6, _) => tile.tile::<6, 6>(s, at, results),
+                    (5, _) => tile.tile::<5, 5>(s, at, results),
+                    (4, 8) => tile.tile::<4, 8>(s, at, results),
+                    (4, 7) => tile.tile::<4, 7>(s, at, results),
+                    (4, 6) => tile.tile::<4, 6>(s, at, results),
+                    (4, 5) => tile.tile::<4, 5>(s, at, results),
+                    (3, 7) => tile.tile::<3, 7>(s, at, results),
+                    (2, 6) => tile.tile::<2, 6>(s, at, results),
+                    (1, 5) => tile.tile::<1, 5>(s, at, results),
+                    (4, _) => tile.tile::<4, 4>(s, at, results),
+                    (3, _) => tile.tile::<3, 3>(s, at, results),
+                    (2, _) => tile.tile::<2, 2>(s, at, results),
+                    _ => tile.tile::<1, 1>(s, at, results),
+                }
+                results = results.add(n * work.stride);
+            }
         }
     }
 }
 
-/// Blocks of 32 times `N` tokens of a group of `WIDTH` (0: of any width). Codes are kept plus `BIAS`; `WIDE`: see [`Tiles::dot`].
-pub(crate) struct Small<
-    const N: usize,
-    const WIDTH: usize,
-    const BIAS: i32,
-    const WIDE: bool,
-    const MIN: bool,
-> {
-    work: Work,
+/// A loop's end that the compiler does not know: it unrolls the loop otherwise, and then the sums no longer stay in registers.
+#[inline(always)]
+fn rolled(end: usize) -> usize {
+    std::hint::black_box(end)
 }
 
-impl<const N: usize, const WIDTH: usize, const BIAS: i32, const WIDE: bool, const MIN: bool>
-    Small<N, WIDTH, BIAS, WIDE, MIN>
-{
+/// Blocks of 32 of `R` panels. Codes are kept plus `BIAS`; `WIDE`: see [`Tiles::dot`].
+pub(crate) struct Small<'a, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool>(Work<'a>);
+
+impl<'a, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Small<'a, R, BIAS, WIDE, MIN> {
     /// # Safety
-    /// The panel has the blocks of 32, the group has them for `N` tokens and has the width, results have `N` tokens of a panel's rows.
-    pub(crate) unsafe fn new(work: Work) -> Self {
-        Self { work }
+    /// There are `R` panels of blocks of 32, the right-hand side has those blocks, results have room for the tokens and `R` panels' rows.
+    pub(crate) unsafe fn new(work: Work<'a>) -> Self {
+        Self(work)
     }
 }
 
-impl<S: Tiles, const N: usize, const WIDTH: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Task<S>
-    for Small<N, WIDTH, BIAS, WIDE, MIN>
+impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Task<S>
+    for Small<'_, R, BIAS, WIDE, MIN>
 {
     #[inline(always)]
     fn run(self, s: S) {
-        let (Work { mut panel, blocks, mut tokens, .. }, vector) = (self.work, 4 * S::ROWS);
-        let width = if WIDTH == 0 { tokens.width } else { WIDTH };
-        // SAFETY: pointers go through the blocks that `new` was promised.
+        // SAFETY: as `new` was promised.
+        unsafe { sweep(s, &self.0, &self) }
+    }
+}
+
+impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Tile<S>
+    for Small<'_, R, BIAS, WIDE, MIN>
+{
+    #[inline(always)]
+    unsafe fn tile<const N: usize, const WIDTH: usize>(
+        &self,
+        s: S,
+        at: (usize, usize, usize),
+        results: *mut f32,
+    ) {
+        let (work, vector, first) = (&self.0, 4 * S::ROWS, self.0.scale(at));
+        let last = first + (work.count - 1) * WIDTH + N;
+        let (scales, sums_of) = (&work.right.scales[first..last], &work.right.sums[first..last]);
+        let scaled_sums = &work.right.scaled_sums[first..last];
+        // What the codes' bias adds to each token's sum of a block, to be taken out again.
+        let mut biases = [0; PANEL_K / 32 * GROUP];
+        if BIAS != 0 {
+            for (bias, sum) in biases.iter_mut().zip(sums_of) {
+                *bias = sum.wrapping_mul(-BIAS);
+            }
+        }
+        let (mut panel, mut values) = (work.panel, work.values(at, 32));
+        let place = |t: usize, r: usize| t * work.stride + r * S::ROWS;
+        let words = rolled(8);
+        // SAFETY: pointers go through the blocks that `new` was promised; slices end with the last block's last token.
         unsafe {
-            let mut totals: [S::R; N] = self.work.load(s);
-            for _ in 0..blocks {
-                let mut sums = [s.splat_i(0); N];
+            // One panel's totals stay in registers; those of two come from the first-level cache, once per block.
+            let mut totals = [s.splat_r(0.0); N];
+            for t in 0..N {
+                totals[t] = s.load_r(results.add(place(t, 0)));
+            }
+            for b in 0..work.count {
+                let mut sums = [[s.splat_i(0); N]; R];
                 for t in 0..N {
-                    if BIAS != 0 {
-                        sums[t] = s.splat_i(tokens.sums.add(t).read().wrapping_mul(-BIAS));
+                    let bias = s.splat_i(if BIAS == 0 { 0 } else { *biases.get_unchecked(b * WIDTH + t) });
+                    for r in 0..R {
+                        sums[r][t] = bias;
                     }
                 }
-                for j in 0..8 {
-                    let codes = s.load_i(panel.add(j * vector));
+                for j in 0..words {
+                    let mut codes = [s.splat_i(0); R];
+                    for r in 0..R {
+                        codes[r] = s.load_i(panel.add(r * work.panel_bytes + j * vector));
+                    }
                     for t in 0..N {
-                        sums[t] = s.dot::<WIDE>(sums[t], codes, tokens.values.add(4 * (j * width + t)));
+                        for r in 0..R {
+                            sums[r][t] = s.dot::<WIDE>(sums[r][t], codes[r], values.add(4 * (j * WIDTH + t)));
+                        }
                     }
                 }
-                let d = s.load_r(panel.add(place::D32 * vector).cast());
-                for t in 0..N {
-                    let scale = s.mul_r(d, s.splat_r(tokens.scales.add(t).read()));
-                    totals[t] = s.fma_r(scale, s.to_float(sums[t]), totals[t]);
-                }
-                if MIN {
+                for r in 0..R {
+                    let panel = panel.add(r * work.panel_bytes);
+                    let d = s.load_r(panel.add(place::D32 * vector).cast());
                     let m = s.load_r(panel.add(place::M32 * vector).cast());
                     for t in 0..N {
-                        totals[t] = s.fma_r(m, s.splat_r(tokens.scaled_sums.add(t).read()), totals[t]);
+                        let (at, to) = (b * WIDTH + t, results.add(place(t, r)));
+                        let total = if R == 1 { totals[t] } else { s.load_r(to) };
+                        let scale = s.mul_r(d, s.splat_r(*scales.get_unchecked(at)));
+                        let mut total = s.fma_r(scale, s.to_float(sums[r][t]), total);
+                        if MIN {
+                            total = s.fma_r(m, s.splat_r(*scaled_sums.get_unchecked(at)), total);
+                        }
+                        if R == 1 {
+                            totals[t] = total;
+                        } else {
+                            s.store_r(total, to);
+                        }
                     }
                 }
                 panel = panel.add(place::SIZE32 * vector);
-                tokens.values = tokens.values.add(32 * width);
-                tokens.scales = tokens.scales.add(width);
-                tokens.scaled_sums = tokens.scaled_sums.add(width);
-                tokens.sums = tokens.sums.add(width);
+                values = values.add(32 * WIDTH);
             }
-            self.work.store(s, totals);
+            for t in 0..N {
+                if R == 1 {
+                    s.store_r(totals[t], results.add(place(t, 0)));
+                }
+            }
         }
     }
 }
 
-/// Blocks of 256 times `N` tokens of a group of `WIDTH` (0: of any width). `SUB` codes share a whole scale.
-pub(crate) struct Large<
-    const N: usize,
-    const WIDTH: usize,
-    const SUB: usize,
-    const WIDE: bool,
-    const MIN: bool,
-> {
-    work: Work,
-}
+/// Blocks of 256 of `R` panels. `SUB` codes share a whole scale.
+pub(crate) struct Large<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool>(Work<'a>);
 
-impl<const N: usize, const WIDTH: usize, const SUB: usize, const WIDE: bool, const MIN: bool>
-    Large<N, WIDTH, SUB, WIDE, MIN>
-{
+impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Large<'a, R, SUB, WIDE, MIN> {
     /// # Safety
-    /// The panel has the blocks of 256, the group has them for `N` tokens and has the width, results have `N` tokens of a panel's rows.
-    pub(crate) unsafe fn new(work: Work) -> Self {
-        Self { work }
+    /// There are `R` panels of blocks of 256, the right-hand side has those blocks, results have room for the tokens and `R` panels' rows.
+    pub(crate) unsafe fn new(work: Work<'a>) -> Self {
+        Self(work)
     }
 
     /// Codes times values, times their whole scales.
     ///
     /// # Safety
-    /// `panel` and `tokens` are at a block.
+    /// `panel` and `values` are at a block.
     #[inline(always)]
-    unsafe fn dots<S: Tiles>(s: S, panel: *const u8, tokens: &Tokens, width: usize) -> [S::I; N] {
-        let (mut sums, vector) = ([s.splat_i(0); N], 4 * S::ROWS);
-        for sub in 0..256 / SUB {
-            let mut parts = [s.splat_i(0); N];
+    unsafe fn dots<S: Tiles, const N: usize, const WIDTH: usize>(
+        &self,
+        s: S,
+        panel: *const u8,
+        values: *const i8,
+    ) -> [[S::I; N]; R] {
+        let (mut sums, vector) = ([[s.splat_i(0); N]; R], 4 * S::ROWS);
+        let words = rolled(SUB / 4);
+        for sub in 0..rolled(256 / SUB) {
+            let mut parts = [[s.splat_i(0); N]; R];
             // SAFETY: within the block.
             unsafe {
-                let (panel, values) =
-                    (panel.add(sub * SUB / 4 * vector), tokens.values.add(sub * SUB * width));
-                for j in 0..SUB / 4 {
-                    let codes = s.load_i(panel.add(j * vector));
+                let (panel, values) = (panel.add(sub * SUB / 4 * vector), values.add(sub * SUB * WIDTH));
+                for j in 0..words {
+                    let mut codes = [s.splat_i(0); R];
+                    for r in 0..R {
+                        codes[r] = s.load_i(panel.add(r * self.0.panel_bytes + j * vector));
+                    }
                     for t in 0..N {
-                        parts[t] = s.dot::<WIDE>(parts[t], codes, values.add(4 * (j * width + t)));
+                        for r in 0..R {
+                            parts[r][t] =
+                                s.dot::<WIDE>(parts[r][t], codes[r], values.add(4 * (j * WIDTH + t)));
+                        }
                     }
                 }
             }
-            // SAFETY: within the block.
-            let scale = unsafe { s.load_i(panel.add((place::SCALES + sub) * vector)) };
-            for t in 0..N {
-                sums[t] = s.add_i(sums[t], s.mul_i(parts[t], scale));
+            for r in 0..R {
+                // SAFETY: within the block.
+                let scale =
+                    unsafe { s.load_i(panel.add(r * self.0.panel_bytes + (place::SCALES + sub) * vector)) };
+                for t in 0..N {
+                    sums[r][t] = s.add_i(sums[r][t], s.mul_i(parts[r][t], scale));
+                }
             }
         }
         sums
@@ -216,16 +259,16 @@ impl<const N: usize, const WIDTH: usize, const SUB: usize, const WIDE: bool, con
     /// The sums of values times their factors: minima, or the scales that the bias was multiplied with.
     ///
     /// # Safety
-    /// `panel` and `tokens` are at a block.
+    /// `panel` is at a block, `parts` at its tokens' sums.
     #[inline(always)]
-    unsafe fn factored<S: Tiles>(s: S, panel: *const u8, tokens: &Tokens) -> [S::I; N] {
+    unsafe fn factored<S: Tiles, const N: usize>(s: S, panel: *const u8, parts: *const i16) -> [S::I; N] {
         let mut sums = [s.splat_i(0); N];
         for pair in 0..128 / SUB {
             // SAFETY: a panel has that many pairs, a token that many sums.
             unsafe {
                 let factors = s.load_i(panel.add((place::PAIRS + pair) * 4 * S::ROWS));
                 for t in 0..N {
-                    sums[t] = s.dot_16(sums[t], factors, tokens.parts.add(256 / SUB * t + 2 * pair));
+                    sums[t] = s.dot_16(sums[t], factors, parts.add(256 / SUB * t + 2 * pair));
                 }
             }
         }
@@ -233,46 +276,65 @@ impl<const N: usize, const WIDTH: usize, const SUB: usize, const WIDE: bool, con
     }
 }
 
-impl<S: Tiles, const N: usize, const WIDTH: usize, const SUB: usize, const WIDE: bool, const MIN: bool>
-    Task<S> for Large<N, WIDTH, SUB, WIDE, MIN>
+impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Task<S>
+    for Large<'_, R, SUB, WIDE, MIN>
 {
     #[inline(always)]
     fn run(self, s: S) {
-        let (Work { mut panel, blocks, mut tokens, bias, .. }, vector) = (self.work, 4 * S::ROWS);
-        let width = if WIDTH == 0 { tokens.width } else { WIDTH };
+        // SAFETY: as `new` was promised.
+        unsafe { sweep(s, &self.0, &self) }
+    }
+}
+
+impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Tile<S>
+    for Large<'_, R, SUB, WIDE, MIN>
+{
+    #[inline(always)]
+    unsafe fn tile<const N: usize, const WIDTH: usize>(
+        &self,
+        s: S,
+        at: (usize, usize, usize),
+        results: *mut f32,
+    ) {
+        let (work, vector, first) = (&self.0, 4 * S::ROWS, self.0.scale(at));
+        let sums_of = if SUB == 16 { &work.right.sums16[..] } else { &work.right.sums32[..] };
+        let mut scales = work.right.scales[first..first + (work.count - 1) * WIDTH + N].as_ptr();
+        let mut parts = sums_of[first * (256 / SUB)..].as_ptr();
+        let (mut panel, mut values) = (work.panel, work.values(at, 256));
         // SAFETY: pointers go through the blocks that `new` was promised.
         unsafe {
-            let mut totals: [S::R; N] = self.work.load(s);
-            for _ in 0..blocks {
-                let mut sums = Self::dots(s, panel, &tokens, width);
-                let d = s.load_r(panel.add(place::D256 * vector).cast());
-                if MIN {
-                    let minima = Self::factored(s, panel, &tokens);
+            for _ in 0..work.count {
+                let mut sums = self.dots::<S, N, WIDTH>(s, panel, values);
+                for r in 0..R {
+                    let panel = panel.add(r * work.panel_bytes);
+                    let d = s.load_r(panel.add(place::D256 * vector).cast());
                     let m = s.load_r(panel.add(place::M256 * vector).cast());
-                    for t in 0..N {
-                        let by = s.splat_r(tokens.scales.add(t).read());
-                        totals[t] = s.fma_r(s.mul_r(d, by), s.to_float(sums[t]), totals[t]);
-                        totals[t] = s.fnma_r(s.mul_r(m, by), s.to_float(minima[t]), totals[t]);
+                    let mut factored = [s.splat_i(0); N];
+                    if MIN || work.bias != 0 {
+                        factored = Self::factored::<S, N>(s, panel, parts);
                     }
-                } else {
-                    if bias != 0 {
-                        let factored = Self::factored(s, panel, &tokens);
-                        let bias = s.splat_i(-bias);
+                    if !MIN && work.bias != 0 {
+                        let bias = s.splat_i(-work.bias);
                         for t in 0..N {
-                            sums[t] = s.add_i(sums[t], s.mul_i(factored[t], bias));
+                            sums[r][t] = s.add_i(sums[r][t], s.mul_i(factored[t], bias));
                         }
                     }
                     for t in 0..N {
-                        let scale = s.mul_r(d, s.splat_r(tokens.scales.add(t).read()));
-                        totals[t] = s.fma_r(scale, s.to_float(sums[t]), totals[t]);
+                        let (to, by) =
+                            (results.add(t * work.stride + r * S::ROWS), s.splat_r(scales.add(t).read()));
+                        let mut total = s.load_r(to);
+                        total = s.fma_r(s.mul_r(d, by), s.to_float(sums[r][t]), total);
+                        if MIN {
+                            total = s.fnma_r(s.mul_r(m, by), s.to_float(factored[t]), total);
+                        }
+                        s.store_r(total, to);
                     }
                 }
                 panel = panel.add(place::SIZE256 * vector);
-                tokens.values = tokens.values.add(256 * width);
-                tokens.scales = tokens.scales.add(width);
-                tokens.parts = tokens.parts.add(256 / SUB * width);
+                values = values.add(256 * WIDTH);
+                scales = scales.add(WIDTH);
+                parts = parts.add(256 / SUB * WIDTH);
             }
-            self.work.store(s, totals);
         }
     }
 }

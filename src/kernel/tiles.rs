@@ -10,6 +10,8 @@ pub(crate) trait Tiles: Simd {
     const ROWS: usize;
     /// Tokens of a register tile at most: divides [`super::activations::GROUP`].
     const TOKENS: usize;
+    /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1.
+    const PANELS: usize;
     /// Whether 8-bit codes are kept signed. Else they are kept plus 128, unsigned.
     const SIGNED: bool;
     /// `ROWS` lanes of 32 bits.
@@ -47,11 +49,6 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// 4 bytes are readable in each of `ROWS` rows.
     unsafe fn word(self, from: *const u8, stride: usize) -> Self::I;
-    /// The f16 at `from` and at each further `stride`, as f32.
-    ///
-    /// # Safety
-    /// 2 bytes are readable in each of `ROWS` rows.
-    unsafe fn halves(self, from: *const u8, stride: usize) -> Self::R;
     /// Asks for the cache line of `at`, which may be any address.
     fn prefetch(self, at: *const u8);
 

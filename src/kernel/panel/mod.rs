@@ -11,6 +11,7 @@ mod small;
 use super::simd::Task;
 use super::tiles::Tiles;
 use super::types::{Form, Type};
+use std::mem::MaybeUninit;
 
 /// Where the parts of a panel are, in vectors.
 pub(crate) mod place {
@@ -29,7 +30,12 @@ pub(crate) const PANEL_K: usize = 512;
 
 /// Memory for a panel.
 #[repr(align(64))]
-pub(crate) struct Memory(pub(crate) [std::mem::MaybeUninit<u8>; 2 * place::SIZE256 * 64]);
+pub(crate) struct Memory(#[allow(dead_code)] [MaybeUninit<u8>; 2 * place::SIZE256 * 64]);
+
+impl Memory {
+    /// Nothing yet.
+    pub(crate) const EMPTY: Self = Self([MaybeUninit::uninit(); _]);
+}
 
 const _: () = assert!(2 * place::SIZE256 >= PANEL_K / 32 * place::SIZE32);
 
@@ -62,95 +68,148 @@ impl Meaning {
     }
 }
 
-/// Unpacks some blocks of as many rows as a panel has.
+/// Where the vectors of a block go: its words of codes first, in any order, then its scales, factors, d and m, at their [`place`]s.
+pub(crate) trait Sink<S: Tiles> {
+    /// Word `index` of the codes: 4 * index to 4 * index + 3 of each row.
+    ///
+    /// # Safety
+    /// A block has that word.
+    unsafe fn code(&mut self, s: S, index: usize, codes: S::I);
+    /// A scale or a pair of factors.
+    ///
+    /// # Safety
+    /// A block has that vector.
+    unsafe fn put(&mut self, s: S, place: usize, x: S::I);
+    /// d or m.
+    ///
+    /// # Safety
+    /// A block has that vector.
+    unsafe fn put_r(&mut self, s: S, place: usize, x: S::R);
+}
+
+/// How the blocks of a type are unpacked.
+pub(crate) trait Format: Copy {
+    /// The type, or one that its [`Meaning`] is the same as.
+    const TYPE: Type;
+
+    /// Unpacks one block of as many rows as there are lanes.
+    ///
+    /// # Safety
+    /// A block is readable at `from` and at each further `stride`.
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>);
+}
+
+/// Work on blocks, compiled for each of their formats.
+pub(crate) trait ForFormat<S: Tiles> {
+    /// Does it.
+    fn with<F: Format>(self, s: S, format: F);
+}
+
+/// Calls `work` with the format of `ty`.
+#[inline(always)]
+pub(crate) fn for_type<S: Tiles>(s: S, ty: Type, work: impl ForFormat<S>) {
+    match ty {
+        Type::Q4_0 => work.with(s, small::Q40),
+        Type::Q4_1 => work.with(s, small::Q41),
+        Type::Q5_0 => work.with(s, small::Q50),
+        Type::Q5_1 => work.with(s, small::Q51),
+        Type::Q8_0 => work.with(s, small::Q80),
+        Type::IQ4_NL => work.with(s, small::Iq4Nl),
+        Type::MXFP4 => work.with(s, small::Mxfp4),
+        Type::Q2_K => work.with(s, large::Q2K),
+        Type::Q3_K => work.with(s, large::Q3K),
+        Type::Q4_K => work.with(s, large::Q4K),
+        Type::Q5_K => work.with(s, large::Q5K),
+        Type::Q6_K => work.with(s, large::Q6K),
+        Type::IQ4_XS => work.with(s, large::Iq4Xs),
+        ty => work.with(s, other::ByRows(ty)),
+    }
+}
+
+/// Some blocks of as many rows as there are lanes, where a file has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Blocks {
+    pub(crate) ty: Type,
+    pub(crate) from: *const u8,
+    /// Bytes from one row to the next.
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+    /// What to ask for meanwhile: as many bytes.
+    pub(crate) ahead: *const u8,
+}
+
+impl Blocks {
+    /// Where block `b` begins.
+    #[inline(always)]
+    pub(crate) fn at(&self, b: usize) -> *const u8 {
+        self.from.wrapping_add(b * self.ty.block_bytes())
+    }
+
+    /// Asks for what block `b` is worth of the bytes ahead.
+    #[inline(always)]
+    pub(crate) fn prefetch<S: Tiles>(&self, s: S, b: usize) {
+        let bytes = S::ROWS * self.ty.block_bytes();
+        for line in (0..bytes).step_by(64) {
+            s.prefetch(self.ahead.wrapping_add(b * bytes + line));
+        }
+    }
+}
+
+/// Unpacks blocks to a panel.
 pub(crate) struct Unpack {
-    ty: Type,
-    from: *const u8,
-    stride: usize,
-    count: usize,
-    /// What to ask for meanwhile: as many bytes as are unpacked.
-    ahead: *const u8,
+    blocks: Blocks,
     to: *mut u8,
 }
 
 impl Unpack {
-    /// The `count` blocks at `from` and at each further `stride`, to the panel at `to`.
-    ///
     /// # Safety
-    /// The blocks are readable in each of a panel's rows; `to` has room for them, aligned to a vector.
-    pub(crate) unsafe fn new(
-        ty: Type,
-        from: *const u8,
-        stride: usize,
-        count: usize,
-        ahead: *const u8,
-        to: *mut u8,
-    ) -> Self {
-        Self { ty, from, stride, count, ahead, to }
+    /// The blocks are readable in each row; `to` has room for them, aligned to a vector.
+    pub(crate) unsafe fn new(blocks: Blocks, to: *mut u8) -> Self {
+        Self { blocks, to }
     }
 }
 
 impl<S: Tiles> Task<S> for Unpack {
     #[inline(always)]
     fn run(self, s: S) {
-        // SAFETY: as `new` was promised.
-        unsafe {
-            match self.ty {
-                Type::Q4_0 => each(s, self, |s, from, stride, to| small::q4_0(s, from, stride, to)),
-                Type::Q4_1 => each(s, self, |s, from, stride, to| small::q4_1(s, from, stride, to)),
-                Type::Q5_0 => each(s, self, |s, from, stride, to| small::q5_0(s, from, stride, to)),
-                Type::Q5_1 => each(s, self, |s, from, stride, to| small::q5_1(s, from, stride, to)),
-                Type::Q8_0 => each(s, self, |s, from, stride, to| small::q8_0(s, from, stride, to)),
-                Type::IQ4_NL => each(s, self, |s, from, stride, to| small::iq4_nl(s, from, stride, to)),
-                Type::MXFP4 => each(s, self, |s, from, stride, to| small::mxfp4(s, from, stride, to)),
-                Type::Q2_K => each(s, self, |s, from, stride, to| large::q2_k(s, from, stride, to)),
-                Type::Q3_K => each(s, self, |s, from, stride, to| large::q3_k(s, from, stride, to)),
-                Type::Q4_K => each(s, self, |s, from, stride, to| large::q4_k(s, from, stride, to)),
-                Type::Q5_K => each(s, self, |s, from, stride, to| large::q5_k(s, from, stride, to)),
-                Type::Q6_K => each(s, self, |s, from, stride, to| large::q6_k(s, from, stride, to)),
-                Type::IQ4_XS => each(s, self, |s, from, stride, to| large::iq4_xs(s, from, stride, to)),
-                ty => each(s, self, |s, from, stride, to| other::by_rows(s, ty, from, stride, to)),
-            }
+        for_type(s, self.blocks.ty, self);
+    }
+}
+
+impl<S: Tiles> ForFormat<S> for Unpack {
+    #[inline(always)]
+    fn with<F: Format>(self, s: S, format: F) {
+        let size = if self.blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
+        for b in 0..self.blocks.count {
+            self.blocks.prefetch(s, b);
+            let mut panel = Panel(self.to.wrapping_add(b * size * 4 * S::ROWS));
+            // SAFETY: as `new` was promised.
+            unsafe { format.unpack(s, self.blocks.at(b), self.blocks.stride, &mut panel) };
         }
     }
 }
 
-/// Calls `one(s, from, stride, to)` for each block, and asks for the bytes ahead.
-#[inline(always)]
-fn each<S: Tiles>(s: S, blocks: Unpack, one: impl Fn(S, *const u8, usize, *mut u8)) {
-    let size = if blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
-    let bytes = blocks.ty.block_bytes();
-    for b in 0..blocks.count {
-        for line in (0..S::ROWS * bytes).step_by(64) {
-            s.prefetch(blocks.ahead.wrapping_add(b * S::ROWS * bytes + line));
-        }
-        one(
-            s,
-            blocks.from.wrapping_add(b * bytes),
-            blocks.stride,
-            blocks.to.wrapping_add(b * size * 4 * S::ROWS),
-        );
+/// One block of a panel.
+struct Panel(*mut u8);
+
+impl<S: Tiles> Sink<S> for Panel {
+    #[inline(always)]
+    unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
+        // SAFETY: as the caller promises.
+        unsafe { s.store_i(codes, self.0.add(index * 4 * S::ROWS)) }
     }
-}
 
-/// Writes vector `index` of a panel.
-///
-/// # Safety
-/// The panel has that vector.
-#[inline(always)]
-unsafe fn put<S: Tiles>(s: S, to: *mut u8, index: usize, x: S::I) {
-    // SAFETY: as the caller promises.
-    unsafe { s.store_i(x, to.add(index * 4 * S::ROWS)) }
-}
+    #[inline(always)]
+    unsafe fn put(&mut self, s: S, place: usize, x: S::I) {
+        // SAFETY: as the caller promises.
+        unsafe { s.store_i(x, self.0.add(place * 4 * S::ROWS)) }
+    }
 
-/// Writes vector `index` of a panel, as floats.
-///
-/// # Safety
-/// The panel has that vector.
-#[inline(always)]
-unsafe fn put_r<S: Tiles>(s: S, to: *mut u8, index: usize, x: S::R) {
-    // SAFETY: as the caller promises.
-    unsafe { s.store_r(x, to.add(index * 4 * S::ROWS).cast()) }
+    #[inline(always)]
+    unsafe fn put_r(&mut self, s: S, place: usize, x: S::R) {
+        // SAFETY: as the caller promises.
+        unsafe { s.store_r(x, self.0.add(place * 4 * S::ROWS).cast()) }
+    }
 }
 
 /// The code book of the IQ4 types as panels keep it: signed, or plus 128.

@@ -1,10 +1,11 @@
-//! Unpacking blocks of 32; knows nothing of the others. Safety of each function: see [`super::unpack`].
+//! Unpacking blocks of 32; knows nothing of the others. Safety of each `unpack`: see [`Format`].
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::place::{D32, M32};
-use super::{iq4_table, put, put_r};
+use super::{Format, Sink, iq4_table};
 use crate::kernel::block::{FP4_CODES, half_power};
 use crate::kernel::tiles::Tiles;
+use crate::kernel::types::Type;
 
 /// Splits four words of nibbles: low ones are codes 0 to 15, high ones 16 to 31.
 #[inline(always)]
@@ -17,31 +18,61 @@ fn nibbles<S: Tiles>(s: S, words: [S::I; 4]) -> [S::I; 8] {
 }
 
 #[inline(always)]
-unsafe fn put_codes<S: Tiles>(s: S, to: *mut u8, codes: [S::I; 8]) {
+unsafe fn put_codes<S: Tiles>(s: S, to: &mut impl Sink<S>, codes: [S::I; 8]) {
     for j in 0..8 {
-        // SAFETY: a panel has 8 words of codes.
-        unsafe { put(s, to, j, codes[j]) };
+        // SAFETY: a block has 8 words of codes.
+        unsafe { to.code(s, j, codes[j]) };
     }
 }
 
+/// The first word of a block of at least 16 bytes: quicker than reading those words one by one.
 #[inline(always)]
-pub(super) unsafe fn q4_0<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    // SAFETY: within a block of 18 bytes.
-    unsafe {
-        put_codes(s, to, nibbles(s, s.words(from.add(2), stride)));
-        put_r(s, to, D32, s.halves(from, stride));
+unsafe fn first_word<S: Tiles>(s: S, from: *const u8, stride: usize) -> S::I {
+    // SAFETY: within the block.
+    let [first, ..] = unsafe { s.words(from, stride) };
+    first
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Q40;
+
+impl Format for Q40 {
+    const TYPE: Type = Type::Q4_0;
+
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        // SAFETY: within a block of 18 bytes.
+        unsafe {
+            put_codes(s, to, nibbles(s, s.words(from.add(2), stride)));
+            to.put_r(s, D32, s.low_halves(first_word(s, from, stride)));
+        }
     }
 }
 
+/// d and m of a block that begins with them.
 #[inline(always)]
-pub(super) unsafe fn q4_1<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    // SAFETY: within a block of 20 bytes.
+unsafe fn put_scale_and_min<S: Tiles>(s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    // SAFETY: within a block of at least 16 bytes.
     unsafe {
-        let [scales, a, b, c] = s.words(from, stride);
-        let d = s.word(from.add(16), stride);
-        put_codes(s, to, nibbles(s, [a, b, c, d]));
-        put_r(s, to, D32, s.low_halves(scales));
-        put_r(s, to, M32, s.low_halves(s.shr(scales, 16)));
+        let both = first_word(s, from, stride);
+        to.put_r(s, D32, s.low_halves(both));
+        to.put_r(s, M32, s.low_halves(s.shr(both, 16)));
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Q41;
+
+impl Format for Q41 {
+    const TYPE: Type = Type::Q4_1;
+
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        // SAFETY: within a block of 20 bytes.
+        unsafe {
+            put_codes(s, to, nibbles(s, s.words(from.add(4), stride)));
+            put_scale_and_min(s, from, stride, to);
+        }
     }
 }
 
@@ -54,41 +85,60 @@ fn fifths<S: Tiles>(s: S, mut codes: [S::I; 8], bits: S::I) -> [S::I; 8] {
     codes
 }
 
-#[inline(always)]
-pub(super) unsafe fn q5_0<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    // SAFETY: within a block of 22 bytes.
-    unsafe {
-        let codes = nibbles(s, s.words(from.add(6), stride));
-        put_codes(s, to, fifths(s, codes, s.word(from.add(2), stride)));
-        put_r(s, to, D32, s.halves(from, stride));
-    }
-}
+#[derive(Clone, Copy)]
+pub(super) struct Q50;
 
-#[inline(always)]
-pub(super) unsafe fn q5_1<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    // SAFETY: within a block of 24 bytes.
-    unsafe {
-        let codes = nibbles(s, s.words(from.add(8), stride));
-        put_codes(s, to, fifths(s, codes, s.word(from.add(4), stride)));
-        let scales = s.word(from, stride);
-        put_r(s, to, D32, s.low_halves(scales));
-        put_r(s, to, M32, s.low_halves(s.shr(scales, 16)));
-    }
-}
+impl Format for Q50 {
+    const TYPE: Type = Type::Q5_0;
 
-#[inline(always)]
-pub(super) unsafe fn q8_0<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    // SAFETY: within a block of 34 bytes.
-    unsafe {
-        let flip = s.splat_i(if S::SIGNED { 0 } else { 0x8080_8080u32 as i32 });
-        let [a, b, c, d] = s.words(from.add(2), stride);
-        let [e, f, g, h] = s.words(from.add(18), stride);
-        let mut codes = [a, b, c, d, e, f, g, h];
-        for j in 0..8 {
-            codes[j] = s.xor(codes[j], flip);
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        // SAFETY: within a block of 22 bytes.
+        unsafe {
+            let codes = nibbles(s, s.words(from.add(6), stride));
+            put_codes(s, to, fifths(s, codes, first_word(s, from.add(2), stride)));
+            to.put_r(s, D32, s.low_halves(first_word(s, from, stride)));
         }
-        put_codes(s, to, codes);
-        put_r(s, to, D32, s.halves(from, stride));
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Q51;
+
+impl Format for Q51 {
+    const TYPE: Type = Type::Q5_1;
+
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        // SAFETY: within a block of 24 bytes.
+        unsafe {
+            let codes = nibbles(s, s.words(from.add(8), stride));
+            put_codes(s, to, fifths(s, codes, first_word(s, from.add(4), stride)));
+            put_scale_and_min(s, from, stride, to);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Q80;
+
+impl Format for Q80 {
+    const TYPE: Type = Type::Q8_0;
+
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        // SAFETY: within a block of 34 bytes.
+        unsafe {
+            let flip = s.splat_i(if S::SIGNED { 0 } else { 0x8080_8080u32 as i32 });
+            let [a, b, c, d] = s.words(from.add(2), stride);
+            let [e, f, g, h] = s.words(from.add(18), stride);
+            let mut codes = [a, b, c, d, e, f, g, h];
+            for j in 0..8 {
+                codes[j] = s.xor(codes[j], flip);
+            }
+            put_codes(s, to, codes);
+            to.put_r(s, D32, s.low_halves(first_word(s, from, stride)));
+        }
     }
 }
 
@@ -100,27 +150,42 @@ fn look_up<S: Tiles>(s: S, table: &[u8; 16], mut codes: [S::I; 8]) -> [S::I; 8] 
     codes
 }
 
-#[inline(always)]
-pub(super) unsafe fn iq4_nl<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    let table = iq4_table::<S>();
-    // SAFETY: within a block of 18 bytes.
-    unsafe {
-        let codes = nibbles(s, s.words(from.add(2), stride));
-        put_codes(s, to, look_up(s, &table, codes));
-        put_r(s, to, D32, s.halves(from, stride));
+#[derive(Clone, Copy)]
+pub(super) struct Iq4Nl;
+
+impl Format for Iq4Nl {
+    const TYPE: Type = Type::IQ4_NL;
+
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        let table = iq4_table::<S>();
+        // SAFETY: within a block of 18 bytes.
+        unsafe {
+            let codes = nibbles(s, s.words(from.add(2), stride));
+            put_codes(s, to, look_up(s, &table, codes));
+            to.put_r(s, D32, s.low_halves(first_word(s, from, stride)));
+        }
     }
 }
 
-#[inline(always)]
-pub(super) unsafe fn mxfp4<S: Tiles>(s: S, from: *const u8, stride: usize, to: *mut u8) {
-    let table = FP4_CODES.map(|code| (code + 16) as u8);
-    // SAFETY: within a block of 17 bytes; the panel's d has one lane per row.
-    unsafe {
-        let codes = nibbles(s, s.words(from.add(1), stride));
-        put_codes(s, to, look_up(s, &table, codes));
-        let d = to.add(D32 * 4 * S::ROWS).cast::<f32>();
-        for r in 0..S::ROWS {
-            d.add(r).write(half_power(from.add(r * stride).read()));
+#[derive(Clone, Copy)]
+pub(super) struct Mxfp4;
+
+impl Format for Mxfp4 {
+    const TYPE: Type = Type::MXFP4;
+
+    #[inline(always)]
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+        let table = FP4_CODES.map(|code| (code + 16) as u8);
+        let mut scales = [0.0; 16];
+        // SAFETY: within a block of 17 bytes; a vector has at most 16 rows.
+        unsafe {
+            let codes = nibbles(s, s.words(from.add(1), stride));
+            put_codes(s, to, look_up(s, &table, codes));
+            for r in 0..S::ROWS {
+                scales[r] = half_power(from.add(r * stride).read());
+            }
+            to.put_r(s, D32, s.load_r(scales.as_ptr()));
         }
     }
 }

@@ -15,12 +15,7 @@ fn blocks(layout: &KvLayout, tokens: usize, random: &mut Random) -> Vec<Vec<u16>
     blocks
 }
 
-fn unit<'a>(
-    layout: &KvLayout,
-    blocks: &'a [Vec<u16>],
-    queries: &'a [f32],
-    visible: std::ops::Range<usize>,
-) -> Unit<'a> {
+fn unit<'a>(layout: &KvLayout, blocks: &'a [Vec<u16>], queries: &'a [f32], visible: Visible) -> Unit<'a> {
     Unit {
         keys: std::array::from_fn(|b| blocks.get(b).map_or(&[][..], |block| &block[layout.keys(1, 0)])),
         values: std::array::from_fn(|b| blocks.get(b).map_or(&[][..], |block| &block[layout.values(1, 0)])),
@@ -39,10 +34,21 @@ fn every_instruction_set_gives_the_plain_bits() {
         [(1, 1), (8, 8), (16, 16), (48, 48), (64, 64), (80, 96), (128, 100), (256, 256)]
     {
         let layout = KvLayout::new(2, 2, key_dim, value_dim).expect("layout");
-        for (tokens, visible) in
-            [(1, 0..1), (31, 3..31), (33, 32..33), (100, 0..100), (128, 0..128), (128, 17..100)]
-        {
+        // (tokens there are, position of the first query, heads, window, unit's start)
+        for (tokens, position, heads, window, start) in [
+            (1, 0, 9, usize::MAX, 0),
+            (31, 22, 1, usize::MAX, 0),
+            (33, 24, 1, 4, 0),
+            (100, 95, 2, 100, 0),
+            (128, 119, 1, usize::MAX, 0),
+            (128, 300, 3, usize::MAX, 128),
+            (128, 200, 3, 70, 128),
+            (128, 128, 3, 130, 0),
+            (128, 126, 3, 4, 0),
+        ] {
+            let tokens: usize = tokens;
             let blocks = blocks(&layout, tokens, &mut random);
+            let visible = Visible { start, position, heads, window };
             for count in 1..=9 {
                 let queries = random.values(count * key_dim);
                 for soft_cap in [None, Some(0.7)] {
@@ -80,7 +86,7 @@ fn the_plain_attention_is_near_the_exact_one() {
     let layout = KvLayout::new(2, 2, 24, 40).expect("layout");
     let blocks = blocks(&layout, 70, &mut random);
     let queries: Vec<f32> = random.values(24).iter().map(|q| q * 3.0).collect();
-    let unit = unit(&layout, &blocks, &queries, 5..70);
+    let unit = unit(&layout, &blocks, &queries, Visible { start: 0, position: 69, heads: 1, window: 65 });
     let mut part = vec![0.0; layout.value_stride() + PARTIAL_TAIL];
     Kernels::scalar().attend(&unit, &mut part);
     let mut out = vec![0.0; 40];

@@ -92,6 +92,7 @@ impl Simd for Avx2 {
 impl Tiles for Avx2 {
     const ROWS: usize = 8;
     const TOKENS: usize = 4;
+    const PANELS: usize = 1;
     const SIGNED: bool = true;
     type I = __m256i;
     type R = __m256;
@@ -145,15 +146,6 @@ impl Tiles for Avx2 {
         unsafe {
             let row = |r: usize| from.add(r * stride).cast::<i32>().read_unaligned();
             _mm256_setr_epi32(row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7))
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn halves(self, from: *const u8, stride: usize) -> __m256 {
-        // SAFETY: `self` proves F16C; the caller promises 2 bytes in each of 8 rows.
-        unsafe {
-            let row = |r: usize| from.add(r * stride).cast::<i16>().read_unaligned();
-            _mm256_cvtph_ps(_mm_setr_epi16(row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7)))
         }
     }
 

@@ -87,6 +87,7 @@ impl Simd for Avx512 {
 impl Tiles for Avx512 {
     const ROWS: usize = 16;
     const TOKENS: usize = 8;
+    const PANELS: usize = 2;
     const SIGNED: bool = false;
     type I = __m512i;
     type R = __m512;
@@ -162,32 +163,6 @@ impl Tiles for Avx512 {
                 row(14),
                 row(15),
             )
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn halves(self, from: *const u8, stride: usize) -> __m512 {
-        // SAFETY: `self` proves AVX-512; the caller promises 2 bytes in each of 16 rows.
-        unsafe {
-            let row = |r: usize| from.add(r * stride).cast::<i16>().read_unaligned();
-            _mm512_cvtph_ps(_mm256_setr_epi16(
-                row(0),
-                row(1),
-                row(2),
-                row(3),
-                row(4),
-                row(5),
-                row(6),
-                row(7),
-                row(8),
-                row(9),
-                row(10),
-                row(11),
-                row(12),
-                row(13),
-                row(14),
-                row(15),
-            ))
         }
     }
 
