@@ -175,5 +175,26 @@ impl Context {
     }
 }
 
+/// `count` weights out of ggml's blocks, by its own reference.
+pub fn unpacked(type_id: u32, blocks: &[u8], count: usize) -> Result<Vec<f32>> {
+    if type_id >= sys::GGML_TYPE_COUNT {
+        return Err(format!("ggml has no type {type_id}").into());
+    }
+    let mut weights = vec![0.0; count];
+    // SAFETY: the type is one of ggml's; the blocks hold `count` weights, which is checked before they are unpacked.
+    unsafe {
+        let traits = &*sys::ggml_get_type_traits(type_id);
+        let size = sys::ggml_row_size(type_id, count as i64);
+        let unpack = traits.to_float.ok_or_else(|| format!("ggml does not unpack type {type_id}"))?;
+        if size != blocks.len() {
+            return Err(
+                format!("{count} weights of type {type_id} take {size} bytes, not {}", blocks.len()).into()
+            );
+        }
+        unpack(blocks.as_ptr().cast(), weights.as_mut_ptr(), count as i64);
+    }
+    Ok(weights)
+}
+
 /// Takes log lines and drops them.
 unsafe extern "C" fn silence(_: sys::ggml_log_level, _: *const c_char, _: *mut c_void) {}
