@@ -1,0 +1,47 @@
+//! How far wick's and llama.cpp's logits are from a reference, on the same tokens, teacher-forced.
+//!
+//! cargo run --release --bin agree -- reference MODEL.gguf REFERENCE.json PREFIX [--threads 2]
+//!     against recorded greedy ids: llama.cpp in several of its own settings, wick, candle
+//! cargo run --release --bin agree -- text MODEL.gguf [TEXT] [--oracle F32.gguf] [--tokens 2000] [--threads 2]
+//!     against candle's f32 logits of the dequantised weights (of MODEL, or of a file that holds the same in f32): mean KL divergence and best ids
+
+mod candidates;
+mod cases;
+mod text;
+
+use peers::Result;
+use peers::args::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("agree: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let mut args = Args::of_process();
+    let threads: usize = args.value("--threads")?.unwrap_or(2);
+    let oracle: Option<PathBuf> = args.value("--oracle")?;
+    let tokens: usize = args.value("--tokens")?.unwrap_or(2000);
+    match args.word("reference or text")?.as_str() {
+        "reference" => {
+            let model = PathBuf::from(args.word("a model file")?);
+            let file = PathBuf::from(args.word("a file of reference ids")?);
+            let prefix = args.word("the beginning of the cases' names")?;
+            args.words()?;
+            cases::compare(&model, &file, &prefix, threads)
+        }
+        "text" => {
+            let model = PathBuf::from(args.word("a model file")?);
+            let text = args.words()?.into_iter().next().map(PathBuf::from);
+            text::compare(&model, text.as_deref(), &oracle.unwrap_or(model.clone()), tokens, threads)
+        }
+        other => Err(format!("{other}: neither reference nor text").into()),
+    }
+}
