@@ -44,14 +44,15 @@ pub fn compare(model: &Path, file: &Path, prefix: &str, threads: usize) -> Resul
         }
     };
     show("wick, native", Ok(Box::new(Native::open(model, threads))));
+    for (name, options, whole) in settings(threads) {
+        let llama = Llama::open(model, &options, whole);
+        show(&format!("llama.cpp, {name}"), llama.map(|llama| Box::new(llama) as _));
+    }
+    // Last: candle's kernels of some types are scalar, and take minutes.
     for (name, precision) in
         [("wick, candle f32", Precision::F32), ("wick, candle quantised", Precision::Quantised)]
     {
         show(name, Candle::open(model, precision).map(|candle| Box::new(candle) as _));
-    }
-    for (name, options, whole) in settings(threads) {
-        let llama = Llama::open(model, &options, whole);
-        show(&format!("llama.cpp, {name}"), llama.map(|llama| Box::new(llama) as _));
     }
     Ok(())
 }
