@@ -1,4 +1,5 @@
-//! A model's load, on the prepare thread: from its source to a decoder and a vocabulary, with progress, cancellable.
+//! A model's load, on the prepare thread: from its source to a decoder and a vocabulary, with progress, cancellable. In HOST_STEP others
+//! have their turn between its pieces.
 
 use super::core::Core;
 use super::links::{Command, Links};
@@ -10,7 +11,8 @@ use crate::model::{Decoder, Spec};
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::lock;
 use crate::text::Vocab;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use smol::future::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 
 /// What a runtime lends to the decoders of its models.
@@ -21,6 +23,8 @@ pub(super) struct Resources {
     pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
     /// Bytes for everything.
     pub(super) budget: Option<u64>,
+    /// Bytes that are read at once.
+    pub(super) piece: usize,
     pub(super) facts: Arc<EngineFacts>,
 }
 
@@ -32,6 +36,9 @@ impl Resources {
         self.budget.map(|budget| budget.saturating_sub(held))
     }
 }
+
+/// What hears of bytes that are there, and of how many there are in all; stops the load by an error.
+pub(super) type Progress<'a> = dyn FnMut(u64, u64) -> Result<()> + Send + 'a;
 
 /// One load.
 pub(super) struct Load {
@@ -61,7 +68,7 @@ impl Load {
     }
 
     /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
-    pub(super) fn run(self) {
+    pub(super) async fn run(self) {
         let Self { model, id, links, options, producer, resources } = self;
         let interrupted = || match () {
             () if links.is_stopping() => Some(EndReason::Shutdown),
@@ -77,7 +84,9 @@ impl Load {
         };
         let loaded = match interrupted() {
             Some(_) => Err(cancelled()),
-            None => catch_unwind(AssertUnwindSafe(|| open(options, &resources, &mut progress)))
+            None => AssertUnwindSafe(open(options, &resources, &mut progress))
+                .catch_unwind()
+                .await
                 .unwrap_or_else(|_| {
                     Err(Error::new(ErrorKind::Internal, "a panic while the model was loaded"))
                 }),
@@ -126,11 +135,7 @@ impl Opened {
 }
 
 /// Loads what `options` name. `resources` are what the runtime lends to decoders.
-fn open(
-    options: ModelOptions,
-    resources: &Resources,
-    progress: &mut dyn FnMut(u64, u64) -> Result<()>,
-) -> Result<Opened> {
+async fn open(options: ModelOptions, resources: &Resources, progress: &mut Progress<'_>) -> Result<Opened> {
     match options.source {
         ModelSource::Custom(load) => {
             let (decoder, vocab) = load(progress)?;
@@ -145,7 +150,7 @@ fn open(
                 context_length: options.context_length,
                 chat_template: options.chat_template,
             };
-            super::load_gguf::open(source, &wanted, resources, progress)
+            super::load_gguf::open(source, &wanted, resources, progress).await
         }
         #[cfg(not(feature = "text"))]
         ModelSource::Gguf(_) => {
