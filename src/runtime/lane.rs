@@ -184,3 +184,27 @@ pub(super) fn spawn(
         Error::new(ErrorKind::OutOfMemory, format!("the system refused the thread {name:?}: {error}"))
     })
 }
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn who_sleeps_is_woken_when_something_is_due_earlier() {
+        let clock = Clock::default();
+        let (parker, waker) = Parker::new();
+        let context = Context::from_waker(&waker);
+        let woken = || parker.park(Some(Instant::now()));
+        let now = Instant::now();
+        assert_eq!(clock.sleep_until(&context), None);
+        clock.set(Some(now + Duration::from_secs(200)));
+        assert!(woken());
+        assert_eq!(clock.sleep_until(&context), Some(now + Duration::from_secs(200)));
+        clock.set(Some(now + Duration::from_secs(300)));
+        clock.set(None);
+        assert!(!woken(), "nothing is due earlier");
+        clock.set(Some(now + Duration::from_secs(100)));
+        assert!(woken());
+    }
+}

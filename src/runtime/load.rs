@@ -7,12 +7,14 @@ use super::model::{LoadState, ModelFacts, ModelShared};
 use super::options::{Level, Loaded, ModelOptions, ModelSource};
 use crate::engine::EngineFacts;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Source;
 use crate::model::{Decoder, Spec};
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::lock;
 use crate::text::Vocab;
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 /// What a runtime lends to the decoders of its models.
@@ -142,6 +144,10 @@ async fn open(options: ModelOptions, resources: &Resources, progress: &mut Progr
             let spec = decoder.spec().clone();
             Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true })
         }
+        // Looked at here: a file system may take its time.
+        ModelSource::Gguf(Source::File { path, .. }) if path.join("config.json").is_file() => {
+            Err(folder(&path))
+        }
         #[cfg(feature = "text")]
         ModelSource::Gguf(source) => {
             let wanted = super::load_gguf::Wanted {
@@ -159,14 +165,14 @@ async fn open(options: ModelOptions, resources: &Resources, progress: &mut Progr
                 "this build reads no model files: build it with the features text, and native or candle";
             Err(Error::new(ErrorKind::Unsupported, why))
         }
-        ModelSource::Folder(path) => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "{}: folders with safetensors are not read yet; convert the model to GGUF",
-                path.display()
-            ),
-        )),
+        ModelSource::Folder(path) => Err(folder(&path)),
     }
+}
+
+fn folder(path: &Path) -> Error {
+    let path = path.display();
+    let message = format!("{path}: folders with safetensors are not read yet; convert the model to GGUF");
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 fn cancelled() -> Error {
