@@ -47,7 +47,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Starts the threads. `Internal` if the system refuses one: those already started are joined again.
+    /// Starts the threads. `OutOfMemory` if the system refuses one: those already started are joined again.
     pub fn new(options: &PoolOptions) -> Result<Self> {
         let count = options.threads.max(1);
         let mut pool = Pool { shared: Arc::new(Shared::new(count, options.spin)), threads: Vec::new() };
@@ -60,7 +60,7 @@ impl Pool {
                 .spawn(move || live(&shared, index, on_thread))
                 .map_err(|error| {
                     let message = format!("cannot start thread {name}: {error}; ask for fewer threads");
-                    Error::new(ErrorKind::Internal, message)
+                    Error::new(ErrorKind::OutOfMemory, message)
                 })?;
             pool.threads.push(thread);
         }

@@ -130,12 +130,8 @@ pub unsafe extern "C" fn wick_generate(
     guard(Tag::Any, error, || {
         let object = unforked(handles::get::<SessionObject>(session.id))?;
         // SAFETY: the caller's struct, as this function's docs say.
-        let given = unsafe { sized::input(options) }?;
-        let reader = Reader {
-            queue: given.queue,
-            on_event: given.on_event,
-            user: UserData::new(given.user, given.drop),
-        };
+        let (given, user) = unsafe { sized::input_with(options, wick_generate_options::user) }?;
+        let reader = Reader { queue: given.queue, on_event: given.on_event, user };
         // SAFETY: the caller's places, as this function's docs say.
         let out = unsafe {
             wick_error::check(error)?;
@@ -153,6 +149,10 @@ pub unsafe extern "C" fn wick_generate(
 }
 
 impl wick_generate_options {
+    fn user(&self) -> UserData {
+        UserData::new(self.user, self.drop)
+    }
+
     /// # Safety
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {

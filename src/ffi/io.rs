@@ -43,6 +43,13 @@ unsafe impl Versioned for wick_io {
     const NAME: &'static str = "wick_io";
 }
 
+impl wick_io {
+    /// What the functions are called with.
+    pub(super) fn user(&self) -> UserData {
+        UserData::new(self.user, self.drop)
+    }
+}
+
 /// A host's reader.
 pub(super) struct HostReader {
     size: u64,

@@ -117,7 +117,7 @@ pub unsafe extern "C" fn wick_model_load(
     guard(Tag::Any, error, || {
         let object = unforked(handles::get::<RuntimeObject>(runtime.id))?;
         // SAFETY: the caller's structs, as this function's docs say.
-        let given = unsafe { Given::take(sized::input(options)?) };
+        let given = unsafe { sized::input_with(options, |options| Given::take(options)) }?.1;
         // SAFETY: the caller's places, as this function's docs say.
         let out = unsafe { wick_error::check(error).and_then(|()| Out::required(out, "out")) }?;
         // SAFETY: as above.
@@ -190,16 +190,16 @@ struct Given {
 impl Given {
     /// # Safety
     /// `options.io` is NULL or readable for its struct_size.
-    unsafe fn take(options: wick_model_options) -> Self {
+    unsafe fn take(options: &wick_model_options) -> Self {
         let io = if options.io.is_null() {
             Ok(None)
         } else {
             // SAFETY: as promised by the caller.
-            unsafe { sized::input(options.io) }.map(|io| Some((io, UserData::new(io.user, io.drop))))
+            unsafe { sized::input_with(options.io, wick_io::user) }.map(Some)
         };
         let user = UserData::new(options.user, options.drop);
         let data = UserData::new(options.data_user, options.data_drop);
-        Self { options, user, data, io }
+        Self { options: *options, user, data, io }
     }
 
     /// # Safety

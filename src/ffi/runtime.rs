@@ -98,9 +98,7 @@ pub unsafe extern "C" fn wick_runtime_create(
 ) -> wick_status {
     guard(Tag::Any, error, || {
         // SAFETY: the caller's struct, as this function's docs say.
-        let options = unsafe { sized::input(options) }?;
-        let log = UserData::new(options.log_user, options.log_drop);
-        let threads = UserData::new(options.thread_user, options.thread_drop);
+        let (options, (log, threads)) = unsafe { sized::input_with(options, wick_runtime_options::users) }?;
         // SAFETY: the caller's places, as this function's docs say.
         let out = unsafe { wick_error::check(error).and_then(|()| Out::required(out, "out")) }?;
         install_panic_hook();
@@ -110,6 +108,13 @@ pub unsafe extern "C" fn wick_runtime_create(
         out.set(wick_runtime { id: reservation.keep() });
         Ok(WICK_OK)
     })
+}
+
+impl wick_runtime_options {
+    /// What `log` and `on_thread` bring.
+    fn users(&self) -> (UserData, UserData) {
+        (UserData::new(self.log_user, self.log_drop), UserData::new(self.thread_user, self.thread_drop))
+    }
 }
 
 fn create(options: &wick_runtime_options, log: UserData, threads: UserData) -> Result<RuntimeObject> {

@@ -27,7 +27,30 @@ pub(super) unsafe trait Versioned: Sized {
 /// `from` is NULL or readable for as many bytes as its `struct_size` says.
 pub(super) unsafe fn input<T: Versioned>(from: *const T) -> Result<T> {
     // SAFETY: as promised by the caller.
+    unsafe { input_with(from, |_| ()) }.map(|(copy, ())| copy)
+}
+
+/// As [`input`], for a struct that brings what is to be dropped: `take` takes hold of that as soon as the size is known to be good, so that it is dropped
+/// too if the rest is refused.
+///
+/// # Errors
+/// As [`input`].
+///
+/// # Safety
+/// As for [`input`].
+pub(super) unsafe fn input_with<T: Versioned, U>(
+    from: *const T,
+    take: impl FnOnce(&T) -> U,
+) -> Result<(T, U)> {
+    // SAFETY: as promised by the caller.
     let size = unsafe { size_at::<T>(from) }?;
+    let mut copy = MaybeUninit::<T>::zeroed();
+    // SAFETY: both sides have that many bytes; any bytes are a valid `T`.
+    let copy = unsafe {
+        ptr::copy_nonoverlapping(from.cast::<u8>(), copy.as_mut_ptr().cast(), size.min(size_of::<T>()));
+        copy.assume_init()
+    };
+    let taken = take(&copy);
     // SAFETY: as promised by the caller: `size` bytes are readable, bytes need no alignment.
     let tail = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), size) }.get(size_of::<T>()..);
     if tail.is_some_and(|tail| tail.iter().any(|byte| *byte != 0)) {
@@ -38,12 +61,7 @@ pub(super) unsafe fn input<T: Versioned>(from: *const T) -> Result<T> {
         );
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
-    let mut copy = MaybeUninit::<T>::zeroed();
-    // SAFETY: both sides have that many bytes; any bytes are a valid `T`.
-    unsafe {
-        ptr::copy_nonoverlapping(from.cast::<u8>(), copy.as_mut_ptr().cast(), size.min(size_of::<T>()));
-        Ok(copy.assume_init())
-    }
+    Ok((copy, taken))
 }
 
 /// A struct that the caller wants filled, whose size is good.

@@ -51,15 +51,16 @@ unsafe impl Versioned for wick_store_options {
 /// # Safety
 /// `options` and its `io` are NULL or readable for their struct_size.
 unsafe fn take(options: *const wick_store_options) -> Result<()> {
+    let take = |options: &wick_store_options| {
+        drop(UserData::new(options.user, options.drop));
+        match options.io.is_null() {
+            true => Ok(()),
+            // SAFETY: as promised by the caller.
+            false => unsafe { sized::input_with(options.io, wick_io::user) }.map(drop),
+        }
+    };
     // SAFETY: as promised by the caller.
-    let options = unsafe { sized::input(options) }?;
-    let _user = UserData::new(options.user, options.drop);
-    if !options.io.is_null() {
-        // SAFETY: as promised by the caller.
-        let io = unsafe { sized::input(options.io) }?;
-        drop(UserData::new(io.user, io.drop));
-    }
-    Ok(())
+    unsafe { sized::input_with(options, take) }?.1
 }
 
 /// [ANY] Saves the session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then.

@@ -34,8 +34,8 @@ pub unsafe extern "C" fn wick_testing_model_load(
             Reader { queue: Default::default(), on_event: None, user: UserData::new(ptr::null_mut(), None) }
         } else {
             // SAFETY: the caller's struct, as this function's docs say.
-            let given = unsafe { sized::input(options) }?;
-            let user = UserData::new(given.user, given.drop);
+            let (given, user) =
+                unsafe { sized::input_with(options, |given| UserData::new(given.user, given.drop)) }?;
             Reader { queue: given.queue, on_event: given.on_event, user }
         };
         // SAFETY: the caller's places and text, as this function's docs say.

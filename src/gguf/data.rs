@@ -16,25 +16,22 @@ pub(super) enum Data {
     Host { bytes: Box<dyn AsRef<[u8]> + Send + Sync>, offset: usize },
 }
 
+/// What is there at once, and what has to be read.
+pub(super) enum Begun {
+    Done(Data),
+    Reading(Reading),
+}
+
 impl Data {
-    /// Maps or reads the tensor data; `tick` hears of bytes that have arrived, and stops the load by an error.
-    pub(super) fn load(
-        input: Input,
-        extent: Extent,
-        tick: &mut dyn FnMut(u64) -> Result<()>,
-    ) -> Result<Self> {
-        match input {
+    /// Maps the tensor data, or begins to read it.
+    pub(super) fn begin(input: Input, extent: Extent) -> Result<Begun> {
+        Ok(match input {
             Input::File(range) if !range.no_mmap && extent.len > 0 => {
-                let map = map(&range, extent)?;
-                tick(extent.len)?;
-                Ok(Self::Mapped(map))
+                Begun::Done(Self::Mapped(map(&range, extent)?))
             }
-            Input::Memory(bytes) => {
-                tick(extent.len)?;
-                Ok(Self::Host { bytes, offset: to_usize(extent.offset)? })
-            }
-            mut other => Ok(Self::Owned(read(&mut other, extent, tick)?)),
-        }
+            Input::Memory(bytes) => Begun::Done(Self::Host { bytes, offset: to_usize(extent.offset)? }),
+            other => Begun::Reading(Reading::new(other, extent)?),
+        })
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -62,21 +59,51 @@ fn map(range: &FileRange, extent: Extent) -> Result<Mmap> {
     })
 }
 
-fn read(input: &mut Input, extent: Extent, tick: &mut dyn FnMut(u64) -> Result<()>) -> Result<Mmap> {
-    let refused = |e| Error::new(ErrorKind::OutOfMemory, format!("{} bytes refused: {e}", extent.len));
-    let len = to_usize(extent.len)?;
-    // Anonymous pages are aligned, zero without being touched, and refused with an error. None at all cannot be had.
-    let mut memory = MmapMut::map_anon(len.max(1)).map_err(refused)?;
-    // A wish: fewer page faults make the read up to twice as fast.
-    #[cfg(target_os = "linux")]
-    let _ = memory.advise(memmap2::Advice::HugePage);
-    let mut at = extent.offset;
-    for piece in memory.get_mut(..len).unwrap_or_default().chunks_mut(MAX_READ) {
-        input.read_at(at, piece)?;
-        at += piece.len() as u64;
-        tick(piece.len() as u64)?;
+/// Tensor data on its way into owned memory.
+pub(super) struct Reading {
+    input: Input,
+    memory: MmapMut,
+    offset: u64,
+    len: usize,
+    done: usize,
+}
+
+impl Reading {
+    fn new(input: Input, extent: Extent) -> Result<Self> {
+        let len = to_usize(extent.len)?;
+        // Anonymous pages are aligned, zero without being touched, and refused with an error. None at all cannot be had.
+        let memory = MmapMut::map_anon(len.max(1)).map_err(|e| refused(len, &e))?;
+        // A wish: fewer page faults make the read up to twice as fast.
+        #[cfg(target_os = "linux")]
+        let _ = memory.advise(memmap2::Advice::HugePage);
+        Ok(Self { input, memory, offset: extent.offset, len, done: 0 })
     }
-    memory.make_read_only().map_err(refused)
+
+    pub(super) fn is_done(&self) -> bool {
+        self.done == self.len
+    }
+
+    pub(super) fn label(&self) -> String {
+        self.input.label()
+    }
+
+    /// Reads at most `most` bytes more; how many.
+    pub(super) fn read(&mut self, most: usize) -> Result<usize> {
+        let until = self.len.min(self.done.saturating_add(most.clamp(1, MAX_READ)));
+        let piece = self.memory.get_mut(self.done..until).unwrap_or_default();
+        self.input.read_at(self.offset.saturating_add(self.done as u64), piece)?;
+        let bytes = until - self.done;
+        self.done = until;
+        Ok(bytes)
+    }
+
+    pub(super) fn finish(self) -> Result<Data> {
+        self.memory.make_read_only().map(Data::Owned).map_err(|e| refused(self.len, &e))
+    }
+}
+
+fn refused(bytes: usize, why: &io::Error) -> Error {
+    Error::new(ErrorKind::OutOfMemory, format!("{bytes} bytes refused: {why}"))
 }
 
 fn to_usize(bytes: u64) -> Result<usize> {

@@ -16,7 +16,7 @@ pub mod write;
 
 pub use header::Header;
 pub use metadata::Metadata;
-pub use open::{Gguf, Limits};
+pub use open::{Gguf, Limits, Opening};
 pub use source::{ReadAt, Source};
 pub use tensor::{TensorInfo, TensorType};
 pub use value::{Array, FromValue, Strs, Value, ValueType};

@@ -1,7 +1,8 @@
-//! Opening a model: headers first, then the budget, then the tensors' bytes. Knows the order; not the container's rules.
+//! Opening a model: headers first, then the budget, then the tensors' bytes, piece by piece. Knows the order; not the container's rules.
 
-use super::data::Data;
-use super::header::Header;
+use super::MAX_READ;
+use super::data::{Begun, Data, Reading};
+use super::header::{Extent, Header};
 use super::source::{Input, Source};
 use super::split;
 use super::tensor::TensorInfo;
@@ -55,22 +56,12 @@ impl Gguf {
         limits: &Limits,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
-        let (header, inputs) = read_headers(source, limits)?;
-        let total = header.data_bytes();
-        let mut done = 0;
-        progress(done, total)?;
-        let mut data = Vec::new();
-        for (input, &extent) in inputs.into_iter().zip(&header.extents) {
-            let label = input.label();
-            let mut stop = None;
-            let mut tick = |bytes: u64| {
-                done += bytes;
-                progress(done, total).inspect_err(|e| stop = Some(e.clone()))
-            };
-            let loaded = Data::load(input, extent, &mut tick);
-            data.push(loaded.map_err(|e| stop.unwrap_or_else(|| e.within(label)))?);
+        let mut opening = Opening::begin(source, limits)?;
+        progress(opening.done(), opening.total())?;
+        while opening.read(MAX_READ)? {
+            progress(opening.done(), opening.total())?;
         }
-        Ok(Self { header, data })
+        Ok(opening.finish())
     }
 
     /// Reads and validates metadata and tensor infos only: milliseconds, whatever the model's size.
@@ -114,6 +105,74 @@ impl Deref for Gguf {
 
     fn deref(&self) -> &Header {
         &self.header
+    }
+}
+
+/// A model that is being opened, for those who have other things to do meanwhile; [`Gguf::open`] in pieces.
+pub struct Opening {
+    header: Header,
+    /// Those to come, the last one first.
+    inputs: Vec<(Input, Extent)>,
+    reading: Option<Reading>,
+    data: Vec<Data>,
+    done: u64,
+}
+
+impl Opening {
+    /// Reads and validates the header, and checks the budget.
+    ///
+    /// Errors: as [`Gguf::open`]'s.
+    pub fn begin(source: Source, limits: &Limits) -> Result<Self> {
+        let (header, inputs) = read_headers(source, limits)?;
+        let mut inputs: Vec<_> = inputs.into_iter().zip(header.extents.iter().copied()).collect();
+        inputs.reverse();
+        Ok(Self { header, inputs, reading: None, data: Vec::new(), done: 0 })
+    }
+
+    /// Bytes of tensor data that are there.
+    pub fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// Bytes of tensor data in all.
+    pub fn total(&self) -> u64 {
+        self.header.data_bytes()
+    }
+
+    /// Maps the next file, or reads at most `most` bytes more (and at most 16 MiB) of one that is not mapped; false: all is there.
+    ///
+    /// Errors: as [`Gguf::open`]'s.
+    pub fn read(&mut self, most: usize) -> Result<bool> {
+        while self.reading.as_ref().is_none_or(Reading::is_done) {
+            if let Some(read) = self.reading.take() {
+                let label = read.label();
+                self.data.push(read.finish().map_err(|e| e.within(label))?);
+            }
+            let Some((input, extent)) = self.inputs.pop() else { return Ok(false) };
+            let label = input.label();
+            match Data::begin(input, extent).map_err(|e| e.within(label))? {
+                Begun::Reading(reading) => self.reading = Some(reading),
+                Begun::Done(data) => {
+                    self.data.push(data);
+                    self.done += extent.len;
+                    return Ok(true);
+                }
+            }
+        }
+        if let Some(reading) = &mut self.reading {
+            let read = reading.read(most);
+            self.done += read.map_err(|e| e.within(reading.label()))? as u64;
+        }
+        Ok(true)
+    }
+
+    /// The model. Call it when nothing is left to read.
+    ///
+    /// # Panics
+    /// If something is.
+    pub fn finish(self) -> Gguf {
+        assert!(self.inputs.is_empty() && self.reading.is_none(), "the model is not read to its end");
+        Gguf { header: self.header, data: self.data }
     }
 }
 

@@ -9,9 +9,10 @@ use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
+use smol::future::FutureExt;
 use smol::{Executor, Task};
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
@@ -20,6 +21,8 @@ use std::time::{Duration, Instant};
 
 /// A slice where the host's frame waits for it.
 const HOST_SLICE: Duration = Duration::from_micros(200);
+/// Bytes of a model that are read at once where the host's frame waits for it.
+const HOST_PIECE: usize = 1 << 20;
 /// A slice on a thread of the runtime.
 const THREAD_SLICE: Duration = Duration::from_millis(1);
 /// Callbacks that are run before the executor is asked for something else.
@@ -163,6 +166,7 @@ impl Core {
             #[cfg(feature = "native")]
             compute: self.compute.clone(),
             budget: self.options.memory_budget,
+            piece: if self.is_host_step() { HOST_PIECE } else { usize::MAX },
             facts: self.links.facts.clone(),
         }
     }
@@ -236,7 +240,8 @@ impl Core {
             self.clock.strike();
             let mut tick = pin!(host.executor.tick());
             if host.within(|| tick.as_mut().poll(&mut context)).is_pending() {
-                parker.park(deadline.into_iter().chain(self.clock.due()).min());
+                let due = self.clock.sleep_until(&context);
+                parker.park(deadline.into_iter().chain(due).min());
             }
         }
     }
@@ -309,7 +314,7 @@ impl Drop for Stepping<'_> {
 /// Does the jobs until no more can come.
 async fn prepare(jobs: async_channel::Receiver<Job>) {
     while let Ok(job) = jobs.recv().await {
-        let _ = catch_unwind(AssertUnwindSafe(job));
+        let _ = AssertUnwindSafe(job).catch_unwind().await;
         smol::future::yield_now().await;
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn drive(
         let outcome = protected(&mut engine, &links, Engine::step).unwrap_or(Outcome::Worked);
         while let Some(job) = engine.take_job() {
             let back = links.clone();
-            links.prepare(Box::new(move || back.tell(Command::FinishText(job.run()))));
+            links.prepare(Box::pin(async move { back.tell(Command::FinishText(job.run())) }));
         }
         match outcome {
             Outcome::Worked => smol::future::yield_now().await,

@@ -1,7 +1,7 @@
 //! A lane: one executor and, with threads, the one thread that runs it; knows no engine.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::{Mutex, Parker, Signal, lock};
+use crate::sync::{Mutex, Parker, Signal, Waiters, lock};
 use smol::{Executor, Task};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -13,31 +13,52 @@ use std::time::Instant;
 /// The one time that something is due on a lane without being woken for it.
 #[derive(Default)]
 pub(super) struct Clock {
-    due: Mutex<Option<Instant>>,
+    due: Mutex<Due>,
     signal: Arc<Signal>,
+}
+
+#[derive(Default)]
+struct Due {
+    at: Option<Instant>,
+    /// Who sleeps until then.
+    sleepers: Waiters,
 }
 
 impl Clock {
     pub(super) fn new(signal: Arc<Signal>) -> Self {
-        Self { due: Mutex::new(None), signal }
+        Self { due: Mutex::default(), signal }
     }
 
-    /// Raises the signal at `due`, or not at all.
-    pub(super) fn set(&self, due: Option<Instant>) {
-        *lock(&self.due) = due;
+    /// Raises the signal at `at`, or not at all. Who sleeps longer than that is woken, to look again.
+    pub(super) fn set(&self, at: Option<Instant>) {
+        let mut due = lock(&self.due);
+        let before = std::mem::replace(&mut due.at, at);
+        let earlier = at.is_some_and(|at| before.is_none_or(|before| at < before));
+        let sleepers = if earlier { std::mem::take(&mut due.sleepers) } else { Waiters::default() };
+        drop(due);
+        sleepers.wake();
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
-        *lock(&self.due)
+        lock(&self.due).at
+    }
+
+    /// Until when to sleep; `context` is woken if that becomes earlier.
+    pub(super) fn sleep_until(&self, context: &Context<'_>) -> Option<Instant> {
+        let mut due = lock(&self.due);
+        let (left, at) = (due.sleepers.add(context.waker()), due.at);
+        drop(due);
+        left.wake();
+        at
     }
 
     /// Raises the signal if it is time; whether it was.
     pub(super) fn strike(&self) -> bool {
         let mut due = lock(&self.due);
-        if due.is_none_or(|due| Instant::now() < due) {
+        if due.at.is_none_or(|at| Instant::now() < at) {
             return false;
         }
-        *due = None;
+        due.at = None;
         drop(due);
         self.signal.raise();
         true
@@ -162,4 +183,28 @@ pub(super) fn spawn(
         roll.leave(&entry);
         Error::new(ErrorKind::OutOfMemory, format!("the system refused the thread {name:?}: {error}"))
     })
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn who_sleeps_is_woken_when_something_is_due_earlier() {
+        let clock = Clock::default();
+        let (parker, waker) = Parker::new();
+        let context = Context::from_waker(&waker);
+        let woken = || parker.park(Some(Instant::now()));
+        let now = Instant::now();
+        assert_eq!(clock.sleep_until(&context), None);
+        clock.set(Some(now + Duration::from_secs(200)));
+        assert!(woken());
+        assert_eq!(clock.sleep_until(&context), Some(now + Duration::from_secs(200)));
+        clock.set(Some(now + Duration::from_secs(300)));
+        clock.set(None);
+        assert!(!woken(), "nothing is due earlier");
+        clock.set(Some(now + Duration::from_secs(100)));
+        assert!(woken());
+    }
 }

@@ -5,6 +5,7 @@ use crate::engine::{EngineFacts, Place, Request, SessionFacts, TextDone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{Consumer, Delivery, End, EndReason, Producer, Queue, StreamOptions, stream};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -23,8 +24,8 @@ pub(super) enum Command {
     Shutdown,
 }
 
-/// Work for the prepare thread.
-pub(super) type Job = Box<dyn FnOnce() + Send>;
+/// Work for the prepare thread, in pieces where it can be.
+pub(super) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the engine that some stream's consumer wants something.
 pub(super) struct Attention {
@@ -109,7 +110,7 @@ impl Links {
     /// Hands work to the prepare thread. During the shutdown it is done here: jobs are short then.
     pub(super) fn prepare(&self, job: Job) {
         if let Err(refused) = self.jobs.try_send(job) {
-            refused.into_inner()();
+            smol::future::block_on(refused.into_inner());
         }
     }
 

@@ -1,4 +1,5 @@
-//! A model's load, on the prepare thread: from its source to a decoder and a vocabulary, with progress, cancellable.
+//! A model's load, on the prepare thread: from its source to a decoder and a vocabulary, with progress, cancellable. In HOST_STEP others
+//! have their turn between its pieces.
 
 use super::core::Core;
 use super::links::{Command, Links};
@@ -6,11 +7,14 @@ use super::model::{LoadState, ModelFacts, ModelShared};
 use super::options::{Level, Loaded, ModelOptions, ModelSource};
 use crate::engine::EngineFacts;
 use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Source;
 use crate::model::{Decoder, Spec};
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::lock;
 use crate::text::Vocab;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use smol::future::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 /// What a runtime lends to the decoders of its models.
@@ -21,6 +25,8 @@ pub(super) struct Resources {
     pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
     /// Bytes for everything.
     pub(super) budget: Option<u64>,
+    /// Bytes that are read at once.
+    pub(super) piece: usize,
     pub(super) facts: Arc<EngineFacts>,
 }
 
@@ -32,6 +38,9 @@ impl Resources {
         self.budget.map(|budget| budget.saturating_sub(held))
     }
 }
+
+/// What hears of bytes that are there, and of how many there are in all; stops the load by an error.
+pub(super) type Progress<'a> = dyn FnMut(u64, u64) -> Result<()> + Send + 'a;
 
 /// One load.
 pub(super) struct Load {
@@ -61,7 +70,7 @@ impl Load {
     }
 
     /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
-    pub(super) fn run(self) {
+    pub(super) async fn run(self) {
         let Self { model, id, links, options, producer, resources } = self;
         let interrupted = || match () {
             () if links.is_stopping() => Some(EndReason::Shutdown),
@@ -77,7 +86,9 @@ impl Load {
         };
         let loaded = match interrupted() {
             Some(_) => Err(cancelled()),
-            None => catch_unwind(AssertUnwindSafe(|| open(options, &resources, &mut progress)))
+            None => AssertUnwindSafe(open(options, &resources, &mut progress))
+                .catch_unwind()
+                .await
                 .unwrap_or_else(|_| {
                     Err(Error::new(ErrorKind::Internal, "a panic while the model was loaded"))
                 }),
@@ -126,16 +137,16 @@ impl Opened {
 }
 
 /// Loads what `options` name. `resources` are what the runtime lends to decoders.
-fn open(
-    options: ModelOptions,
-    resources: &Resources,
-    progress: &mut dyn FnMut(u64, u64) -> Result<()>,
-) -> Result<Opened> {
+async fn open(options: ModelOptions, resources: &Resources, progress: &mut Progress<'_>) -> Result<Opened> {
     match options.source {
         ModelSource::Custom(load) => {
             let (decoder, vocab) = load(progress)?;
             let spec = decoder.spec().clone();
             Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true })
+        }
+        // Looked at here: a file system may take its time.
+        ModelSource::Gguf(Source::File { path, .. }) if path.join("config.json").is_file() => {
+            Err(folder(&path))
         }
         #[cfg(feature = "text")]
         ModelSource::Gguf(source) => {
@@ -145,7 +156,7 @@ fn open(
                 context_length: options.context_length,
                 chat_template: options.chat_template,
             };
-            super::load_gguf::open(source, &wanted, resources, progress)
+            super::load_gguf::open(source, &wanted, resources, progress).await
         }
         #[cfg(not(feature = "text"))]
         ModelSource::Gguf(_) => {
@@ -154,14 +165,14 @@ fn open(
                 "this build reads no model files: build it with the features text, and native or candle";
             Err(Error::new(ErrorKind::Unsupported, why))
         }
-        ModelSource::Folder(path) => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "{}: folders with safetensors are not read yet; convert the model to GGUF",
-                path.display()
-            ),
-        )),
+        ModelSource::Folder(path) => Err(folder(&path)),
     }
+}
+
+fn folder(path: &Path) -> Error {
+    let path = path.display();
+    let message = format!("{path}: folders with safetensors are not read yet; convert the model to GGUF");
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 fn cancelled() -> Error {

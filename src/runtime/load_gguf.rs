@@ -1,12 +1,13 @@
 //! A GGUF to a decoder and a vocabulary; knows no stream.
 
-use super::load::{Opened, Resources};
+use super::load::{Opened, Progress, Resources};
 use super::options::Backend;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, Header, Limits, Source};
+use crate::gguf::{Gguf, Header, Limits, Opening, Source};
 use crate::model::{Decoder, Spec};
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
+use smol::future::yield_now;
 use std::sync::Arc;
 
 /// What is wanted of the file.
@@ -17,10 +18,8 @@ pub(super) struct Wanted {
     pub(super) chat_template: Option<String>,
 }
 
-type Progress<'a> = dyn FnMut(u64, u64) -> Result<()> + 'a;
-
-/// Opens the model in `source`.
-pub(super) fn open(
+/// Opens the model in `source`, with a pause after each piece of the work.
+pub(super) async fn open(
     source: Source,
     wanted: &Wanted,
     resources: &Resources,
@@ -33,8 +32,16 @@ pub(super) fn open(
         let spec = spec(&header, vocab.len())?;
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
-    let gguf = Arc::new(Gguf::open(source, &limits, progress)?);
+    let mut opening = Opening::begin(source, &limits)?;
+    progress(opening.done(), opening.total())?;
+    yield_now().await;
+    while opening.read(resources.piece)? {
+        progress(opening.done(), opening.total())?;
+        yield_now().await;
+    }
+    let gguf = Arc::new(opening.finish());
     let (vocab, has_template) = vocabulary(gguf.header(), wanted)?;
+    yield_now().await;
     let decoder = decoder(&gguf, wanted, resources, progress)?;
     let spec = decoder.spec().clone();
     if spec.vocab_size != vocab.len() {

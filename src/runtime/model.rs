@@ -72,7 +72,7 @@ impl Model {
         let job = load::Load::new(&shared, options, producer, &owner.core);
         let model = Self { shared, owner: owner.clone() };
         let adopted = adopt(&model, Stream::new(consumer, &owner.core));
-        links.prepare(Box::new(move || job.run()));
+        links.prepare(Box::pin(job.run()));
         Ok((model, adopted))
     }
 
@@ -111,7 +111,7 @@ impl Model {
             let message = format!("ids[{index}] is {id}, the vocabulary has {count} tokens");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        Ok(crate::text::decode(&*facts.vocab, ids, special))
+        crate::text::decode(&*facts.vocab, ids, special)
     }
 
     /// The conversation through the model's chat template.

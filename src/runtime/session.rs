@@ -7,7 +7,7 @@ use super::{Model, Request};
 use crate::engine::{Input, SessionFacts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Control;
-use crate::sync::{Mutex, lock};
+use crate::sync::{AtomicBool, Mutex, Ordering, lock};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -18,6 +18,8 @@ struct SessionShared {
     facts: Arc<SessionFacts>,
     /// The last generation, which may be live.
     last: Mutex<Option<Control>>,
+    /// It was cleared since, which the engine may not have heard yet. Written under `last`.
+    cleared: AtomicBool,
     // Dropped after `SessionShared::drop` has told the engine: the model outlives its sessions.
     model: Model,
 }
@@ -50,6 +52,7 @@ impl Session {
             context: context_length,
             facts: facts.clone(),
             last: Mutex::new(None),
+            cleared: AtomicBool::new(false),
             model: model.clone(),
         };
         let context = context_length.unwrap_or(usize::MAX);
@@ -86,7 +89,9 @@ impl Session {
         links.check_open()?;
         self.shared.model.check_not_failed()?;
         let settled = last.as_ref().is_none_or(Control::has_ended);
-        if request.input == Input::Continue && settled && self.shared.facts.tokens() == 0 {
+        let empty =
+            self.shared.cleared.load(Ordering::SeqCst) || (settled && self.shared.facts.tokens() == 0);
+        if request.input == Input::Continue && empty {
             let why = "no input, and the session is empty: give a prompt, prompt_tokens or messages";
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         }
@@ -101,6 +106,7 @@ impl Session {
             return Err(Error::new(ErrorKind::QueueFull, message));
         };
         *last = Some(consumer.control());
+        self.shared.cleared.store(false, Ordering::SeqCst);
         let adopted = adopt(Stream::new(consumer, core));
         links.tell(Command::Submit { session: self.shared.id, request: Box::new(request), producer, place });
         Ok(adopted)
@@ -115,6 +121,7 @@ impl Session {
         check_free(last.as_ref())?;
         self.shared.model.shared.links.check_open()?;
         self.shared.model.shared.links.tell(Command::ClearSession(self.shared.id));
+        self.shared.cleared.store(true, Ordering::SeqCst);
         Ok(())
     }
 

@@ -192,11 +192,13 @@ impl Queue {
     pub fn dispatch(&self, max_events: u32, budget: Option<Duration>) -> Dispatched {
         let until = budget.and_then(|budget| Instant::now().checked_add(budget));
         let Some(dispatching) = self.begin_dispatch() else { return Dispatched::Empty };
+        let mut found = false;
         for _ in 0..max_events {
             if self.is_closed() {
                 break;
             }
             let Some((stream, event)) = lock(&self.state).take(true) else { break };
+            found = true;
             stream.after_read();
             self.push(&stream, event);
             if until.is_some_and(|until| Instant::now() >= until) {
@@ -204,7 +206,7 @@ impl Queue {
             }
         }
         drop(dispatching);
-        self.after_dispatch()
+        self.after_dispatch(found)
     }
 
     /// Waits until there is something to dispatch, or until the queue is over: `Closed` or `Ended`.
@@ -378,15 +380,15 @@ impl Queue {
         Some(Dispatching(self))
     }
 
-    fn after_dispatch(&self) -> Dispatched {
+    /// What a dispatch came to that `found` an event or none.
+    fn after_dispatch(&self, found: bool) -> Dispatched {
         if self.is_closed() {
             return Dispatched::Closed;
         }
         let mut state = lock(&self.state);
         let left = !state.pushes.ready.is_empty();
-        if !left {
-            state.woken = false;
-        }
+        // A wake is for a call that finds nothing.
+        state.woken &= left || found;
         state.show_level();
         match left {
             true => Dispatched::More,

@@ -1,6 +1,7 @@
 //! Ids to text, token by token, in whole code points; knows neither the tokenizer nor the stream it feeds.
 
 use super::vocab::Vocab;
+use crate::error::Result;
 
 /// Turns a stream of ids into text.
 ///
@@ -96,14 +97,20 @@ fn may_complete(bytes: &[u8]) -> bool {
 }
 
 /// The text of `ids`: what a [`Detokenizer`] gives for them in all, to the end. `special`: with the text of control tokens.
-pub fn decode(vocab: &dyn Vocab, ids: &[u32], special: bool) -> String {
+///
+/// # Errors
+/// `OutOfMemory`.
+pub fn decode(vocab: &dyn Vocab, ids: &[u32], special: bool) -> Result<String> {
     let mut detokenizer = Detokenizer::new(special);
     let mut text = String::new();
     for &id in ids {
+        // A lone byte becomes three; others were held back before.
+        let bytes = vocab.piece(id).map_or(0, |piece| piece.bytes.len());
+        text.try_reserve((bytes + 3) * char::REPLACEMENT_CHARACTER.len_utf8())?;
         detokenizer.push(vocab, id, &mut text);
     }
     detokenizer.finish(&mut text);
-    text
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -185,8 +192,8 @@ mod tests {
     #[test]
     fn control_tokens_are_silent_unless_echoed() {
         let vocab = Pieces(vec![(b"a".to_vec(), false), (b"<|end|>".to_vec(), true)]);
-        assert_eq!(decode(&vocab, &[0, 1, 0, 99], false), "aa");
-        assert_eq!(decode(&vocab, &[0, 1, 0, 99], true), "a<|end|>a");
+        assert_eq!(decode(&vocab, &[0, 1, 0, 99], false).unwrap(), "aa");
+        assert_eq!(decode(&vocab, &[0, 1, 0, 99], true).unwrap(), "a<|end|>a");
     }
 
     proptest! {

@@ -1,8 +1,11 @@
-/* The shared library is loaded, used, shut down and unloaded again and again, beside the copy that this program is linked with. */
+/* The shared library is loaded, used, shut down and unloaded again and again, beside the copy that this program is linked with; threads that
+ * used it may end later. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <dlfcn.h>
+#include <pthread.h>
+#include <sched.h>
 #include "check.h"
 #include "wick_testing.h"
 
@@ -69,4 +72,39 @@ static void again_and_again(void) {
   CHECK_STATUS(wick_runtime_shutdown(own, WICK_FOREVER), WICK_OK);
 }
 
-TESTS(TEST(again_and_again))
+typedef struct guest {
+  void *library;
+  int used, unloaded;
+} guest;
+
+static void *use_and_stay(void *user) {
+  guest *g = (guest *)user;
+  use(g->library);
+  __atomic_store_n(&g->used, 1, __ATOMIC_SEQ_CST);
+  while (!__atomic_load_n(&g->unloaded, __ATOMIC_SEQ_CST)) sched_yield();
+  return NULL; /* its thread-locals are destroyed now, by code of the library */
+}
+
+static void a_hosts_thread_ends_after_dlclose(void) {
+  const char *path = getenv("WICK_LIBRARY");
+  pthread_t threads[4];
+  guest guests[4];
+  int i;
+  if (!path) return; /* said above */
+  for (i = 0; i < 4; i++) {
+    guests[i].used = guests[i].unloaded = 0;
+    guests[i].library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    CHECK(guests[i].library != NULL);
+    CHECK(pthread_create(&threads[i], NULL, use_and_stay, &guests[i]) == 0);
+  }
+  for (i = 0; i < 4; i++) {
+    while (!__atomic_load_n(&guests[i].used, __ATOMIC_SEQ_CST)) sched_yield();
+    CHECK(dlclose(guests[i].library) == 0);
+  }
+  for (i = 0; i < 4; i++) {
+    __atomic_store_n(&guests[i].unloaded, 1, __ATOMIC_SEQ_CST);
+    CHECK(pthread_join(threads[i], NULL) == 0);
+  }
+}
+
+TESTS(TEST(again_and_again), TEST(a_hosts_thread_ends_after_dlclose))

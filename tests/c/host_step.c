@@ -109,5 +109,28 @@ static void a_shutdown_ends_what_nobody_stepped(void) {
   CHECK_STATUS(wick_stream_close(stream), WICK_OK);
 }
 
+/* Nothing has been stepped since the clear: it counts all the same. */
+static void a_cleared_session_is_empty_at_once(void) {
+  wick_runtime rt = check_runtime(WICK_MODE_HOST_STEP);
+  wick_session session = session_of(rt, "{\"reply\":\"x\"}");
+  wick_stream stream = start(session, 0), none;
+  wick_generate_options options;
+  wick_event event;
+  char buf[256];
+  SIZED(options);
+  SIZED(event);
+  CHECK_STATUS(wick_stream_join(stream, &event, buf, sizeof buf, WICK_FOREVER), WICK_OK);
+  CHECK(event.stats.session_tokens > 0);
+  CHECK_STATUS(wick_generate(session, &options, &none, NULL), WICK_OK); /* goes on from there */
+  CHECK_STATUS(wick_stream_join(none, &event, buf, sizeof buf, WICK_FOREVER), WICK_OK);
+  CHECK(event.end_reason == WICK_END_STOP);
+  CHECK_STATUS(wick_session_clear(session), WICK_OK);
+  CHECK_STATUS(wick_generate(session, &options, &none, NULL), WICK_E_INVALID_ARGUMENT);
+  stream = start(session, 0);
+  CHECK_STATUS(wick_stream_join(stream, &event, buf, sizeof buf, WICK_FOREVER), WICK_OK);
+  CHECK_STATUS(wick_generate(session, &options, &none, NULL), WICK_OK);
+  CHECK_STATUS(wick_runtime_shutdown(rt, WICK_FOREVER), WICK_OK);
+}
+
 TESTS(TEST(there_is_one_thread), TEST(a_step_says_when_the_next_is_due), TEST(a_queue_wait_does_the_work),
-      TEST(a_shutdown_ends_what_nobody_stepped))
+      TEST(a_shutdown_ends_what_nobody_stepped), TEST(a_cleared_session_is_empty_at_once))

@@ -119,57 +119,83 @@ impl Bpe {
     }
 
     /// Appends the tokens of one word. Time: n log n in its bytes.
-    pub(super) fn encode(&self, pieces: &Pieces, word: &[u8], scratch: &mut BpeScratch, out: &mut Vec<u32>) {
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn encode(
+        &self,
+        pieces: &Pieces,
+        word: &[u8],
+        scratch: &mut BpeScratch,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
+        out.try_reserve(word.len())?;
         if self.ignore_merges
             && let Some(id) = pieces.find(word)
         {
             out.push(id);
-            return;
+            return Ok(());
         }
         let BpeScratch { symbols, queue } = scratch;
         symbols.clear();
         queue.clear();
+        symbols.try_reserve(word.len())?;
         for (at, &byte) in (0u32..).zip(word) {
             let after = if at as usize + 1 == word.len() { NONE } else { at + 1 };
             let before = at.checked_sub(1).unwrap_or(NONE);
             symbols.push(Symbol { id: self.bytes[usize::from(byte)], before, after, gone: false });
         }
         for left in 1..symbols.len() as u32 {
-            self.offer(symbols, left - 1, left, queue);
+            self.offer(symbols, left - 1, left, queue)?;
         }
         while let Some(Reverse(best)) = queue.pop() {
-            self.apply(best, symbols, queue);
+            self.apply(best, symbols, queue)?;
         }
         for symbol in symbols.iter().filter(|symbol| !symbol.gone) {
             let id = if symbol.id == NONE { self.unknown } else { Some(symbol.id) };
             out.extend(id);
         }
+        Ok(())
     }
 
     /// Merges the candidate, unless its parts have changed since it was found.
-    fn apply(&self, best: Candidate, symbols: &mut [Symbol], queue: &mut BinaryHeap<Reverse<Candidate>>) {
+    fn apply(
+        &self,
+        best: Candidate,
+        symbols: &mut [Symbol],
+        queue: &mut BinaryHeap<Reverse<Candidate>>,
+    ) -> Result<()> {
         let merge = self.merges[best.rank as usize];
         let (left, right) = (symbols[best.left as usize], symbols[best.right as usize]);
         let stale = left.gone || right.gone || left.after != best.right;
         if stale || left.id != merge.left || right.id != merge.right {
-            return;
+            return Ok(());
         }
         symbols[best.left as usize] = Symbol { id: merge.result, after: right.after, ..left };
         symbols[best.right as usize].gone = true;
         if right.after != NONE {
             symbols[right.after as usize].before = best.left;
-            self.offer(symbols, best.left, right.after, queue);
+            self.offer(symbols, best.left, right.after, queue)?;
         }
         if left.before != NONE {
-            self.offer(symbols, left.before, best.left, queue);
+            self.offer(symbols, left.before, best.left, queue)?;
         }
+        Ok(())
     }
 
-    fn offer(&self, symbols: &[Symbol], left: u32, right: u32, queue: &mut BinaryHeap<Reverse<Candidate>>) {
+    fn offer(
+        &self,
+        symbols: &[Symbol],
+        left: u32,
+        right: u32,
+        queue: &mut BinaryHeap<Reverse<Candidate>>,
+    ) -> Result<()> {
         let slot = self.slot_of(symbols[left as usize].id, symbols[right as usize].id);
         if let Some(rank) = self.slots[slot].checked_sub(1) {
+            queue.try_reserve(1)?;
             queue.push(Reverse(Candidate { rank, left, right }));
         }
+        Ok(())
     }
 
     /// The slot of this pair, or the free one where it belongs. At most half of the slots are taken.

@@ -141,6 +141,17 @@ impl<'a> VocabularyData<'a> {
     }
 }
 
+/// All of `items`, as many as a file says there are.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub(super) fn gather<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
+    let mut all = Vec::new();
+    all.try_reserve_exact(items.len())?;
+    all.extend(items);
+    Ok(all)
+}
+
 /// A malformed vocabulary.
 pub(super) fn invalid(message: String) -> Error {
     Error::new(ErrorKind::ModelInvalid, message)

@@ -1,6 +1,6 @@
 //! The vocabulary in a GGUF file's metadata. Knows the keys; not how text becomes tokens.
 
-use super::data::{TokenKind, VocabularyData, VocabularyModel, invalid};
+use super::data::{TokenKind, VocabularyData, VocabularyModel, gather, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Array, Metadata, Strs};
 
@@ -22,12 +22,12 @@ impl<'a> VocabularyData<'a> {
             }
         };
         let mut data = Self::new(model);
-        data.tokens = metadata.require::<Strs>("tokenizer.ggml.tokens")?.collect();
-        data.kinds =
-            integers(metadata, "tokenizer.ggml.token_type")?.into_iter().map(TokenKind::from_gguf).collect();
+        data.tokens = gather(metadata.require::<Strs>("tokenizer.ggml.tokens")?)?;
+        let kinds = integers(metadata, "tokenizer.ggml.token_type")?;
+        data.kinds = gather(kinds.into_iter().map(TokenKind::from_gguf))?;
         match model {
             VocabularyModel::Bpe => {
-                data.merges = metadata.require::<Strs>("tokenizer.ggml.merges")?.collect();
+                data.merges = gather(metadata.require::<Strs>("tokenizer.ggml.merges")?)?;
                 data.pre = metadata.find("tokenizer.ggml.pre")?.unwrap_or_default();
             }
             VocabularyModel::Spm => {
@@ -81,14 +81,14 @@ fn integers(metadata: &Metadata, key: &str) -> Result<Vec<i64>> {
             array.kind()
         )));
     };
-    Ok(numbers.map(|number| i64::try_from(number).unwrap_or(0)).collect())
+    gather(numbers.map(|number| i64::try_from(number).unwrap_or(0)))
 }
 
 fn scores(metadata: &Metadata) -> Result<Vec<f32>> {
     let key = "tokenizer.ggml.scores";
     let array = metadata.require::<Array>(key)?;
     if let Some(scores) = array.floats() {
-        return Ok(scores.map(|score| score as f32).collect());
+        return gather(scores.map(|score| score as f32));
     }
-    integers(metadata, key).map(|scores| scores.into_iter().map(|score| score as f32).collect())
+    gather(integers(metadata, key)?.into_iter().map(|score| score as f32))
 }

@@ -152,11 +152,10 @@ impl Tokenizer {
             if found.start < done {
                 continue;
             }
-            self.encode_text(&text[done..found.start], encoding, out);
+            self.encode_text(&text[done..found.start], encoding, out)?;
             done = found.end + self.push_special(found.id, &text[found.end..], encoding, out);
         }
-        self.encode_text(&text[done..], encoding, out);
-        Ok(())
+        self.encode_text(&text[done..], encoding, out)
     }
 
     /// Appends a token that is not text; returns how many bytes of what follows belong to it.
@@ -167,16 +166,23 @@ impl Tokenizer {
     }
 
     /// Appends the ids of text without special tokens.
-    fn encode_text(&self, text: &str, encoding: &mut Encoding, out: &mut Vec<u32>) {
+    fn encode_text(&self, text: &str, encoding: &mut Encoding, out: &mut Vec<u32>) -> Result<()> {
         if text.is_empty() {
-            return;
+            return Ok(());
         }
         match &self.model {
             Model::Bpe { bpe, pre } => {
-                pre.split(text, |word| bpe.encode(&self.pieces, word.as_bytes(), &mut encoding.bpe, out));
+                let mut so_far = Ok(());
+                pre.split(text, |word| {
+                    if so_far.is_ok() {
+                        so_far = bpe.encode(&self.pieces, word.as_bytes(), &mut encoding.bpe, out);
+                    }
+                });
+                so_far?;
             }
             Model::Spm { spm, space_prefix } => {
                 encoding.text.clear();
+                encoding.text.try_reserve(text.len() + 1)?;
                 if *space_prefix && encoding.after_special {
                     encoding.text.push(' ');
                 }
@@ -184,11 +190,12 @@ impl Tokenizer {
                 encoding
                     .text
                     .extend(text.chars().map(|letter| if letter == SPACE_MARK { ' ' } else { letter }));
-                spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out);
+                spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out)?;
             }
             Model::Hub(_) => {}
         }
         encoding.after_special = false;
+        Ok(())
     }
 }
 

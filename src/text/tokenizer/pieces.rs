@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::data::{TokenKind, VocabularyData, VocabularyModel, invalid};
+use super::data::{TokenKind, VocabularyData, VocabularyModel, gather, invalid};
 use crate::error::Result;
 
 /// How SentencePiece writes a space.
@@ -34,7 +34,7 @@ impl Pieces {
         let mut pieces = Self {
             bytes: Vec::new(),
             ends: Vec::new(),
-            kinds: (0..count).map(|id| data.kind(id)).collect(),
+            kinds: gather((0..count).map(|id| data.kind(id)))?,
             longest: 0,
             slots: Vec::new(),
             hasher: RandomState::new(),

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::pieces::Pieces;
+use crate::error::Result;
 
 /// No neighbour.
 const NONE: u32 = u32::MAX;
@@ -67,10 +68,20 @@ impl Spm {
     }
 
     /// Appends the tokens of `text`. Time: n log n in its bytes.
-    pub(super) fn encode(&self, pieces: &Pieces, text: &str, scratch: &mut SpmScratch, out: &mut Vec<u32>) {
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn encode(
+        &self,
+        pieces: &Pieces,
+        text: &str,
+        scratch: &mut SpmScratch,
+        out: &mut Vec<u32>,
+    ) -> Result<()> {
         let SpmScratch { symbols, queue } = scratch;
         symbols.clear();
         queue.clear();
+        symbols.try_reserve(text.chars().count())?;
         for (start, letter) in text.char_indices() {
             let at = symbols.len() as u32;
             let last = start + letter.len_utf8() == text.len();
@@ -82,7 +93,7 @@ impl Spm {
             });
         }
         for right in 1..symbols.len() as u32 {
-            self.offer(pieces, text, symbols, right - 1, right, queue);
+            self.offer(pieces, text, symbols, right - 1, right, queue)?;
         }
         while let Some(best) = queue.pop() {
             let (left, right) = (symbols[best.left as usize], symbols[best.right as usize]);
@@ -93,15 +104,17 @@ impl Spm {
             symbols[best.right as usize].len = 0;
             if right.after != NONE {
                 symbols[right.after as usize].before = best.left;
-                self.offer(pieces, text, symbols, best.left, right.after, queue);
+                self.offer(pieces, text, symbols, best.left, right.after, queue)?;
             }
             if left.before != NONE {
-                self.offer(pieces, text, symbols, left.before, best.left, queue);
+                self.offer(pieces, text, symbols, left.before, best.left, queue)?;
             }
         }
         for symbol in symbols.iter().filter(|symbol| symbol.len > 0) {
+            out.try_reserve(symbol.len as usize)?;
             self.finish(pieces, bytes_of(text, symbol.start, symbol.len), out);
         }
+        Ok(())
     }
 
     fn offer(
@@ -112,13 +125,15 @@ impl Spm {
         left: u32,
         right: u32,
         queue: &mut BinaryHeap<Candidate>,
-    ) {
+    ) -> Result<()> {
         let first = symbols[left as usize];
         let len = first.len + symbols[right as usize].len;
         if let Some(id) = pieces.find(bytes_of(text, first.start, len)) {
             let score = self.scores[id as usize];
+            queue.try_reserve(1)?;
             queue.push(Candidate { score, left, right, len });
         }
+        Ok(())
     }
 
     /// A token, or the tokens of its bytes.
