@@ -70,19 +70,18 @@ impl Run {
         request: &Request,
         producer: &Producer,
     ) -> Option<End> {
-        self.clock(session, producer);
-        if vocab.is_end(token) && !request.ignore_eos {
+        let ends = vocab.is_end(token) && !request.ignore_eos;
+        if !ends {
+            self.undo = None;
+            self.generated += 1;
+            session.tokens.push(token);
+            session.publish();
+            self.sampler.accept(token);
+        }
+        self.count(session, producer);
+        if ends {
             return Some(End::new(EndReason::Stop));
         }
-        self.undo = None;
-        self.generated += 1;
-        session.tokens.push(token);
-        session.publish();
-        self.sampler.accept(token);
-        producer.update(|stats| {
-            stats.output_tokens = self.generated;
-            stats.session_tokens = session.tokens.len() as u32;
-        });
         let (text, stop) = self.output.push(vocab, token);
         if let Some(text) = text {
             self.speak(text, producer);
@@ -113,8 +112,8 @@ impl Run {
         producer.text(text);
     }
 
-    /// Keeps the times of the sampled tokens.
-    fn clock(&mut self, session: &Session, producer: &Producer) {
+    /// Keeps the figures after a sampled token.
+    fn count(&mut self, session: &Session, producer: &Producer) {
         let now = Instant::now();
         let first = *self.first.get_or_insert(now);
         let gap = self.last.map_or(0, |last| (now - last).as_nanos() as u64);
@@ -124,6 +123,7 @@ impl Run {
             stats.prefill_ns = prefill;
             stats.decode_ns = (now - first).as_nanos() as u64;
             stats.max_gap_ns = stats.max_gap_ns.max(gap);
+            stats.output_tokens = self.generated;
             stats.session_tokens = session.tokens.len() as u32;
         });
     }

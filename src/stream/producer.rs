@@ -8,7 +8,9 @@ use super::shared::{Control, Shared};
 use super::side::{Side, Stamped};
 use super::sink::{Delivery, Sink};
 use crate::error::{Error, ErrorKind};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, Waiters, lock, yield_point};
+use crate::sync::{
+    AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, WaitList, lock, yield_point,
+};
 use async_channel::Sender;
 use std::sync::Arc;
 use std::task::Waker;
@@ -45,12 +47,15 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         unread: AtomicUsize::new(0),
         wants_room: AtomicBool::new(false),
         stats: Mutex::new(Stats::default()),
+        notes_dropped: AtomicU64::new(0),
         cancelled: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         attention: options.attention,
         reader: Mutex::new(Reader::new(receiver)),
-        waiting: Mutex::new(Waiters::default()),
+        waiting: WaitList::default(),
         level: Mutex::new(None),
+        shows_level: AtomicBool::new(false),
+        has_turn: AtomicBool::new(false),
         queue: options.queue.as_ref().map(Arc::downgrade),
         sink: Sink::new(options.delivery),
     });
