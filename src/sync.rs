@@ -31,6 +31,19 @@ pub(crate) fn yield_point() {
     AtomicBool::new(false).load(Ordering::SeqCst);
 }
 
+/// Alone in its cache lines (two, which processors fetch together): what one thread writes is not in the way of what another reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 /// Between a change and a look at whether anybody has to hear of it, and between saying so and looking for changes: of two threads
 /// that do one each, at least one then sees the other.
 #[inline]

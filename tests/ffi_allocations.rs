@@ -49,7 +49,8 @@ fn allocations(model: wick_model, queue: wick_queue, way: Way, streams: usize, t
     let queued = matches!(way, Way::QueuePoll | Way::Queue);
     let sessions: Vec<_> = (0..streams).map(|_| session_of(model)).collect();
     let mut options = prompt("go");
-    (options.max_tokens, options.ignore_eos, options.queue) = (tokens, 1, if queued { queue } else { NO_QUEUE });
+    (options.max_tokens, options.ignore_eos, options.queue) =
+        (tokens, 1, if queued { queue } else { NO_QUEUE });
     let (mut buf, mut event) = ([0u8; 1024], sized::<wick_event>());
     let mut open = Vec::with_capacity(streams);
     let before = ALLOCATIONS.load(Ordering::SeqCst);

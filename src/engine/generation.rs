@@ -78,13 +78,14 @@ impl Run {
             session.publish();
             self.sampler.accept(token);
         }
-        self.count(session, producer);
+        let now = Instant::now();
+        self.count(session, producer, now);
         if ends {
             return Some(End::new(EndReason::Stop));
         }
         let (text, stop) = self.output.push(vocab, token);
         if let Some(text) = text {
-            self.speak(text, producer);
+            self.speak(text, producer, now);
         }
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
@@ -99,22 +100,21 @@ impl Run {
     /// Releases the held back text, which comes before every end.
     pub(super) fn flush(&mut self, producer: &Producer) {
         if let Some(text) = self.output.finish() {
-            self.speak(text, producer);
+            self.speak(text, producer, Instant::now());
         }
     }
 
-    fn speak(&mut self, text: crate::stream::Text, producer: &Producer) {
+    fn speak(&mut self, text: crate::stream::Text, producer: &Producer, now: Instant) {
         if !self.spoke {
             self.spoke = true;
             let age = producer.age().as_nanos() as u64;
             producer.update(|stats| stats.ttft_ns = age);
         }
-        producer.text(text);
+        producer.text_at(text, now);
     }
 
     /// Keeps the figures after a sampled token.
-    fn count(&mut self, session: &Session, producer: &Producer) {
-        let now = Instant::now();
+    fn count(&mut self, session: &Session, producer: &Producer, now: Instant) {
         let first = *self.first.get_or_insert(now);
         let gap = self.last.map_or(0, |last| (now - last).as_nanos() as u64);
         self.last = Some(now);

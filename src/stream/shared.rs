@@ -7,7 +7,7 @@ use super::reader::{Next, Reader};
 use super::side::{Side, Stamped};
 use super::sink::Sink;
 use crate::sync::{
-    AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, WaitList, announce_point, lock,
+    Apart, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, WaitList, announce_point, lock,
 };
 use std::sync::{Arc, Weak};
 use std::task::Waker;
@@ -23,19 +23,19 @@ pub(super) struct Shared {
     pub(super) terminal: SetOnce<Stamped<End>>,
     pub(super) side: Mutex<Side>,
     pub(super) side_waiting: AtomicBool,
-    pub(super) stamps: AtomicU64,
+    pub(super) stamps: Apart<AtomicU64>,
     /// Events in the channel or held by the reader, the rest of one included.
-    pub(super) unread: AtomicUsize,
+    pub(super) unread: Apart<AtomicUsize>,
     /// The producer found no room and waits to hear of some.
     pub(super) wants_room: AtomicBool,
     /// Without the dropped notes, which are counted beside it.
-    pub(super) stats: Mutex<Stats>,
+    pub(super) stats: Apart<Mutex<Stats>>,
     pub(super) notes_dropped: AtomicU64,
     pub(super) cancelled: AtomicBool,
     pub(super) closed: AtomicBool,
     /// Wakes the producer when the consumer wants something of it, or has made room.
     pub(super) attention: Waker,
-    pub(super) reader: Mutex<Reader>,
+    pub(super) reader: Apart<Mutex<Reader>>,
     pub(super) waiting: WaitList,
     pub(super) level: Mutex<Option<Arc<dyn Level>>>,
     /// Whether there is a level; written under its lock.
@@ -59,7 +59,13 @@ pub(super) struct Turn {
 impl Shared {
     /// Something that happens now.
     pub(super) fn stamp<T>(&self, what: T) -> Stamped<T> {
-        Stamped { stamp: self.stamps.fetch_add(1, Ordering::SeqCst), time: self.born.elapsed(), what }
+        self.stamp_at(what, Instant::now())
+    }
+
+    /// Something that happened at `now`, which just was.
+    pub(super) fn stamp_at<T>(&self, what: T, now: Instant) -> Stamped<T> {
+        let time = now.saturating_duration_since(self.born);
+        Stamped { stamp: self.stamps.fetch_add(1, Ordering::SeqCst), time, what }
     }
 
     /// Sets the end unless there is one. Under the side's lock: a note is either before it or refused.
