@@ -3,6 +3,7 @@
 //!     cargo bench --no-default-features --features native,testing --bench stream
 //!
 //! read/…: the events wait already; taking one out. whole/…: from wick_generate to the last END, the engine's share included, on two threads.
+//! model/…: what of that is the fake model's own. queue polls, queuewait sleeps between events.
 #![allow(unsafe_code, reason = "callbacks of the C ABI")]
 
 #[path = "c_abi/mod.rs"]
@@ -19,6 +20,8 @@ use wick::ffi::runtime::wick_runtime;
 use wick::ffi::session::wick_session;
 use wick::ffi::status::WICK_FOREVER;
 use wick::ffi::stream::wick_stream;
+use wick::model::{Chunk, Pace, Sequence};
+use wick::testing::Script;
 
 /// Tokens of an answer: few enough that the fake's own book-keeping does not count.
 const TOKENS: u32 = 256;
@@ -33,6 +36,7 @@ enum Way {
     Poll,
     Wait,
     Queue,
+    QueueWait,
     Dispatch,
     Callback,
 }
@@ -55,7 +59,7 @@ struct Host {
 
 impl Host {
     fn reading(&self, way: Way) -> c::Reading {
-        let queue = matches!(way, Way::Queue | Way::Dispatch).then_some(self.queue);
+        let queue = matches!(way, Way::Queue | Way::QueueWait | Way::Dispatch).then_some(self.queue);
         let on_event = matches!(way, Way::Dispatch | Way::Callback).then_some(on_event as _);
         c::Reading { queue, on_event, ..c::Reading::default() }
     }
@@ -75,10 +79,11 @@ impl Host {
                     while !(reader.next(stream, WICK_FOREVER) && reader.is_end()) {}
                 }
             }
-            Way::Queue => {
+            Way::Queue | Way::QueueWait => {
+                let timeout = if matches!(way, Way::Queue) { c::POLL } else { WICK_FOREVER };
                 let mut left = streams.len();
                 while left > 0 {
-                    left -= usize::from(reader.next_of(self.queue, WICK_FOREVER) && reader.is_end());
+                    left -= usize::from(reader.next_of(self.queue, timeout) && reader.is_end());
                 }
             }
             Way::Dispatch => {
@@ -131,6 +136,32 @@ impl Host {
     }
 }
 
+/// The time that the fake model itself takes for `TOKENS` tokens of `count` sequences: what a runtime's engine calls, and nothing else.
+fn model_alone(count: usize) -> Duration {
+    let ((mut decoder, _), _) = wick::testing::model(&Script::parse(SCRIPT).expect("a script"));
+    let sequences: Vec<Sequence> = (0..count).map(|_| decoder.open(4096).expect("a sequence")).collect();
+    let mut next = vec![0; count];
+    let mut begun = Instant::now();
+    for token in 0..=TOKENS {
+        if token == 1 {
+            // The prompt is read.
+            begun = Instant::now();
+        }
+        let chunks = sequences.iter().zip(next.chunks_exact(1));
+        let chunks: Vec<Chunk<'_>> =
+            chunks.map(|(&sequence, tokens)| Chunk { sequence, tokens, logits: true }).collect();
+        decoder.begin(&chunks).expect("a pass");
+        decoder.run_slice(Pace { until: begun }).expect("a slice");
+        for (index, next) in next.iter_mut().enumerate() {
+            // The token that the script says has the last id.
+            *next = decoder.logits(index).len() as u32 - 1;
+            decoder.commit(index);
+        }
+        decoder.finish();
+    }
+    begun.elapsed()
+}
+
 fn main() {
     let mut criterion = Criterion::default()
         .configure_from_args()
@@ -140,7 +171,7 @@ fn main() {
     let runtime = c::runtime(1);
     let host = Host { runtime, model: c::fake(runtime, SCRIPT), queue: c::queue(runtime) };
     let reads = [Way::Poll, Way::Wait, Way::Queue, Way::Dispatch];
-    let wholes = [Way::Poll, Way::Wait, Way::Queue, Way::Dispatch, Way::Callback];
+    let wholes = [Way::Poll, Way::Queue, Way::Wait, Way::QueueWait, Way::Dispatch, Way::Callback];
     for (kind, ways) in [("read", &reads[..]), ("whole", &wholes[..])] {
         let mut group = criterion.benchmark_group(kind);
         group.throughput(Throughput::Elements(1));
@@ -160,6 +191,18 @@ fn main() {
         }
         group.finish();
     }
+    let mut group = criterion.benchmark_group("model");
+    for count in [1, 64] {
+        group.bench_function(count.to_string(), |bencher| {
+            bencher.iter_custom(|tokens| {
+                let each = u64::from(TOKENS) * count as u64;
+                let rounds = tokens.div_ceil(each);
+                let time: Duration = (0..rounds).map(|_| model_alone(count)).sum();
+                time.mul_f64(tokens as f64 / (rounds * each) as f64)
+            });
+        });
+    }
+    group.finish();
     criterion.final_summary();
     c::shutdown(host.runtime);
 }

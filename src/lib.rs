@@ -33,6 +33,7 @@
 
 // The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
 pub mod error;
+mod ids;
 mod sync;
 
 #[allow(unsafe_code)]

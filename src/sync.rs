@@ -31,56 +31,58 @@ pub(crate) fn yield_point() {
     AtomicBool::new(false).load(Ordering::SeqCst);
 }
 
-/// A cell that is written at most once and can be read from then on.
-#[derive(Debug)]
-pub(crate) struct SetOnce<T> {
-    #[cfg(not(feature = "shuttle"))]
-    cell: std::sync::OnceLock<Arc<T>>,
-    #[cfg(feature = "shuttle")]
-    cell: Mutex<Option<Arc<T>>>,
+/// Alone in its cache lines (two, which processors fetch together): what one thread writes is not in the way of what another reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
+
+impl<T> std::ops::Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
+
+/// Between a change and a look at whether anybody has to hear of it, and between saying so and looking for changes: of two threads
+/// that do one each, at least one then sees the other.
+#[inline]
+pub(crate) fn announce_point() {
+    // Shuttle's atomics are in one order anyway.
+    #[cfg(not(feature = "shuttle"))]
+    std::sync::atomic::fence(Ordering::SeqCst);
+}
+
+/// A cell that is written at most once and can be read from then on. Its calls count as atomic.
+#[derive(Debug)]
+pub(crate) struct SetOnce<T>(std::sync::OnceLock<T>);
 
 impl<T> Default for SetOnce<T> {
     fn default() -> Self {
-        Self { cell: Default::default() }
+        Self(std::sync::OnceLock::new())
     }
 }
 
-#[cfg(not(feature = "shuttle"))]
 impl<T> SetOnce<T> {
     /// Whether `value` is the one that stays.
     pub(crate) fn set(&self, value: T) -> bool {
-        self.cell.set(Arc::new(value)).is_ok()
+        yield_point();
+        let first = self.0.set(value).is_ok();
+        yield_point();
+        first
     }
 
     /// The value, once there is one.
-    pub(crate) fn get(&self) -> Option<Arc<T>> {
-        self.cell.get().cloned()
+    pub(crate) fn get(&self) -> Option<&T> {
+        yield_point();
+        let value = self.0.get();
+        yield_point();
+        value
     }
 
     /// Whether there is a value.
     pub(crate) fn is_set(&self) -> bool {
-        self.cell.get().is_some()
-    }
-}
-
-#[cfg(feature = "shuttle")]
-impl<T> SetOnce<T> {
-    pub(crate) fn set(&self, value: T) -> bool {
-        let mut cell = lock(&self.cell);
-        let first = cell.is_none();
-        if first {
-            *cell = Some(Arc::new(value));
-        }
-        first
-    }
-
-    pub(crate) fn get(&self) -> Option<Arc<T>> {
-        lock(&self.cell).clone()
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        lock(&self.cell).is_some()
+        self.get().is_some()
     }
 }
 
@@ -193,6 +195,40 @@ impl Waiters {
     }
 }
 
+/// Who waits for a change that is made without a lock: when nobody does, telling them costs a look.
+#[derive(Debug, Default)]
+pub(crate) struct WaitList {
+    /// Whether there are any; written under their lock.
+    present: AtomicBool,
+    waiters: Mutex<Waiters>,
+}
+
+impl WaitList {
+    /// From here on `waker` hears of changes; who adds it looks for them afterwards.
+    pub(crate) fn add(&self, waker: &Waker) {
+        let left = {
+            let mut waiters = lock(&self.waiters);
+            self.present.store(true, Ordering::SeqCst);
+            waiters.add(waker)
+        };
+        left.wake();
+        announce_point();
+    }
+
+    /// Wakes everyone; an [`announce_point`] lies between the change and this.
+    pub(crate) fn wake(&self) {
+        if !self.present.load(Ordering::SeqCst) {
+            return;
+        }
+        let waiters = {
+            let mut waiters = lock(&self.waiters);
+            self.present.store(false, Ordering::SeqCst);
+            std::mem::take(&mut *waiters)
+        };
+        waiters.wake();
+    }
+}
+
 /// A flag that one task waits for: raised any number of times, taken once.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
@@ -223,7 +259,8 @@ impl Signal {
 
     /// Lowers the flag, and whether it was raised.
     pub(crate) fn take(&self) -> bool {
-        self.raised.swap(false, Ordering::SeqCst)
+        // Mostly it is not: looking does not take the flag's memory from who raises it.
+        self.raised.load(Ordering::SeqCst) && self.raised.swap(false, Ordering::SeqCst)
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor. Those of one floor do not name each other, but for `NEIGHBOURS`.
 const FLOORS: [&[&str]; 8] = [
-    &["error", "sync"],
+    &["error", "ids", "sync"],
     &["kernel", "compute"],
     &["gguf"],
     &["model", "text", "sample"],

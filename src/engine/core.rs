@@ -2,15 +2,16 @@
 
 use super::facts::{EngineFacts, Place, SessionFacts};
 use super::generation::{Generation, State};
-use super::pass::Pass;
+use super::pass::{Pass, Row};
 use super::request::{Request, TextDone, TextJob};
 use super::session::{Errand, Session};
 use crate::error::{Error, ErrorKind, Result};
+use crate::ids::IdMap;
 use crate::model::Decoder;
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -49,15 +50,17 @@ pub(super) struct Model {
 /// A synchronous state machine: whoever drives it calls [`Engine::step`] until it is idle, and again when something was handed in.
 pub struct Engine {
     pub(super) limits: EngineLimits,
-    pub(super) models: HashMap<u64, Model>,
-    pub(super) sessions: HashMap<u64, Session>,
-    pub(super) generations: HashMap<u64, Generation>,
+    pub(super) models: IdMap<u64, Model>,
+    pub(super) sessions: IdMap<u64, Session>,
+    pub(super) generations: IdMap<u64, Generation>,
     /// Who waits, in the order of service.
     pub(super) line: BTreeSet<(Reverse<i32>, u64)>,
     /// Who has a place.
     pub(super) running: Vec<u64>,
     pub(super) pass: Option<Pass>,
+    /// Empty, kept for their memory.
     pub(super) candidates: Vec<u64>,
+    pub(super) spare_rows: Vec<Row>,
     pub(super) jobs: VecDeque<TextJob>,
     pub(super) facts: Arc<EngineFacts>,
     /// Something changed that may let a waiting generation start.
@@ -89,13 +92,14 @@ impl Engine {
     pub fn new(limits: EngineLimits, facts: Arc<EngineFacts>) -> Self {
         Self {
             limits,
-            models: HashMap::new(),
-            sessions: HashMap::new(),
-            generations: HashMap::new(),
+            models: IdMap::default(),
+            sessions: IdMap::default(),
+            generations: IdMap::default(),
             line: BTreeSet::new(),
             running: Vec::new(),
             pass: None,
             candidates: Vec::new(),
+            spare_rows: Vec::new(),
             jobs: VecDeque::new(),
             facts,
             stirred: false,

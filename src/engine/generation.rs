@@ -70,22 +70,22 @@ impl Run {
         request: &Request,
         producer: &Producer,
     ) -> Option<End> {
-        self.clock(session, producer);
-        if vocab.is_end(token) && !request.ignore_eos {
+        let ends = vocab.is_end(token) && !request.ignore_eos;
+        if !ends {
+            self.undo = None;
+            self.generated += 1;
+            session.tokens.push(token);
+            session.publish();
+            self.sampler.accept(token);
+        }
+        let now = Instant::now();
+        self.count(session, producer, now);
+        if ends {
             return Some(End::new(EndReason::Stop));
         }
-        self.undo = None;
-        self.generated += 1;
-        session.tokens.push(token);
-        session.publish();
-        self.sampler.accept(token);
-        producer.update(|stats| {
-            stats.output_tokens = self.generated;
-            stats.session_tokens = session.tokens.len() as u32;
-        });
         let (text, stop) = self.output.push(vocab, token);
         if let Some(text) = text {
-            self.speak(text, producer);
+            self.speak(text, producer, now);
         }
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
@@ -100,22 +100,21 @@ impl Run {
     /// Releases the held back text, which comes before every end.
     pub(super) fn flush(&mut self, producer: &Producer) {
         if let Some(text) = self.output.finish() {
-            self.speak(text, producer);
+            self.speak(text, producer, Instant::now());
         }
     }
 
-    fn speak(&mut self, text: crate::stream::Text, producer: &Producer) {
+    fn speak(&mut self, text: crate::stream::Text, producer: &Producer, now: Instant) {
         if !self.spoke {
             self.spoke = true;
             let age = producer.age().as_nanos() as u64;
             producer.update(|stats| stats.ttft_ns = age);
         }
-        producer.text(text);
+        producer.text_at(text, now);
     }
 
-    /// Keeps the times of the sampled tokens.
-    fn clock(&mut self, session: &Session, producer: &Producer) {
-        let now = Instant::now();
+    /// Keeps the figures after a sampled token.
+    fn count(&mut self, session: &Session, producer: &Producer, now: Instant) {
         let first = *self.first.get_or_insert(now);
         let gap = self.last.map_or(0, |last| (now - last).as_nanos() as u64);
         self.last = Some(now);
@@ -124,6 +123,7 @@ impl Run {
             stats.prefill_ns = prefill;
             stats.decode_ns = (now - first).as_nanos() as u64;
             stats.max_gap_ns = stats.max_gap_ns.max(gap);
+            stats.output_tokens = self.generated;
             stats.session_tokens = session.tokens.len() as u32;
         });
     }

@@ -16,7 +16,7 @@ const SHARED_PREFILL: usize = 128;
 /// A pass under way.
 pub(super) struct Pass {
     pub(super) model: u64,
-    pub(super) rows: SmallVec<[Row; 16]>,
+    pub(super) rows: Vec<Row>,
 }
 
 /// One generation's part of a pass.
@@ -45,7 +45,7 @@ impl Engine {
     /// Begins a pass over what can be computed now; whether there is one.
     pub(super) fn begin_pass(&mut self) -> bool {
         loop {
-            let Some((model, rows)) = self.plan() else { return false };
+            let Some((model, mut rows)) = self.plan() else { return false };
             match self.begin(model, &rows) {
                 Ok(()) => {
                     self.serve(&rows);
@@ -54,7 +54,7 @@ impl Engine {
                 }
                 // Together they found no room; alone the first may.
                 Err(_) if rows.len() > 1 && self.begin(model, &rows[..1]).is_ok() => {
-                    let rows = SmallVec::from_slice(&rows[..1]);
+                    rows.truncate(1);
                     self.serve(&rows);
                     self.pass = Some(Pass { model, rows });
                     return true;
@@ -110,6 +110,7 @@ impl Engine {
         if let Some(decoder) = self.decoder(pass.model) {
             quietly(|| decoder.finish());
         }
+        self.spare_rows = pass.rows;
     }
 
     fn decoder(&mut self, model: u64) -> Option<&mut dyn Decoder> {
@@ -120,15 +121,19 @@ impl Engine {
     }
 
     /// The model whose turn it is and the rows of its next pass: by priority, then by who waited longest; rows that decode before prompts.
-    fn plan(&mut self) -> Option<(u64, SmallVec<[Row; 16]>)> {
+    fn plan(&mut self) -> Option<(u64, Vec<Row>)> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         candidates.extend(self.running.iter().copied().filter(|id| self.can_compute(*id)));
         candidates.sort_unstable_by_key(|id| self.rank(*id));
         let plan = candidates.first().and_then(|first| self.generations.get(first)).map(|first| first.model);
-        let plan = plan.and_then(|model| Some((model, self.rows(model, &candidates)?)));
+        let mut rows = std::mem::take(&mut self.spare_rows);
+        rows.clear();
+        if let Some(model) = plan {
+            self.fill(&mut rows, model, &candidates);
+        }
         self.candidates = candidates;
-        plan
+        plan.filter(|_| !rows.is_empty()).map(|model| (model, rows))
     }
 
     fn can_compute(&self, id: u64) -> bool {
@@ -149,16 +154,17 @@ impl Engine {
     }
 
     /// Whoever waited longest gets a row, so that nobody starves; prompts share what the tokens being decoded leave of the pass.
-    fn rows(&self, model: u64, candidates: &[u64]) -> Option<SmallVec<[Row; 16]>> {
-        let ModelState::Ready { decoder, .. } = &self.models.get(&model)?.state else { return None };
+    fn fill(&self, rows: &mut Vec<Row>, model: u64, candidates: &[u64]) {
+        let Some(ModelState::Ready { decoder, .. }) = self.models.get(&model).map(|model| &model.state)
+        else {
+            return;
+        };
         let max_tokens = decoder.spec().max_tokens.max(1);
         let most = decoder.spec().max_batch.min(max_tokens).max(1);
-        let rows = candidates.iter().filter_map(|id| self.row(&**decoder, model, *id));
-        let mut rows: SmallVec<[Row; 16]> = rows.take(most).collect();
+        rows.extend(candidates.iter().filter_map(|id| self.row(&**decoder, model, *id)).take(most));
         // A decoder that takes a prompt whole is given it whole, alone.
         if rows.first().is_some_and(|first| first.tokens > max_tokens) {
-            rows.truncate(1);
-            return Some(rows);
+            return rows.truncate(1);
         }
         rows.retain(|row| row.tokens <= max_tokens);
         let decoding = rows.iter().filter(|row| row.decodes()).count();
@@ -171,7 +177,6 @@ impl Engine {
             row.tokens = tokens;
         }
         rows.retain(|row| row.tokens > 0);
-        (!rows.is_empty()).then_some(rows)
     }
 
     /// What the generation would like to feed to the next pass.
@@ -219,16 +224,18 @@ impl Engine {
 
     /// Takes over the rows of a pass that is done: samples, emits, ends.
     fn commit(&mut self) {
-        let Some(pass) = &self.pass else { return };
-        let rows = pass.rows.clone();
-        let model = pass.model;
-        let mut ends: SmallVec<[(u64, End); 4]> = SmallVec::new();
-        for (index, row) in rows.iter().enumerate().filter(|(_, row)| row.live) {
-            match guarded(|| Ok(self.commit_row(model, index, row))) {
-                Ok(None) => {}
-                Ok(Some(end)) => ends.push((row.generation, end)),
-                Err(error) => ends.push((row.generation, End::failed(error))),
+        let Some(model) = self.pass.as_ref().map(|pass| pass.model) else { return };
+        let mut ends = Vec::new();
+        let mut index = 0;
+        while let Some(row) = self.pass.as_ref().and_then(|pass| pass.rows.get(index)).copied() {
+            if row.live {
+                match guarded(|| Ok(self.commit_row(model, index, &row))) {
+                    Ok(None) => {}
+                    Ok(Some(end)) => ends.push((row.generation, end)),
+                    Err(error) => ends.push((row.generation, End::failed(error))),
+                }
             }
+            index += 1;
         }
         self.finish_pass();
         for (generation, end) in ends {

@@ -92,13 +92,13 @@ impl EventOut {
         }
         let (at, room) = self.room_for_ids(length + 1);
         let fitting = room.min(text.tokens.len());
-        let ids: Vec<u32> = text.tokens.drain(..fitting).collect();
-        // SAFETY: `room_for_ids` says that so many ids have room there, aligned.
-        unsafe { std::ptr::copy_nonoverlapping(ids.as_ptr(), at, ids.len()) };
+        // SAFETY: there are so many, and `room_for_ids` says that they have room there, aligned.
+        unsafe { std::ptr::copy_nonoverlapping(text.tokens.as_ptr(), at, fitting) };
         let ids = if fitting == 0 { (std::ptr::null(), 0) } else { (at.cast_const(), fitting as u32) };
-        if text.tokens.is_empty() {
+        if fitting == text.tokens.len() {
             return (None, length, ids);
         }
+        text.tokens.drain(..fitting);
         out.logprob = f32::NAN;
         text.text.clear();
         (Some(EventKind::Text(text)), length, ids)

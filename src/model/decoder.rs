@@ -4,7 +4,7 @@ use crate::error::Result;
 use std::time::Instant;
 
 /// A sequence of tokens whose keys and values a decoder keeps: an index that the decoder handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sequence(pub u32);
 
 /// What a decoder says of itself; fixed once it is loaded.

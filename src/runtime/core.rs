@@ -114,7 +114,7 @@ impl Core {
         let executor = Executor::new();
         let tasks = Arc::<Roll>::default();
         let (links, clock) = (self.links.clone(), self.clock.clone());
-        let engine = drive(engine, ends.commands, links, clock);
+        let engine = drive(engine, ends.commands, links, clock, true);
         executor.spawn(tasks.enter("engine").keep_during(engine)).detach();
         executor.spawn(tasks.enter("prepare").keep_during(prepare(ends.jobs))).detach();
         executor.spawn(tasks.enter("events").keep_during(call_back(self.links.callbacks.clone()))).detach();
@@ -127,7 +127,7 @@ impl Core {
         let started = self
             .start(
                 "engine",
-                move |executor| executor.spawn(drive(engine, ends.commands, links, clock)),
+                move |executor| executor.spawn(drive(engine, ends.commands, links, clock, false)),
                 engine_clock,
             )
             .and_then(|()| {

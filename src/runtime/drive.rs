@@ -9,24 +9,29 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Drives the engine until it is told to shut down; every generation has its end then.
+/// Drives the engine until it is told to shut down; every generation has its end then. `shares`: others run on this executor too, and get
+/// a turn after every slice.
 pub(super) async fn drive(
     mut engine: Engine,
     commands: async_channel::Receiver<Command>,
     links: Arc<Links>,
     clock: Arc<Clock>,
+    shares: bool,
 ) {
+    let mut called = true;
     loop {
-        links.signal.take();
-        while let Ok(command) = commands.try_recv() {
-            if matches!(command, Command::Shutdown) {
-                shut_down(engine, &commands, &links);
-                return;
+        // Whoever has something for the engine raises the signal afterwards.
+        if links.signal.take() || called {
+            while let Ok(command) = commands.try_recv() {
+                if matches!(command, Command::Shutdown) {
+                    shut_down(engine, &commands, &links);
+                    return;
+                }
+                protected(&mut engine, &links, |engine| obey(engine, command));
             }
-            protected(&mut engine, &links, |engine| obey(engine, command));
-        }
-        if links.attention.take() {
-            engine.attend();
+            if links.attention.take() {
+                engine.attend();
+            }
         }
         let outcome = protected(&mut engine, &links, Engine::step).unwrap_or(Outcome::Worked);
         while let Some(job) = engine.take_job() {
@@ -34,11 +39,17 @@ pub(super) async fn drive(
             links.prepare(Box::pin(async move { back.tell(Command::FinishText(job.run())) }));
         }
         match outcome {
-            Outcome::Worked => smol::future::yield_now().await,
+            Outcome::Worked => {
+                called = false;
+                if shares {
+                    smol::future::yield_now().await;
+                }
+            }
             Outcome::Idle(until) => {
                 clock.set(until);
                 poll_fn(|context| links.signal.poll_take(context)).await;
                 clock.set(None);
+                called = true;
             }
         }
     }

@@ -130,7 +130,8 @@ impl Sampler {
 }
 
 fn check_finite(logits: &[f32]) -> Result<()> {
-    match logits.iter().position(|logit| logit.is_nan() || *logit == f32::INFINITY) {
+    // NaN is below nothing.
+    match position(logits, |logit| !(logit < f32::INFINITY)) {
         None => Ok(()),
         Some(token) => {
             let message = format!(
@@ -153,19 +154,41 @@ fn mask(logits: &mut [f32], allowed: &[u32]) {
 
 /// The token of the highest logit; of equal ones the lowest id.
 fn argmax(logits: &[f32]) -> Result<u32> {
-    let (mut best, mut highest) = (None, f32::NEG_INFINITY);
-    for (&logit, id) in logits.iter().zip(0u32..) {
-        if logit > highest {
-            (best, highest) = (Some(id), logit);
-        }
-    }
+    let highest = highest(logits);
     if highest == f32::INFINITY {
         return Err(Error::new(
             ErrorKind::Numeric,
             "a logit became infinite; lower the logit_bias or the penalties",
         ));
     }
-    best.ok_or_else(|| Error::new(ErrorKind::Numeric, "all logits are -inf: no token can be chosen"))
+    match position(logits, |logit| logit == highest) {
+        Some(token) if highest > f32::NEG_INFINITY => Ok(token as u32),
+        _ => Err(Error::new(ErrorKind::Numeric, "all logits are -inf: no token can be chosen")),
+    }
+}
+
+/// Logits that are looked at together, so that the compiler may use vectors.
+const LANES: usize = 16;
+
+/// The highest logit; −∞ if there is none.
+fn highest(logits: &[f32]) -> f32 {
+    let higher = |one: f32, other: f32| if other > one { other } else { one };
+    let (groups, rest) = logits.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for group in groups {
+        for (lane, logit) in lanes.iter_mut().zip(group) {
+            *lane = higher(*lane, *logit);
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher)
+}
+
+/// Where the first logit is that is `wanted`. Most are not.
+fn position(logits: &[f32], wanted: impl Fn(f32) -> bool) -> Option<usize> {
+    let none = |group: &&[f32; LANES]| !group.iter().fold(false, |any, logit| any | wanted(*logit));
+    let passed = LANES * logits.as_chunks::<LANES>().0.iter().take_while(none).count();
+    let found = logits[passed..].iter().position(|logit| wanted(*logit));
+    found.map(|at| passed + at)
 }
 
 fn log_probability(logits: &[f32], token: u32, likeliest: u32) -> f32 {

@@ -42,8 +42,7 @@ impl Consumer {
         if !matches!(next, Next::Empty) {
             return Poll::Ready(next);
         }
-        let left = lock(&self.shared.waiting).add(context.waker());
-        left.wake();
+        self.shared.waiting.add(context.waker());
         match self.try_next() {
             Next::Empty => Poll::Pending,
             next => Poll::Ready(next),

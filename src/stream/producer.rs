@@ -8,7 +8,9 @@ use super::shared::{Control, Shared};
 use super::side::{Side, Stamped};
 use super::sink::{Delivery, Sink};
 use crate::error::{Error, ErrorKind};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, Waiters, lock, yield_point};
+use crate::sync::{
+    Apart, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, WaitList, lock, yield_point,
+};
 use async_channel::Sender;
 use std::sync::Arc;
 use std::task::Waker;
@@ -41,16 +43,19 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         terminal: SetOnce::default(),
         side: Mutex::new(Side::default()),
         side_waiting: AtomicBool::new(false),
-        stamps: AtomicU64::new(0),
-        unread: AtomicUsize::new(0),
+        stamps: Apart(AtomicU64::new(0)),
+        unread: Apart(AtomicUsize::new(0)),
         wants_room: AtomicBool::new(false),
-        stats: Mutex::new(Stats::default()),
+        stats: Apart(Mutex::new(Stats::default())),
+        notes_dropped: AtomicU64::new(0),
         cancelled: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         attention: options.attention,
-        reader: Mutex::new(Reader::new(receiver)),
-        waiting: Mutex::new(Waiters::default()),
+        reader: Apart(Mutex::new(Reader::new(receiver))),
+        waiting: WaitList::default(),
         level: Mutex::new(None),
+        shows_level: AtomicBool::new(false),
+        has_turn: AtomicBool::new(false),
         queue: options.queue.as_ref().map(Arc::downgrade),
         sink: Sink::new(options.delivery),
     });
@@ -71,17 +76,22 @@ pub struct Producer {
 impl Producer {
     /// The request left the waiting line.
     pub fn started(&self) {
-        self.send(Main::Started);
+        self.send(Main::Started, Instant::now());
     }
 
     /// Text, or ids without a text of their own.
     pub fn text(&self, text: Text) {
-        self.send(Main::Text(text));
+        self.text_at(text, Instant::now());
+    }
+
+    /// As [`Producer::text`], for whoever has just looked at the clock.
+    pub fn text_at(&self, text: Text, now: Instant) {
+        self.send(Main::Text(text), now);
     }
 
     /// One call of a tool, as JSON.
     pub fn tool_call(&self, call: String) {
-        self.send(Main::ToolCall(call));
+        self.send(Main::ToolCall(call), Instant::now());
     }
 
     /// `done` of `total` bytes or tokens; replaces a progress that was not read yet.
@@ -134,11 +144,11 @@ impl Producer {
         Control { shared: self.shared.clone() }
     }
 
-    fn send(&self, what: Main) {
+    fn send(&self, what: Main, now: Instant) {
         self.shared.unread.fetch_add(1, Ordering::SeqCst);
         yield_point();
         // Refused only when the consumer closed the stream: then nobody waits for it.
-        let sent = self.events.try_send(self.shared.stamp(what));
+        let sent = self.events.try_send(self.shared.stamp_at(what, now));
         if sent.is_err() {
             self.shared.unread.fetch_sub(1, Ordering::SeqCst);
         }

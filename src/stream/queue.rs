@@ -5,8 +5,9 @@ use super::level::Level;
 use super::reader::Next;
 use super::shared::Shared;
 use crate::error::{Error, ErrorKind};
+use crate::ids::IdMap;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Waiters, WaitingRoom, lock};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -46,12 +47,14 @@ pub enum Dispatched {
 pub struct Queue {
     state: Mutex<State>,
     closed: AtomicBool,
+    /// A read found nothing, and nothing has changed since; written under the lock, so that a poll need not take it.
+    calm: AtomicBool,
     waiting: WaitingRoom,
 }
 
 #[derive(Default)]
 struct State {
-    members: HashMap<u64, Member>,
+    members: IdMap<u64, Member>,
     pulls: Turns,
     pushes: Turns,
     woken: bool,
@@ -72,7 +75,6 @@ struct Turns {
 
 struct Member {
     stream: Arc<Shared>,
-    ready: bool,
     over: bool,
     /// Events that the dispatch under way may still deliver: those that were there when it began.
     due: usize,
@@ -102,29 +104,20 @@ impl State {
                 self.turns(pushes).ready.push_back(key);
                 continue;
             }
-            let next = member.stream.take();
-            member.ready = member.stream.is_readable();
-            member.due = if member.ready { member.due.saturating_sub(1) } else { 0 };
-            let (ready, stream) = (member.ready, member.stream.clone());
-            if ready {
-                self.turns(pushes).ready.push_back(key);
+            let (next, turn) = member.stream.take_turn();
+            member.due = if turn.more { member.due.saturating_sub(1) } else { 0 };
+            let ended = turn.over && !std::mem::replace(&mut member.over, turn.over);
+            let stream = member.stream.clone();
+            let turns = self.turns(pushes);
+            if turn.more {
+                turns.ready.push_back(key);
             }
+            turns.open -= usize::from(ended);
             if let Next::Event(event) = next {
-                self.settle(key);
                 return Some((stream, event));
             }
         }
         None
-    }
-
-    /// Notes that a stream has delivered its end, whole.
-    fn settle(&mut self, key: u64) {
-        let Some(member) = self.members.get_mut(&key) else { return };
-        if !member.over && lock(&member.stream.reader).is_over() {
-            member.over = true;
-            let pushes = member.stream.sink.pushes;
-            self.turns(pushes).open -= 1;
-        }
     }
 
     fn is_over(&self, pushes: bool) -> bool {
@@ -170,6 +163,9 @@ impl Queue {
 
     /// What there is for a reader; `Empty` is a wake.
     fn take_next(&self) -> Option<QueueNext> {
+        if self.calm.load(Ordering::SeqCst) {
+            return None;
+        }
         let mut state = lock(&self.state);
         if self.is_closed() {
             return Some(QueueNext::Closed);
@@ -180,6 +176,9 @@ impl Queue {
             None if std::mem::take(&mut state.woken) => Some(QueueNext::Empty),
             None => state.is_over(false).then_some(QueueNext::Ended),
         };
+        if taken.is_none() && otherwise.is_none() {
+            self.calm.store(true, Ordering::SeqCst);
+        }
         state.show_level();
         drop(state);
         let Some((stream, event)) = taken else { return otherwise };
@@ -278,6 +277,7 @@ impl Queue {
         }
         let mut last = {
             let mut state = lock(&self.state);
+            self.calm.store(false, Ordering::SeqCst);
             std::mem::replace(&mut *state, State { finished: true, ..State::default() })
         };
         last.waiters().into_iter().for_each(Waiters::wake);
@@ -314,7 +314,7 @@ impl Queue {
                 format!("the queue has a stream with the key {} already: give each its own", stream.key);
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         }
-        let member = Member { stream: stream.clone(), ready: false, over: false, due: 0 };
+        let member = Member { stream: stream.clone(), over: false, due: 0 };
         state.members.insert(stream.key, member);
         state.turns(stream.sink.pushes).open += 1;
         Ok(())
@@ -340,10 +340,10 @@ impl Queue {
     /// Gives the stream a turn if it has something to read and none yet; whether it got one.
     fn mark(&self, state: &mut State, key: u64) -> bool {
         let Some(member) = state.members.get_mut(&key) else { return false };
-        if member.ready || !member.stream.is_readable() {
+        if member.stream.has_turn.load(Ordering::SeqCst) || !member.stream.is_readable() {
             return false;
         }
-        member.ready = true;
+        member.stream.has_turn.store(true, Ordering::SeqCst);
         let pushes = member.stream.sink.pushes;
         state.turns(pushes).ready.push_back(key);
         true
@@ -351,6 +351,7 @@ impl Queue {
 
     /// Shows the new state on the level and to whoever waits.
     fn announce(&self, mut state: MutexGuard<'_, State>) {
+        self.calm.store(false, Ordering::SeqCst);
         state.show_level();
         let waiters = state.waiters();
         drop(state);

@@ -54,15 +54,14 @@ impl Reader {
     /// The next event, in the order of production.
     pub(super) fn next(&mut self, shared: &Shared) -> Next {
         if let Some((time, kind)) = self.rest.take() {
+            shared.unread.fetch_sub(1, Ordering::SeqCst);
             return self.deliver(shared, time, kind);
         }
         if self.ended {
             return Next::Ended;
         }
         // Before the emptiness checks: what was sent before the end is then seen below.
-        yield_point();
         let end = shared.terminal.get();
-        yield_point();
         self.fill();
         if self.side_is_due(shared, end.is_some())
             && let Some(aside) = self.take_side(shared)
@@ -114,13 +113,14 @@ impl Reader {
         let end = usize::from(shared.terminal.is_set() && !self.ended);
         let begins = !shared.starts || self.started || unread + end > 0;
         let side = if begins { lock(&shared.side).len() } else { 0 };
-        usize::from(self.rest.is_some()) + unread + side + end
+        unread + side + end
     }
 
     /// Gives back what the caller could not take of the event it was just given.
     pub(super) fn put_back(&mut self, shared: &Shared, time: Duration, kind: EventKind) {
         if !shared.is_closed() {
             self.rest = Some((time, kind));
+            shared.unread.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -138,7 +138,9 @@ impl Reader {
             shared.unread.fetch_sub(1, Ordering::SeqCst);
             self.fill();
         }
-        self.rest = None;
+        if self.rest.take().is_some() {
+            shared.unread.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     fn fill(&mut self) {

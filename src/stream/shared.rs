@@ -6,7 +6,9 @@ use super::queue::Queue;
 use super::reader::{Next, Reader};
 use super::side::{Side, Stamped};
 use super::sink::Sink;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, Waiters, lock};
+use crate::sync::{
+    Apart, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, WaitList, announce_point, lock,
+};
 use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
@@ -21,36 +23,57 @@ pub(super) struct Shared {
     pub(super) terminal: SetOnce<Stamped<End>>,
     pub(super) side: Mutex<Side>,
     pub(super) side_waiting: AtomicBool,
-    pub(super) stamps: AtomicU64,
-    /// Events in the channel or held by the reader.
-    pub(super) unread: AtomicUsize,
+    pub(super) stamps: Apart<AtomicU64>,
+    /// Events in the channel or held by the reader, the rest of one included.
+    pub(super) unread: Apart<AtomicUsize>,
     /// The producer found no room and waits to hear of some.
     pub(super) wants_room: AtomicBool,
-    pub(super) stats: Mutex<Stats>,
+    /// Without the dropped notes, which are counted beside it.
+    pub(super) stats: Apart<Mutex<Stats>>,
+    pub(super) notes_dropped: AtomicU64,
     pub(super) cancelled: AtomicBool,
     pub(super) closed: AtomicBool,
     /// Wakes the producer when the consumer wants something of it, or has made room.
     pub(super) attention: Waker,
-    pub(super) reader: Mutex<Reader>,
-    pub(super) waiting: Mutex<Waiters>,
+    pub(super) reader: Apart<Mutex<Reader>>,
+    pub(super) waiting: WaitList,
     pub(super) level: Mutex<Option<Arc<dyn Level>>>,
+    /// Whether there is a level; written under its lock.
+    pub(super) shows_level: AtomicBool,
     pub(super) queue: Option<Weak<Queue>>,
+    /// The queue will look at this stream before it forgets it; written under the queue's lock.
+    pub(super) has_turn: AtomicBool,
     /// Delivers to a callback (through a queue's dispatch), or only keeps what is to be dropped at the close.
     pub(super) sink: Sink,
+}
+
+/// What is left of a stream's turn in its queue.
+#[derive(Clone, Copy)]
+pub(super) struct Turn {
+    /// There is more to read.
+    pub(super) more: bool,
+    /// The end was delivered, whole.
+    pub(super) over: bool,
 }
 
 impl Shared {
     /// Something that happens now.
     pub(super) fn stamp<T>(&self, what: T) -> Stamped<T> {
-        Stamped { stamp: self.stamps.fetch_add(1, Ordering::SeqCst), time: self.born.elapsed(), what }
+        self.stamp_at(what, Instant::now())
+    }
+
+    /// Something that happened at `now`, which just was.
+    pub(super) fn stamp_at<T>(&self, what: T, now: Instant) -> Stamped<T> {
+        let time = now.saturating_duration_since(self.born);
+        Stamped { stamp: self.stamps.fetch_add(1, Ordering::SeqCst), time, what }
     }
 
     /// Sets the end unless there is one. Under the side's lock: a note is either before it or refused.
     pub(super) fn finish(&self, mut end: End) {
         {
-            let side = lock(&self.side);
+            let _side = lock(&self.side);
             end.stats = *lock(&self.stats);
-            end.stats.notes_dropped = side.dropped;
+            end.stats.notes_dropped = self.notes_dropped.load(Ordering::SeqCst);
             self.terminal.set(self.stamp(end));
         }
         self.notify();
@@ -61,26 +84,40 @@ impl Shared {
         if let Some(end) = self.terminal.get() {
             return end.what.stats;
         }
-        let dropped = lock(&self.side).dropped;
-        Stats { notes_dropped: dropped, ..*lock(&self.stats) }
+        let stats = *lock(&self.stats);
+        Stats { notes_dropped: self.notes_dropped.load(Ordering::SeqCst), ..stats }
     }
 
     /// Tells the consumer, however it reads, that there may be something to read.
     pub(super) fn notify(&self) {
-        if let Some(queue) = self.queue() {
+        announce_point();
+        if !self.has_turn.load(Ordering::SeqCst)
+            && let Some(queue) = self.queue()
+        {
             queue.attend(self);
         }
-        self.wake_reader();
+        self.waiting.wake();
         self.show_level();
     }
 
     /// The next event, without waiting.
     pub(super) fn next(&self) -> Next {
+        if self.looks_empty() {
+            return Next::Empty;
+        }
         let next = self.take();
         if matches!(next, Next::Event(_)) {
             self.after_read();
         }
         next
+    }
+
+    /// Whether there is nothing to read, seen without the reader's lock. In the order in which [`Reader::next`] looks.
+    fn looks_empty(&self) -> bool {
+        !self.is_closed()
+            && !self.terminal.is_set()
+            && self.unread.load(Ordering::SeqCst) == 0
+            && !self.side_waiting.load(Ordering::SeqCst)
     }
 
     /// The next event; [`Shared::after_read`] is due after it, once no lock is held.
@@ -91,10 +128,28 @@ impl Shared {
         lock(&self.reader).next(self)
     }
 
+    /// The next event for a reader of the queue, and whether the stream keeps its turn. Under the queue's lock.
+    pub(super) fn take_turn(&self) -> (Next, Turn) {
+        if self.is_closed() {
+            return (Next::Closed, Turn { more: false, over: false });
+        }
+        let mut reader = lock(&self.reader);
+        let next = reader.next(self);
+        let mut more = reader.is_readable(self);
+        if !more {
+            // Given up before the last look: who adds something meanwhile sees that, or is seen.
+            self.has_turn.store(false, Ordering::SeqCst);
+            announce_point();
+            more = reader.is_readable(self);
+            self.has_turn.store(more, Ordering::SeqCst);
+        }
+        (next, Turn { more, over: reader.is_over() })
+    }
+
     /// Shows what a read has changed, and tells a producer that waits for room.
     pub(super) fn after_read(&self) {
         self.show_level();
-        if self.wants_room.swap(false, Ordering::SeqCst) {
+        if self.wants_room.load(Ordering::SeqCst) && self.wants_room.swap(false, Ordering::SeqCst) {
             self.attention.wake_by_ref();
         }
     }
@@ -115,22 +170,22 @@ impl Shared {
             if self.is_closed() {
                 return;
             }
+            self.shows_level.store(true, Ordering::SeqCst);
             shown.replace(level)
         };
         drop(before);
+        announce_point();
         self.show_level();
     }
 
     /// Puts the OS handle's level right. Under its lock, so that the last to look decides.
     pub(super) fn show_level(&self) {
+        if !self.shows_level.load(Ordering::SeqCst) {
+            return;
+        }
         if let Some(level) = &*lock(&self.level) {
             level.set(self.is_readable());
         }
-    }
-
-    pub(super) fn wake_reader(&self) {
-        let waiters = std::mem::take(&mut *lock(&self.waiting));
-        waiters.wake();
     }
 
     pub(super) fn cancel(&self) {
@@ -150,7 +205,8 @@ impl Shared {
         }
         lock(&self.reader).close(self);
         lock(&self.side).clear();
-        self.wake_reader();
+        announce_point();
+        self.waiting.wake();
         let level = {
             let mut shown = lock(&self.level);
             shown.take().inspect(|level| level.set(false))
@@ -209,7 +265,8 @@ impl Control {
             if shared.terminal.is_set() || shared.is_closed() {
                 return Err(text);
             }
-            side.push_note(shared.stamp(text));
+            let dropped = side.push_note(shared.stamp(text));
+            shared.notes_dropped.fetch_add(dropped, Ordering::SeqCst);
             shared.side_waiting.store(true, Ordering::SeqCst);
         }
         shared.notify();

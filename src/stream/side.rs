@@ -23,8 +23,6 @@ pub(super) struct Stamped<T> {
 pub(super) struct Side {
     notes: VecDeque<Stamped<String>>,
     bytes: usize,
-    /// Notes dropped so far.
-    pub(super) dropped: u64,
     /// Only the newest progress counts.
     progress: Option<Stamped<(u64, u64)>>,
 }
@@ -36,13 +34,16 @@ pub(super) enum Aside {
 }
 
 impl Side {
-    pub(super) fn push_note(&mut self, note: Stamped<String>) {
+    /// Keeps `note`, and says how many older ones went for it.
+    pub(super) fn push_note(&mut self, note: Stamped<String>) -> u64 {
+        let mut dropped = 0;
         self.bytes += note.what.len();
         self.notes.push_back(note);
         while self.notes.len() > MAX_NOTES || (self.bytes > MAX_NOTE_BYTES && self.notes.len() > 1) {
             self.pop_note();
-            self.dropped += 1;
+            dropped += 1;
         }
+        dropped
     }
 
     pub(super) fn set_progress(&mut self, progress: Stamped<(u64, u64)>) {
@@ -76,7 +77,7 @@ impl Side {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self { dropped: self.dropped, ..Self::default() };
+        *self = Self::default();
     }
 }
 
@@ -91,19 +92,17 @@ mod tests {
     #[test]
     fn the_oldest_notes_go_first_and_are_counted() {
         let mut side = Side::default();
-        for stamp in 0..MAX_NOTES as u64 + 7 {
-            side.push_note(note(stamp, "n"));
-        }
-        assert_eq!(side.dropped, 7);
+        let dropped: u64 = (0..MAX_NOTES as u64 + 7).map(|stamp| side.push_note(note(stamp, "n"))).sum();
+        assert_eq!(dropped, 7);
         assert_eq!(side.first(), Some(7));
     }
 
     #[test]
     fn bytes_are_bounded_but_the_newest_note_stays() {
         let mut side = Side::default();
-        side.push_note(note(0, "small"));
-        side.push_note(note(1, &"x".repeat(MAX_NOTE_BYTES + 1)));
-        assert_eq!((side.dropped, side.first()), (1, Some(1)));
+        assert_eq!(side.push_note(note(0, "small")), 0);
+        let dropped = side.push_note(note(1, &"x".repeat(MAX_NOTE_BYTES + 1)));
+        assert_eq!((dropped, side.first()), (1, Some(1)));
     }
 
     #[test]

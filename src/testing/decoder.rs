@@ -4,9 +4,9 @@ use super::gate::Gate;
 use super::script::Script;
 use super::vocab::FakeVocab;
 use crate::error::{Error, ErrorKind, Result};
+use crate::ids::IdMap;
 use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
 use crate::text::Vocab;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,9 +19,11 @@ pub struct FakeDecoder {
     script: Script,
     reply: Vec<u32>,
     gate: Gate,
-    sequences: HashMap<Sequence, State>,
+    sequences: IdMap<Sequence, State>,
     opened: u32,
     pass: Option<Pass>,
+    /// Rows of the last pass, kept for their memory.
+    spare: Vec<Row>,
 }
 
 /// What a sequence holds, and where in its reply it is.
@@ -57,11 +59,13 @@ struct Pass {
     let_through: usize,
 }
 
+#[derive(Default)]
 struct Row {
     sequence: Sequence,
     tokens: Vec<u32>,
     next: Place,
-    logits: Option<Vec<f32>>,
+    wants_logits: bool,
+    logits: Vec<f32>,
 }
 
 impl FakeDecoder {
@@ -81,7 +85,16 @@ impl FakeDecoder {
             max_batch: script.max_batch,
             max_tokens: script.max_tokens,
         };
-        Self { spec, script, reply, gate, sequences: HashMap::new(), opened: 0, pass: None }
+        Self {
+            spec,
+            script,
+            reply,
+            gate,
+            sequences: IdMap::default(),
+            opened: 0,
+            pass: None,
+            spare: Vec::new(),
+        }
     }
 
     /// Where the sequence is after `tokens`.
@@ -113,20 +126,21 @@ impl FakeDecoder {
         }
     }
 
-    fn logits_for(&self, place: &Place) -> Vec<f32> {
+    fn write_logits(&self, place: &Place, logits: &mut Vec<f32>) {
         let size = self.spec.vocab_size;
+        logits.clear();
         if self.script.nan_at == Some(place.index) {
-            return vec![f32::NAN; size];
+            return logits.resize(size, f32::NAN);
         }
         if let Some(seed) = self.script.random {
             let history = mix(place.history ^ seed);
-            return (0..size as u64).map(|id| (mix(history ^ id) >> 40) as f32 / (1 << 22) as f32).collect();
+            let random = |id| (mix(history ^ id) >> 40) as f32 / (1 << 22) as f32;
+            return logits.extend((0..size as u64).map(random));
         }
-        let mut logits = vec![0.0; size];
+        logits.resize(size, 0.0);
         if let Some(logit) = place.expected.and_then(|token| logits.get_mut(token as usize)) {
             *logit = CERTAIN;
         }
-        logits
     }
 }
 
@@ -178,9 +192,10 @@ impl Decoder for FakeDecoder {
     }
 
     fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
-        let mut rows = Vec::new();
+        let mut rows = std::mem::take(&mut self.spare);
+        rows.truncate(chunks.len());
         let mut prefilled = 0;
-        for chunk in chunks {
+        for (index, chunk) in chunks.iter().enumerate() {
             let Some(state) = self.sequences.get(&chunk.sequence) else {
                 return Err(Error::new(ErrorKind::Internal, "a chunk of a closed sequence"));
             };
@@ -188,8 +203,16 @@ impl Decoder for FakeDecoder {
                 prefilled += chunk.tokens.len() as u64;
             }
             let next = self.advance(state, chunk.tokens, chunk.logits);
-            let logits = chunk.logits.then(|| self.logits_for(&next));
-            rows.push(Row { sequence: chunk.sequence, tokens: chunk.tokens.to_vec(), next, logits });
+            if index == rows.len() {
+                rows.push(Row::default());
+            }
+            let row = &mut rows[index];
+            (row.sequence, row.next, row.wants_logits) = (chunk.sequence, next, chunk.logits);
+            row.tokens.clear();
+            row.tokens.extend_from_slice(chunk.tokens);
+            if chunk.logits {
+                self.write_logits(&next, &mut row.logits);
+            }
         }
         self.gate.count(0, prefilled, 0);
         let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
@@ -201,7 +224,7 @@ impl Decoder for FakeDecoder {
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {
         let Some(pass) = &mut self.pass else { return Ok(Step::Done) };
-        let wanted = pass.rows.iter().filter(|row| row.logits.is_some()).count();
+        let wanted = pass.rows.iter().filter(|row| row.wants_logits).count();
         while self.script.gated && pass.let_through < wanted {
             if !self.gate.pass(pace.until) {
                 return Ok(Step::More);
@@ -223,7 +246,7 @@ impl Decoder for FakeDecoder {
             return Ok(Step::More);
         }
         let ours = |at: Option<u64>| {
-            let mut rows = pass.rows.iter().filter(|row| row.logits.is_some());
+            let mut rows = pass.rows.iter().filter(|row| row.wants_logits);
             at.is_some_and(|at| rows.any(|row| row.next.index == at))
         };
         assert!(!ours(self.script.panic_at), "the script says that this pass panics");
@@ -236,7 +259,7 @@ impl Decoder for FakeDecoder {
 
     fn logits(&mut self, index: usize) -> &mut [f32] {
         let row = self.pass.as_mut().and_then(|pass| pass.rows.get_mut(index));
-        row.and_then(|row| row.logits.as_deref_mut()).unwrap_or_default()
+        row.filter(|row| row.wants_logits).map(|row| &mut *row.logits).unwrap_or_default()
     }
 
     fn commit(&mut self, index: usize) {
@@ -254,7 +277,9 @@ impl Decoder for FakeDecoder {
     }
 
     fn finish(&mut self) {
-        self.pass = None;
+        if let Some(pass) = self.pass.take() {
+            self.spare = pass.rows;
+        }
         self.sequences.retain(|_, state| !state.closed);
     }
 

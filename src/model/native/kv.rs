@@ -1,6 +1,7 @@
 //! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are lists of them.
 //! Knows budgets and who shares what; not what a key is.
 
+use super::scratch::zeroed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::Sequence;
@@ -60,9 +61,7 @@ impl Blocks {
         }
         // So that a release never allocates.
         self.free.try_reserve(self.held + 1)?;
-        let mut data = Vec::new();
-        data.try_reserve_exact(self.layout.block_len())?;
-        data.resize(self.layout.block_len(), 0);
+        let data = zeroed(self.layout.block_len())?;
         self.held += 1;
         Ok(Block(Arc::new(data)))
     }

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::weights::{FeedForwardKind, Matrix, ModelWeights};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{Activations, Form, Forms, RopeTable};
 use std::ops::Range;
 
@@ -21,8 +21,7 @@ impl Rows {
     fn reserve(&mut self, rows: usize) -> Result<()> {
         let len = rows.saturating_mul(self.width);
         if len > self.data.len() {
-            self.data.try_reserve_exact(len - self.data.len())?;
-            self.data.resize(len, 0.0);
+            self.data = zeroed(len)?;
         }
         Ok(())
     }
@@ -58,6 +57,20 @@ impl Rows {
             self.data.copy_within(from * self.width..(from + 1) * self.width, to * self.width);
         }
     }
+}
+
+/// Zeros that the system hands out page by page as they are written: taking many does not make a slice late.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub(super) fn zeroed<T: bytemuck::Zeroable>(len: usize) -> Result<Vec<T>> {
+    bytemuck::allocation::try_zeroed_vec(len).map_err(|()| {
+        let bytes = len.saturating_mul(size_of::<T>());
+        Error::new(
+            ErrorKind::OutOfMemory,
+            format!("the system refused {bytes} bytes for a pass; close sequences"),
+        )
+    })
 }
 
 /// All buffers of a pass; rows are the pass' tokens unless said otherwise.

@@ -1,0 +1,172 @@
+//! A slice is all that lies between what the host wants and what it gets: a cancelled prompt, a spent budget.
+#![cfg(all(feature = "native", feature = "testing"))]
+#![allow(clippy::disallowed_methods)]
+
+mod driver;
+mod scenario;
+mod tiny;
+
+use scenario::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use wick::engine::{Engine, EngineFacts, EngineLimits, Outcome};
+use wick::error::Result;
+use wick::gguf::TensorType;
+use wick::model::{Chunk, Decoder, NativeDecoder, Pace, Sequence, Spec, Step};
+use wick::runtime::{Delivery, EndReason, Input, Mode, Request};
+use wick::stream::Consumer;
+use wick::testing::Script;
+
+const PROMPT: usize = 4096;
+
+/// Counts the slices of a native decoder.
+struct Counted {
+    inner: NativeDecoder,
+    slices: Arc<AtomicUsize>,
+}
+
+impl Decoder for Counted {
+    fn spec(&self) -> &Spec {
+        self.inner.spec()
+    }
+
+    fn open(&mut self, context: usize) -> Result<Sequence> {
+        self.inner.open(context)
+    }
+
+    fn close(&mut self, sequence: Sequence) {
+        self.inner.close(sequence);
+    }
+
+    fn length(&self, sequence: Sequence) -> usize {
+        self.inner.length(sequence)
+    }
+
+    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
+        self.inner.truncate(sequence, length)
+    }
+
+    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize {
+        self.inner.chunk_limit(sequence, wanted)
+    }
+
+    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+        self.inner.begin(chunks)
+    }
+
+    fn run_slice(&mut self, pace: Pace) -> Result<Step> {
+        self.slices.fetch_add(1, Ordering::SeqCst);
+        self.inner.run_slice(pace)
+    }
+
+    fn logits(&mut self, index: usize) -> &mut [f32] {
+        self.inner.logits(index)
+    }
+
+    fn commit(&mut self, index: usize) {
+        self.inner.commit(index);
+    }
+
+    fn finish(&mut self) {
+        self.inner.finish();
+    }
+
+    fn memory(&self) -> u64 {
+        self.inner.memory()
+    }
+}
+
+/// An engine that rests wherever it can, and how many slices it has computed.
+fn engine() -> (Engine, Arc<AtomicUsize>) {
+    let limits = EngineLimits { max_sequences: 4, slice: Duration::ZERO };
+    let mut engine = Engine::new(limits, Arc::default());
+    let slices = Arc::new(AtomicUsize::new(0));
+    let file = tiny::Tiny { context: 5000, ..tiny::Tiny::new("llama") }.of(TensorType::Q8_0).open();
+    let inner = driver::load(file, 1).expect("a model that loads");
+    let ((_, vocab), _) = wick::testing::model(&Script::default());
+    engine.add_model(1);
+    engine.settle_model(1, Ok((Box::new(Counted { inner, slices: slices.clone() }), vocab)));
+    (engine, slices)
+}
+
+/// Hands in a prompt of 4,096 tokens for a new session.
+fn ask(engine: &mut Engine, session: u64) -> Consumer {
+    engine.add_session(session, 1, usize::MAX, Arc::default());
+    let (producer, consumer) = open(session);
+    let input = Input::Tokens((0..PROMPT as u32).map(|id| id * 31 % 160).collect());
+    let place = EngineFacts::default().take_place(1).expect("a place");
+    engine.submit(session, Request { input, ..Request::default() }, producer, place);
+    consumer
+}
+
+fn open(key: u64) -> (wick::stream::Producer, Consumer) {
+    wick::stream::stream(wick::stream::StreamOptions {
+        key,
+        starts: true,
+        attention: std::task::Waker::noop().clone(),
+        queue: None,
+        delivery: Delivery::Pull(None),
+    })
+    .expect("no queue")
+}
+
+#[test]
+fn a_cancelled_prompt_of_4096_tokens_has_its_end_without_another_slice() {
+    let _watchdog = watchdog();
+    let (mut engine, slices) = engine();
+    for (session, before) in [1, 2, 40, 333, 1000].into_iter().enumerate() {
+        let consumer = ask(&mut engine, session as u64);
+        let begun = slices.load(Ordering::SeqCst);
+        while slices.load(Ordering::SeqCst) < begun + before {
+            assert_eq!(engine.step(), Outcome::Worked);
+        }
+        assert_eq!(consumer.control().stats().output_tokens, 0, "the prompt is still being read");
+        consumer.control().cancel();
+        engine.attend();
+        engine.step();
+        assert_eq!(consumer.control().end_reason(), Some(EndReason::Cancelled), "after {before} slices");
+        assert_eq!(slices.load(Ordering::SeqCst), begun + before, "the pass was given up");
+    }
+}
+
+#[test]
+fn the_cancel_of_one_prompt_lets_another_go_on() {
+    let _watchdog = watchdog();
+    let (mut engine, slices) = engine();
+    let (cancelled, other) = (ask(&mut engine, 1), ask(&mut engine, 2));
+    while slices.load(Ordering::SeqCst) < 50 {
+        engine.step();
+    }
+    cancelled.control().cancel();
+    engine.attend();
+    engine.step();
+    assert_eq!(cancelled.control().end_reason(), Some(EndReason::Cancelled));
+    assert!(slices.load(Ordering::SeqCst) <= 51);
+    assert!(!other.control().has_ended());
+    while other.control().stats().output_tokens == 0 {
+        assert_eq!(engine.step(), Outcome::Worked);
+    }
+}
+
+#[test]
+fn a_step_begins_no_slice_after_its_budget_but_one() {
+    let _watchdog = watchdog();
+    // A slice sleeps for 150 us at least: a budget of 2 ms is over after 14.
+    let script = Script { slices: 10_000, delay_us: 1_500_000, ..Script::saying("word") };
+    let house = house(Mode::HostStep, script);
+    let (_session, stream) = house.ask("go");
+    for (budget, most) in
+        [(Duration::ZERO, 1), (Duration::from_micros(150), 2), (Duration::from_millis(2), 15)]
+    {
+        for _ in 0..20 {
+            let before = house.gate.slices();
+            house.runtime.step(budget).expect("a step");
+            let ran = house.gate.slices() - before;
+            assert!(ran <= most, "{ran} slices in a budget of {budget:?}");
+        }
+    }
+    assert!(house.gate.slices() >= 40, "every step but the first few computes");
+    drop(stream);
+    house.close();
+}
