@@ -106,7 +106,8 @@ fn score<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, queries: &[f32], scores
 fn weigh(unit: &Unit<'_>, scores: &mut [f32; UNIT]) -> (f32, f32) {
     if let Some(cap) = unit.soft_cap {
         for score in scores.iter_mut() {
-            *score = cap * tanh(*score / cap);
+            // An infinite score becomes NaN, not the cap: broken weights must not look sound.
+            *score = cap * tanh(*score / cap) + *score * 0.0;
         }
     }
     scores[..unit.visible.start].fill(f32::NEG_INFINITY);
