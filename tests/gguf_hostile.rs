@@ -246,7 +246,7 @@ fn f7_claimed_lengths_are_checked_against_the_file() {
 }
 
 #[test]
-fn text_is_utf8_and_bools_are_bools() {
+fn f6_text_is_utf8_and_bools_are_bools() {
     let bad_key = patch(Writer::new().meta("key", 1u32).to_bytes(), b"key", b"k\xffy");
     assert_refused(bad_key, ModelInvalid, &["byte 33", "metadata key is not UTF-8"]);
     let bad_value = patch(Writer::new().meta("key", "abc").to_bytes(), b"abc", b"\xed\xa0\x80");

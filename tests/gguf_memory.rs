@@ -118,8 +118,7 @@ fn f1_damage_is_named_before_anything_of_a_tensors_size_is_taken() {
         .to_bytes();
     let whole = header.len() as u64 + 2 * len;
     let damaged = |header: Vec<u8>, size: u64, what: &str| {
-        // And an error's message.
-        let bound = bound(header.len()) + 1024;
+        FURTHEST.store(0, Ordering::Relaxed);
         let source = Source::Reader(Box::new(Huge { header, size, furthest: &FURTHEST }));
         let begun = std::time::Instant::now();
         let mut reached = false;
@@ -132,7 +131,13 @@ fn f1_damage_is_named_before_anything_of_a_tensors_size_is_taken() {
         };
         let (opened, peak) = peak_of(|| Gguf::open(source, &Limits::default(), &mut stop));
         assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{what}");
-        assert!(peak <= bound, "{what}: {peak} bytes");
+        // A text may claim to be a large part of the file: it is fetched, and little more; old and new memory lie side by side as it grows.
+        let furthest = FURTHEST.load(Ordering::Relaxed);
+        assert!(
+            peak as u64 <= furthest + furthest / 4 + 4096,
+            "{what}: {peak} bytes for {furthest} that were read"
+        );
+        assert!(furthest <= 256 << 20, "{what}: {furthest}");
         let error = opened.err().expect("no tensor was to be read");
         if !reached {
             assert!(
@@ -159,7 +164,6 @@ fn f1_damage_is_named_before_anything_of_a_tensors_size_is_taken() {
         }
     }
     assert!(refused > header.len() / 2, "{refused}");
-    assert!(FURTHEST.load(Ordering::Relaxed) <= 1 << 20);
 }
 
 #[test]

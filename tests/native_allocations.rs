@@ -6,7 +6,7 @@ mod driver;
 mod samplers;
 mod tiny;
 
-use counting::{Counting, all_calls, calls};
+use counting::{Counting, calls};
 use std::time::{Duration, Instant};
 use tiny::Tiny;
 use wick::gguf::TensorType;
@@ -62,7 +62,7 @@ fn fill(logits: &mut [f32], random: &mut tiny::Random) {
 #[test]
 fn no_allocation_per_token_in_any_sampler() {
     let allowed = vec![0x7fff_fff7u32; 1000usize.div_ceil(32)];
-    for (name, options) in samplers::all() {
+    for (name, options) in samplers::all(1000) {
         let mut sampler = Sampler::new(options, 1000).expect("a sampler");
         let (mut logits, mut random) = (vec![0.0; 1000], tiny::Random(3));
         let mut draw = |times: usize, sampler: &mut Sampler| {

@@ -14,7 +14,7 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ pub(super) struct Core {
     roll: Arc<Roll>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     queues: Mutex<Vec<Weak<Queue>>>,
+    /// Those of waits that are over, so that the next ones allocate nothing.
+    parkers: Mutex<Vec<(Arc<Parker>, Waker)>>,
 }
 
 struct Host {
@@ -99,6 +101,7 @@ impl Core {
             roll: Arc::default(),
             threads: Mutex::default(),
             queues: Mutex::default(),
+            parkers: Mutex::default(),
         };
         match core.options.mode {
             Mode::HostStep => core.host = Some(core.host(engine, ends)),
@@ -111,7 +114,7 @@ impl Core {
         let executor = Executor::new();
         let tasks = Arc::<Roll>::default();
         let (links, clock) = (self.links.clone(), self.clock.clone());
-        let engine = drive(engine, ends.commands, links, clock);
+        let engine = drive(engine, ends.commands, links, clock, true);
         executor.spawn(tasks.enter("engine").keep_during(engine)).detach();
         executor.spawn(tasks.enter("prepare").keep_during(prepare(ends.jobs))).detach();
         executor.spawn(tasks.enter("events").keep_during(call_back(self.links.callbacks.clone()))).detach();
@@ -124,7 +127,7 @@ impl Core {
         let started = self
             .start(
                 "engine",
-                move |executor| executor.spawn(drive(engine, ends.commands, links, clock)),
+                move |executor| executor.spawn(drive(engine, ends.commands, links, clock, false)),
                 engine_clock,
             )
             .and_then(|()| {
@@ -220,14 +223,15 @@ impl Core {
         deadline: Option<Instant>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Option<T> {
-        let (parker, waker) = Parker::new();
+        let idle = lock(&self.parkers).pop();
+        let (parker, waker) = idle.unwrap_or_else(Parker::new);
         let mut context = Context::from_waker(&waker);
-        loop {
+        let result = loop {
             if let Poll::Ready(value) = poll(&mut context) {
-                return Some(value);
+                break Some(value);
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return None;
+                break None;
             }
             let Some(host) = &self.host else {
                 parker.park(deadline);
@@ -238,7 +242,10 @@ impl Core {
             if host.within(|| tick.as_mut().poll(&mut context)).is_pending() {
                 parker.park(deadline.into_iter().chain(self.clock.due()).min());
             }
-        }
+        };
+        // Whoever still holds its waker wakes the next wait once too often, which looks and sleeps again.
+        lock(&self.parkers).push((parker, waker));
+        result
     }
 
     /// Ends everything and waits for the threads until `deadline` (none: for ever); whether all have ended.

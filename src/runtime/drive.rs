@@ -9,12 +9,14 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Drives the engine until it is told to shut down; every generation has its end then.
+/// Drives the engine until it is told to shut down; every generation has its end then. `shares`: others run on this executor too, and get
+/// a turn after every slice.
 pub(super) async fn drive(
     mut engine: Engine,
     commands: async_channel::Receiver<Command>,
     links: Arc<Links>,
     clock: Arc<Clock>,
+    shares: bool,
 ) {
     loop {
         links.signal.take();
@@ -34,7 +36,11 @@ pub(super) async fn drive(
             links.prepare(Box::new(move || back.tell(Command::FinishText(job.run()))));
         }
         match outcome {
-            Outcome::Worked => smol::future::yield_now().await,
+            Outcome::Worked => {
+                if shares {
+                    smol::future::yield_now().await;
+                }
+            }
             Outcome::Idle(until) => {
                 clock.set(until);
                 poll_fn(|context| links.signal.poll_take(context)).await;

@@ -48,7 +48,8 @@ impl Sampler {
     /// Chooses a token from `logits` `(vocab_len)`, which are changed on the way.
     ///
     /// # Errors
-    /// `Numeric` if a logit is NaN or infinite (a model's never is; forbid tokens by bias or mask), or if bias and mask forbid all; `InvalidArgument` if there are not `vocab_len` of them.
+    /// `Numeric` if a logit is NaN or infinite (a model's never is; what is forbidden is so by bias or mask), or if no token is left;
+    /// `InvalidArgument` if there are not `vocab_len` of them.
     pub fn sample(&mut self, logits: &mut [f32]) -> Result<Sampled> {
         self.choose(logits, None)
     }

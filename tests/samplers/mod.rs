@@ -2,8 +2,8 @@
 
 use wick::sample::SamplerOptions;
 
-/// Every sampler there is, alone and all together.
-pub fn all() -> Vec<(&'static str, SamplerOptions)> {
+/// Every sampler there is, alone and all together, over a vocabulary of `vocab` tokens.
+pub fn all(vocab: u32) -> Vec<(&'static str, SamplerOptions)> {
     let drawn = SamplerOptions { temperature: 0.8, seed: 7, ..SamplerOptions::default() };
     let penalties = SamplerOptions {
         repeat_penalty: 1.1,
@@ -28,7 +28,7 @@ pub fn all() -> Vec<(&'static str, SamplerOptions)> {
         ("top_p", SamplerOptions { top_p: 0.9, ..drawn.clone() }),
         ("min_p", SamplerOptions { min_p: 0.05, ..drawn.clone() }),
         ("typical_p", SamplerOptions { typical_p: 0.9, ..drawn.clone() }),
-        ("logit_bias", SamplerOptions { logit_bias: vec![(5, 2.0), (900, -3.0)], ..drawn.clone() }),
+        ("logit_bias", SamplerOptions { logit_bias: vec![(5, 2.0), (vocab - 1, -3.0)], ..drawn.clone() }),
         ("logprobs", SamplerOptions { logprobs: true, ..drawn }),
         ("penalties", penalties),
         ("all of them", all),
