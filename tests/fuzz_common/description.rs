@@ -219,7 +219,7 @@ impl Description {
         let dims: Vec<u64> = self.tensors.iter().flat_map(|tensor| tensor.shape.iter().copied()).collect();
         let Some(&old) = dims.get(random.below(dims.len())) else { return };
         let new = match random.below(4) {
-            0 => old + 1 + random.below(8) as u64,
+            0 => old.saturating_add(1 + random.below(8) as u64),
             1 => (old / 2).max(1),
             _ => random.pick(&[1, 2, 3, 4, 6, 8, 10, 16, 24, 32, 64, 96, 256]),
         };
