@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # `make soak`: what takes long, one thing after the other until SOAK_SECONDS (7200) are over; says what it did not get to.
+# FUZZ_SECONDS (600): how long each cargo-fuzz target runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 small=(--no-default-features --features native,testing,text)
 end=$((SECONDS + ${SOAK_SECONDS:-7200}))
 unfinished=()
+unavailable=()
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 
 # Runs a command for as long as there is time. Cut off by the end of the time it has not failed; any other way it has.
@@ -31,9 +33,24 @@ soak "tests of the library, 1,000 cycles" \
   env WICK_CYCLES=1000 cargo test --locked --release "${small[@]}"
 soak "1,000,000 mutated model files" \
   env WICK_FUZZ_CASES=1000000 cargo test --locked --release "${small[@]}" --test '*fuzz*'
+soak "Rust tests with the address sanitizer" \
+  env WICK_CARGO="${small[*]}" scripts/sanitize.sh
+for target in gguf hyperparameters gguf_tokenizer; do
+  # The seeds are read; what a run finds stays out of the committed corpus.
+  found=fuzz/target/found/$target
+  mkdir -p "$found"
+  if command -v cargo-fuzz >/dev/null; then
+    soak "cargo-fuzz: $target, ${FUZZ_SECONDS:-600} s" \
+      env RUSTC_BOOTSTRAP=1 cargo fuzz run "$target" "$found" "fuzz/corpus/$target" -- \
+      -max_len=65536 -malloc_limit_mb=64 -rss_limit_mb=1024 -timeout=10 -max_total_time="${FUZZ_SECONDS:-600}" -verbosity=0 -print_final_stats=1
+  else
+    unavailable+=("cargo-fuzz: $target (cargo install cargo-fuzz)")
+  fi
+done
 soak "1,000,000 shuttle schedules per scenario" \
   env WICK_SCHEDULES=1000000 cargo test --locked --release --no-default-features --features shuttle --test 'shuttle*'
 
 echo
+for line in "${unavailable[@]}"; do echo "left out: $line"; done
 for line in "${unfinished[@]}"; do echo "left out: $line (SOAK_SECONDS is over)"; done
 echo "soak: nothing failed in $SECONDS s"

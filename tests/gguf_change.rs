@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use wick::gguf::{Source, Strs};
 
 #[test]
-fn what_was_read_without_mapping_is_immune() {
+fn f9_what_was_read_without_mapping_is_immune() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.gguf");
     fs::write(&path, small().to_bytes()).unwrap();
@@ -18,7 +18,7 @@ fn what_was_read_without_mapping_is_immune() {
 }
 
 #[test]
-fn a_mapped_model_keeps_its_layout_when_the_file_is_overwritten() {
+fn f9_a_mapped_model_keeps_its_layout_when_the_file_is_overwritten() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.gguf");
     let file = small().to_bytes();
@@ -36,7 +36,7 @@ fn a_mapped_model_keeps_its_layout_when_the_file_is_overwritten() {
 }
 
 #[test]
-fn a_mapped_model_outlives_a_file_that_is_replaced() {
+fn f9_a_mapped_model_outlives_a_file_that_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("small.gguf");
     fs::write(&path, small().to_bytes()).unwrap();

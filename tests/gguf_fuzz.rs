@@ -1,16 +1,15 @@
 //! Structured mutations of small valid files, with a fixed seed: no panic, no hang, no memory beyond the bound, a fitting error.
 //!
 //! `WICK_FUZZ_CASES` sets their number (20,000 by default). The corpus of the cargo-fuzz target is replayed too; `WICK_BLESS=1` writes it.
-#![allow(clippy::print_stdout)]
 
-#[path = "gguf_common/counting.rs"]
 mod counting;
+mod fuzz_common;
 mod gguf_common;
 
-use counting::{Counting, peak_of};
+use counting::Counting;
+use fuzz_common::harness::Target;
+use fuzz_common::{Random, awkward};
 use gguf_common::*;
-use std::path::Path;
-use std::time::{Duration, Instant};
 use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{TensorType, ValueType};
 
@@ -42,84 +41,6 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("alignment0", Writer::new().alignment(0).tensor("t", TensorType::I8, &[3], bytes(3)).to_bytes()),
         ("text", b"# no model\n".to_vec()),
     ]
-}
-
-/// Marsaglia's xorshift64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len())]
-    }
-}
-
-/// A number that parsers stumble over, near the file's own or near a power of two.
-fn awkward(random: &mut Random, len: usize) -> u64 {
-    let near = random.pick(&[
-        0,
-        1,
-        8,
-        32,
-        64,
-        255,
-        1 << 16,
-        1 << 31,
-        1 << 32,
-        1 << 62,
-        1 << 63,
-        len as u64,
-        len as u64 / 33,
-    ]);
-    match random.below(4) {
-        0 => random.next() >> random.below(64),
-        1 => near.wrapping_sub(1),
-        2 => near.wrapping_add(1),
-        _ => near,
-    }
-}
-
-fn mutate(random: &mut Random, file: &mut Vec<u8>) {
-    let at = random.below(file.len());
-    let len = random.below(file.len() - at).min(random.pick(&[1, 4, 8, 24, 64, 4096]));
-    let width = random.pick(&[1usize, 2, 4, 8]);
-    match random.below(7) {
-        0 => {
-            if let Some(byte) = file.get_mut(at) {
-                *byte ^= 1 << random.below(8);
-            }
-        }
-        1..=3 => {
-            let number = awkward(random, file.len()).to_le_bytes();
-            for (to, from) in file.iter_mut().skip(at).zip(&number[..width]) {
-                *to = *from;
-            }
-        }
-        4 => {
-            file.drain(at..at + len);
-        }
-        5 => {
-            let piece = file[at..at + len].to_vec();
-            let to = random.below(file.len());
-            file.splice(to..to, piece);
-        }
-        _ if random.below(4) == 0 => file.truncate(at),
-        _ => {
-            let piece = file[at..at + len].to_vec();
-            let to = random.below(file.len() - len + 1);
-            file[to..to + len].copy_from_slice(&piece);
-        }
-    }
 }
 
 /// A file with fields chosen badly rather than bytes: shapes, types, offsets, alignments, names.
@@ -155,51 +76,17 @@ fn invent(random: &mut Random) -> Vec<u8> {
     writer.to_bytes()
 }
 
+fn target() -> Target {
+    // The judge's own copy, the header's copy and its tables, a message.
+    Target { name: "gguf", seeds: seeds(), judge, bound: |len| 6 * len + 4096 }
+}
+
 #[test]
 fn mutants_are_read_or_refused() {
-    let cases = std::env::var_os("WICK_FUZZ_CASES").map_or(20_000, |n| n.to_str().unwrap().parse().unwrap());
-    let seeds = seeds();
-    let mut random = Random(0x005e_ed0f_9901);
-    let (mut models, mut slowest) = (0u64, Duration::ZERO);
-    for case in 0..cases {
-        let mut file = if random.below(3) == 0 {
-            invent(&mut random)
-        } else {
-            seeds[random.below(seeds.len())].1.clone()
-        };
-        for _ in 0..random.pick(&[0, 1, 1, 1, 2, 3, 8]) {
-            if !file.is_empty() {
-                mutate(&mut random, &mut file);
-            }
-        }
-        let start = Instant::now();
-        let (model, peak) = peak_of(|| judge(&file));
-        slowest = slowest.max(start.elapsed());
-        assert!(slowest < Duration::from_secs(2), "case {case}: {slowest:?}");
-        // The judge's own copy, the header's copy and its tables, a message.
-        assert!(peak <= 6 * file.len() + 4096, "case {case}: {peak} bytes for {}", file.len());
-        models += u64::from(model);
-    }
-    println!("{cases} cases, {models} models, slowest {slowest:?}");
-    assert!(cases < 1000 || (models > cases / 50 && models < cases / 2), "{models} of {cases} open");
+    target().mutants(20_000, |random| (random.below(3) == 0).then(|| invent(random)));
 }
 
 #[test]
 fn the_corpus_is_replayed() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/gguf");
-    for (name, bytes) in seeds() {
-        let path = folder.join(name);
-        if std::env::var_os("WICK_BLESS").is_some() {
-            std::fs::write(&path, &bytes).unwrap();
-        }
-        assert!(
-            std::fs::read(&path).unwrap() == bytes,
-            "{name} is not what `seeds` makes; WICK_BLESS=1 writes it"
-        );
-    }
-    let mut opened = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        opened += usize::from(judge(&std::fs::read(entry.unwrap().path()).unwrap()));
-    }
-    assert!(opened >= 6, "{opened} of the corpus open");
+    target().replay(6);
 }

@@ -17,7 +17,7 @@ fn tensor(dims: &[u64], type_id: u32, offset: u64) -> Vec<u8> {
 }
 
 #[test]
-fn every_truncation_is_refused() {
+fn f1_every_truncation_is_refused() {
     let file = small().to_bytes();
     for len in 0..file.len() - 32 {
         let start = Instant::now();
@@ -31,7 +31,7 @@ fn every_truncation_is_refused() {
 }
 
 #[test]
-fn a_real_vocabulary_cut_at_every_64th_byte_is_refused() {
+fn f1_a_real_vocabulary_cut_at_every_64th_byte_is_refused() {
     let Some(path) = vocabularies().into_iter().find(|path| path.ends_with("ggml-vocab-gpt-2.gguf")) else {
         return;
     };
@@ -45,7 +45,7 @@ fn a_real_vocabulary_cut_at_every_64th_byte_is_refused() {
 }
 
 #[test]
-fn every_byte_mutated_is_read_or_refused() {
+fn f1_every_byte_mutated_is_read_or_refused() {
     let file = small().to_bytes();
     let (mut read, mut refused) = (0, 0);
     for at in 0..file.len() {
@@ -68,7 +68,7 @@ fn every_byte_mutated_is_read_or_refused() {
 }
 
 #[test]
-fn random_bytes_are_refused() {
+fn f1_random_bytes_are_refused() {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     for case in 0..2000 {
         let mut file: Vec<u8> = (0..case)
@@ -88,7 +88,7 @@ fn random_bytes_are_refused() {
 }
 
 #[test]
-fn what_is_no_model_is_named() {
+fn f1_what_is_no_model_is_named() {
     assert_refused(b"".as_slice(), ModelInvalid, &["empty"]);
     assert_refused(b"G".as_slice(), ModelInvalid, &["not a GGUF", "\"G\""]);
     assert_refused(b"# A text file\n".as_slice(), ModelInvalid, &["not a GGUF", "\"# A \""]);
@@ -138,7 +138,7 @@ fn other_versions_and_big_endian_files_are_unsupported() {
 }
 
 #[test]
-fn alignment_is_a_power_of_two() {
+fn f2_alignment_is_a_power_of_two() {
     for alignment in [0, 3, 33, 48, 1 << 21, u32::MAX] {
         let found = alignment.to_string();
         let file = Writer::new().meta("general.alignment", alignment).to_bytes();
@@ -149,7 +149,7 @@ fn alignment_is_a_power_of_two() {
 }
 
 #[test]
-fn impossible_shapes_are_refused() {
+fn f3_impossible_shapes_are_refused() {
     let f32 = TensorType::F32.id();
     let name = "blk.0.attn_q.weight";
     assert_refused(tensor(&[], f32, 0), ModelInvalid, &[name, "0 dimensions"]);
@@ -168,7 +168,7 @@ fn impossible_shapes_are_refused() {
 }
 
 #[test]
-fn tensors_lie_inside_the_file_aligned_and_apart() {
+fn f3_tensors_lie_inside_the_file_aligned_and_apart() {
     let f32 = TensorType::F32.id();
     assert_refused(tensor(&[65], f32, 0), ModelInvalid, &["260 bytes", "beyond the end"]);
     assert_refused(tensor(&[64], f32, 32), ModelInvalid, &["256 bytes", "offset 32", "beyond the end"]);
@@ -187,7 +187,7 @@ fn tensors_lie_inside_the_file_aligned_and_apart() {
 }
 
 #[test]
-fn names_and_keys_are_unique_and_not_empty() {
+fn f3_names_and_keys_are_unique_and_not_empty() {
     let twice = Writer::new().meta("a", 1u32).meta("b", 1u32).meta("a", 2u32);
     assert_refused(twice.to_bytes(), ModelInvalid, &["metadata key \"a\" is there twice"]);
     let two = |a, b| {
@@ -205,7 +205,7 @@ fn names_and_keys_are_unique_and_not_empty() {
 }
 
 #[test]
-fn arrays_nest_64_deep_at_most() {
+fn f7_arrays_nest_64_deep_at_most() {
     let nested = |depth| {
         let innermost = MetaValue::Array(ValueType::U8, vec![MetaValue::U8(1)]);
         let value = (1..depth).fold(innermost, |inner, _| MetaValue::Array(ValueType::Array, vec![inner]));
@@ -220,7 +220,7 @@ fn arrays_nest_64_deep_at_most() {
 }
 
 #[test]
-fn claimed_lengths_are_checked_against_the_file() {
+fn f7_claimed_lengths_are_checked_against_the_file() {
     let text = Writer::new().meta("key", "value").to_bytes();
     let tokens = Writer::new().meta("tokenizer.ggml.tokens", ["a", "b"].as_slice()).to_bytes();
     let scores = Writer::new().meta("scores", [1.0f32, 2.0, 3.0].as_slice()).to_bytes();
@@ -246,7 +246,7 @@ fn claimed_lengths_are_checked_against_the_file() {
 }
 
 #[test]
-fn text_is_utf8_and_bools_are_bools() {
+fn f6_text_is_utf8_and_bools_are_bools() {
     let bad_key = patch(Writer::new().meta("key", 1u32).to_bytes(), b"key", b"k\xffy");
     assert_refused(bad_key, ModelInvalid, &["byte 33", "metadata key is not UTF-8"]);
     let bad_value = patch(Writer::new().meta("key", "abc").to_bytes(), b"abc", b"\xed\xa0\x80");
@@ -263,7 +263,7 @@ fn text_is_utf8_and_bools_are_bools() {
 }
 
 #[test]
-fn unknown_types_are_named() {
+fn f10_unknown_types_are_named() {
     for id in [4, 5, 31, 36, 1000, u32::MAX] {
         let found = format!("id {id}");
         assert_refused(tensor(&[32], id, 0), Unsupported, &["blk.0.attn_q.weight", "tensor type", &found]);

@@ -1,6 +1,5 @@
 //! Memory: bounded by the header's bytes whatever it claims, and by the budget before anything is reserved.
 
-#[path = "gguf_common/counting.rs"]
 mod counting;
 mod gguf_common;
 
@@ -29,7 +28,7 @@ fn assert_bounded(name: &str, file: Vec<u8>, opens: bool) {
 }
 
 #[test]
-fn metadata_takes_at_most_four_times_its_bytes() {
+fn f7_metadata_takes_at_most_four_times_its_bytes() {
     let keys = (0..60_000).fold(Writer::new(), |w, i| w.meta(&format!("{i:x}"), MetaValue::U8(0)));
     assert_bounded("many keys", keys.to_bytes(), true);
     let empty: MetaValue = (0..500_000).map(|_| "").collect();
@@ -51,7 +50,7 @@ fn metadata_takes_at_most_four_times_its_bytes() {
 }
 
 #[test]
-fn a_claim_reserves_nothing() {
+fn f7_a_claim_reserves_nothing() {
     let file =
         Writer::new().meta("tokens", ["a", "b"].as_slice()).meta("pad", "x".repeat(4096).as_str()).to_bytes();
     for claim in [100u64, 1 << 30, 1 << 63] {
@@ -103,6 +102,70 @@ fn a_hostile_header_is_refused_before_anything_of_a_tensors_size() {
     assert!(FURTHEST.load(Ordering::Relaxed) <= 1 << 20);
 }
 
+/// F1: whatever byte of a header is another, and wherever the file ends, it is refused within 100 ms (times twenty), with the place or the
+/// name of what is wrong, and before anything of a tensor's size is taken: the tensors here are 2 GiB that are not there.
+#[test]
+fn f1_damage_is_named_before_anything_of_a_tensors_size_is_taken() {
+    static FURTHEST: AtomicU64 = AtomicU64::new(0);
+    let len = 1u64 << 30;
+    let header = Writer::new()
+        .meta("general.architecture", "llama")
+        .meta("llama.block_count", 2u32)
+        .meta("tokenizer.ggml.tokens", ["<s>", "a"].as_slice())
+        .meta("tokenizer.ggml.scores", [0.0f32, -1.5].as_slice())
+        .tensor_at("a.weight", TensorType::F32.id(), &[1 << 14, 1 << 14], 0, Vec::new())
+        .tensor_at("b.weight", TensorType::Q4_0.id(), &[1 << 15, 1 << 15], len, Vec::new())
+        .to_bytes();
+    let whole = header.len() as u64 + 2 * len;
+    let damaged = |header: Vec<u8>, size: u64, what: &str| {
+        FURTHEST.store(0, Ordering::Relaxed);
+        let source = Source::Reader(Box::new(Huge { header, size, furthest: &FURTHEST }));
+        let begun = std::time::Instant::now();
+        let mut reached = false;
+        let mut stop = |_, _| {
+            reached = true;
+            Err(wick::error::Error::new(
+                ErrorKind::StaleHandle,
+                "the header is whole: no tensor is read here",
+            ))
+        };
+        let (opened, peak) = peak_of(|| Gguf::open(source, &Limits::default(), &mut stop));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{what}");
+        // A text may claim a large part of the file: it is fetched; old and new memory lie side by side as it grows.
+        let furthest = FURTHEST.load(Ordering::Relaxed);
+        assert!(
+            peak as u64 <= 2 * furthest + (256 << 10),
+            "{what}: {peak} bytes for {furthest} that were read"
+        );
+        assert!(furthest <= 256 << 20, "{what}: {furthest}");
+        let error = opened.err().expect("no tensor was to be read");
+        if !reached {
+            assert!(
+                matches!(error.kind(), ErrorKind::ModelInvalid | ErrorKind::Unsupported),
+                "{what}: {error}"
+            );
+            assert!(error.message().contains(|c: char| c == '"' || c.is_ascii_digit()), "{what}: {error}");
+        }
+        reached
+    };
+    assert!(damaged(header.clone(), whole, "nothing"));
+    for size in (0..header.len() as u64).step_by(64).chain([1, 4, 24, header.len() as u64, whole - (1 << 30)])
+    {
+        let there = header.get(..size as usize).unwrap_or(&header).to_vec();
+        // An empty file has no place.
+        assert!(size == 0 || !damaged(there, size, &format!("{size} bytes")));
+    }
+    let mut refused = 0;
+    for at in 0..header.len() {
+        for change in [0u8, 1, 0x80, 0xff] {
+            let mut header = header.clone();
+            header[at] ^= change;
+            refused += usize::from(!damaged(header, whole, &format!("byte {at} ^ {change}")));
+        }
+    }
+    assert!(refused > header.len() / 2, "{refused}");
+}
+
 #[test]
 fn a_header_that_never_ends_is_refused() {
     static FURTHEST: AtomicU64 = AtomicU64::new(0);
@@ -120,7 +183,7 @@ fn a_header_that_never_ends_is_refused() {
 }
 
 #[test]
-fn a_model_over_the_budget_is_refused_before_it_is_read() {
+fn f11_a_model_over_the_budget_is_refused_before_it_is_read() {
     static FURTHEST: AtomicU64 = AtomicU64::new(0);
     let len = 1u64 << 40;
     let header = Writer::new().tensor_at("huge", TensorType::I8.id(), &[len], 0, Vec::new()).to_bytes();
@@ -139,7 +202,7 @@ fn a_model_over_the_budget_is_refused_before_it_is_read() {
 }
 
 #[test]
-fn the_budget_is_exact_and_binds_the_header_too() {
+fn f11_the_budget_is_exact_and_binds_the_header_too() {
     let file = small().to_bytes();
     let gguf = open_bytes(file.clone()).unwrap();
     let needed = gguf.data_bytes() + gguf.metadata().byte_len() as u64;
@@ -162,7 +225,7 @@ fn the_budget_is_exact_and_binds_the_header_too() {
 }
 
 #[test]
-fn a_header_over_the_budget_is_not_fetched() {
+fn f11_a_header_over_the_budget_is_not_fetched() {
     let source = memory(Writer::new().meta("text", "x".repeat(8 << 20).as_str()).to_bytes());
     let limits = Limits { max_bytes: Some(1 << 20) };
     let (error, peak) = peak_of(|| Gguf::open_header(source, &limits).err().unwrap());

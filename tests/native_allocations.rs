@@ -1,41 +1,17 @@
-//! Decoding allocates nothing per token once the pass' memory and the sequence's blocks are there.
+//! Decoding and sampling allocate nothing per token once the pass' memory and the sequence's blocks are there.
 #![cfg(feature = "native")]
-#![allow(unsafe_code)]
 
+mod counting;
 mod driver;
+mod samplers;
 mod tiny;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use counting::{Counting, calls};
 use std::time::{Duration, Instant};
 use tiny::Tiny;
 use wick::gguf::TensorType;
 use wick::model::{Chunk, Decoder, Pace, Sequence, Step};
-
-/// Counts what every thread asks for.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator as it is.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use wick::sample::Sampler;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -71,9 +47,38 @@ fn no_allocation_per_token() {
         for sequence in sequences {
             decoder.truncate(sequence, 0);
         }
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
+        let before = calls();
         decode(&mut decoder, &sequences, 150);
-        let after = ALLOCATIONS.load(Ordering::Relaxed);
+        let after = calls();
         assert_eq!(after - before, 0, "allocations in 150 passes of {architecture}, {}", kind.name());
+    }
+}
+
+/// Logits of `count` tokens, other ones each time.
+fn fill(logits: &mut [f32], random: &mut tiny::Random) {
+    logits.iter_mut().for_each(|logit| *logit = 8.0 * random.unit());
+}
+
+#[test]
+fn no_allocation_per_token_in_any_sampler() {
+    let allowed = vec![0x7fff_fff7u32; 1000usize.div_ceil(32)];
+    for (name, options) in samplers::all(1000) {
+        let mut sampler = Sampler::new(options, 1000).expect("a sampler");
+        let (mut logits, mut random) = (vec![0.0; 1000], tiny::Random(3));
+        let mut draw = |times: usize, sampler: &mut Sampler| {
+            for turn in 0..times {
+                fill(&mut logits, &mut random);
+                let sampled = match turn % 2 {
+                    0 => sampler.sample(&mut logits),
+                    _ => sampler.sample_allowed(&mut logits, &allowed),
+                };
+                sampler.accept(sampled.expect("a token").token);
+            }
+        };
+        // The windows of penalties are full then.
+        draw(100, &mut sampler);
+        let before = calls();
+        draw(500, &mut sampler);
+        assert_eq!(calls() - before, 0, "allocations of 500 tokens by {name}");
     }
 }

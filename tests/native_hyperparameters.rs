@@ -1,14 +1,20 @@
 //! Hyper-parameters and shapes that cannot be are refused by kind, name and value; nothing is sized by them first, nothing panics.
 #![cfg(feature = "native")]
 
+mod counting;
 mod driver;
 mod tiny;
+
+use counting::{Counting, peak_of};
 
 use tiny::{ARCHITECTURES, Tiny, open};
 use wick::error::{Error, ErrorKind};
 use wick::gguf::TensorType;
 use wick::gguf::write::MetaValue;
-use wick::model::{NativeDecoder, NativeOptions};
+use wick::model::{Decoder, NativeDecoder, NativeOptions};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn load(model: &Tiny) -> Result<NativeDecoder, Error> {
     driver::load(model.open(), 1)
@@ -33,7 +39,7 @@ fn every_architecture_loads() {
 }
 
 #[test]
-fn an_unknown_architecture_is_unsupported_by_name() {
+fn f10_an_unknown_architecture_is_unsupported_by_name() {
     let mut model = Tiny::new("llama");
     model.architecture = "qwen4exp";
     let error = refused(&model, "qwen4exp");
@@ -42,7 +48,7 @@ fn an_unknown_architecture_is_unsupported_by_name() {
 }
 
 #[test]
-fn impossible_numbers_are_refused() {
+fn f4_impossible_numbers_are_refused() {
     let keys = [
         "attention.head_count",
         "attention.head_count_kv",
@@ -77,8 +83,85 @@ fn impossible_numbers_are_refused() {
     }
 }
 
+/// Every hyper-parameter of `RELIABILITY.md`'s F4, in every one of its values: what is not refused computes, and nothing is sized by a
+/// number before it is checked.
 #[test]
-fn ones_either_compute_or_are_refused() {
+fn f4_every_number_in_every_value_is_refused_or_computes() {
+    let keys = [
+        "attention.head_count",
+        "attention.head_count_kv",
+        "attention.key_length",
+        "attention.sliding_window",
+        "block_count",
+        "context_length",
+        "embedding_length",
+        "expert_count",
+        "expert_used_count",
+        "feed_forward_length",
+        "rope.dimension_count",
+    ];
+    let values = [0, 1, 3, 5, 7, 17, i32::MAX as u32, u32::MAX];
+    let (mut computed, mut refusals) = (0, 0);
+    for &architecture in ARCHITECTURES {
+        for key in keys {
+            for value in values {
+                let gguf = Tiny::new(architecture).with(key, value).open();
+                let what = format!("{architecture}.{key} = {value}");
+                let compute = driver::compute(1);
+                let options = NativeOptions::new(compute);
+                let (loaded, peak) = peak_of(|| NativeDecoder::load(gguf, options));
+                assert!(peak < 1 << 20, "{what}: {peak} bytes");
+                match loaded {
+                    Ok(decoder) => {
+                        assert!(!large(value) || !is_read(architecture, key), "{what} was accepted");
+                        assert!(speaks(decoder), "{what}");
+                        computed += 1;
+                    }
+                    Err(error) => {
+                        let kind = error.kind();
+                        assert!(
+                            matches!(kind, ErrorKind::ModelInvalid | ErrorKind::Unsupported),
+                            "{what}: {error}"
+                        );
+                        assert!(
+                            error.message().chars().any(|c| c == '"' || c.is_ascii_digit()),
+                            "{what}: {error}"
+                        );
+                        refusals += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(computed > 100 && refusals > 700, "{computed} computed, {refusals} were refused");
+}
+
+fn large(value: u32) -> bool {
+    value > 1 << 24
+}
+
+/// Whether `architecture` has use for `key`; keys without use are not looked at.
+fn is_read(architecture: &str, key: &str) -> bool {
+    match key {
+        "attention.sliding_window" => ["gemma2", "gemma3", "phi3"].contains(&architecture),
+        "expert_used_count" => architecture.ends_with("moe"),
+        // Experts alone have a feed-forward, of a width of their own.
+        "feed_forward_length" => !architecture.ends_with("moe"),
+        _ => true,
+    }
+}
+
+/// A pass of a few tokens gives finite logits.
+fn speaks(mut decoder: NativeDecoder) -> bool {
+    let context = decoder.spec().context_length;
+    let sequence = decoder.open(context).expect("a sequence");
+    let tokens: Vec<u32> = (0..context.min(5) as u32).collect();
+    let mut driver = driver::Driver { decoder, slice: std::time::Duration::from_secs(1) };
+    driver.extend(sequence, &tokens).iter().all(|logit| logit.is_finite())
+}
+
+#[test]
+fn f4_ones_either_compute_or_are_refused() {
     // One head as wide as the model, one layer of three: right shapes are what decides.
     for key in ["attention.head_count", "attention.head_count_kv", "embedding_length", "feed_forward_length"]
     {
@@ -91,7 +174,7 @@ fn ones_either_compute_or_are_refused() {
 }
 
 #[test]
-fn broken_floats_are_refused() {
+fn f4_broken_floats_are_refused() {
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, -1.0, 1.0, 1e30] {
         let model = Tiny::new("llama").with("attention.layer_norm_rms_epsilon", value);
         refused(&model, &format!("epsilon {value}"));
@@ -107,7 +190,7 @@ fn broken_floats_are_refused() {
 }
 
 #[test]
-fn values_of_another_type_are_refused() {
+fn f4_values_of_another_type_are_refused() {
     refused(&Tiny::new("llama").with("block_count", "three"), "a text");
     refused(&Tiny::new("llama").with("attention.head_count", MetaValue::I64(-4)), "a negative number");
     refused(&Tiny::new("llama").with("attention.layer_norm_rms_epsilon", 1u32), "an integer");
@@ -117,7 +200,7 @@ fn values_of_another_type_are_refused() {
 }
 
 #[test]
-fn missing_tensors_and_wrong_shapes_are_refused_by_name() {
+fn f5_missing_tensors_and_wrong_shapes_are_refused_by_name() {
     for tensor in ["token_embd.weight", "output_norm.weight", "blk.1.attn_k.weight", "blk.2.ffn_down.weight"]
     {
         let mut model = Tiny::new("llama");
@@ -141,7 +224,7 @@ fn a_tensor_that_nothing_computes_with_is_unsupported_by_name() {
 }
 
 #[test]
-fn a_tensor_type_without_kernels_is_unsupported() {
+fn f10_a_tensor_type_without_kernels_is_unsupported() {
     let mut model = Tiny::new("llama");
     model.without.push("blk.0.attn_q.weight".into());
     let file = model.writer().tensor("blk.0.attn_q.weight", TensorType::I8, &[64, 64], vec![0; 64 * 64]);
@@ -150,7 +233,7 @@ fn a_tensor_type_without_kernels_is_unsupported() {
 }
 
 #[test]
-fn the_vocabulary_is_the_embedding() {
+fn f5_the_vocabulary_is_the_embedding() {
     let tokens: Vec<String> = (0..159).map(|id| format!("t{id}")).collect();
     let mut model = Tiny::new("llama");
     model.keys.push(("tokenizer.ggml.tokens".into(), tokens.iter().collect()));
@@ -163,7 +246,7 @@ fn the_vocabulary_is_the_embedding() {
 }
 
 #[test]
-fn a_model_over_the_budget_says_both_numbers() {
+fn f11_a_model_over_the_budget_says_both_numbers() {
     let mut options = NativeOptions::new(driver::compute(1));
     options.budget = Some(1000);
     let error = NativeDecoder::load(Tiny::new("llama").open(), options).err();

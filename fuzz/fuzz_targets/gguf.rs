@@ -1,8 +1,15 @@
-//! Any bytes are a model or an error: `tests/gguf_fuzz.rs` replays the corpus of this target with the same check.
+//! Any bytes are a model or an error: `tests/gguf_fuzz.rs` replays the corpus of this target with the same judge.
 #![no_main]
 
+#[path = "../../tests/fuzz_common/mod.rs"]
+mod fuzz_common;
 #[path = "../../tests/gguf_common/judge.rs"]
 mod judge;
+mod mutator;
+
+libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutator::mutate(data, size, max_size, seed)
+});
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     judge::judge(bytes);

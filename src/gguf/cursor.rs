@@ -69,6 +69,19 @@ impl<'a> Cursor<'a> {
     /// A string: its length in 64 bits, then UTF-8.
     pub(super) fn text(&mut self, what: &str) -> Result<&str> {
         let len = self.u64(what)?;
+        self.utf8(len, what)
+    }
+
+    /// A string of 1 to `most` bytes; nothing is fetched for another.
+    pub(super) fn name(&mut self, what: &str, most: u64) -> Result<&str> {
+        let len = self.u64(what)?;
+        if !(1..=most).contains(&len) {
+            return Err(self.fault(format!("{what} of {len} bytes; 1 to {most} are possible")));
+        }
+        self.utf8(len, what)
+    }
+
+    fn utf8(&mut self, len: u64, what: &str) -> Result<&str> {
         let start = self.position;
         let bytes = self.take(len, what)?;
         std::str::from_utf8(bytes).map_err(|e| {

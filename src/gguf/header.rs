@@ -188,12 +188,7 @@ fn read_tensors(cursor: &mut Cursor, count: u64) -> Result<Vec<TensorInfo>> {
 }
 
 fn read_tensor(cursor: &mut Cursor) -> Result<TensorInfo> {
-    let name = cursor.text("a tensor's name")?;
-    if name.is_empty() || name.len() as u64 > MAX_NAME {
-        let len = name.len();
-        return Err(cursor.fault(format!("a tensor's name of {len} bytes; 1 to {MAX_NAME} are possible")));
-    }
-    let name = name.to_owned();
+    let name = cursor.name("a tensor's name", MAX_NAME)?.to_owned();
     let dim_count = cursor.u32("a tensor's number of dimensions")?;
     let mut dims = [0; 4];
     let Some(shape) = dims.get_mut(..dim_count as usize).filter(|shape| !shape.is_empty()) else {

@@ -162,11 +162,8 @@ pub(super) fn push<T>(items: &mut Vec<T>, item: T) -> Result<()> {
 }
 
 fn read_entry(cursor: &mut Cursor) -> Result<Entry> {
-    let key = cursor.text("a metadata key")?;
+    let key = cursor.name("a metadata key", MAX_NAME)?;
     let key_len = key.len();
-    if key.is_empty() || key_len as u64 > MAX_NAME {
-        return Err(cursor.fault(format!("a metadata key of {key_len} bytes; 1 to {MAX_NAME} are possible")));
-    }
     let label = shown(key);
     let end = cursor.position();
     let (kind, value_start) = read_value(cursor).map_err(|e| e.within(format!("metadata key {label}")))?;

@@ -171,7 +171,8 @@ fn weigh(soft_cap: Option<f32>, visible: &Range<usize>, scores: &mut [f32; UNIT]
     scores[visible.end..chunks.end * 16].fill(f32::NEG_INFINITY);
     if let Some(cap) = soft_cap {
         for score in scores[visible.clone()].iter_mut() {
-            *score = cap * tanh(*score / cap);
+            // An infinite score becomes NaN, not the cap: broken weights must not look sound.
+            *score = cap * tanh(*score / cap) + *score * 0.0;
         }
     }
     let chunks = &mut scores.as_chunks_mut::<16>().0[chunks];

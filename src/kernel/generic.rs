@@ -118,11 +118,11 @@ pub(crate) fn scale(x: &mut [f32], scale: f32) {
     }
 }
 
-/// `x = cap * tanh(x / cap)`.
+/// `x = cap * tanh(x / cap)`; NaN where x is infinite, so that broken weights do not look sound.
 #[inline(always)]
 pub(crate) fn soft_cap(x: &mut [f32], cap: f32) {
     for x in x {
-        *x = cap * math::tanh(*x / cap);
+        *x = cap * math::tanh(*x / cap) + *x * 0.0;
     }
 }
 

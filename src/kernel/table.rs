@@ -258,7 +258,7 @@ impl Kernels {
         unsafe { (self.scale)(x, scale) }
     }
 
-    /// `x = cap * tanh(x / cap)`.
+    /// `x = cap * tanh(x / cap)`; NaN where x is infinite.
     pub fn soft_cap(&self, x: &mut [f32], cap: f32) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.soft_cap)(x, cap) }

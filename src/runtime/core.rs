@@ -15,7 +15,7 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::{Arc, Weak};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::thread::{JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,8 @@ pub(super) struct Core {
     roll: Arc<Roll>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     queues: Mutex<Vec<Weak<Queue>>>,
+    /// Those of waits that are over, so that the next ones allocate nothing.
+    parkers: Mutex<Vec<(Arc<Parker>, Waker)>>,
 }
 
 struct Host {
@@ -102,6 +104,7 @@ impl Core {
             roll: Arc::default(),
             threads: Mutex::default(),
             queues: Mutex::default(),
+            parkers: Mutex::default(),
         };
         match core.options.mode {
             Mode::HostStep => core.host = Some(core.host(engine, ends)),
@@ -224,14 +227,15 @@ impl Core {
         deadline: Option<Instant>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Option<T> {
-        let (parker, waker) = Parker::new();
+        let idle = lock(&self.parkers).pop();
+        let (parker, waker) = idle.unwrap_or_else(Parker::new);
         let mut context = Context::from_waker(&waker);
-        loop {
+        let result = loop {
             if let Poll::Ready(value) = poll(&mut context) {
-                return Some(value);
+                break Some(value);
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return None;
+                break None;
             }
             let Some(host) = &self.host else {
                 parker.park(deadline);
@@ -243,7 +247,10 @@ impl Core {
                 let due = self.clock.sleep_until(&context);
                 parker.park(deadline.into_iter().chain(due).min());
             }
-        }
+        };
+        // Whoever still holds its waker wakes the next wait once too often, which looks and sleeps again.
+        lock(&self.parkers).push((parker, waker));
+        result
     }
 
     /// Ends everything and waits for the threads until `deadline` (none: for ever); whether all have ended.

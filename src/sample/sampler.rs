@@ -48,7 +48,8 @@ impl Sampler {
     /// Chooses a token from `logits` `(vocab_len)`, which are changed on the way.
     ///
     /// # Errors
-    /// `Numeric` if a logit is NaN or +∞, or if all are −∞; `InvalidArgument` if there are not `vocab_len` of them.
+    /// `Numeric` if a logit is NaN or infinite (a model's never is; what is forbidden is so by bias or mask), or if no token is left;
+    /// `InvalidArgument` if there are not `vocab_len` of them.
     pub fn sample(&mut self, logits: &mut [f32]) -> Result<Sampled> {
         self.choose(logits, None)
     }
@@ -130,8 +131,7 @@ impl Sampler {
 }
 
 fn check_finite(logits: &[f32]) -> Result<()> {
-    // NaN is below nothing.
-    match position(logits, |logit| !(logit < f32::INFINITY)) {
+    match position(logits, |logit| !logit.is_finite()) {
         None => Ok(()),
         Some(token) => {
             let message = format!(
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn f8_broken_logits_are_numeric_errors() {
-        for broken in [f32::NAN, f32::INFINITY] {
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             for temperature in [0.0, 1.0] {
                 let options = SamplerOptions { temperature, ..Default::default() };
                 let error = sampler(options, 2).sample(&mut [0.0, broken]).unwrap_err();
@@ -227,8 +227,9 @@ mod tests {
                 assert!(error.message().contains("token 1"), "{error}");
             }
         }
-        let error = sampler(SamplerOptions::default(), 2).sample(&mut [f32::NEG_INFINITY; 2]).unwrap_err();
+        let error = sampler(SamplerOptions::default(), 2).sample_allowed(&mut [0.0; 2], &[0]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Numeric);
+        assert!(error.message().contains("no token can be chosen"), "{error}");
     }
 
     #[test]
@@ -316,14 +317,15 @@ mod tests {
     proptest! {
         #[test]
         fn every_combination_draws_an_allowed_token(
-            logits in prop::collection::vec(prop_oneof![3 => -20f32..20.0, 1 => Just(f32::NEG_INFINITY)], 1..300),
+            logits in prop::collection::vec(-20f32..20.0, 1..300), allowed in prop::collection::vec(any::<u32>(), 10),
             temperature in prop_oneof![Just(0.0f32), Just(1e-38), 0.1f32..3.0],
             top_k in 0i32..50, top_p in 0f32..1.0, min_p in 0f32..1.0, typical_p in 0f32..1.0, seed in any::<u64>(),
         ) {
-            prop_assume!(logits.iter().any(|l| l.is_finite()));
+            let is_allowed = |token: usize| allowed[token / 32] >> (token % 32) & 1 == 1;
+            prop_assume!((0..logits.len()).any(is_allowed));
             let options = SamplerOptions { temperature, top_k, top_p, min_p, typical_p, seed, logprobs: true, ..Default::default() };
-            let sampled = sampler(options, logits.len()).sample(&mut logits.clone()).unwrap();
-            prop_assert!(logits[sampled.token as usize].is_finite());
+            let sampled = sampler(options, logits.len()).sample_allowed(&mut logits.clone(), &allowed).unwrap();
+            prop_assert!(is_allowed(sampled.token as usize));
             prop_assert!(sampled.logprob <= 1e-6);
         }
     }

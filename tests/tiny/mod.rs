@@ -20,7 +20,7 @@ pub struct Tiny {
     pub context: u32,
     /// Experts, and how many a token runs through; 0: dense.
     pub experts: (u64, u64),
-    /// The type of all matrices.
+    /// The type of all matrices whose rows are whole blocks of it; others are F32.
     pub matrices: TensorType,
     pub tied: bool,
     /// Keys added behind the others, or in place of them.
@@ -70,6 +70,25 @@ impl Tiny {
     /// The same with `{architecture}.{key}` as `value`.
     pub fn with(mut self, key: &str, value: impl Into<MetaValue>) -> Self {
         self.keys.push((format!("{}.{key}", self.architecture), value.into()));
+        self
+    }
+
+    /// The same with a vocabulary: three control tokens, a space, letters, and a word for each id beyond.
+    pub fn speaking(mut self) -> Self {
+        let letters = ["<unk>", "<s>", "</s>", "▁"].map(String::from).into_iter();
+        let letters = letters.chain(('a'..='z').map(String::from));
+        let words = letters.chain((30..).map(|id| format!("w{id}")));
+        let tokens: Vec<String> = words.take(self.vocab as usize).collect();
+        let scores: Vec<f32> = (0..tokens.len()).map(|id| -(id as f32)).collect();
+        let kinds: Vec<i32> = (0..tokens.len()).map(|id| if id < 3 { 3 } else { 1 }).collect();
+        let vocabulary: [(&str, MetaValue); 4] = [
+            ("model", "llama".into()),
+            ("tokens", tokens.iter().collect()),
+            ("scores", scores.as_slice().into()),
+            ("token_type", kinds.as_slice().into()),
+        ];
+        let keys = vocabulary.map(|(key, value)| (format!("tokenizer.ggml.{key}"), value));
+        self.keys.extend(keys);
         self
     }
 
@@ -140,7 +159,8 @@ impl Tiny {
     fn tensors(&self) -> Vec<(String, Vec<u64>, TensorType)> {
         let mut tensors = Vec::new();
         let mut put = |name: String, shape: &[u64]| {
-            let kind = if shape.len() > 1 { self.matrices } else { TensorType::F32 };
+            let whole = shape[0].is_multiple_of(self.matrices.block_len());
+            let kind = if shape.len() > 1 && whole { self.matrices } else { TensorType::F32 };
             tensors.push((name, shape.to_vec(), kind));
         };
         put("token_embd.weight".into(), &[self.width, self.vocab]);

@@ -233,6 +233,7 @@ impl Scratch {
         }
         self.logits.data = Vec::new();
         self.activations = Activations::default();
+        (self.angles, self.local_angles) = (RopeTable::default(), RopeTable::default());
         self.experts.choices = Vec::new();
         (self.rows, self.outputs) = (0, 0);
     }

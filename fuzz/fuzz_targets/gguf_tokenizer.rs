@@ -1,0 +1,14 @@
+//! Any file is a tokenizer that encodes and decodes, or an error: `tests/text_fuzz.rs` replays the corpus of this target with the same judge.
+#![no_main]
+
+#[path = "../../tests/fuzz_common/mod.rs"]
+mod fuzz_common;
+mod mutator;
+
+libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+    mutator::mutate(data, size, max_size, seed)
+});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzz_common::tokenizer::judge(bytes);
+});
