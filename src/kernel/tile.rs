@@ -138,9 +138,7 @@ impl<S: Tiles, const N: usize, const WIDTH: usize, const BIAS: i32, const WIDE: 
                 }
                 for j in 0..8 {
                     let codes = s.load_i(panel.add(j * vector));
-                    for t in 0..N {
-                        sums[t] = s.dot::<WIDE>(sums[t], codes, tokens.values.add(4 * (j * width + t)));
-                    }
+                    sums = s.dots::<WIDE, N>(sums, codes, tokens.values.add(4 * j * width));
                 }
                 let d = s.load_r(panel.add(place::D32 * vector).cast());
                 for t in 0..N {
@@ -199,9 +197,7 @@ impl<const N: usize, const WIDTH: usize, const SUB: usize, const WIDE: bool, con
                     (panel.add(sub * SUB / 4 * vector), tokens.values.add(sub * SUB * width));
                 for j in 0..SUB / 4 {
                     let codes = s.load_i(panel.add(j * vector));
-                    for t in 0..N {
-                        parts[t] = s.dot::<WIDE>(parts[t], codes, values.add(4 * (j * width + t)));
-                    }
+                    parts = s.dots::<WIDE, N>(parts, codes, values.add(4 * j * width));
                 }
             }
             // SAFETY: within the block.

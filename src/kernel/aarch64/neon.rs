@@ -2,6 +2,7 @@
 //!
 //! NEON itself is part of every aarch64 target. The dot products and the prefetch have no stable intrinsics: they are one instruction of
 //! assembly each.
+#![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
@@ -139,18 +140,21 @@ fn from_halves(x: uint16x8_t) -> [float32x4_t; 2] {
     }
 }
 
-/// `sum + a . b`, four signed bytes of each per lane.
+/// `sums + a . b`, four signed bytes per lane of `a`, all times word `LANE` of `b`.
 ///
 /// # Safety
 /// The processor has FEAT_DotProd.
 #[inline(always)]
-unsafe fn sdot(mut sum: uint32x4_t, a: uint32x4_t, b: uint32x4_t) -> uint32x4_t {
+unsafe fn sdot<const LANE: u32>(sums: Words, a: Words, b: uint32x4_t) -> Words {
+    let [mut low, mut high] = sums;
     // SAFETY: registers only; the caller promises that the instruction exists.
     unsafe {
-        asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.16b", inout(vreg) sum, in(vreg) a, in(vreg) b,
-            options(pure, nomem, nostack, preserves_flags));
+        asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.4b[{3}]", inout(vreg) low, in(vreg) a[0], in(vreg) b,
+            const LANE, options(pure, nomem, nostack, preserves_flags));
+        asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.4b[{3}]", inout(vreg) high, in(vreg) a[1], in(vreg) b,
+            const LANE, options(pure, nomem, nostack, preserves_flags));
     }
-    sum
+    [low, high]
 }
 
 #[inline(always)]
@@ -355,10 +359,32 @@ impl Tiles for Neon {
     #[inline(always)]
     unsafe fn dot<const WIDE: bool>(self, sum: Words, codes: Words, values: *const i8) -> Words {
         // SAFETY: `self` proves the instruction; the caller promises 4 bytes.
+        unsafe { sdot::<0>(sum, codes, vdupq_n_u32(values.cast::<u32>().read_unaligned())) }
+    }
+
+    #[inline(always)]
+    unsafe fn dots<const WIDE: bool, const N: usize>(
+        self,
+        mut sums: [Words; N],
+        codes: Words,
+        values: *const i8,
+    ) -> [Words; N] {
+        // SAFETY: `self` proves the instruction; the caller promises 4 bytes per token.
         unsafe {
-            let values = vdupq_n_u32(values.cast::<u32>().read_unaligned());
-            [sdot(sum[0], codes[0], values), sdot(sum[1], codes[1], values)]
+            if N == 4 {
+                // One load for all: the instruction takes any word of its last operand.
+                let words = vreinterpretq_u32_s8(vld1q_s8(values));
+                sums[0] = sdot::<0>(sums[0], codes, words);
+                sums[1] = sdot::<1>(sums[1], codes, words);
+                sums[2] = sdot::<2>(sums[2], codes, words);
+                sums[3] = sdot::<3>(sums[3], codes, words);
+                return sums;
+            }
+            for t in 0..N {
+                sums[t] = self.dot::<WIDE>(sums[t], codes, values.add(4 * t));
+            }
         }
+        sums
     }
 
     #[inline(always)]
