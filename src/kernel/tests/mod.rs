@@ -66,6 +66,7 @@ pub(super) fn weights(ty: Type, rows: usize, cols: usize, random: &mut Random) -
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // scripts/aarch64.sh reads it.
 fn the_plain_table_comes_first_and_each_set_once() {
     let sets: Vec<_> = Kernels::available().iter().map(|kernels| kernels.set()).collect();
     println!("instruction sets: {sets:?}");
