@@ -146,7 +146,7 @@ fn sum(data: &[u64]) -> u64 {
 /// Rounds of 16 independent dot instructions.
 const DOTS: usize = 40_000;
 
-/// Independent dot-product instructions in registers, 512 bits wide if there are.
+/// Independent dot-product instructions in registers: 512 bits wide, or four times as many of 128 bits.
 fn dots() {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512vnni")]
@@ -165,5 +165,27 @@ fn dots() {
     if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
         // SAFETY: the processor has AVX-512 F and VNNI.
         unsafe { wide() };
+    }
+    #[cfg(target_arch = "aarch64")]
+    #[target_feature(enable = "neon,dotprod")]
+    fn narrow() {
+        use std::arch::aarch64::*;
+        let mut sums = [vdupq_n_s32(1); 16];
+        let (a, b) = (black_box(vdupq_n_s8(3)), black_box(vdupq_n_s8(5)));
+        for _ in 0..4 * DOTS {
+            for sum in &mut sums {
+                // SAFETY: registers only; the instruction is one of this function's features.
+                unsafe {
+                    std::arch::asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.16b", inout(vreg) *sum, in(vreg) a, in(vreg) b,
+                        options(pure, nomem, nostack, preserves_flags));
+                }
+            }
+        }
+        black_box(sums);
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("dotprod") {
+        // SAFETY: the processor has dot products, and every aarch64 has NEON.
+        unsafe { narrow() };
     }
 }

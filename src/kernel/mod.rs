@@ -2,28 +2,30 @@
 //!
 //! `docs/kernels.md` has the layouts and the one order of summation that all instruction sets keep, bit for bit.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod activations;
 mod attention;
 pub mod block;
 mod float;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod floats;
 mod generic;
 mod kv;
 mod math;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod one;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod panel;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod product;
 mod rope;
 mod scalar;
 mod simd;
 mod table;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tile;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod tiles;
 mod types;
 #[cfg(target_arch = "x86_64")]

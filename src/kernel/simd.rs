@@ -3,7 +3,7 @@
 use super::float::f16_to_f32;
 
 /// An instruction set. Owning a value proves that the processor has it, so its operations are safe.
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
 pub(crate) trait Simd: Copy {
     /// 16 lanes of f32.
     type F: Copy;

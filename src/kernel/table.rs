@@ -19,6 +19,8 @@ pub enum InstructionSet {
     Avx2,
     /// x86-64 with AVX-512 F, BW, VL and VNNI (Ice Lake, Zen 4 and later).
     Avx512,
+    /// aarch64 with NEON and dot products of bytes (Cortex-A75 and -A55, Neoverse, Apple's A12 and M1, and later).
+    Neon,
 }
 
 type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);
@@ -175,7 +177,9 @@ impl Kernels {
         TABLES.get_or_init(|| {
             #[cfg(target_arch = "x86_64")]
             let faster = super::x86::tables();
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(target_arch = "aarch64")]
+            let faster = super::aarch64::tables();
+            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
             let faster = std::iter::empty();
             std::iter::once(&SCALAR).chain(faster).collect()
         })

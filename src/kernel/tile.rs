@@ -101,6 +101,33 @@ fn rolled(end: usize) -> usize {
     std::hint::black_box(end)
 }
 
+/// One word of `R` panels times the words of `N` tokens at `values`.
+///
+/// # Safety
+/// `values` has `4 * N` readable bytes.
+#[inline(always)]
+unsafe fn dots<S: Tiles, const R: usize, const WIDE: bool, const N: usize>(
+    s: S,
+    mut sums: [[S::I; N]; R],
+    codes: [S::I; R],
+    values: *const i8,
+) -> [[S::I; N]; R] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if R == 1 {
+            sums[0] = s.dots::<WIDE, N>(sums[0], codes[0], values);
+            return sums;
+        }
+        // Token by token, so that each word is loaded once for all panels.
+        for t in 0..N {
+            for r in 0..R {
+                sums[r][t] = s.dot::<WIDE>(sums[r][t], codes[r], values.add(4 * t));
+            }
+        }
+    }
+    sums
+}
+
 /// Blocks of 32 of `R` panels. Codes are kept plus `BIAS`; `WIDE`: see [`Tiles::dot`].
 pub(crate) struct Small<'a, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool>(Work<'a>);
 
@@ -166,11 +193,7 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                     for r in 0..R {
                         codes[r] = s.load_i(panel.add(r * work.panel_bytes + j * vector));
                     }
-                    for t in 0..N {
-                        for r in 0..R {
-                            sums[r][t] = s.dot::<WIDE>(sums[r][t], codes[r], values.add(4 * (j * WIDTH + t)));
-                        }
-                    }
+                    sums = dots::<S, R, WIDE, N>(s, sums, codes, values.add(4 * j * WIDTH));
                 }
                 for r in 0..R {
                     let panel = panel.add(r * work.panel_bytes);
@@ -236,12 +259,7 @@ impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> La
                     for r in 0..R {
                         codes[r] = s.load_i(panel.add(r * self.0.panel_bytes + j * vector));
                     }
-                    for t in 0..N {
-                        for r in 0..R {
-                            parts[r][t] =
-                                s.dot::<WIDE>(parts[r][t], codes[r], values.add(4 * (j * WIDTH + t)));
-                        }
-                    }
+                    parts = dots::<S, R, WIDE, N>(s, parts, codes, values.add(4 * j * WIDTH));
                 }
             }
             for r in 0..R {

@@ -1,4 +1,5 @@
 //! Vectors with one lane per weight row: what unpacking and integer products are written in. Knows no type of weights.
+#![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::simd::Simd;
 
@@ -81,6 +82,23 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// `values` has 4 readable bytes.
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::I, values: *const i8) -> Self::I;
+    /// [`Tiles::dot`] for each of `N` tokens, whose words lie one after the other.
+    ///
+    /// # Safety
+    /// `values` has `4 * N` readable bytes.
+    #[inline(always)]
+    unsafe fn dots<const WIDE: bool, const N: usize>(
+        self,
+        mut sums: [Self::I; N],
+        codes: Self::I,
+        values: *const i8,
+    ) -> [Self::I; N] {
+        for t in 0..N {
+            // SAFETY: as the caller promises.
+            sums[t] = unsafe { self.dot::<WIDE>(sums[t], codes, values.add(4 * t)) };
+        }
+        sums
+    }
     /// `sum + a . b`, two 16-bit integers of each per lane.
     ///
     /// # Safety

@@ -65,6 +65,15 @@ pub(super) fn weights(ty: Type, rows: usize, cols: usize, random: &mut Random) -
     bytes
 }
 
+#[test]
+#[allow(clippy::print_stdout)] // scripts/aarch64.sh reads it.
+fn the_plain_table_comes_first_and_each_set_once() {
+    let sets: Vec<_> = Kernels::available().iter().map(|kernels| kernels.set()).collect();
+    println!("instruction sets: {sets:?}");
+    assert_eq!((sets[0], sets.last()), (InstructionSet::Scalar, Some(&Kernels::best().set())));
+    assert!((1..sets.len()).all(|i| !sets[..i].contains(&sets[i])), "{sets:?}");
+}
+
 /// Equal bits, or both NaN.
 #[track_caller]
 pub(super) fn same(ours: &[f32], truth: &[f32], what: &str) {
