@@ -1,6 +1,7 @@
 //! Products with one token: each block goes from the file's bytes through registers, past no panel. Knows no type but how it unpacks.
 //!
 //! The sums are those of [`super::tile`], in the same order.
+#![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::activations::Quantised;
 use super::panel::{Blocks, ForFormat, Format, Meaning, Sink, for_type, place};
