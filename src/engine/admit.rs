@@ -1,5 +1,6 @@
 //! From the waiting line to the first pass: a place, the text work, the session's new state.
 
+use super::copies;
 use super::core::{Engine, ModelState, guarded};
 use super::generation::{Run, State};
 use super::output::Output;
@@ -73,14 +74,14 @@ impl Engine {
         let past = match (session.mode, &generation.request.input) {
             (Mode::Raw, Input::Messages(_)) => return Err(mixed("raw input", "messages")),
             (Mode::Chat, Input::Text(_) | Input::Tokens(_)) => return Err(mixed("messages", "raw input")),
-            (_, Input::Messages(_)) => Past::Messages(session.messages.clone()),
-            _ => Past::Tokens(session.tokens.clone()),
+            (_, Input::Messages(_)) => Past::Messages(copies::messages(&session.messages)?),
+            _ => Past::Tokens(copies::tokens(&session.tokens)?),
         };
         Ok(TextJob {
             generation: id,
             vocab: vocab.clone(),
             past,
-            input: generation.request.input.clone(),
+            input: copies::input(&generation.request.input)?,
             context: session.context,
             prefill_only: generation.request.prefill_only,
         })

@@ -1,6 +1,7 @@
 //! Sequences, scheduling and batching: a synchronous state machine over decoders; knows no thread, no consumer and no C.
 
 mod admit;
+mod copies;
 mod core;
 mod facts;
 mod generation;

@@ -70,8 +70,8 @@ impl Session {
     /// Replaces the session's tokens by `target`, keeping the common beginning: how many tokens that is, and the way back.
     pub(super) fn advance(&mut self, target: Vec<u32>, mode: Mode, messages: Vec<Message>) -> (usize, Undo) {
         let keep = self.tokens.iter().zip(&target).take_while(|(old, new)| old == new).count();
-        let old = std::mem::replace(&mut self.tokens, target);
-        let tail = old.get(keep..).unwrap_or_default().to_vec();
+        let mut tail = std::mem::replace(&mut self.tokens, target);
+        tail.drain(..keep);
         let undo = Undo { mode: self.mode, keep, tail, messages: self.messages.len() };
         self.cut_to(keep);
         self.mode = mode;
