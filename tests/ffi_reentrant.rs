@@ -24,7 +24,7 @@ impl World {
         let model = model(runtime, r#"{"reply":"x"}"#);
         let session = session_of(model);
         let (stream, queue) = (generate(session, &prompt("p")), queue(runtime));
-        Box::leak(Box::new(Self { runtime, model, session, stream, queue, tried: AtomicUsize::new(0) }))
+        for_ever(Self { runtime, model, session, stream, queue, tried: AtomicUsize::new(0) })
     }
 
     fn user(&'static self) -> *mut c_void {

@@ -1,10 +1,12 @@
 //! What the tests of the C ABI share: zeroed options, a runtime with the fake model, events copied out, callbacks that count.
 #![allow(dead_code, unused_imports, unsafe_code, reason = "each test file uses its own part of the C ABI")]
 
+use std::any::Any;
 use std::ffi::{CStr, c_char, c_void};
 use std::mem::size_of;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 pub use wick::ffi::{
     embed::*, error::*, event::*, generate::*, io::*, messages::*, model::*, queue::*, runtime::*,
     sampling::*, session::*, status::*, store::*, str::*, stream::*, testing::*, wick_os_handle,
@@ -47,12 +49,20 @@ pub fn is(got: wick_status, expected: wick_status) {
     assert_eq!(name(got), name(expected));
 }
 
+/// `value` at a place that stays: where callbacks may point. Held, so that what looks for leaks finds none.
+pub fn for_ever<T: Sync + 'static>(value: T) -> &'static T {
+    static ALL: Mutex<Vec<&(dyn Any + Sync)>> = Mutex::new(Vec::new());
+    let value = Box::leak(Box::new(value));
+    ALL.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+    value
+}
+
 /// Counts its drops.
 pub struct Counter(AtomicUsize);
 
 impl Counter {
     pub fn new() -> &'static Self {
-        Box::leak(Box::new(Self(AtomicUsize::new(0))))
+        for_ever(Self(AtomicUsize::new(0)))
     }
 
     pub fn user(&'static self) -> *mut c_void {
