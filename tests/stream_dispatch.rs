@@ -261,7 +261,7 @@ fn a_callback_that_panics_closes_its_stream_and_no_other() {
 }
 
 #[test]
-fn a_dispatch_that_finds_nothing_left_takes_the_wake() {
+fn a_wake_waits_for_a_dispatch_that_finds_no_event() {
     let (queue, log) = (Queue::new(), Log::default());
     let level = Arc::new(Recorder::default());
     queue.show_on(level.clone() as Arc<dyn Level>);
@@ -274,6 +274,8 @@ fn a_dispatch_that_finds_nothing_left_takes_the_wake() {
     producer.text(text("a"));
     producer.text(text("b"));
     assert_eq!(queue.dispatch(1, None), Dispatched::More);
+    assert_eq!(queue.dispatch(1, None), Dispatched::Empty);
+    assert!(level.is_set(), "that dispatch found an event");
     assert_eq!(queue.dispatch(1, None), Dispatched::Empty);
     assert!(!level.is_set());
     assert_eq!(queue.try_next(), QueueNext::Empty);
