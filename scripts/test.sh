@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 small=(--no-default-features --features native,testing,text)
 release=(--release --features cli,testing,oracle)
-steps=(format licences clippy debug aarch64 shuttle c install mutations release examples models)
+steps=(format licences clippy debug shuttle c install mutations release examples models)
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
@@ -37,11 +37,6 @@ debug() {
   heading "tests without candle (debug build; with real models they run last, in release)"
   mkdir -p target/no-models
   WICK_MODELS=$PWD/target/no-models cargo test --locked "${small[@]}" -- --show-output
-}
-
-aarch64() {
-  heading "the library's own tests for aarch64, in an emulator"
-  scripts/aarch64.sh
 }
 
 shuttle() {
