@@ -20,6 +20,13 @@ cxx11_bare=(c++ -x c++ -std=c++11 -fno-exceptions)
 flags=(-Wall -Wextra -Werror -pedantic -g -Iinclude)
 system=(-lpthread -lm -ldl)
 
+# The model of the tests that need a real one: the small one beside the vectors where it is there. Under a checker no other: it would take hours.
+small=
+if [ -f "${WICK_VECTORS:-}/../models/stories260K-f32.gguf" ]; then
+  small=$WICK_VECTORS/../models
+  export WICK_MODELS=$small
+fi
+
 # Runs a test; its output shows when it fails, and where it says what it left out.
 run() { # seconds, name, command
   local limit=$1 name=$2 code=0
@@ -68,7 +75,7 @@ plain() {
 under_valgrind() {
   command -v valgrind >/dev/null || { echo "left out: C tests under valgrind (it is not installed)"; return; }
   for program in $(once_each); do
-    WICK_CYCLES=${WICK_CYCLES:-20} run "$((seconds * 10))" "$(basename "$program"), valgrind" valgrind --quiet --error-exitcode=99 \
+    WICK_CYCLES=${WICK_CYCLES:-20} run "$((seconds * 10))" "$(basename "$program"), valgrind" env WICK_MODELS="$small" valgrind --quiet --error-exitcode=99 \
       --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes "$program"
   done
 }
@@ -87,7 +94,7 @@ with_asan() {
   build_all -asan "$target/asan/$host/debug/libwick.a" -fsanitize=address
   for program in $(once_each); do
     WICK_CYCLES=${WICK_CYCLES:-100} run "$((seconds * 3))" "$(basename "$program")" \
-      env ASAN_OPTIONS=detect_stack_use_after_return=1 "$program"
+      env WICK_MODELS="$small" ASAN_OPTIONS=detect_stack_use_after_return=1 "$program"
   done
 }
 
