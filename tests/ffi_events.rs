@@ -148,7 +148,8 @@ fn a_callback_may_use_its_stream_before_generate_has_returned() {
         }
     }
     let runtime = runtime();
-    let model = model(runtime, r#"{"reply":"x","endless":true}"#);
+    // It says nothing before it is let, and nobody lets it: only the cancel ends it.
+    let model = model(runtime, r#"{"reply":"x","gated":true}"#);
     for _ in 0..200 {
         let counter = Counter::new();
         let options = wick_generate_options {
