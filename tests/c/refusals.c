@@ -25,7 +25,10 @@ typedef struct refusal {
   bool for_ever;
 } refusal;
 
-static refusal allocations = { -1, 0, false }, threads = { -1, 0, false };
+static refusal threads = { -1, 0, false };
+#ifndef __SANITIZE_ADDRESS__
+static refusal allocations = { -1, 0, false };
+#endif
 static int refused;
 
 static bool refuses(refusal *what) {
