@@ -11,71 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wick::engine::{Engine, EngineFacts, EngineLimits, Outcome};
-use wick::error::Result;
 use wick::gguf::TensorType;
-use wick::model::{Chunk, Decoder, NativeDecoder, Pace, Sequence, Spec, Step};
 use wick::runtime::{Delivery, EndReason, Input, Mode, Request};
 use wick::stream::Consumer;
 use wick::testing::Script;
 
 const PROMPT: usize = 4096;
-
-/// Counts the slices of a native decoder.
-struct Counted {
-    inner: NativeDecoder,
-    slices: Arc<AtomicUsize>,
-}
-
-impl Decoder for Counted {
-    fn spec(&self) -> &Spec {
-        self.inner.spec()
-    }
-
-    fn open(&mut self, context: usize) -> Result<Sequence> {
-        self.inner.open(context)
-    }
-
-    fn close(&mut self, sequence: Sequence) {
-        self.inner.close(sequence);
-    }
-
-    fn length(&self, sequence: Sequence) -> usize {
-        self.inner.length(sequence)
-    }
-
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
-        self.inner.truncate(sequence, length)
-    }
-
-    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize {
-        self.inner.chunk_limit(sequence, wanted)
-    }
-
-    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
-        self.inner.begin(chunks)
-    }
-
-    fn run_slice(&mut self, pace: Pace) -> Result<Step> {
-        self.slices.fetch_add(1, Ordering::SeqCst);
-        self.inner.run_slice(pace)
-    }
-
-    fn logits(&mut self, index: usize) -> &mut [f32] {
-        self.inner.logits(index)
-    }
-
-    fn commit(&mut self, index: usize) {
-        self.inner.commit(index);
-    }
-
-    fn finish(&mut self) {
-        self.inner.finish();
-    }
-
-    fn memory(&self) -> u64 {
-        self.inner.memory()
-    }
-}
 
 /// An engine that rests wherever it can, and how many slices it has computed.
 fn engine() -> (Engine, Arc<AtomicUsize>) {
@@ -84,9 +25,14 @@ fn engine() -> (Engine, Arc<AtomicUsize>) {
     let slices = Arc::new(AtomicUsize::new(0));
     let file = tiny::Tiny { context: 5000, ..tiny::Tiny::new("llama") }.of(TensorType::Q8_0).open();
     let inner = driver::load(file, 1).expect("a model that loads");
+    let counter = slices.clone();
+    let count: Rig = Arc::new(move |point| {
+        counter.fetch_add(usize::from(point == Point::Slice), Ordering::SeqCst);
+        Ok(())
+    });
     let ((_, vocab), _) = wick::testing::model(&Script::default());
     engine.add_model(1);
-    engine.settle_model(1, Ok((Box::new(Counted { inner, slices: slices.clone() }), vocab)));
+    engine.settle_model(1, Ok((around(Box::new(inner), count), vocab)));
     (engine, slices)
 }
 

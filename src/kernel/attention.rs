@@ -210,17 +210,9 @@ fn mix<S: Simd, const Q: usize, const N: usize>(
         for (value, chunk) in values.iter_mut().zip(row.as_chunks::<16>().0) {
             *value = s.load_f16(chunk);
         }
-        if ranges.common.contains(&j) {
-            for (sums, weights) in sums.iter_mut().zip(weights) {
-                let weight = s.splat(weights[j]);
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = s.fma(weight, value, *sum);
-                }
-            }
-            continue;
-        }
+        let everybody = ranges.common.contains(&j);
         for ((sums, weights), range) in sums.iter_mut().zip(weights).zip(&ranges.each) {
-            if range.contains(&j) {
+            if everybody || range.contains(&j) {
                 let weight = s.splat(weights[j]);
                 for (sum, value) in sums.iter_mut().zip(values) {
                     *sum = s.fma(weight, value, *sum);

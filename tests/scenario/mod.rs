@@ -5,7 +5,7 @@ mod rig;
 #[path = "../stream_common/mod.rs"]
 mod stream_common;
 
-pub use rig::{Point, Rig, rigged};
+pub use rig::{Point, Rig, around, rigged};
 pub use stream_common::{patience, soon, watchdog};
 
 use std::sync::Arc;

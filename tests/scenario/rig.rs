@@ -1,4 +1,4 @@
-//! A decoder around the fake one, in which a test may do anything at any point; knows no test.
+//! A decoder around another, in which a test may do anything at any point; knows no test.
 
 use std::sync::Arc;
 use wick::error::Result;
@@ -24,7 +24,12 @@ pub type Rig = Arc<dyn Fn(Point) -> Result<()> + Send + Sync>;
 /// The fake model of `script` with `rig` in it.
 pub fn rigged(script: &Script, rig: Rig) -> (Loaded, Gate) {
     let ((inner, vocab), gate) = model(script);
-    ((Box::new(Rigged { inner, rig }), vocab), gate)
+    ((around(inner, rig), vocab), gate)
+}
+
+/// `inner` with `rig` in it.
+pub fn around(inner: Box<dyn Decoder>, rig: Rig) -> Box<dyn Decoder> {
+    Box::new(Rigged { inner, rig })
 }
 
 struct Rigged {
