@@ -67,6 +67,22 @@ scenarios! {
         assert!(producer.is_cancelled() && producer.has_room(1));
     }
 
+    fn a_close_beside_a_read_gives_no_end_without_the_text_before_it() {
+        let (producer, consumer) = open();
+        let consumer = Arc::new(consumer);
+        let reader = { let consumer = consumer.clone(); thread::spawn(move || wait_all(&consumer)) };
+        let writer = thread::spawn(move || {
+            producer.text(text("a"));
+            producer.end(stop());
+        });
+        consumer.close();
+        let (events, last) = reader.join().expect("no panic");
+        let read = words(&events);
+        assert!(read.is_empty() || read == ["text:a"] || read == ["text:a", "end:Stop"], "{read:?}");
+        assert!(matches!(last, Next::Closed | Next::Ended));
+        writer.join().expect("no panic");
+    }
+
     fn a_dropped_producer_ends_the_stream_after_its_text() {
         let (producer, consumer) = open();
         let control = producer.control();

@@ -122,18 +122,21 @@ impl Shared {
 
     /// The next event; [`Shared::after_read`] is due after it, once no lock is held.
     pub(super) fn take(&self) -> Next {
+        let mut reader = lock(&self.reader);
+        // Under the lock: a close that came first has dropped what comes before the end.
         if self.is_closed() {
             return Next::Closed;
         }
-        lock(&self.reader).next(self)
+        reader.next(self)
     }
 
     /// The next event for a reader of the queue, and whether the stream keeps its turn. Under the queue's lock.
     pub(super) fn take_turn(&self) -> (Next, Turn) {
+        let mut reader = lock(&self.reader);
+        // As above.
         if self.is_closed() {
             return (Next::Closed, Turn { more: false, over: false });
         }
-        let mut reader = lock(&self.reader);
         let next = reader.next(self);
         let mut more = reader.is_readable(self);
         if !more {
