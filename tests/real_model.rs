@@ -210,7 +210,14 @@ fn twenty_cycles_leave_nothing_behind() {
         answer(&runtime, Source::path(&path));
         runtime.shutdown(None).expect("a shutdown");
         drop(runtime);
-        assert_eq!(own_threads(), 0, "cycle {cycle}");
+        // The system lists a thread for a moment after it was joined.
+        let settled = (0..1000).any(|_| {
+            own_threads() == 0 || {
+                std::thread::sleep(Duration::from_millis(10));
+                false
+            }
+        });
+        assert!(settled, "cycle {cycle}");
         if cycle == 4 {
             after_warm_up = resident();
         }

@@ -23,7 +23,7 @@ fn threads(prefix: &str) -> Option<Vec<String>> {
 
 fn assert_no_threads(prefix: &str) {
     // The system lists a thread for a moment after it was joined.
-    for _ in 0..100 {
+    for _ in 0..1000 {
         match threads(prefix) {
             Some(names) if names.is_empty() => return,
             Some(_) => std::thread::sleep(Duration::from_millis(10)),

@@ -1,20 +1,7 @@
 /* A thousand times from wick_runtime_create to wick_runtime_shutdown: no thread, no descriptor and no memory stays (WICK_CYCLES: how often). */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <dirent.h>
+#include "process.h"
 #include "check.h"
 #include "wick_testing.h"
-
-static int entries(const char *folder) {
-  int count = 0;
-  DIR *opened = opendir(folder);
-  struct dirent *entry;
-  if (!opened) return 0; /* no Linux: nothing to count by */
-  while ((entry = readdir(opened)) != NULL) count += entry->d_name[0] != '.';
-  closedir(opened);
-  return count;
-}
 
 /* Resident memory in KiB. */
 static long resident(void) {
@@ -78,14 +65,13 @@ static void cycle(uint32_t mode) {
 
 static void nothing_stays(uint32_t mode) {
   long i, cycles = check_cycles(1000), memory;
-  int threads, descriptors;
+  int threads = process_threads(), descriptors;
   for (i = 0; i < 20 || i < cycles / 5; i++) cycle(mode); /* what is made once, and the allocator's caches */
-  threads = entries("/proc/self/task");
-  descriptors = entries("/proc/self/fd");
+  descriptors = process_files();
   memory = resident();
   for (i = 0; i < cycles; i++) cycle(mode);
-  CHECK(entries("/proc/self/task") == threads);
-  CHECK(entries("/proc/self/fd") == descriptors);
+  CHECK(process_threads_settle(threads));
+  CHECK(process_files() == descriptors);
   /* One leaked object a cycle would be far more; sanitizers and valgrind keep books of their own. */
   if (cycles >= 1000 && getenv("ASAN_OPTIONS") == NULL) CHECK(resident() < memory + 2048);
 }

@@ -1,9 +1,6 @@
 /* What the system refuses is a code: every large allocation and every thread, once and from then on. Threads, descriptors and the next use are
  * as before. Linux; with a real model from WICK_MODELS (stories260K) also its load and a long text. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <dirent.h>
+#include "process.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
@@ -82,15 +79,6 @@ static void set(refusal *what, long first, bool for_ever) {
   what->seen = 0;
   refused = 0;
   __atomic_store_n(&what->first, first, __ATOMIC_SEQ_CST);
-}
-
-static int entries(const char *folder) {
-  DIR *open = opendir(folder);
-  int count = 0;
-  CHECK(open != NULL);
-  while (readdir(open)) count++;
-  closedir(open);
-  return count;
 }
 
 static char model_path[1024], *text;
@@ -172,7 +160,7 @@ static bool use(uint32_t mode) {
 }
 
 static void every_use_is_good_or_says_so(refusal *what, uint32_t mode, bool for_ever) {
-  int descriptors = entries("/proc/self/fd"), running = entries("/proc/self/task");
+  int descriptors = process_files(), running = process_threads();
   long first;
   for (first = 0; first < 100; first++) {
     bool failed, was_refused;
@@ -180,7 +168,7 @@ static void every_use_is_good_or_says_so(refusal *what, uint32_t mode, bool for_
     failed = use(mode);
     was_refused = refused != 0;
     set(what, -1, false);
-    CHECK(entries("/proc/self/fd") == descriptors && entries("/proc/self/task") == running);
+    CHECK(process_files() == descriptors && process_threads_settle(running));
     CHECK(!failed || was_refused);
     if (!was_refused) break;
     CHECK(what != &threads || failed);
