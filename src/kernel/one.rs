@@ -14,6 +14,8 @@ use std::marker::PhantomData;
 #[derive(Clone, Copy)]
 pub(crate) struct One<'a> {
     blocks: Blocks,
+    /// What to ask for meanwhile: as many bytes.
+    ahead: *const u8,
     right: &'a Quantised,
     /// The token, alone in its group.
     token: usize,
@@ -25,8 +27,23 @@ impl<'a> One<'a> {
     /// # Safety
     /// The blocks are readable in each row; `token` is the last one of the right-hand side, alone in its group, and has those blocks; `results`
     /// has room for a vector.
-    pub(crate) unsafe fn new(blocks: Blocks, right: &'a Quantised, token: usize, results: *mut f32) -> Self {
-        Self { blocks, right, token, results }
+    pub(crate) unsafe fn new(
+        blocks: Blocks,
+        ahead: *const u8,
+        right: &'a Quantised,
+        token: usize,
+        results: *mut f32,
+    ) -> Self {
+        Self { blocks, ahead, right, token, results }
+    }
+
+    /// Asks for what block `b` is worth of the bytes ahead.
+    #[inline(always)]
+    fn prefetch<S: Tiles>(&self, s: S, b: usize) {
+        let bytes = S::ROWS * self.blocks.ty.block_bytes();
+        for line in (0..bytes).step_by(64) {
+            s.prefetch(self.ahead.wrapping_add(b * bytes + line));
+        }
     }
 }
 
@@ -57,7 +74,7 @@ impl One<'_> {
     /// See [`One::new`].
     #[inline(always)]
     unsafe fn small<S: Tiles, F: Format>(self, s: S, format: F) {
-        let One { blocks, right, token, results } = self;
+        let One { blocks, right, token, results, .. } = self;
         let Meaning { bias, min, .. } = Meaning::of(F::TYPE, S::SIGNED);
         let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
         let (scales, sums) = (&right.scales[first..end], &right.sums[first..end]);
@@ -65,7 +82,7 @@ impl One<'_> {
         let values = right.values[first * 32..end * 32].as_ptr();
         let mut total = s.splat_r(0.0);
         for b in 0..blocks.count {
-            blocks.prefetch(s, b);
+            self.prefetch(s, b);
             let mut block = Small::<S, F> {
                 values: values.wrapping_add(b * 32),
                 sum: s.splat_i(sums[b].wrapping_mul(-bias)),
@@ -90,7 +107,7 @@ impl One<'_> {
     /// See [`One::new`].
     #[inline(always)]
     unsafe fn large<S: Tiles, F: Format>(self, s: S, format: F) {
-        let One { blocks, right, token, results } = self;
+        let One { blocks, right, token, results, .. } = self;
         let Meaning { bias, min, sub, .. } = Meaning::of(F::TYPE, S::SIGNED);
         let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
         let scales = &right.scales[first..end];
@@ -99,7 +116,7 @@ impl One<'_> {
         let values = right.values[first * 256..end * 256].as_ptr();
         let mut total = s.splat_r(0.0);
         for b in 0..blocks.count {
-            blocks.prefetch(s, b);
+            self.prefetch(s, b);
             let mut block = Large::<S, F> {
                 values: values.wrapping_add(b * 256),
                 parts: [s.splat_i(0); 16],

@@ -3,10 +3,11 @@
 use super::activations::{Activations, GROUP};
 use super::one::One;
 use super::panel::{Blocks, Meaning, Memory, PANEL_K, Unpack};
-use super::tile::{Large, Small, Work};
+use super::tile::{Ahead, Large, Small, Work};
 use super::tiles::Tiles;
 use super::types::{Form, Type, Weights};
 use super::{floats, scalar, simd::Scalar};
+use std::cell::Cell;
 use std::ops::Range;
 
 /// As `Kernels::product`, on an instruction set with tiles.
@@ -63,16 +64,11 @@ fn alone<S: Tiles>(
         // Incomplete last rows go back over some that are done already.
         let row = first.min(end - S::ROWS);
         let bytes = &weights.bytes()[row * stride..(row + S::ROWS) * stride];
-        let blocks = Blocks {
-            ty,
-            from: bytes.as_ptr(),
-            stride,
-            count: weights.cols() / ty.block_len(),
-            ahead: bytes.as_ptr().wrapping_add(S::ROWS * stride + AHEAD),
-        };
+        let blocks = Blocks { ty, from: bytes.as_ptr(), stride, count: weights.cols() / ty.block_len() };
+        let ahead = bytes.as_ptr().wrapping_add(S::ROWS * stride + AHEAD);
         let results = tile[row - rows.start..][..S::ROWS].as_mut_ptr();
         // SAFETY: the blocks are within each row's bytes, the right-hand side has them for one token, results have room.
-        s.launch(unsafe { One::new(blocks, right, token, results) });
+        s.launch(unsafe { One::new(blocks, ahead, right, token, results) });
         first += S::ROWS;
     }
 }
@@ -101,16 +97,16 @@ fn rows_of_panels<S: Tiles>(
         let count = per_panel.min(blocks - block);
         for p in 0..panels {
             let from = bytes[p * S::ROWS * row_bytes + block * ty.block_bytes()..].as_ptr();
-            // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
-            let behind =
-                (panels * S::ROWS) * row_bytes + S::ROWS * (p * row_bytes + block * ty.block_bytes());
-            let ahead = bytes.as_ptr().wrapping_add(behind + AHEAD);
             let to = panel.wrapping_add(p * size_of::<Memory>());
-            let part = Blocks { ty, from, stride: row_bytes, count, ahead };
+            let part = Blocks { ty, from, stride: row_bytes, count };
             // SAFETY: `count` blocks are within each row's bytes; a panel has room for PANEL_K elements.
             s.launch(unsafe { Unpack::new(part, to) });
         }
         let meaning = Meaning::of(ty, S::SIGNED);
+        // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
+        let behind = panels * S::ROWS * (row_bytes + block * ty.block_bytes()) + AHEAD;
+        let lines = (panels * S::ROWS * count * ty.block_bytes()).div_ceil(64);
+        let next = Cell::new((bytes.as_ptr().wrapping_add(behind), lines));
         let work = Work {
             panel,
             panel_bytes: size_of::<Memory>(),
@@ -123,6 +119,10 @@ fn rows_of_panels<S: Tiles>(
             results: tile.as_mut_ptr(),
             stride,
             bias: meaning.bias,
+            ahead: Ahead {
+                next: &next,
+                lines: lines.div_ceil(steps(ty, meaning, count, tokens.len(), S::TOKENS)),
+            },
         };
         // SAFETY: the panels were unpacked above, the right-hand side has all their blocks, the tile has room.
         unsafe {
@@ -132,6 +132,12 @@ fn rows_of_panels<S: Tiles>(
             }
         }
     }
+}
+
+/// How often the tiles of a panel step.
+fn steps(ty: Type, meaning: Meaning, count: usize, tokens: usize, per_tile: usize) -> usize {
+    let per_block = if ty.form() == Form::Q256 { 256 / meaning.sub } else { 1 };
+    count * per_block * tokens.div_ceil(per_tile)
 }
 
 /// Chooses the tile for what the panels mean.

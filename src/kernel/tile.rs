@@ -5,6 +5,7 @@ use super::activations::{GROUP, Quantised};
 use super::panel::{PANEL_K, place};
 use super::simd::Task;
 use super::tiles::Tiles;
+use std::cell::Cell;
 
 /// Panels beside each other times all tokens of a range, to be added to the tile's results.
 #[derive(Clone, Copy)]
@@ -28,6 +29,32 @@ pub(crate) struct Work<'a> {
     pub(crate) stride: usize,
     /// What codes are kept plus; only for blocks of 256.
     pub(crate) bias: i32,
+    /// What to ask for meanwhile.
+    pub(crate) ahead: Ahead<'a>,
+}
+
+/// Bytes to ask for, a few lines at each step of the tiles: memory then brings them while the sums keep the processor busy.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead<'a> {
+    /// The next of them, and how many are left.
+    pub(crate) next: &'a Cell<(*const u8, usize)>,
+    /// Lines of a step.
+    pub(crate) lines: usize,
+}
+
+impl Ahead<'_> {
+    #[inline(always)]
+    fn step<S: Tiles>(&self, s: S) {
+        let (mut next, left) = self.next.get();
+        if left == 0 {
+            return;
+        }
+        for _ in 0..self.lines {
+            s.prefetch(next);
+            next = next.wrapping_add(64);
+        }
+        self.next.set((next, left.saturating_sub(self.lines)));
+    }
 }
 
 impl Work<'_> {
@@ -181,6 +208,7 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                 totals[t] = s.load_r(results.add(place(t, 0)));
             }
             for b in 0..work.count {
+                work.ahead.step(s);
                 let mut sums = [[s.splat_i(0); N]; R];
                 for t in 0..N {
                     let bias = s.splat_i(if BIAS == 0 { 0 } else { *biases.get_unchecked(b * WIDTH + t) });
@@ -250,6 +278,7 @@ impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> La
         let (mut sums, vector) = ([[s.splat_i(0); N]; R], 4 * S::ROWS);
         let words = rolled(SUB / 4);
         for sub in 0..rolled(256 / SUB) {
+            self.0.ahead.step(s);
             let mut parts = [[s.splat_i(0); N]; R];
             // SAFETY: within the block.
             unsafe {

@@ -134,8 +134,6 @@ pub(crate) struct Blocks {
     /// Bytes from one row to the next.
     pub(crate) stride: usize,
     pub(crate) count: usize,
-    /// What to ask for meanwhile: as many bytes.
-    pub(crate) ahead: *const u8,
 }
 
 impl Blocks {
@@ -143,15 +141,6 @@ impl Blocks {
     #[inline(always)]
     pub(crate) fn at(&self, b: usize) -> *const u8 {
         self.from.wrapping_add(b * self.ty.block_bytes())
-    }
-
-    /// Asks for what block `b` is worth of the bytes ahead.
-    #[inline(always)]
-    pub(crate) fn prefetch<S: Tiles>(&self, s: S, b: usize) {
-        let bytes = S::ROWS * self.ty.block_bytes();
-        for line in (0..bytes).step_by(64) {
-            s.prefetch(self.ahead.wrapping_add(b * bytes + line));
-        }
     }
 }
 
@@ -181,7 +170,6 @@ impl<S: Tiles> ForFormat<S> for Unpack {
     fn with<F: Format>(self, s: S, format: F) {
         let size = if self.blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
         for b in 0..self.blocks.count {
-            self.blocks.prefetch(s, b);
             let mut panel = Panel(self.to.wrapping_add(b * size * 4 * S::ROWS));
             // SAFETY: as `new` was promised.
             unsafe { format.unpack(s, self.blocks.at(b), self.blocks.stride, &mut panel) };
