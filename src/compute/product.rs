@@ -42,6 +42,9 @@ const TILE: usize = SCRATCH / 4;
 /// Tokens of a chunk at most: enough to pay for unpacking weights, few enough to end a slice in time.
 const TOKENS: usize = 128;
 
+/// Bytes of a chunk's weights at most, for a few tokens: such a chunk is over in time too.
+const BYTES: usize = 1 << 20;
+
 /// How products of `tokens` tokens are cut: the same at every call, so that a cursor is a number of chunks.
 struct Cut {
     /// Rows of a chunk: a multiple of 16.
@@ -53,11 +56,13 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(rows: usize, tokens: usize, threads: usize) -> Self {
+    /// For matrices of `rows` rows in all, of `row_bytes` bytes at most.
+    fn new(rows: usize, tokens: usize, threads: usize, row_bytes: usize) -> Self {
         let chunk = tokens.next_multiple_of(GROUP).clamp(GROUP, TOKENS);
         // Some chunks for each thread, so that a late one leaves its share to the others.
         let fair = rows.div_ceil(threads * 6).next_multiple_of(16);
-        let most = if tokens > GROUP { 32 } else { 128 };
+        // Rows that follow each other are asked for ahead of time: a few tokens, bound by memory, take many of them.
+        let most = if tokens > GROUP { 32 } else { (BYTES / row_bytes.max(1)).clamp(32, 512) / 16 * 16 };
         Self { rows: fair.min(most).max(16), tokens: chunk, across: tokens.div_ceil(chunk).max(1) }
     }
 
@@ -89,7 +94,8 @@ impl Compute {
     ) -> Step {
         let tokens = activations.tokens();
         let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
-        let cut = Cut::new(rows, tokens, self.threads());
+        let row_bytes = products.iter().map(|product| product.weights.row_bytes()).max().unwrap_or_default();
+        let cut = Cut::new(rows, tokens, self.threads(), row_bytes);
         let mut chunks = 0;
         for product in products.iter() {
             assert_eq!(product.out.len(), tokens * product.weights.rows(), "out of {:?}", product.weights);
@@ -133,7 +139,7 @@ impl Compute {
         let (rows, tokens) = (gate.rows(), activations.tokens());
         assert_eq!(rows, up.rows(), "{gate:?} beside {up:?}");
         assert_eq!(out.len(), tokens * rows, "out of {gate:?}");
-        let cut = Cut::new(rows, tokens, self.threads());
+        let cut = Cut::new(rows, tokens, self.threads(), gate.row_bytes() + up.row_bytes());
         let chunks = cut.chunks(rows);
         let (kernels, scratch, out) = (self.kernels, Disjoint::new(&mut self.scratch), Disjoint::new(out));
         *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
