@@ -252,6 +252,7 @@ public:
 class Model : public detail::Owner<wick_model, wick_model_close> {
 public:
   using Owner::Owner;
+  wick_status keep_mapped() const noexcept { return wick_model_keep_mapped(get()); }
   wick_status session(const wick_session_options &options, Session &out, wick_error *error = nullptr) const noexcept {
     wick_session session = wick_session();
     wick_status status = wick_session_create(get(), &options, &session, error);

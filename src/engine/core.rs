@@ -5,6 +5,7 @@ use super::generation::{Generation, State};
 use super::pass::{Pass, Row};
 use super::request::{Request, TextDone, TextJob};
 use super::session::{Errand, Session};
+use super::settle::Settling;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::IdMap;
 use crate::model::Decoder;
@@ -43,6 +44,8 @@ pub(super) enum ModelState {
 
 pub(super) struct Model {
     pub(super) state: ModelState,
+    /// Its decoder has nothing left to settle.
+    pub(super) settled: bool,
 }
 
 /// Sequences, scheduling and batching over the models of one runtime.
@@ -63,6 +66,7 @@ pub struct Engine {
     pub(super) spare_rows: Vec<Row>,
     pub(super) jobs: VecDeque<TextJob>,
     pub(super) facts: Arc<EngineFacts>,
+    pub(super) settling: Settling,
     /// Something changed that may let a waiting generation start.
     pub(super) stirred: bool,
     /// Somebody cancelled, closed or made room.
@@ -102,6 +106,7 @@ impl Engine {
             spare_rows: Vec::new(),
             jobs: VecDeque::new(),
             facts,
+            settling: Settling::default(),
             stirred: false,
             attention: false,
             next_deadline: None,
@@ -112,7 +117,7 @@ impl Engine {
 
     /// A model that generations may wait for from now on.
     pub fn add_model(&mut self, model: u64) {
-        self.models.insert(model, Model { state: ModelState::Loading });
+        self.models.insert(model, Model { state: ModelState::Loading, settled: false });
     }
 
     /// The model's load is over: its generations start, or end with the error.
@@ -204,6 +209,15 @@ impl Engine {
         }
     }
 
+    /// The model's weights stay where they are from now on.
+    pub fn keep_mapped(&mut self, model: u64) {
+        let Some(model) = self.models.get_mut(&model) else { return };
+        model.settled = true;
+        if let ModelState::Ready { decoder, .. } = &mut model.state {
+            quietly(|| decoder.trim());
+        }
+    }
+
     /// Gives back memory that can be computed again.
     pub fn trim(&mut self) {
         for model in self.models.values_mut() {
@@ -225,6 +239,9 @@ impl Engine {
         }
         if self.paused {
             return Outcome::Idle(self.next_deadline);
+        }
+        if self.pass.is_none() && self.settle() {
+            return Outcome::Worked;
         }
         if self.pass.is_none() && !self.begin_pass() {
             return if self.stirred { Outcome::Worked } else { Outcome::Idle(self.next_deadline) };

@@ -9,6 +9,7 @@ mod output;
 mod pass;
 mod request;
 mod session;
+mod settle;
 
 pub use core::{Engine, EngineLimits, Outcome};
 pub use facts::{EngineFacts, Place, SessionFacts};

@@ -71,7 +71,10 @@ impl Engine {
             self.pass = None;
             return;
         };
-        match guarded(|| decoder.run_slice(Pace { until })) {
+        let begun = Instant::now();
+        let step = guarded(|| decoder.run_slice(Pace { until }));
+        self.settling.earn(begun.elapsed());
+        match step {
             Ok(Step::More) => {}
             Ok(Step::Done) => self.commit(),
             Err(error) => self.fail_pass(&error),
@@ -234,6 +237,9 @@ impl Engine {
                     Ok(Some(end)) => ends.push((row.generation, end)),
                     Err(error) => ends.push((row.generation, End::failed(error))),
                 }
+            }
+            if row.last {
+                self.settling.allow(model);
             }
             index += 1;
         }

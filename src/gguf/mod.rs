@@ -6,6 +6,7 @@
 mod cursor;
 mod data;
 mod header;
+mod huge;
 mod metadata;
 mod open;
 mod source;
@@ -15,6 +16,7 @@ mod value;
 pub mod write;
 
 pub use header::Header;
+pub use huge::Moving;
 pub use metadata::Metadata;
 pub use open::{Gguf, Limits, Opening};
 pub use source::{ReadAt, Source};

@@ -37,7 +37,7 @@ impl Limits {
 pub struct Gguf {
     header: Header,
     /// One per file.
-    data: Vec<Data>,
+    pub(super) data: Vec<Data>,
 }
 
 impl Gguf {

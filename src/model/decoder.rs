@@ -124,6 +124,12 @@ pub trait Decoder: Send {
     /// Bytes held for keys, values and scratch now.
     fn memory(&self) -> u64;
 
+    /// Does a piece of work, well under a millisecond, that makes later passes quicker; false: nothing is left to do. Not called while a pass is in
+    /// progress.
+    fn settle(&mut self) -> bool {
+        false
+    }
+
     /// Gives back what can be computed again.
     fn trim(&mut self) {}
 }

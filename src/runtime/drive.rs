@@ -72,6 +72,7 @@ fn obey(engine: &mut Engine, command: Command) {
     match command {
         Command::AddModel(model) => engine.add_model(model),
         Command::SettleModel(model, loaded) => engine.settle_model(model, loaded),
+        Command::KeepMapped(model) => engine.keep_mapped(model),
         Command::RemoveModel(model) => engine.remove_model(model),
         Command::AddSession { session, model, context, facts } => {
             engine.add_session(session, model, context, facts);

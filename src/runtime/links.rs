@@ -13,6 +13,7 @@ use std::task::{Wake, Waker};
 pub(super) enum Command {
     AddModel(u64),
     SettleModel(u64, Result<Loaded>),
+    KeepMapped(u64),
     RemoveModel(u64),
     AddSession { session: u64, model: u64, context: usize, facts: Arc<SessionFacts> },
     ClearSession(u64),

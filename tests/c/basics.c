@@ -83,6 +83,7 @@ static void handles_of_nothing_are_stale(void) {
   CHECK_STATUS(wick_queue_wake(queue), WICK_E_STALE_HANDLE);
   CHECK_STATUS(wick_queue_close(queue), WICK_E_STALE_HANDLE);
   CHECK_STATUS(wick_session_close(session), WICK_E_STALE_HANDLE);
+  CHECK_STATUS(wick_model_keep_mapped(model), WICK_E_STALE_HANDLE);
   CHECK_STATUS(wick_model_close(model), WICK_E_STALE_HANDLE);
   CHECK_STATUS(wick_stream_next(stream, &event, buf, sizeof buf, WICK_FOREVER), WICK_E_STALE_HANDLE);
   CHECK_STATUS(wick_stream_stats(stream, &stats), WICK_E_STALE_HANDLE);

@@ -84,6 +84,7 @@ static void all_is_forked(world *w) {
   CHECK_STATUS(wick_stream_stats(w->stream, &stats), WICK_E_FORKED);
   CHECK_STATUS(wick_stream_close(w->stream), WICK_E_FORKED);
   CHECK_STATUS(wick_queue_close(w->queue), WICK_E_FORKED);
+  CHECK_STATUS(wick_model_keep_mapped(w->model), WICK_E_FORKED);
   CHECK_STATUS(wick_model_close(w->model), WICK_E_FORKED);
   CHECK_STATUS(wick_runtime_shutdown(w->rt, WICK_FOREVER), WICK_E_FORKED);
   CHECK(w->drops == 0);

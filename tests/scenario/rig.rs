@@ -16,6 +16,8 @@ pub enum Point {
     Limit,
     Logits,
     Truncate,
+    /// An error: there is more to settle.
+    Settle,
 }
 
 /// What happens at a point: nothing, an error, a panic. Errors count only where the decoder may fail.
@@ -90,5 +92,9 @@ impl Decoder for Rigged {
 
     fn memory(&self) -> u64 {
         self.inner.memory()
+    }
+
+    fn settle(&mut self) -> bool {
+        (self.rig)(Point::Settle).is_err()
     }
 }

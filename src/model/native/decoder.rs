@@ -7,7 +7,7 @@ use super::pass::{Pass, Span};
 use super::weights::ModelWeights;
 use crate::compute::Compute;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, TensorInfo};
+use crate::gguf::{Gguf, Moving, TensorInfo};
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
 use std::collections::BTreeMap;
@@ -49,6 +49,7 @@ pub struct NativeDecoder {
     sequences: Sequences,
     pass: Pass,
     budget: Option<u64>,
+    moving: Moving,
 }
 
 impl NativeDecoder {
@@ -89,6 +90,7 @@ impl NativeDecoder {
             sequences: Sequences::default(),
             pass: Pass::new(MAX_BATCH, MAX_TOKENS)?,
             budget: options.budget,
+            moving: Moving::default(),
         })
     }
 
@@ -139,7 +141,8 @@ impl NativeDecoder {
         let count = self.pass.spans.iter().map(wanted).sum();
         let (tokens, outputs) = (self.pass.tokens.len(), self.pass.outputs());
         let scratch = self.forward.scratch().bytes_for(tokens, outputs).max(self.forward.scratch().bytes());
-        allow(self.blocks.bytes() + self.blocks.growth(count) + scratch, self.budget)?;
+        let held = self.blocks.bytes() + self.moving.held();
+        allow(held + self.blocks.growth(count) + scratch, self.budget)?;
         self.forward.scratch_mut().reserve(tokens, outputs)?;
         for span in &self.pass.spans {
             if let Some(state) = self.sequences.get_mut(span.sequence) {
@@ -273,11 +276,19 @@ impl Decoder for NativeDecoder {
     }
 
     fn memory(&self) -> u64 {
-        self.blocks.bytes() + self.forward.scratch().bytes()
+        self.blocks.bytes() + self.forward.scratch().bytes() + self.moving.held()
+    }
+
+    fn settle(&mut self) -> bool {
+        let needed =
+            self.blocks.bytes() + self.forward.scratch().bytes() + self.forward.gguf().moving_bytes();
+        self.budget.is_none_or(|budget| needed <= budget)
+            && self.forward.gguf().move_to_huge_pages(&mut self.moving)
     }
 
     fn trim(&mut self) {
         self.blocks.trim();
+        self.moving.drop_copies();
         if !self.pass.is_active() {
             self.forward.scratch_mut().trim();
         }

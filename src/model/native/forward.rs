@@ -66,6 +66,11 @@ impl Forward {
         Ok(Self { model: Model { gguf, config, weights, rope, local_rope }, scratch, compute })
     }
 
+    /// The file with the weights.
+    pub(super) fn gguf(&self) -> &Gguf {
+        &self.model.gguf
+    }
+
     /// Memory for passes.
     pub(super) fn scratch(&self) -> &Scratch {
         &self.scratch

@@ -1,0 +1,104 @@
+//! Mapped bytes that are moved to huge pages: the same bytes at the same places, at any time, and nothing left behind.
+#![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, clippy::disallowed_methods)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use wick::gguf::write::Writer;
+use wick::gguf::{Gguf, Limits, Moving, Source, TensorType};
+
+/// Two huge pages at least, and ends that are none.
+const BYTES: usize = 9 << 20;
+
+/// A file with one tensor of `BYTES` bytes, and these bytes.
+fn file() -> (tempfile::NamedTempFile, Vec<u8>) {
+    let bytes: Vec<u8> = (0..BYTES as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let model = Writer::new().tensor("weights", TensorType::F32, &[BYTES as u64 / 4], bytes.clone());
+    std::fs::write(file.path(), model.to_bytes()).expect("written");
+    (file, bytes)
+}
+
+fn open(source: Source) -> Gguf {
+    Gguf::open(source, &Limits::default(), &mut |_, _| Ok(())).expect("a model")
+}
+
+fn tensor(gguf: &Gguf) -> &[u8] {
+    gguf.bytes(&gguf.tensors()[0])
+}
+
+/// What the system says of the mapping that `at` lies in: its permissions and its file.
+fn mapping(at: usize) -> Option<(String, String)> {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("the system's list");
+    maps.lines().find_map(|line| {
+        let mut fields = line.split_whitespace();
+        let (from, to) = fields.next()?.split_once('-')?;
+        let range = usize::from_str_radix(from, 16).ok()?..usize::from_str_radix(to, 16).ok()?;
+        let permissions = fields.next()?.to_owned();
+        range.contains(&at).then(|| (permissions, fields.nth(3).unwrap_or_default().to_owned()))
+    })
+}
+
+#[test]
+fn bytes_are_the_same_while_and_after_they_are_moved() {
+    let (file, bytes) = file();
+    let gguf = open(Source::path(file.path()));
+    let (most, mut moving, over) = (gguf.moving_bytes(), Moving::default(), AtomicBool::new(false));
+    assert!(most >= 2 << 20);
+    let mut pieces = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                assert!(tensor(&gguf) == bytes, "other bytes while they are moved");
+            }
+        });
+        while gguf.move_to_huge_pages(&mut moving) {
+            pieces += 1;
+            assert!(moving.held() <= most, "{} bytes of copies", moving.held());
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    assert!(!gguf.move_to_huge_pages(&mut moving), "moved twice");
+    assert_eq!(moving.held(), 0);
+    assert!(tensor(&gguf) == bytes, "other bytes after they were moved");
+    let middle = tensor(&gguf).as_ptr() as usize + BYTES / 2;
+    let (permissions, name) = mapping(middle).expect("a mapping");
+    assert_eq!(permissions, "r--p");
+    if name.is_empty() {
+        assert!(pieces >= 3 * 3, "{pieces} pieces");
+        std::fs::write(file.path(), vec![0; BYTES]).expect("written");
+        assert!(
+            tensor(&gguf)[BYTES / 2..][..4096] == bytes[BYTES / 2..][..4096],
+            "moved bytes are the file's"
+        );
+    } else {
+        println!("left out: bytes in huge pages (this system gives none after {pieces} pieces)");
+    }
+    drop(gguf);
+    assert!(mapping(middle).is_none_or(|(_, now)| now != name || name.is_empty()), "the mapping stays");
+}
+
+#[test]
+fn what_was_begun_is_given_back() {
+    let (file, bytes) = file();
+    let gguf = open(Source::path(file.path()));
+    let mut moving = Moving::default();
+    let first = gguf.move_to_huge_pages(&mut moving);
+    assert_eq!(first, moving.held() > 0);
+    moving.drop_copies();
+    assert_eq!(moving.held(), 0);
+    while gguf.move_to_huge_pages(&mut moving) {}
+    assert!(tensor(&gguf) == bytes);
+}
+
+#[test]
+fn bytes_that_are_not_mapped_stay() {
+    let (file, bytes) = file();
+    let path = file.path().to_owned();
+    let owned = open(Source::File { path: path.clone(), offset: 0, size: 0, no_mmap: true });
+    let memory = open(Source::Memory(Box::new(std::fs::read(path).expect("the file"))));
+    for gguf in [owned, memory] {
+        assert_eq!(gguf.moving_bytes(), 0);
+        assert!(!gguf.move_to_huge_pages(&mut Moving::default()));
+        assert!(tensor(&gguf) == bytes);
+    }
+}

@@ -1,0 +1,77 @@
+//! What a decoder does to become quicker comes behind the first token, ends when it is done, and harms no stream.
+#![cfg(feature = "testing")]
+#![allow(clippy::disallowed_methods)]
+
+mod scenario;
+
+use scenario::*;
+use std::sync::{Arc, Mutex};
+use wick::error::{Error, ErrorKind};
+use wick::runtime::{EndReason, Mode};
+use wick::testing::Script;
+
+/// A house whose decoder settles in `pieces` pieces, the last one ended by `last`, and the points in the order in which they came.
+fn settling(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Point>>>) {
+    let points = Arc::new(Mutex::new(Vec::new()));
+    let seen = points.clone();
+    let rig: Rig = Arc::new(move |point| {
+        let count = {
+            let mut seen = seen.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            seen.push(point);
+            seen.iter().filter(|seen| **seen == Point::Settle).count()
+        };
+        match point {
+            Point::Settle if count < pieces => Err(Error::new(ErrorKind::Busy, "there is more")),
+            Point::Settle => {
+                last();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    });
+    let (loaded, gate) = rigged(&Script::saying("one two three four five six"), rig);
+    (house_of(options(mode), gate, Box::new(move |_| Ok(loaded))), points)
+}
+
+fn count(points: &Mutex<Vec<Point>>) -> usize {
+    points.lock().unwrap().iter().filter(|point| **point == Point::Settle).count()
+}
+
+#[test]
+fn a_decoder_settles_behind_the_first_token_until_it_is_done() {
+    both(|mode| {
+        let (house, points) = settling(mode, 3, || ());
+        for _ in 0..50 {
+            assert_eq!(house.answer("Hi").said(), ("one two three four five six", EndReason::Stop));
+        }
+        let first = |wanted| points.lock().unwrap().iter().position(|point| *point == wanted);
+        assert!(first(Point::Settle) > first(Point::Logits), "{:?}", points.lock().unwrap());
+        assert_eq!(count(&points), 3);
+        house.close();
+    });
+}
+
+#[test]
+fn weights_that_are_to_stay_mapped_do() {
+    both(|mode| {
+        let (house, points) = settling(mode, 1000, || ());
+        house.model.keep_mapped();
+        for _ in 0..5 {
+            assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
+        }
+        assert_eq!(count(&points), 0);
+        house.close();
+    });
+}
+
+#[test]
+fn a_panic_while_it_settles_ends_the_settling_and_no_stream() {
+    both(|mode| {
+        let (house, points) = settling(mode, 2, || panic!("a fault"));
+        for _ in 0..50 {
+            assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
+        }
+        assert_eq!(count(&points), 2);
+        house.close();
+    });
+}
