@@ -5,8 +5,8 @@
 
 use std::f64::consts::{FRAC_2_PI, LN_2, LOG2_E, SQRT_2};
 
-/// Adding and subtracting it rounds to an integer, ties to even: 1.5 * 2^23.
-const ROUND: f32 = 12_582_912.0;
+/// Adding and subtracting it rounds to an integer, ties to even; between the two the lowest bits are that integer: 1.5 * 2^23.
+pub(crate) const ROUND: f32 = 12_582_912.0;
 
 /// e^x within 2 units in the last place; 0 below -104, infinite above 88.73, NaN for NaN.
 #[inline(always)]
