@@ -6,7 +6,7 @@ use super::math;
 
 /// 16 lanes to one, pairwise: 8 apart, then 4, 2, 1.
 #[inline(always)]
-fn fold<T: Copy>(lanes: [T; 16], op: impl Fn(T, T) -> T) -> T {
+pub(crate) fn fold<T: Copy>(lanes: [T; 16], op: impl Fn(T, T) -> T) -> T {
     let eight: [T; 8] = std::array::from_fn(|i| op(lanes[i], lanes[i + 8]));
     let four: [T; 4] = std::array::from_fn(|i| op(eight[i], eight[i + 4]));
     op(op(four[0], four[2]), op(four[1], four[3]))
