@@ -7,8 +7,8 @@ use super::{Compute, SCRATCH};
 use crate::kernel::{KV_BLOCK, Kernels, KvLayout, PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit, Visible};
 use std::ops::Range;
 
-/// Queries that share a pass over keys and values.
-const QUERIES: usize = 16;
+/// Queries of a chunk at most.
+const QUERIES: usize = 24;
 
 /// Consecutive tokens of one sequence within a pass.
 pub struct Span<'a, B> {
@@ -98,15 +98,24 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
         self.heads / self.layout.heads()
     }
 
-    /// Tokens of a tile: [`QUERIES`] queries, fewer where there are many keys.
+    /// Queries of a tile at most: scratch memory takes them with a total and a part of each.
+    fn most(&self) -> usize {
+        let each =
+            self.layout.key_dim().next_multiple_of(16) + 2 * (self.layout.value_stride() + PARTIAL_TAIL);
+        (SCRATCH / each).clamp(1, QUERIES)
+    }
+
+    /// Tokens of a tile: as many queries as it takes, fewer where there are many keys.
     fn tile_tokens(&self, span: &Span<'_, B>) -> usize {
         let keys = (span.position + span.tokens).min(self.window()).max(1);
         let bound = (1 << 22) / (keys * self.layout.key_dim());
-        (QUERIES.min(bound) / self.group().min(QUERIES)).max(1)
+        (self.most().min(bound) / self.group().min(self.most())).max(1)
     }
 
     fn chunks(&self, span: &Span<'_, B>) -> usize {
-        span.tokens.div_ceil(self.tile_tokens(span)) * self.layout.heads() * self.group().div_ceil(QUERIES)
+        span.tokens.div_ceil(self.tile_tokens(span))
+            * self.layout.heads()
+            * self.group().div_ceil(self.most())
     }
 
     fn find(&self, mut chunk: usize) -> Option<Tile<'_, B>> {
@@ -118,13 +127,13 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
                 first_row += span.tokens;
                 continue;
             }
-            let parts = self.group().div_ceil(QUERIES);
+            let parts = self.group().div_ceil(self.most());
             let (part, chunk) = (chunk % parts, chunk / parts);
             let (kv_head, block) = (chunk % self.layout.heads(), chunk / self.layout.heads());
             let per_tile = self.tile_tokens(span);
             let tokens = block * per_tile..span.tokens.min((block + 1) * per_tile);
             let (first, end) = (kv_head * self.group(), (kv_head + 1) * self.group());
-            let heads = first + part * QUERIES..end.min(first + (part + 1) * QUERIES);
+            let heads = first + part * self.most()..end.min(first + (part + 1) * self.most());
             return Some(Tile { span, first_row, tokens, kv_head, heads });
         }
         None
@@ -143,7 +152,8 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
         let (key_dim, stride) = (self.layout.key_dim(), self.layout.value_stride() + PARTIAL_TAIL);
         let heads = tile.heads.len();
         let count = tile.tokens.len() * heads;
-        let (queries, rest) = scratch.split_at_mut(count * key_dim);
+        let (queries, rest) = scratch.split_at_mut(count * key_dim.next_multiple_of(16));
+        let queries = queries.as_chunks_mut::<16>().0;
         let (totals, parts) = rest.split_at_mut(count * stride);
         self.gather(tile, queries);
         let first = tile.span.position + tile.tokens.start;
@@ -161,8 +171,12 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
                     token..token + (token..tile.tokens.len()).take_while(|&t| sees(t) == fresh).count();
                 token = range.end;
                 let Some(fresh) = fresh else { continue };
-                let queries = &queries[range.start * heads * key_dim..range.end * heads * key_dim];
-                let work = self.unit(tile, unit, first + range.start, queries);
+                let work = Unit {
+                    count: range.len() * heads,
+                    queries: &queries[range.start * heads..],
+                    query_stride: count,
+                    ..self.unit(tile, unit, first + range.start)
+                };
                 let totals = &mut totals[range.start * heads * stride..range.end * heads * stride];
                 if fresh {
                     kernels.attend(&work, totals);
@@ -177,27 +191,32 @@ impl<B: AsRef<[u16]> + Sync> Attention<'_, B> {
         self.scatter(kernels, tile, totals, out);
     }
 
-    /// The tile's queries, scaled, one after the other: `(tokens, heads, key_dim)`.
-    fn gather(&self, tile: &Tile<'_, B>, queries: &mut [f32]) {
-        let key_dim = self.layout.key_dim();
-        let len = tile.heads.len() * key_dim;
-        for (token, to) in tile.tokens.clone().zip(queries.chunks_exact_mut(len)) {
-            let row = tile.first_row + token;
-            let from = &self.queries[(row * self.heads + tile.heads.start) * key_dim..][..len];
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = from * self.scale;
+    /// The tile's queries, scaled: `(key_dim / 16 rounded up, tokens, heads, 16)`.
+    fn gather(&self, tile: &Tile<'_, B>, queries: &mut [[f32; 16]]) {
+        let (key_dim, heads) = (self.layout.key_dim(), tile.heads.len());
+        let count = tile.tokens.len() * heads;
+        for query in 0..count {
+            let row = tile.first_row + tile.tokens.start + query / heads;
+            let from = &self.queries[(row * self.heads + tile.heads.start + query % heads) * key_dim..];
+            for (part, from) in from[..key_dim].chunks(16).enumerate() {
+                for (to, &from) in queries[part * count + query].iter_mut().zip(from) {
+                    *to = from * self.scale;
+                }
             }
         }
     }
 
-    fn unit<'a>(&'a self, tile: &Tile<'a, B>, unit: usize, position: usize, queries: &'a [f32]) -> Unit<'a> {
+    /// The unit `unit` for tokens from `position` on, yet without queries.
+    fn unit<'a>(&'a self, tile: &Tile<'a, B>, unit: usize, position: usize) -> Unit<'a> {
         let block = |b: usize| tile.span.blocks.get(unit * UNIT_BLOCKS + b).map_or(&[][..], |b| b.as_ref());
         let part = |b: usize, range: Range<usize>| block(b).get(range).unwrap_or(&[]);
         Unit {
             keys: std::array::from_fn(|b| part(b, self.layout.keys(self.layer, tile.kv_head))),
             values: std::array::from_fn(|b| part(b, self.layout.values(self.layer, tile.kv_head))),
             visible: Visible { start: unit * UNIT, position, heads: tile.heads.len(), window: self.window() },
-            queries,
+            count: 0,
+            queries: &[],
+            query_stride: 0,
             key_dim: self.layout.key_dim(),
             value_stride: self.layout.value_stride(),
             soft_cap: self.soft_cap,

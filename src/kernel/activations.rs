@@ -9,7 +9,7 @@ pub const GROUP: usize = 8;
 /// Rows of tokens in the forms that the weights to come need: `(tokens, cols)` each.
 ///
 /// Tokens come in groups of [`GROUP`], the last one narrower. Within a group of `w` tokens the int8 values lie as
-/// `(cols / 4, w, 4)`, scales and sums as `(blocks, w)`, sums of 16 as `(blocks, w, 16)`: a tile reads them in one sweep.
+/// `(cols / 32, w, 32)`, scales and sums as `(blocks, w)`, sums of 16 as `(blocks, w, 16)`: a tile reads them in one sweep.
 #[derive(Default)]
 pub struct Activations {
     tokens: usize,

@@ -3,9 +3,9 @@
 //! A unit is 128 tokens at fixed absolute positions (four KV blocks). A query's result is its units' partial results, merged in
 //! ascending order, so it does not depend on how a prompt was cut or which threads computed which units.
 
-use super::generic::tree;
+use super::generic::{fold, tree};
 use super::kv::KV_BLOCK;
-use super::math::{exp, tanh};
+use super::math::{exp, exp_low, tanh};
 use super::simd::Simd;
 use std::ops::Range;
 
@@ -48,8 +48,11 @@ pub(crate) struct Unit<'a> {
     pub(crate) values: [&'a [u16]; UNIT_BLOCKS],
     /// What of the unit the queries see; nobody sees nothing.
     pub(crate) visible: Visible,
-    /// `(queries, key_dim)`, already scaled.
-    pub(crate) queries: &'a [f32],
+    /// How many queries there are.
+    pub(crate) count: usize,
+    /// `(key_dim / 16 rounded up, query_stride, 16)`, already scaled: a tile's elements lie at distances that the compiler knows.
+    pub(crate) queries: &'a [[f32; 16]],
+    pub(crate) query_stride: usize,
     pub(crate) key_dim: usize,
     /// A multiple of 16.
     pub(crate) value_stride: usize,
@@ -64,17 +67,17 @@ pub(crate) const PARTIAL_TAIL: usize = 2;
 #[inline(always)]
 pub(crate) fn attend<S: Simd>(s: S, unit: &Unit<'_>, out: &mut [f32]) {
     let stride = unit.value_stride + PARTIAL_TAIL;
-    let count = unit.queries.len() / unit.key_dim;
     let mut first = 0;
-    while first < count {
-        let queries = &unit.queries[first * unit.key_dim..];
+    while first < unit.count {
         let out = &mut out[first * stride..];
-        first += match (S::WIDE, count - first) {
-            (true, 8..) => tile::<S, 8>(s, unit, first, queries, out),
-            (true, 4..) => tile::<S, 4>(s, unit, first, queries, out),
-            (true, 3) => tile::<S, 3>(s, unit, first, queries, out),
-            (_, 2..) => tile::<S, 2>(s, unit, first, queries, out),
-            _ => tile::<S, 1>(s, unit, first, queries, out),
+        first += match (S::WIDE, unit.count - first) {
+            // Two of 8 are better than one of 12 and one of 4.
+            (true, 12..16 | 17..) => tile::<S, 12>(s, unit, first, out),
+            (true, 8..) => tile::<S, 8>(s, unit, first, out),
+            (true, 4..) => tile::<S, 4>(s, unit, first, out),
+            (true, 3) => tile::<S, 3>(s, unit, first, out),
+            (_, 2..) => tile::<S, 2>(s, unit, first, out),
+            _ => tile::<S, 1>(s, unit, first, out),
         };
     }
 }
@@ -100,18 +103,12 @@ impl<const Q: usize> Ranges<Q> {
     }
 }
 
-/// The `Q` queries of `queries`, which are the unit's from `first` on; returns `Q`.
+/// The `Q` queries of the unit from `first` on; returns `Q`.
 #[inline(always)]
-fn tile<S: Simd, const Q: usize>(
-    s: S,
-    unit: &Unit<'_>,
-    first: usize,
-    queries: &[f32],
-    out: &mut [f32],
-) -> usize {
+fn tile<S: Simd, const Q: usize>(s: S, unit: &Unit<'_>, first: usize, out: &mut [f32]) -> usize {
     let ranges = Ranges::<Q>::new(&unit.visible, first);
     let mut scores = [[0.0; UNIT]; Q];
-    score::<S, Q>(s, unit, &ranges.all, queries, &mut scores);
+    score::<S, Q>(s, unit, &ranges.all, first, &mut scores);
     let stride = unit.value_stride + PARTIAL_TAIL;
     for (q, scores) in scores.iter_mut().enumerate() {
         let (max, sum) = weigh(unit.soft_cap, &ranges.each[q], scores);
@@ -139,18 +136,21 @@ fn score<S: Simd, const Q: usize>(
     s: S,
     unit: &Unit<'_>,
     visible: &Range<usize>,
-    queries: &[f32],
+    first: usize,
     scores: &mut [[f32; UNIT]; Q],
 ) {
     let blocks = visible.start / KV_BLOCK..visible.end.div_ceil(KV_BLOCK);
     for b in blocks {
-        let keys = unit.keys[b].as_chunks::<16>().0.as_chunks::<2>().0;
+        let keys = &unit.keys[b].as_chunks::<16>().0.as_chunks::<2>().0[..unit.key_dim];
         let mut sums = [[s.splat(0.0); 2]; Q];
-        for (d, [low, high]) in keys.iter().take(unit.key_dim).enumerate() {
-            let (low, high) = (s.load_f16(low), s.load_f16(high));
-            for (q, sums) in sums.iter_mut().enumerate() {
-                let query = s.splat(queries[q * unit.key_dim + d]);
-                *sums = [s.fma(low, query, sums[0]), s.fma(high, query, sums[1])];
+        for (part, keys) in keys.chunks(16).enumerate() {
+            let queries = &unit.queries[part * unit.query_stride + first..][..Q];
+            for (d, [low, high]) in keys.iter().enumerate() {
+                let (low, high) = (s.load_f16(low), s.load_f16(high));
+                for (sums, query) in sums.iter_mut().zip(queries) {
+                    let query = s.splat(query[d % 16]);
+                    *sums = [s.fma(low, query, sums[0]), s.fma(high, query, sums[1])];
+                }
             }
         }
         for (scores, sums) in scores.iter_mut().zip(sums) {
@@ -182,11 +182,11 @@ fn weigh(soft_cap: Option<f32>, visible: &Range<usize>, scores: &mut [f32; UNIT]
             lanes[lane] = if chunk[lane] > lanes[lane] { chunk[lane] } else { lanes[lane] };
         }
     }
-    let max = lanes.into_iter().fold(f32::NEG_INFINITY, |max, x| if x > max { x } else { max });
+    let max = fold(lanes, |a, b| if b > a { b } else { a });
     let mut sums = [0.0; 16];
     for chunk in chunks {
         for lane in 0..16 {
-            chunk[lane] = exp(chunk[lane] - max);
+            chunk[lane] = exp_low(chunk[lane] - max);
             sums[lane] += chunk[lane];
         }
     }
@@ -203,19 +203,23 @@ fn mix<S: Simd, const Q: usize, const N: usize>(
     d: usize,
     out: &mut [f32],
 ) {
+    let Ranges { each, all, common } = ranges;
     let mut sums = [[s.splat(0.0); N]; Q];
-    for j in ranges.all.clone() {
-        let row = &unit.values[j / KV_BLOCK][j % KV_BLOCK * unit.value_stride + d..][..16 * N];
-        let mut values = [s.splat(0.0); N];
-        for (value, chunk) in values.iter_mut().zip(row.as_chunks::<16>().0) {
-            *value = s.load_f16(chunk);
-        }
-        let everybody = ranges.common.contains(&j);
-        for ((sums, weights), range) in sums.iter_mut().zip(weights).zip(&ranges.each) {
-            if everybody || range.contains(&j) {
-                let weight = s.splat(weights[j]);
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = s.fma(weight, value, *sum);
+    for (keys, everybody) in
+        [(all.start..common.start, false), (common.start..common.end, true), (common.end..all.end, false)]
+    {
+        for j in keys {
+            let row = &unit.values[j / KV_BLOCK][j % KV_BLOCK * unit.value_stride + d..][..16 * N];
+            let mut values = [s.splat(0.0); N];
+            for (value, chunk) in values.iter_mut().zip(row.as_chunks::<16>().0) {
+                *value = s.load_f16(chunk);
+            }
+            for ((sums, weights), range) in sums.iter_mut().zip(weights).zip(each) {
+                if everybody || range.contains(&j) {
+                    let weight = s.splat(weights[j % UNIT]);
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = s.fma(weight, value, *sum);
+                    }
                 }
             }
         }

@@ -2,12 +2,11 @@
 //!
 //! Sums run in 16 lanes (lane = index mod 16) that [`tree`] adds at the end, so that any vector width gives the same bits.
 
-use super::activations::GROUP;
 use super::math;
 
 /// 16 lanes to one, pairwise: 8 apart, then 4, 2, 1.
 #[inline(always)]
-fn fold<T: Copy>(lanes: [T; 16], op: impl Fn(T, T) -> T) -> T {
+pub(crate) fn fold<T: Copy>(lanes: [T; 16], op: impl Fn(T, T) -> T) -> T {
     let eight: [T; 8] = std::array::from_fn(|i| op(lanes[i], lanes[i + 8]));
     let four: [T; 4] = std::array::from_fn(|i| op(eight[i], eight[i + 4]));
     op(op(four[0], four[2]), op(four[1], four[3]))
@@ -170,111 +169,5 @@ pub(crate) fn softmax(x: &mut [f32]) {
     let sum = lanes(x, |sum, v| sum + v);
     for v in x {
         *v /= sum;
-    }
-}
-
-/// Below it a block of activations counts as zero: its inverse scale would overflow.
-const TINY: f32 = 1e-30;
-
-/// The int8 values of `x` under one scale, that scale (NaN if a value is not finite), and the sums of each 16.
-#[inline(always)]
-fn quantise_block<const N: usize, const SUMS: usize>(x: &[f32; N]) -> ([i8; N], f32, [i16; SUMS]) {
-    let mut bits = [0u32; 16];
-    for chunk in x.as_chunks::<16>().0 {
-        for lane in 0..16 {
-            bits[lane] = bits[lane].max(chunk[lane].to_bits() & 0x7fff_ffff);
-        }
-    }
-    // As integers, so that a NaN is the greatest.
-    let max = f32::from_bits(fold(bits, u32::max));
-    let (mut values, mut sums) = ([0i8; N], [0i16; SUMS]);
-    if max < TINY {
-        return (values, 0.0, sums);
-    }
-    if !max.is_finite() {
-        return (values, f32::NAN, sums);
-    }
-    let inverse = 127.0 / max;
-    for (value, &x) in values.iter_mut().zip(x) {
-        // The bits of a float near 1.5 * 2^23 end in the rounded integer.
-        *value = (x * inverse + 12_582_912.0).to_bits() as i8;
-    }
-    for (sum, values) in sums.iter_mut().zip(values.as_chunks::<16>().0) {
-        *sum = values.iter().map(|&v| v as i16).sum();
-    }
-    (values, max / 127.0, sums)
-}
-
-/// Where one token's values go: every `width`-th word of four.
-#[inline(always)]
-fn interleave(values: &[i8], token: usize, width: usize, out: &mut [i8]) {
-    if width == 1 {
-        return out.copy_from_slice(values);
-    }
-    let (values, words) = (values.as_chunks::<4>().0, out.as_chunks_mut::<4>().0);
-    if width == GROUP {
-        // The same with a constant width: what most rows of a prompt are.
-        for (group, values) in words.as_chunks_mut::<GROUP>().0.iter_mut().zip(values) {
-            group[token % GROUP] = *values;
-        }
-        return;
-    }
-    for (group, values) in words.chunks_exact_mut(width).zip(values) {
-        group[token] = *values;
-    }
-}
-
-/// One group of tokens of an `Activations`, to be written.
-pub(crate) struct Group32<'a> {
-    /// `(cols / 4, width, 4)`.
-    pub(crate) values: &'a mut [i8],
-    /// `(cols / 32, width)`, as the next two.
-    pub(crate) scales: &'a mut [f32],
-    pub(crate) scaled_sums: &'a mut [f32],
-    pub(crate) sums: &'a mut [i32],
-}
-
-/// One group of tokens of an `Activations`, to be written.
-pub(crate) struct Group256<'a> {
-    /// `(cols / 4, width, 4)`.
-    pub(crate) values: &'a mut [i8],
-    /// `(cols / 256, width)`.
-    pub(crate) scales: &'a mut [f32],
-    /// `(cols / 256, width, 16)`.
-    pub(crate) sums16: &'a mut [i16],
-    /// `(cols / 256, width, 8)`.
-    pub(crate) sums32: &'a mut [i16],
-}
-
-/// Quantises `width` rows in blocks of 32; `x` is `(width, cols)`.
-#[inline(always)]
-pub(crate) fn quantise_32(x: &[f32], width: usize, out: Group32<'_>) {
-    let cols = x.len() / width.clamp(1, GROUP);
-    for (token, row) in x.chunks_exact(cols.max(1)).enumerate() {
-        for (b, block) in row.as_chunks::<32>().0.iter().enumerate() {
-            let (values, scale, sums) = quantise_block::<32, 2>(block);
-            interleave(&values, token, width, &mut out.values[b * 32 * width..(b + 1) * 32 * width]);
-            let sum = sums[0] as i32 + sums[1] as i32;
-            let at = b * width + token;
-            (out.scales[at], out.scaled_sums[at], out.sums[at]) = (scale, scale * sum as f32, sum);
-        }
-    }
-}
-
-/// Quantises `width` rows in blocks of 256; `x` is `(width, cols)`.
-#[inline(always)]
-pub(crate) fn quantise_256(x: &[f32], width: usize, out: Group256<'_>) {
-    let cols = x.len() / width.clamp(1, GROUP);
-    for (token, row) in x.chunks_exact(cols.max(1)).enumerate() {
-        for (b, block) in row.as_chunks::<256>().0.iter().enumerate() {
-            let (values, scale, sums) = quantise_block::<256, 16>(block);
-            interleave(&values, token, width, &mut out.values[b * 256 * width..(b + 1) * 256 * width]);
-            let at = b * width + token;
-            out.scales[at] = scale;
-            out.sums16[at * 16..at * 16 + 16].copy_from_slice(&sums);
-            for (sum, [low, high]) in out.sums32[at * 8..at * 8 + 8].iter_mut().zip(sums.as_chunks().0) {
-                *sum = low + high;
-            }
-        }
     }
 }

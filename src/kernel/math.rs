@@ -5,8 +5,8 @@
 
 use std::f64::consts::{FRAC_2_PI, LN_2, LOG2_E, SQRT_2};
 
-/// Adding and subtracting it rounds to an integer, ties to even: 1.5 * 2^23.
-const ROUND: f32 = 12_582_912.0;
+/// Adding and subtracting it rounds to an integer, ties to even; between the two the lowest bits are that integer: 1.5 * 2^23.
+pub(crate) const ROUND: f32 = 12_582_912.0;
 
 /// e^x within 2 units in the last place; 0 below -104, infinite above 88.73, NaN for NaN.
 #[inline(always)]
@@ -16,7 +16,27 @@ pub fn exp(x: f32) -> f32 {
     let x = if x > 89.0 { 89.0 } else { x };
     let n = x.mul_add(std::f32::consts::LOG2_E, ROUND);
     let i = n.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
-    let n = n - ROUND;
+    let p = fraction(n - ROUND, x);
+    // 2^i in two steps, so that neither leaves the normal range.
+    let half = i >> 1;
+    p * power_of_two(half) * power_of_two(i - half)
+}
+
+/// The bits of [`exp`] for x up to 40, in fewer steps.
+#[inline(always)]
+pub(crate) fn exp_low(x: f32) -> f32 {
+    /// An even number, so that ties are rounded as without it.
+    const SHIFTED: f32 = ROUND + 190.0;
+    let x = if x < -104.0 { -104.0 } else { x };
+    let n = x.mul_add(std::f32::consts::LOG2_E, SHIFTED);
+    // 2^(n + 63), which is in the normal range; what remains is rounded once.
+    let power = f32::from_bits(n.to_bits() << 23);
+    fraction(n - SHIFTED, x) * power * f32::from_bits((127 - 63) << 23)
+}
+
+/// e^x / 2^n, with `n` the integer next to x / ln 2.
+#[inline(always)]
+fn fraction(n: f32, x: f32) -> f32 {
     // ln 2 in two parts: the product with the first is exact.
     let r = n.mul_add(-0.693_359_4, x);
     let r = n.mul_add(2.121_944_4e-4, r);
@@ -26,10 +46,7 @@ pub fn exp(x: f32) -> f32 {
     let p = p.mul_add(r, 1.666_666_7e-1);
     let p = p.mul_add(r, 0.5);
     let p = p.mul_add(r, 1.0);
-    let p = p.mul_add(r, 1.0);
-    // 2^i in two steps, so that neither leaves the normal range.
-    let half = i >> 1;
-    p * power_of_two(half) * power_of_two(i - half)
+    p.mul_add(r, 1.0)
 }
 
 #[inline(always)]
@@ -124,6 +141,14 @@ mod tests {
         assert_eq!(exp(f32::INFINITY), f32::INFINITY);
         assert_eq!(exp(0.0), 1.0);
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn fewer_steps_give_the_same_bits() {
+        for x in (0..=u32::MAX).step_by(997).map(f32::from_bits).filter(|&x| x.is_nan() || x <= 40.0) {
+            let (ours, truth) = (exp_low(x), exp(x));
+            assert!(ours.to_bits() == truth.to_bits() || x.is_nan() && ours.is_nan(), "{x:e}");
+        }
     }
 
     #[test]

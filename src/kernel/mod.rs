@@ -19,6 +19,7 @@ mod one;
 mod panel;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod product;
+mod quantise;
 mod rope;
 mod scalar;
 mod simd;
@@ -36,9 +37,9 @@ pub use activations::{Activations, Forms};
 pub(crate) use attention::{PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit, Visible};
 pub use block::dequantise;
 pub use float::{bf16_to_f32, f16_to_f32, f32_to_f16};
-pub(crate) use generic::{Group32, Group256};
 pub use kv::{KV_BLOCK, KvLayout};
 pub use math::{exp, tanh};
+pub(crate) use quantise::{Group32, Group256};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
 pub use table::{Gate, InstructionSet, Kernels, argmax};
 pub use types::{Form, Type, Weights};

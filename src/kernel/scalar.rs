@@ -49,7 +49,7 @@ fn float_dot(ty: Type, row: &[u8], activations: &Activations, token: usize) -> f
 
 /// One token of an interleaved group.
 struct Token<'a> {
-    /// The group's values: `(cols / 4, width, 4)`.
+    /// The group's values: `(cols / 32, width, 32)`.
     values: &'a [i8],
     /// Tokens before this group, times blocks: where the group's scales begin.
     group: usize,
@@ -69,7 +69,7 @@ impl<'a> Token<'a> {
 
     /// Element `k` of the row.
     fn value(&self, k: usize) -> i32 {
-        self.values[(k / 4 * self.width + self.lane) * 4 + k % 4] as i32
+        self.values[(k / 32 * self.width + self.lane) * 32 + k % 32] as i32
     }
 
     /// Index of block `b`'s scale.

@@ -1,6 +1,7 @@
 //! Sixteen f32 lanes, whatever registers they take: what the generic kernels are written in. Knows no kernel.
 
 use super::float::f16_to_f32;
+use super::math::ROUND;
 
 /// An instruction set. Owning a value proves that the processor has it, so its operations are safe.
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
@@ -19,6 +20,12 @@ pub(crate) trait Simd: Copy {
     fn store(self, x: Self::F, to: &mut [f32; 16]);
     /// `a * b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The greater of `max`, which is not negative, and |x|, compared as integers: a NaN is the greatest.
+    fn magnitude(self, max: Self::F, x: Self::F) -> Self::F;
+    /// The greatest lane, compared as integers.
+    fn greatest(self, x: Self::F) -> f32;
+    /// x * by, each rounded to an integer within [-127, 127], ties to even; returns their sum.
+    fn round(self, x: Self::F, by: Self::F, to: &mut [i8; 16]) -> i32;
 }
 
 /// Work that is compiled once per instruction set. `run` must be `#[inline(always)]`, as must be all it calls, and must not pass vectors
@@ -68,5 +75,21 @@ impl Simd for Scalar {
     #[inline(always)]
     fn fma(self, a: [f32; 16], b: [f32; 16], c: [f32; 16]) -> [f32; 16] {
         std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
+    }
+
+    #[inline(always)]
+    fn magnitude(self, max: [f32; 16], x: [f32; 16]) -> [f32; 16] {
+        std::array::from_fn(|lane| f32::from_bits(max[lane].to_bits().max(x[lane].to_bits() & 0x7fff_ffff)))
+    }
+
+    #[inline(always)]
+    fn greatest(self, x: [f32; 16]) -> f32 {
+        f32::from_bits(x.into_iter().fold(0, |max, x| max.max(x.to_bits())))
+    }
+
+    #[inline(always)]
+    fn round(self, x: [f32; 16], by: [f32; 16], to: &mut [i8; 16]) -> i32 {
+        *to = std::array::from_fn(|lane| (x[lane] * by[lane] + ROUND).to_bits() as i8);
+        to.iter().map(|&value| value as i32).sum()
     }
 }

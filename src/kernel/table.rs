@@ -2,7 +2,7 @@
 
 use super::activations::{Activations, GROUP};
 use super::attention::Unit;
-use super::generic::{Group32, Group256};
+use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
 use super::scalar;
 use super::simd::Scalar;
@@ -58,7 +58,8 @@ macro_rules! instantiate {
     ($set:expr, $token:expr, $product:path, $(#[$features:meta])*) => {{
         use crate::kernel::activations::Activations;
         use crate::kernel::attention::{self, Unit};
-        use crate::kernel::generic::{self, Group32, Group256};
+        use crate::kernel::generic;
+        use crate::kernel::quantise::{self, Group32, Group256};
         use crate::kernel::types::Weights;
         use std::ops::Range;
         $(#[$features])*
@@ -67,11 +68,11 @@ macro_rules! instantiate {
         }
         $(#[$features])*
         fn quantise_32(x: &[f32], width: usize, out: Group32<'_>) {
-            generic::quantise_32(x, width, out)
+            quantise::quantise_32($token, x, width, out)
         }
         $(#[$features])*
         fn quantise_256(x: &[f32], width: usize, out: Group256<'_>) {
-            generic::quantise_256(x, width, out)
+            quantise::quantise_256($token, x, width, out)
         }
         $(#[$features])*
         fn rms_norm(x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [f32]) {

@@ -67,7 +67,7 @@ impl Work<'_> {
     /// That token's first word.
     #[inline(always)]
     fn values(&self, (first, width, lane): (usize, usize, usize), block_len: usize) -> *const i8 {
-        let at = (first * self.blocks + self.block * width) * block_len + lane * 4;
+        let at = (first * self.blocks + self.block * width) * block_len + lane * 32;
         self.right.values[at..].as_ptr()
     }
 }
@@ -128,27 +128,34 @@ fn rolled(end: usize) -> usize {
     std::hint::black_box(end)
 }
 
-/// One word of `R` panels times the words of `N` tokens at `values`.
+/// `words` words, a multiple of 4, of `R` panels times those of `N` tokens at `values`, 32 bytes apart.
 ///
 /// # Safety
-/// `values` has `4 * N` readable bytes.
+/// The panels at `panel`, `panel_bytes` apart, and the tokens have those words.
 #[inline(always)]
 unsafe fn dots<S: Tiles, const R: usize, const WIDE: bool, const N: usize>(
     s: S,
     mut sums: [[S::I; N]; R],
-    codes: [S::I; R],
+    (panel, panel_bytes): (*const u8, usize),
     values: *const i8,
+    words: usize,
 ) -> [[S::I; N]; R] {
     // SAFETY: as the caller promises.
     unsafe {
         if R == 1 {
-            sums[0] = s.dots::<WIDE, N>(sums[0], codes[0], values);
+            sums[0] = s.dots::<WIDE, N>(sums[0], panel, values, words);
             return sums;
         }
-        // Token by token, so that each word is loaded once for all panels.
-        for t in 0..N {
+        for j in 0..words {
+            let mut codes = [s.splat_i(0); R];
             for r in 0..R {
-                sums[r][t] = s.dot::<WIDE>(sums[r][t], codes[r], values.add(4 * t));
+                codes[r] = s.load_i(panel.add(r * panel_bytes + j * 4 * S::ROWS));
+            }
+            // Token by token, so that each word is loaded once for all panels.
+            for t in 0..N {
+                for r in 0..R {
+                    sums[r][t] = s.dot::<WIDE>(sums[r][t], codes[r], values.add(32 * t + 4 * j));
+                }
             }
         }
     }
@@ -216,13 +223,7 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                         sums[r][t] = bias;
                     }
                 }
-                for j in 0..words {
-                    let mut codes = [s.splat_i(0); R];
-                    for r in 0..R {
-                        codes[r] = s.load_i(panel.add(r * work.panel_bytes + j * vector));
-                    }
-                    sums = dots::<S, R, WIDE, N>(s, sums, codes, values.add(4 * j * WIDTH));
-                }
+                sums = dots::<S, R, WIDE, N>(s, sums, (panel, work.panel_bytes), values, words);
                 for r in 0..R {
                     let panel = panel.add(r * work.panel_bytes);
                     let d = s.load_r(panel.add(place::D32 * vector).cast());
@@ -282,14 +283,9 @@ impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> La
             let mut parts = [[s.splat_i(0); N]; R];
             // SAFETY: within the block.
             unsafe {
-                let (panel, values) = (panel.add(sub * SUB / 4 * vector), values.add(sub * SUB * WIDTH));
-                for j in 0..words {
-                    let mut codes = [s.splat_i(0); R];
-                    for r in 0..R {
-                        codes[r] = s.load_i(panel.add(r * self.0.panel_bytes + j * vector));
-                    }
-                    parts = dots::<S, R, WIDE, N>(s, parts, codes, values.add(4 * j * WIDTH));
-                }
+                let k = sub * SUB;
+                let (panel, values) = (panel.add(k / 4 * vector), values.add(k / 32 * 32 * WIDTH + k % 32));
+                parts = dots::<S, R, WIDE, N>(s, parts, (panel, self.0.panel_bytes), values, words);
             }
             for r in 0..R {
                 // SAFETY: within the block.

@@ -82,20 +82,26 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// `values` has 4 readable bytes.
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::I, values: *const i8) -> Self::I;
-    /// [`Tiles::dot`] for each of `N` tokens, whose words lie one after the other.
+    /// [`Tiles::dot`] of the vectors at `codes` with each of `N` tokens, whose words lie 32 bytes apart; `words` is a multiple of 4.
     ///
     /// # Safety
-    /// `values` has `4 * N` readable bytes.
+    /// `codes` is aligned and has `words` vectors, `values` as many words of each token.
     #[inline(always)]
     unsafe fn dots<const WIDE: bool, const N: usize>(
         self,
         mut sums: [Self::I; N],
-        codes: Self::I,
+        codes: *const u8,
         values: *const i8,
+        words: usize,
     ) -> [Self::I; N] {
-        for t in 0..N {
+        for j in 0..words {
             // SAFETY: as the caller promises.
-            sums[t] = unsafe { self.dot::<WIDE>(sums[t], codes, values.add(4 * t)) };
+            unsafe {
+                let codes = self.load_i(codes.add(j * 4 * Self::ROWS));
+                for t in 0..N {
+                    sums[t] = self.dot::<WIDE>(sums[t], codes, values.add(32 * t + 4 * j));
+                }
+            }
         }
         sums
     }

@@ -4,6 +4,7 @@
 //! assembly each.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
+use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
 use std::arch::aarch64::*;
@@ -100,6 +101,40 @@ impl Simd for Neon {
             ]
         }
     }
+
+    #[inline(always)]
+    fn magnitude(self, max: [float32x4_t; 4], x: [float32x4_t; 4]) -> [float32x4_t; 4] {
+        // SAFETY: every aarch64 has NEON.
+        let quarter = |max, x| unsafe {
+            vreinterpretq_f32_u32(vmaxq_u32(vreinterpretq_u32_f32(max), vreinterpretq_u32_f32(vabsq_f32(x))))
+        };
+        [quarter(max[0], x[0]), quarter(max[1], x[1]), quarter(max[2], x[2]), quarter(max[3], x[3])]
+    }
+
+    #[inline(always)]
+    fn greatest(self, x: [float32x4_t; 4]) -> f32 {
+        // SAFETY: every aarch64 has NEON.
+        unsafe {
+            let low = vmaxq_u32(vreinterpretq_u32_f32(x[0]), vreinterpretq_u32_f32(x[1]));
+            let high = vmaxq_u32(vreinterpretq_u32_f32(x[2]), vreinterpretq_u32_f32(x[3]));
+            f32::from_bits(vmaxvq_u32(vmaxq_u32(low, high)))
+        }
+    }
+
+    #[inline(always)]
+    fn round(self, x: [float32x4_t; 4], by: [float32x4_t; 4], to: &mut [i8; 16]) -> i32 {
+        // SAFETY: every aarch64 has NEON; 16 bytes are writable.
+        unsafe {
+            let quarter = |x, by| vreinterpretq_s32_f32(vaddq_f32(vmulq_f32(x, by), vdupq_n_f32(ROUND)));
+            // The low half of each lane, then its low byte.
+            let half = |a, b| vmovn_high_s32(vmovn_s32(a), b);
+            let low = half(quarter(x[0], by[0]), quarter(x[1], by[1]));
+            let high = half(quarter(x[2], by[2]), quarter(x[3], by[3]));
+            let bytes = vmovn_high_s16(vmovn_s16(low), high);
+            vst1q_s8(to.as_mut_ptr(), bytes);
+            vaddlvq_s8(bytes) as i32
+        }
+    }
 }
 
 /// 8 lanes, one per row of a panel.
@@ -155,6 +190,23 @@ unsafe fn sdot<const LANE: u32>(sums: Words, a: Words, b: uint32x4_t) -> Words {
             const LANE, options(pure, nomem, nostack, preserves_flags));
     }
     [low, high]
+}
+
+/// [`sdot`] for each token: `values` has four words of each.
+///
+/// # Safety
+/// The processor has FEAT_DotProd.
+#[inline(always)]
+unsafe fn word<const LANE: u32, const N: usize>(
+    mut sums: [Words; N],
+    codes: Words,
+    values: [uint32x4_t; N],
+) -> [Words; N] {
+    for t in 0..N {
+        // SAFETY: as the caller promises.
+        sums[t] = unsafe { sdot::<LANE>(sums[t], codes, values[t]) };
+    }
+    sums
 }
 
 #[inline(always)]
@@ -358,22 +410,23 @@ impl Tiles for Neon {
     unsafe fn dots<const WIDE: bool, const N: usize>(
         self,
         mut sums: [Words; N],
-        codes: Words,
+        codes: *const u8,
         values: *const i8,
+        words: usize,
     ) -> [Words; N] {
-        // SAFETY: `self` proves the instruction; the caller promises 4 bytes per token.
-        unsafe {
-            if N == 4 {
-                // One load for all: the instruction takes any word of its last operand.
-                let words = vreinterpretq_u32_s8(vld1q_s8(values));
-                sums[0] = sdot::<0>(sums[0], codes, words);
-                sums[1] = sdot::<1>(sums[1], codes, words);
-                sums[2] = sdot::<2>(sums[2], codes, words);
-                sums[3] = sdot::<3>(sums[3], codes, words);
-                return sums;
-            }
-            for t in 0..N {
-                sums[t] = self.dot::<WIDE>(sums[t], codes, values.add(4 * t));
+        for j in (0..words).step_by(4) {
+            // SAFETY: `self` proves the instruction; the caller promises the words, a multiple of 4.
+            unsafe {
+                // One load for four words: the instruction takes any word of its last operand.
+                let mut four = [vdupq_n_u32(0); N];
+                for t in 0..N {
+                    four[t] = vreinterpretq_u32_s8(vld1q_s8(values.add(32 * t + 4 * j)));
+                }
+                let codes = codes.add(j * 4 * Self::ROWS);
+                sums = word::<0, N>(sums, self.load_i(codes), four);
+                sums = word::<1, N>(sums, self.load_i(codes.add(4 * Self::ROWS)), four);
+                sums = word::<2, N>(sums, self.load_i(codes.add(8 * Self::ROWS)), four);
+                sums = word::<3, N>(sums, self.load_i(codes.add(12 * Self::ROWS)), four);
             }
         }
         sums

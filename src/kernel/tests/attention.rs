@@ -15,12 +15,30 @@ fn blocks(layout: &KvLayout, tokens: usize, random: &mut Random) -> Vec<Vec<u16>
     blocks
 }
 
-fn unit<'a>(layout: &KvLayout, blocks: &'a [Vec<u16>], queries: &'a [f32], visible: Visible) -> Unit<'a> {
+/// `(queries, key_dim)` as a unit wants them, with NaN in every other place.
+fn by_sixteen(queries: &[f32], key_dim: usize) -> Vec<[f32; 16]> {
+    let count = queries.len() / key_dim;
+    let mut parts = vec![[f32::NAN; 16]; key_dim.div_ceil(16) * count];
+    for (i, &x) in queries.iter().enumerate() {
+        parts[i % key_dim / 16 * count + i / key_dim][i % key_dim % 16] = x;
+    }
+    parts
+}
+
+fn unit<'a>(
+    layout: &KvLayout,
+    blocks: &'a [Vec<u16>],
+    queries: &'a [[f32; 16]],
+    visible: Visible,
+) -> Unit<'a> {
+    let count = queries.len() / layout.key_dim().div_ceil(16);
     Unit {
         keys: std::array::from_fn(|b| blocks.get(b).map_or(&[][..], |block| &block[layout.keys(1, 0)])),
         values: std::array::from_fn(|b| blocks.get(b).map_or(&[][..], |block| &block[layout.values(1, 0)])),
         visible,
+        count,
         queries,
+        query_stride: count,
         key_dim: layout.key_dim(),
         value_stride: layout.value_stride(),
         soft_cap: None,
@@ -49,8 +67,8 @@ fn every_instruction_set_gives_the_plain_bits() {
             let tokens: usize = tokens;
             let blocks = blocks(&layout, tokens, &mut random);
             let visible = Visible { start, position, heads, window };
-            for count in 1..=9 {
-                let queries = random.values(count * key_dim);
+            for count in (1..=9).chain([12, 16, 17, 24]) {
+                let queries = by_sixteen(&random.values(count * key_dim), key_dim);
                 for soft_cap in [None, Some(0.7)] {
                     let unit = Unit { soft_cap, ..unit(&layout, &blocks, &queries, visible.clone()) };
                     let run = |kernels: &Kernels| {
@@ -86,7 +104,8 @@ fn the_plain_attention_is_near_the_exact_one() {
     let layout = KvLayout::new(2, 2, 24, 40).expect("layout");
     let blocks = blocks(&layout, 70, &mut random);
     let queries: Vec<f32> = random.values(24).iter().map(|q| q * 3.0).collect();
-    let unit = unit(&layout, &blocks, &queries, Visible { start: 0, position: 69, heads: 1, window: 65 });
+    let parts = by_sixteen(&queries, 24);
+    let unit = unit(&layout, &blocks, &parts, Visible { start: 0, position: 69, heads: 1, window: 65 });
     let mut part = vec![0.0; layout.value_stride() + PARTIAL_TAIL];
     Kernels::scalar().attend(&unit, &mut part);
     let mut out = vec![0.0; 40];

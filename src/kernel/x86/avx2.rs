@@ -1,5 +1,6 @@
 //! AVX2 with FMA and F16C: 8 rows in a vector, 16 registers. Knows no kernel.
 
+use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
 use std::arch::x86_64::*;
@@ -86,6 +87,47 @@ impl Simd for Avx2 {
     fn fma(self, a: [__m256; 2], b: [__m256; 2], c: [__m256; 2]) -> [__m256; 2] {
         // SAFETY: `self` proves FMA.
         unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+    }
+
+    #[inline(always)]
+    fn magnitude(self, max: [__m256; 2], x: [__m256; 2]) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2.
+        let half = |max, x| unsafe {
+            let x = _mm256_and_si256(_mm256_castps_si256(x), _mm256_set1_epi32(i32::MAX));
+            _mm256_castsi256_ps(_mm256_max_epu32(_mm256_castps_si256(max), x))
+        };
+        [half(max[0], x[0]), half(max[1], x[1])]
+    }
+
+    #[inline(always)]
+    fn greatest(self, x: [__m256; 2]) -> f32 {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            let x = _mm256_max_epu32(_mm256_castps_si256(x[0]), _mm256_castps_si256(x[1]));
+            let x = _mm_max_epu32(_mm256_castsi256_si128(x), _mm256_extracti128_si256::<1>(x));
+            let x = _mm_max_epu32(x, _mm_unpackhi_epi64(x, x));
+            let x = _mm_max_epu32(x, _mm_shuffle_epi32::<1>(x));
+            _mm_cvtss_f32(_mm_castsi128_ps(x))
+        }
+    }
+
+    #[inline(always)]
+    fn round(self, x: [__m256; 2], by: [__m256; 2], to: &mut [i8; 16]) -> i32 {
+        // SAFETY: `self` proves AVX2; 16 bytes are writable.
+        unsafe {
+            let half = |x, by| {
+                let rounded = _mm256_add_ps(_mm256_mul_ps(x, by), _mm256_set1_ps(ROUND));
+                // The lowest byte of each lane, in the first word of its half.
+                let lowest = _mm256_set1_epi32(0x0c08_0400);
+                let bytes = _mm256_shuffle_epi8(_mm256_castps_si256(rounded), lowest);
+                _mm_unpacklo_epi32(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256::<1>(bytes))
+            };
+            let bytes = _mm_unpacklo_epi64(half(x[0], by[0]), half(x[1], by[1]));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+            // As unsigned bytes 128 greater, which one instruction adds up.
+            let sums = _mm_sad_epu8(_mm_xor_si128(bytes, _mm_set1_epi8(i8::MIN)), _mm_setzero_si128());
+            _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums))) - 16 * 128
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! AVX-512 F, BW, VL and VNNI: 16 rows in a vector, 32 registers. Knows no kernel.
 
+use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
 use std::arch::x86_64::*;
@@ -59,7 +60,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn load_f16(self, from: &[u16; 16]) -> __m512 {
         // SAFETY: `self` proves AVX-512; 32 bytes are readable.
-        unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
+        unsafe {
+            // Not `_mm512_cvtph_ps`: it forbids exceptions, and so its operand in memory, which spares a shuffle.
+            _mm512_cvt_roundph_ps::<_MM_FROUND_CUR_DIRECTION>(_mm256_loadu_si256(from.as_ptr().cast()))
+        }
     }
 
     #[inline(always)]
@@ -81,6 +85,34 @@ impl Simd for Avx512 {
     fn fma(self, a: __m512, b: __m512, c: __m512) -> __m512 {
         // SAFETY: `self` proves AVX-512.
         unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn magnitude(self, max: __m512, x: __m512) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe {
+            let x = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(i32::MAX));
+            _mm512_castsi512_ps(_mm512_max_epu32(_mm512_castps_si512(max), x))
+        }
+    }
+
+    #[inline(always)]
+    fn greatest(self, x: __m512) -> f32 {
+        // SAFETY: `self` proves AVX-512.
+        f32::from_bits(unsafe { _mm512_reduce_max_epu32(_mm512_castps_si512(x)) })
+    }
+
+    #[inline(always)]
+    fn round(self, x: __m512, by: __m512, to: &mut [i8; 16]) -> i32 {
+        // SAFETY: `self` proves AVX-512, VNNI and VL; 16 bytes are writable.
+        unsafe {
+            let rounded = _mm512_add_ps(_mm512_mul_ps(x, by), _mm512_set1_ps(ROUND));
+            let bytes = _mm512_cvtepi32_epi8(_mm512_castps_si512(rounded));
+            _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+            let sums = _mm_dpbusd_epi32(_mm_setzero_si128(), _mm_set1_epi8(1), bytes);
+            let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
+            _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums)))
+        }
     }
 }
 
