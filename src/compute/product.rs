@@ -42,6 +42,8 @@ const TILE: usize = SCRATCH / 4;
 /// Tokens of a chunk at most: enough to pay for unpacking weights, few enough to end a slice in time.
 const TOKENS: usize = 128;
 
+/// Columns from which on many tokens take 32 rows a chunk, not 64: both are over in time then.
+const MANY_COLS: usize = 4096;
 /// Bytes of a chunk's weights at most, for a few tokens: such a chunk is over in time too.
 const BYTES: usize = 1 << 20;
 
@@ -56,13 +58,17 @@ struct Cut {
 }
 
 impl Cut {
-    /// For matrices of `rows` rows in all, of `row_bytes` bytes at most.
-    fn new(rows: usize, tokens: usize, threads: usize, row_bytes: usize) -> Self {
+    /// For matrices of `rows` rows in all, of `cols` columns and `row_bytes` bytes at most.
+    fn new(rows: usize, tokens: usize, threads: usize, (cols, row_bytes): (usize, usize)) -> Self {
         let chunk = tokens.next_multiple_of(GROUP).clamp(GROUP, TOKENS);
         // Some chunks for each thread, so that a late one leaves its share to the others.
         let fair = rows.div_ceil(threads * 6).next_multiple_of(16);
         // Rows that follow each other are asked for ahead of time: a few tokens, bound by memory, take many of them.
-        let most = if tokens > GROUP { 32 } else { (BYTES / row_bytes.max(1)).clamp(32, 512) / 16 * 16 };
+        let most = match tokens {
+            0..=GROUP => (BYTES / row_bytes.max(1)).clamp(32, 512) / 16 * 16,
+            _ if cols < MANY_COLS => 64,
+            _ => 32,
+        };
         Self { rows: fair.min(most).max(16), tokens: chunk, across: tokens.div_ceil(chunk).max(1) }
     }
 
@@ -95,7 +101,7 @@ impl Compute {
         let tokens = activations.tokens();
         let rows: usize = products.iter().map(|product| product.weights.rows()).sum();
         let row_bytes = products.iter().map(|product| product.weights.row_bytes()).max().unwrap_or_default();
-        let cut = Cut::new(rows, tokens, self.threads(), row_bytes);
+        let cut = Cut::new(rows, tokens, self.threads(), (activations.cols(), row_bytes));
         let mut chunks = 0;
         for product in products.iter() {
             assert_eq!(product.out.len(), tokens * product.weights.rows(), "out of {:?}", product.weights);
@@ -139,7 +145,8 @@ impl Compute {
         let (rows, tokens) = (gate.rows(), activations.tokens());
         assert_eq!(rows, up.rows(), "{gate:?} beside {up:?}");
         assert_eq!(out.len(), tokens * rows, "out of {gate:?}");
-        let cut = Cut::new(rows, tokens, self.threads(), gate.row_bytes() + up.row_bytes());
+        let cut =
+            Cut::new(rows, tokens, self.threads(), (2 * gate.cols(), gate.row_bytes() + up.row_bytes()));
         let chunks = cut.chunks(rows);
         let (kernels, scratch, out) = (self.kernels, Disjoint::new(&mut self.scratch), Disjoint::new(out));
         *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
