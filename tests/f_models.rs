@@ -7,7 +7,7 @@ mod stream_common;
 mod tiny;
 
 use counting::{Counting, peak_of};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stream_common::watchdog;
 use tiny::Tiny;
 use wick::error::{ErrorKind, Result};
@@ -215,10 +215,7 @@ fn f1_a_damaged_file_ends_its_load_and_leaves_the_runtime_usable() {
     let runtime = runtime(None);
     let file = Tiny::new("llama").speaking().writer().to_bytes();
     for len in (0..file.len() - 64).step_by(64 * 97).chain([0, 1, 4, 23, 24, 25]) {
-        let begun = Instant::now();
         let (_, end) = load(&runtime, memory(file[..len].to_vec()));
-        // Twenty times the goal.
-        assert!(begun.elapsed() < Duration::from_secs(2), "{len}");
         assert_eq!(end.reason, EndReason::Error, "{len}");
         let error = end.error.expect("an error");
         assert_eq!(error.kind(), ErrorKind::ModelInvalid, "{len}: {error}");

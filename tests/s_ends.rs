@@ -92,7 +92,8 @@ fn s34_every_reason_to_end_comes_once_with_true_counts() {
             let deadline = in_a_while().filter(|_| reason == EndReason::Deadline);
             let request = Request { deadline, ..asking("Hi") };
             let mut stream = session.generate(request, Reading::default()).unwrap();
-            let events = read_tokens(&mut stream, 1);
+            // On a busy machine the deadline may come before any token.
+            let events = read_tokens(&mut stream, usize::from(reason != EndReason::Deadline));
             match reason {
                 EndReason::Cancelled => stream.cancel(),
                 EndReason::Shutdown => house.runtime.shutdown(None).unwrap(),
@@ -140,8 +141,11 @@ fn s34_text_that_is_held_back_comes_before_every_end() {
                 _ => {}
             }
             let told = read(&mut stream);
-            assert_eq!(told.said(), ("wordword", reason));
-            assert_eq!(house.model.detokenize(&told.tokens, false).unwrap(), "wordword");
+            // On a busy machine the deadline may come before two tokens.
+            assert!(told.tokens.len() == 2 || reason == EndReason::Deadline, "{told:?}");
+            let words = "word".repeat(told.tokens.len());
+            assert_eq!(told.said(), (words.as_str(), reason));
+            assert_eq!(house.model.detokenize(&told.tokens, false).unwrap(), words);
             house.close();
         }
     });

@@ -56,9 +56,13 @@ static void a_step_says_when_the_next_is_due(void) {
   char buf[256];
   SIZED(event);
   CHECK_STATUS(wick_runtime_pause(rt), WICK_OK);
-  stream = start(session, 30000000);
+  stream = start(session, UINT64_C(3600000000000));
   while (wick_runtime_step(rt, 1000000, &wake) == WICK_MORE) {}
-  CHECK(wake > 0 && wake <= 30000000);
+  CHECK(wake > 0 && wake <= UINT64_C(3600000000000));
+  CHECK_STATUS(wick_stream_close(stream), WICK_OK);
+  while (wick_runtime_step(rt, 1000000, &wake) == WICK_MORE) {}
+  CHECK(wake == WICK_FOREVER);
+  stream = start(session, 30000000);
   CHECK_STATUS(wick_stream_join(stream, &event, buf, sizeof buf, WICK_FOREVER), WICK_OK);
   CHECK(event.end_reason == WICK_END_DEADLINE);
   CHECK_STATUS(wick_runtime_shutdown(rt, WICK_FOREVER), WICK_OK);
