@@ -32,7 +32,7 @@ soak:
 	scripts/soak.sh
 
 bench:
-	cargo bench --locked --features cli,testing
+	cargo bench --locked --features cli,testing,bench
 
 install:
 	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh

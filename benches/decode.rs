@@ -1,6 +1,6 @@
 //! How fast a real model reads prompts and writes answers, through the whole runtime, on one thread and on two; knows no C.
 //!
-//!     cargo bench --no-default-features --features native,text --bench decode
+//!     cargo bench --no-default-features --features native,text,bench --bench decode
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 #[path = "real_model/mod.rs"]

@@ -1,6 +1,6 @@
 //! What an event costs on each way to the host, through the C ABI, with a model that computes nothing; knows no real model.
 //!
-//!     cargo bench --no-default-features --features native,testing --bench stream
+//!     cargo bench --no-default-features --features native,testing,bench --bench stream
 //!
 //! read/…: the events wait already; taking one out. whole/…: from wick_generate to the last END, the engine's share included, on two threads.
 //! model/…: what of that is the fake model's own. queue polls, queuewait sleeps between events.

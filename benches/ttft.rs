@@ -1,7 +1,7 @@
 //! Time to first token, from the request to the text in the host's hands, by every way of reading: of a model that computes nothing (the
 //! runtime's own share), of a loaded one, and of a cold one, from its load on.
 //!
-//!     cargo bench --no-default-features --features native,testing,text --bench ttft
+//!     cargo bench --no-default-features --features native,testing,text,bench --bench ttft
 #![allow(clippy::print_stdout, unsafe_code, reason = "a program prints; callbacks of the C ABI")]
 
 #[path = "c_abi/mod.rs"]

@@ -30,7 +30,7 @@ clippy() {
   heading "clippy: without candle, with shuttle, and with everything else"
   cargo clippy --locked --quiet --all-targets "${small[@]}" -- -D warnings
   cargo clippy --locked --quiet --lib --no-default-features --features shuttle -- -D warnings
-  cargo clippy --locked --quiet --all-targets --features cli,testing,oracle -- -D warnings
+  cargo clippy --locked --quiet --all-targets --features cli,testing,oracle,bench,header -- -D warnings
 }
 
 debug() {
@@ -40,8 +40,8 @@ debug() {
 }
 
 shuttle() {
-  heading "the stream's state machine under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario"
-  cargo test --locked --no-default-features --features shuttle --test 'shuttle*'
+  heading "the stream's state machine under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario, and the header"
+  cargo test --locked --no-default-features --features shuttle,header --test 'shuttle*' --test header
 }
 
 c() {

@@ -7,7 +7,6 @@ mod stream_common;
 mod tiny;
 
 use counting::{Counting, peak_of};
-use std::time::Duration;
 use stream_common::watchdog;
 use tiny::Tiny;
 use wick::error::{ErrorKind, Result};
