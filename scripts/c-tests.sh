@@ -80,7 +80,7 @@ under_valgrind() {
   done
 }
 
-# Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it.
+# Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it. Not optimised: compiling takes far longer than the tests.
 with_asan() {
   local host
   unset WICK_LIBRARY
@@ -89,7 +89,7 @@ with_asan() {
     echo "left out: C tests with the address sanitizer (this compiler cannot link it)"
     return
   fi
-  RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo rustc --locked --quiet --lib --crate-type staticlib --target "$host" \
+  CARGO_PROFILE_DEV_OPT_LEVEL=0 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo rustc --locked --quiet --lib --crate-type staticlib --target "$host" \
     --target-dir "$target/asan" "${features[@]}"
   build_all -asan "$target/asan/$host/debug/libwick.a" -fsanitize=address
   for program in $(once_each); do
