@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 small=(--no-default-features --features native,testing,text)
 release=(--release --features cli,testing,oracle)
-steps=(format licences clippy debug shuttle c install mutations release examples models)
+steps=(format licences clippy debug c shuttle install mutations release examples models)
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 

@@ -1,35 +1,37 @@
 //! Arithmetic on slices: quantised products, norms, rope, attention. Knows no model and no file.
 //!
+//! Without the feature `native` nobody computes: the scalar table stands for all, and the others are not compiled.
+//!
 //! `docs/kernels.md` has the layouts and the one order of summation that all instruction sets keep, bit for bit.
 
-#[cfg(target_arch = "aarch64")]
+#[cfg(all(feature = "native", target_arch = "aarch64"))]
 mod aarch64;
 mod activations;
 mod attention;
 pub mod block;
 mod float;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod floats;
 mod generic;
 mod kv;
 mod math;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod one;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod panel;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod product;
 mod quantise;
 mod rope;
 mod scalar;
 mod simd;
 mod table;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tile;
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tiles;
 mod types;
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(feature = "native", target_arch = "x86_64"))]
 mod x86;
 
 pub(crate) use activations::GROUP;

@@ -4,7 +4,10 @@ use super::float::f16_to_f32;
 use super::math::ROUND;
 
 /// An instruction set. Owning a value proves that the processor has it, so its operations are safe.
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
+#[cfg_attr(
+    not(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64"))),
+    allow(dead_code)
+)]
 pub(crate) trait Simd: Copy {
     /// 16 lanes of f32.
     type F: Copy;

@@ -157,6 +157,7 @@ macro_rules! instantiate {
         }
     }};
 }
+#[cfg_attr(not(feature = "native"), allow(unused_imports))]
 pub(super) use instantiate;
 
 static SCALAR: Kernels = instantiate!(InstructionSet::Scalar, Scalar, scalar::product,);
@@ -176,11 +177,11 @@ impl Kernels {
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
         TABLES.get_or_init(|| {
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(feature = "native", target_arch = "x86_64"))]
             let faster = super::x86::tables();
-            #[cfg(target_arch = "aarch64")]
+            #[cfg(all(feature = "native", target_arch = "aarch64"))]
             let faster = super::aarch64::tables();
-            #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+            #[cfg(not(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64"))))]
             let faster = std::iter::empty();
             std::iter::once(&SCALAR).chain(faster).collect()
         })
