@@ -98,7 +98,7 @@ fn compare(path: &Path, made: &str) {
     let differs = committed.lines().zip(made.lines()).position(|(old, new)| old != new);
     assert!(
         committed == made,
-        "{} is not what src/ffi says (first at line {:?}); WICK_BLESS=1 cargo test --test header rewrites it",
+        "{} is not what src/ffi says (first at line {:?}); WICK_BLESS=1 cargo test --features header --test header rewrites it",
         path.display(),
         differs.map(|line| line + 1)
     );
