@@ -719,8 +719,8 @@ wick_status wick_model_render(struct wick_model model,
                               struct wick_error *error);
 
 /* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
- * other processes share and that the system may drop. Else they move to huge pages of this process' own beside the first answers, which makes
- * every later token sooner (Linux 6.1 and later). */
+ * other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
+ * every later one sooner (Linux 6.1 and later). */
 wick_status wick_model_keep_mapped(struct wick_model model);
 
 /* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */

@@ -25,6 +25,8 @@ pub struct EngineLimits {
     pub max_sequences: usize,
     /// How long a slice of a pass takes about.
     pub slice: Duration,
+    /// Decoders settle while nothing else is to do, too.
+    pub settle_idle: bool,
 }
 
 /// What a step came to.
@@ -240,11 +242,12 @@ impl Engine {
         if self.paused {
             return Outcome::Idle(self.next_deadline);
         }
-        if self.pass.is_none() && self.settle() {
+        if self.pass.is_none() && self.settle_beside() {
             return Outcome::Worked;
         }
         if self.pass.is_none() && !self.begin_pass() {
-            return if self.stirred { Outcome::Worked } else { Outcome::Idle(self.next_deadline) };
+            let settled = self.limits.settle_idle && self.settle();
+            return if self.stirred || settled { Outcome::Worked } else { Outcome::Idle(self.next_deadline) };
         }
         self.run_slice(now + self.limits.slice);
         Outcome::Worked

@@ -1,13 +1,13 @@
-//! What a decoder does to become quicker, between passes, in a small share of their time; knows no decoder.
+//! What a decoder does to become quicker: between passes, in a small share of their time, and when nothing else is to do; knows no decoder.
 
 use super::core::{Engine, ModelState, guarded};
 use std::time::{Duration, Instant};
 
 /// Of the time of passes, the part that settling may take beside them.
-const SHARE: u32 = 16;
+const SHARE: u32 = 8;
 
-/// The most that settling takes at once: no stream pauses for longer.
-const MOST: Duration = Duration::from_millis(2);
+/// The most that settling takes at once beside passes: no stream pauses for longer.
+const MOST: Duration = Duration::from_millis(4);
 
 /// Whose turn it is to settle, and the time for it.
 #[derive(Default)]
@@ -32,11 +32,13 @@ impl Settling {
 }
 
 impl Engine {
-    /// Lets a decoder do a piece of what makes it quicker, if the time for it is earned; whether it did.
+    /// As [`Engine::settle`], if the time for it is earned.
+    pub(super) fn settle_beside(&mut self) -> bool {
+        self.settling.earned > self.settling.piece && self.settle()
+    }
+
+    /// Lets a decoder do a piece of what makes it quicker; whether there was one.
     pub(super) fn settle(&mut self) -> bool {
-        if self.settling.earned <= self.settling.piece {
-            return false;
-        }
         let Some(id) = self.settling.model else { return false };
         let Some(model) = self.models.get_mut(&id).filter(|model| !model.settled) else {
             self.settling.model = None;

@@ -368,8 +368,8 @@ pub unsafe extern "C" fn wick_model_render(
 }
 
 /// [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
-/// other processes share and that the system may drop. Else they move to huge pages of this process' own beside the first answers, which makes
-/// every later token sooner (Linux 6.1 and later).
+/// other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
+/// every later one sooner (Linux 6.1 and later).
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_model_keep_mapped(model: wick_model) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {

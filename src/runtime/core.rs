@@ -90,7 +90,8 @@ impl Core {
         let (links, ends) = Links::new(&options);
         let clock = Arc::new(Clock::new(links.signal.clone()));
         let slice = if options.mode == Mode::HostStep { HOST_SLICE } else { THREAD_SLICE };
-        let limits = EngineLimits { max_sequences: options.max_sequences, slice };
+        let (max_sequences, settle_idle) = (options.max_sequences, options.mode == Mode::Threads);
+        let limits = EngineLimits { max_sequences, slice, settle_idle };
         let engine = Engine::new(limits, links.facts.clone());
         #[cfg(feature = "native")]
         let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));

@@ -82,8 +82,8 @@ impl Model {
     }
 
     /// Leaves the weights of a mapped file where they are, from now on and from the start if it is called right after the load was begun: pages that
-    /// other processes share and that the system may drop. Else they are moved to huge pages of this process' own beside the first answers,
-    /// which makes every later token sooner (Linux 6.1 and later).
+    /// other processes share and that the system may drop. Else they are moved to huge pages of this process' own behind the first token,
+    /// which makes every later one sooner (Linux 6.1 and later).
     pub fn keep_mapped(&self) {
         self.shared.links.tell(Command::KeepMapped(self.shared.id));
     }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 /// Tokens of context that each engine is opened with.
 pub const CONTEXT: u32 = 1024;
 
+/// Nothing is asked for so long before decoding: answers are measured as they come once a host has been used a little.
+const REST: Duration = Duration::from_secs(2);
 /// Sequences that are decoded together.
 pub const TOGETHER: usize = 8;
 
@@ -58,6 +60,7 @@ pub fn measure(open: Open, model: &Path, threads: usize) -> Result<()> {
         let seconds = steady(|seed| engine.prefill(&prompt(vocab, seed, length)))?;
         figures.insert(format!("pp{length}"), (length as f64 / seconds).into());
     }
+    std::thread::sleep(REST);
     let seconds = steady(|seed| engine.decode(&prompt(vocab, seed, 8), STEPS))?;
     figures.insert("tg".into(), ((STEPS - 1) as f64 / seconds).into());
     figures.insert("peak_mib".into(), peak_mib()?.into());

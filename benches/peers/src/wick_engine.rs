@@ -99,6 +99,8 @@ impl Engine for Wick {
         for &sequence in &sequences {
             driver.extend(sequence, prompt);
         }
+        // As a runtime's decoder has done behind its first tokens.
+        while driver.decoder.settle() {}
         let begun = Instant::now();
         for step in 0..steps {
             let token = [step as u32 + 300];
