@@ -246,8 +246,15 @@ impl Engine {
             return Outcome::Worked;
         }
         if self.pass.is_none() && !self.begin_pass() {
-            let settled = self.limits.settle_idle && self.settle();
-            return if self.stirred || settled { Outcome::Worked } else { Outcome::Idle(self.next_deadline) };
+            let (due, later) = match self.settle_after() {
+                Some(after) if after <= now => (true, None),
+                later => (false, later),
+            };
+            return if self.stirred || due && self.settle() {
+                Outcome::Worked
+            } else {
+                Outcome::Idle(earlier(self.next_deadline, later))
+            };
         }
         self.run_slice(now + self.limits.slice);
         Outcome::Worked

@@ -76,7 +76,7 @@ impl Engine {
         let begun = unsettled.then(Instant::now);
         let step = guarded(|| decoder.run_slice(Pace { until }));
         if let Some(begun) = begun {
-            self.settling.earn(begun.elapsed());
+            self.settling.earn(begun);
         }
         match step {
             Ok(Step::More) => {}

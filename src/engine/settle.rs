@@ -1,6 +1,7 @@
 //! What a decoder does to become quicker: between passes, in a small share of their time, and when nothing else is to do; knows no decoder.
 
 use super::core::{Engine, ModelState, guarded};
+use super::generation::State;
 use std::time::{Duration, Instant};
 
 /// Of the time of passes, the part that settling may take beside them.
@@ -9,20 +10,27 @@ const SHARE: u32 = 8;
 /// The most that settling takes at once beside passes: no stream pauses for longer.
 const MOST: Duration = Duration::from_millis(4);
 
+/// Quiet time after the last pass before settling goes on by itself: a host that asks again at once is not kept waiting.
+const CALM: Duration = Duration::from_millis(50);
+
 /// Whose turn it is to settle, and the time for it.
 #[derive(Default)]
 pub(super) struct Settling {
     /// A model that has given a token: nothing stands between a model and its first one.
     model: Option<u64>,
     earned: Duration,
+    /// When the last slice ended.
+    last: Option<Instant>,
     /// What a piece took last.
     piece: Duration,
 }
 
 impl Settling {
-    /// A slice took `time`.
-    pub(super) fn earn(&mut self, time: Duration) {
-        self.earned = (self.earned + time / SHARE).min(MOST);
+    /// A slice has taken the time since `begun`.
+    pub(super) fn earn(&mut self, begun: Instant) {
+        let now = Instant::now();
+        self.earned = (self.earned + (now - begun) / SHARE).min(MOST);
+        self.last = Some(now);
     }
 
     /// `model` may settle.
@@ -32,9 +40,23 @@ impl Settling {
 }
 
 impl Engine {
-    /// As [`Engine::settle`], if the time for it is earned.
+    /// As [`Engine::settle`], if the time for it is earned and only answers are under way: no first token waits for it.
     pub(super) fn settle_beside(&mut self) -> bool {
-        self.settling.earned > self.settling.piece && self.settle()
+        let answers = |id| match self.generations.get(id).map(|one| &one.state) {
+            Some(State::Running(run)) => run.generated > 0,
+            _ => false,
+        };
+        self.settling.earned > self.settling.piece
+            && self.line.is_empty()
+            && !self.running.is_empty()
+            && self.running.iter().all(answers)
+            && self.settle()
+    }
+
+    /// When settling may go on by itself, if there is any left.
+    pub(super) fn settle_after(&self) -> Option<Instant> {
+        let wanted = self.limits.settle_idle && self.settling.model.is_some();
+        self.settling.last.filter(|_| wanted)?.checked_add(CALM)
     }
 
     /// Lets a decoder do a piece of what makes it quicker; whether there was one.
