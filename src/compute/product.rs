@@ -58,7 +58,7 @@ struct Cut {
 }
 
 impl Cut {
-    /// For matrices of `rows` rows in all, of `cols` columns and `row_bytes` bytes at most.
+    /// For matrices of `rows` rows in all, of `cols` columns and `row_bytes` bytes at most; what a chunk takes from two matrices counts together.
     fn new(rows: usize, tokens: usize, threads: usize, (cols, row_bytes): (usize, usize)) -> Self {
         let chunk = tokens.next_multiple_of(GROUP).clamp(GROUP, TOKENS);
         // Some chunks for each thread, so that a late one leaves its share to the others.

@@ -121,7 +121,7 @@ pub trait Decoder: Send {
     /// Ends the pass, done or not; chunks that were not committed are dropped.
     fn finish(&mut self);
 
-    /// Bytes held for keys, values and scratch now.
+    /// Bytes held for keys, values, scratch and what is being settled now.
     fn memory(&self) -> u64;
 
     /// Does a piece of work, well under a millisecond, that makes later passes quicker; false: nothing is left to do. Not called while a pass is in

@@ -141,8 +141,12 @@ impl NativeDecoder {
         let count = self.pass.spans.iter().map(wanted).sum();
         let (tokens, outputs) = (self.pass.tokens.len(), self.pass.outputs());
         let scratch = self.forward.scratch().bytes_for(tokens, outputs).max(self.forward.scratch().bytes());
-        let held = self.blocks.bytes() + self.moving.held();
-        allow(held + self.blocks.growth(count) + scratch, self.budget)?;
+        let needed = self.blocks.bytes() + self.blocks.growth(count) + scratch;
+        if self.budget.is_some_and(|budget| needed + self.moving.held() > budget) {
+            // Copies of weights on their way can wait.
+            self.moving.drop_copies();
+        }
+        allow(needed, self.budget)?;
         self.forward.scratch_mut().reserve(tokens, outputs)?;
         for span in &self.pass.spans {
             if let Some(state) = self.sequences.get_mut(span.sequence) {
@@ -282,8 +286,11 @@ impl Decoder for NativeDecoder {
     fn settle(&mut self) -> bool {
         let needed =
             self.blocks.bytes() + self.forward.scratch().bytes() + self.forward.gguf().moving_bytes();
-        self.budget.is_none_or(|budget| needed <= budget)
-            && self.forward.gguf().move_to_huge_pages(&mut self.moving)
+        if self.budget.is_some_and(|budget| needed > budget) {
+            self.moving.drop_copies();
+            return false;
+        }
+        self.forward.gguf().move_to_huge_pages(&mut self.moving)
     }
 
     fn trim(&mut self) {
