@@ -174,6 +174,11 @@ const MAX_WAITERS: usize = 8;
 pub(crate) struct Waiters(SmallVec<[Waker; 1]>);
 
 impl Waiters {
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds `waker` unless it waits already. Who had to leave for it is to be woken, outside every lock: it comes again
     /// if it still waits, and is forgotten if it has given up.
     #[must_use]

@@ -39,7 +39,8 @@ fn child() {
     let number = |key: &str| info[key].as_u64().unwrap_or_else(|| panic!("{key} in {info}"));
     // Whole blocks of 32 tokens.
     let kv = u64::from(end.stats.session_tokens).next_multiple_of(32) * number("kv_bytes_per_token");
-    println!("peak {} weights {} kv {kv}", high_water(), number("weight_bytes"));
+    // On a line of its own: a harness with one thread has begun one with the name of the test.
+    println!("\npeak {} weights {} kv {kv}", high_water(), number("weight_bytes"));
 }
 
 /// The most memory that this process has had resident, mapped files included, in bytes.

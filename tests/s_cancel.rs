@@ -78,7 +78,7 @@ fn s9_cancel_during_a_long_prefill_a_load_and_a_decode() {
         assert_eq!(read(&mut stream).error().kind(), ErrorKind::StaleHandle);
         runtime.shutdown(None).unwrap();
 
-        let house = scenario::house(mode, Script { endless: true, delay_us: 100, ..Script::saying("word") });
+        let house = scenario::house(mode, endless());
         let (_session, mut stream) = house.ask("Hi");
         let events = read_tokens(&mut stream, 5);
         stream.cancel();
@@ -278,7 +278,7 @@ fn s25b_generate_inside_the_callback_of_the_end() {
 #[test]
 fn s9_only_cancel_is_heard_while_the_runtime_is_paused() {
     both(|mode| {
-        let house = house(mode, Script { endless: true, ..Script::saying("word") });
+        let house = house(mode, endless());
         let (_session, mut stream) = house.ask("Hi");
         let events = read_tokens(&mut stream, 1);
         house.runtime.pause();

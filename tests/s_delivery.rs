@@ -37,10 +37,7 @@ fn s20_a_slow_consumer_with_a_buffer_of_one_pauses_only_itself() {
 fn s20_a_long_prompt_starts_while_others_decode_for_ever() {
     both(|mode| {
         for (max_batch, max_tokens) in [(8, 512), (1, 512), (2, 1), (8, 4)] {
-            let script =
-                Script { endless: true, delay_us: 50, context_length: 1 << 24, ..Script::saying("word") };
-            let script = Script { max_batch, max_tokens, ..script };
-            let house = house(mode, script);
+            let house = house(mode, Script { max_batch, max_tokens, ..endless() });
             let others: Vec<_> = (0..3).map(|_| house.ask("Hi")).collect();
             until(&house.runtime, "the others", || {
                 others.iter().all(|(_, one)| one.stats().output_tokens > 0)

@@ -49,7 +49,7 @@ fn s32_any_of_the_end_tokens_stops_and_one_that_does_not_exist_is_none() {
 fn s34_every_reason_to_end_comes_once_with_true_counts() {
     both(|mode| {
         let endless = Script { endless: true, ..Script::saying("word") };
-        let slow = Script { delay_us: 2_000, ..endless.clone() };
+        let slow = scenario::endless();
         let in_a_while = || Some(Instant::now() + Duration::from_millis(30));
         type Ask = fn(Request) -> Request;
         let plain: Ask = |request| request;

@@ -90,7 +90,7 @@ fn s17_shutdown_while_prefilling() {
 fn s17_shutdown_while_decoding_with_a_hundred_waiting() {
     both(|mode| {
         let options = RuntimeOptions { max_sequences: 4, ..named(mode, "s17wait") };
-        let house = house_with(options, Script { endless: true, delay_us: 200, ..Script::saying("word") });
+        let house = house_with(options, Script { delay_us: 200, ..endless() });
         let mut streams: Vec<_> = (0..104).map(|_| house.ask("Hi")).collect();
         let first = read_tokens(&mut streams[0].1, 2);
         let (_session, mut stream) = streams.remove(0);
@@ -128,8 +128,7 @@ fn s17_a_shutdown_that_is_late_says_so_and_can_be_called_again() {
 #[test]
 fn s18_the_last_handle_dropped_is_a_shutdown() {
     both(|mode| {
-        let script = Script { endless: true, delay_us: 100, ..Script::saying("word") };
-        let house = house_with(named(mode, "s18drop"), script);
+        let house = house_with(named(mode, "s18drop"), endless());
         let (session, mut stream) = house.ask("Hi");
         let events = read_tokens(&mut stream, 2);
         drop(house);
@@ -217,7 +216,7 @@ impl Called {
 #[test]
 fn s19_cancel_inside_a_callback_is_heard_by_its_own_stream() {
     both(|mode| {
-        let house = house(mode, Script { endless: true, delay_us: 100, ..Script::saying("word") });
+        let house = house(mode, endless());
         let called = Called::new(&house, |control| control.cancel());
         let told = called.told(&house.runtime);
         assert_eq!(told.said(), ("word".repeat(told.tokens.len()).as_str(), EndReason::Cancelled));
@@ -262,7 +261,7 @@ fn s19_shutdown_inside_a_callback_is_reentrant() {
 #[test]
 fn s19_the_last_handle_dropped_inside_a_callback_ends_the_runtime() {
     both(|mode| {
-        let house = house_with(named(mode, "s19last"), Script { endless: true, ..Script::saying("word") });
+        let house = house_with(named(mode, "s19last"), endless());
         house.runtime.pause();
         let handles: Arc<Mutex<Vec<Box<dyn Any + Send>>>> = Arc::default();
         let last = handles.clone();

@@ -149,7 +149,7 @@ fn s34_a_full_context_ends_and_a_cleared_session_begins_anew() {
 #[test]
 fn s18_a_session_that_is_dropped_cancels_and_forgets() {
     both(|mode| {
-        let house = house(mode, Script { endless: true, delay_us: 50, ..Script::saying("word") });
+        let house = house(mode, endless());
         let (session, mut stream) = house.ask("Hi");
         let events = read_tokens(&mut stream, 3);
         drop(session);

@@ -53,6 +53,75 @@ scenarios! {
         }
     }
 
+    fn a_reader_that_keeps_up_with_a_producer_misses_nothing() {
+        let queue = Queue::new();
+        let (producer, _consumer) = open_in(&queue, 1);
+        let writer = thread::spawn(move || {
+            (0..4).for_each(|_| producer.text(text("a")));
+            producer.end(stop());
+        });
+        let (mut events, mut empty) = (Vec::new(), 0);
+        while events.len() < 5 {
+            match queue.try_next() {
+                QueueNext::Event(_, event) => events.push(event),
+                _ => {
+                    empty += 1;
+                    assert!(empty < 10_000, "events wait, and the queue does not say so: {:?}", events);
+                    thread::yield_now();
+                }
+            }
+        }
+        assert_lawful(&events);
+        writer.join().expect("no panic");
+    }
+
+    fn what_one_reader_leaves_is_told_to_another_that_waits() {
+        let queue = Queue::new();
+        let (producer, _consumer) = open_in(&queue, 1);
+        let writer = thread::spawn(move || {
+            producer.text(text("a"));
+            producer.text(text("b"));
+            producer.end(stop());
+        });
+        queue.finish();
+        let once = { let queue = queue.clone(); thread::spawn(move || queue.try_next()) };
+        let (events, wakes, last) = wait_queue(&queue);
+        let elsewhere = matches!(once.join().expect("no panic"), QueueNext::Event(..));
+        assert_eq!((events.len(), wakes, last), (3 - usize::from(elsewhere), 0, QueueNext::Ended));
+        writer.join().expect("no panic");
+    }
+
+    fn a_dispatcher_takes_no_event_from_a_reader_nor_a_reader_from_it() {
+        let queue = Queue::new();
+        let heard = Arc::new(AtomicUsize::new(0));
+        let counted = heard.clone();
+        let (pulled, _one) = open_in(&queue, 1);
+        let (pushed, _two) = open_pushed(&queue, 2, move |_| { counted.fetch_add(1, Ordering::SeqCst); });
+        let writers: Vec<_> = [pulled, pushed].into_iter().map(|producer| thread::spawn(move || {
+            producer.text(text("a"));
+            producer.end(stop());
+        })).collect();
+        let reader = { let queue = queue.clone(); thread::spawn(move || {
+            let mut read = 0;
+            while read < 2 {
+                match queue.try_next() {
+                    QueueNext::Event(1, _) => read += 1,
+                    QueueNext::Empty => thread::yield_now(),
+                    other => panic!("{other:?}"),
+                }
+            }
+        }) };
+        while heard.load(Ordering::SeqCst) < 2 {
+            if queue.dispatch(9, None) == Dispatched::Empty {
+                thread::yield_now();
+            }
+        }
+        reader.join().expect("no panic");
+        for writer in writers {
+            writer.join().expect("no panic");
+        }
+    }
+
     fn a_wake_of_a_queue_is_taken_once() {
         let queue = Queue::new();
         let (producer, _consumer) = open_in(&queue, 1);

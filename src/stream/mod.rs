@@ -13,6 +13,7 @@ mod reader;
 mod shared;
 mod side;
 mod sink;
+mod turns;
 
 pub use consumer::Consumer;
 pub use event::{Channel, End, EndReason, Event, EventKind, Stats, Text};

@@ -55,7 +55,7 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         waiting: WaitList::default(),
         level: Mutex::new(None),
         shows_level: AtomicBool::new(false),
-        has_turn: AtomicBool::new(false),
+        has_turn: Apart(AtomicBool::new(false)),
         queue: options.queue.as_ref().map(Arc::downgrade),
         sink: Sink::new(options.delivery),
     });

@@ -2,12 +2,10 @@
 
 use super::event::{Event, EventKind};
 use super::level::Level;
-use super::reader::Next;
 use super::shared::Shared;
+use super::turns::{Calls, Member, State};
 use crate::error::{Error, ErrorKind};
-use crate::ids::IdMap;
-use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering, Waiters, WaitingRoom, lock};
-use std::collections::VecDeque;
+use crate::sync::{Apart, AtomicBool, Mutex, MutexGuard, Ordering, Waiters, WaitingRoom, lock};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -45,88 +43,14 @@ pub enum Dispatched {
 /// A place where many streams are read. Every method may be called on any thread; dispatching has one caller at a time.
 #[derive(Default)]
 pub struct Queue {
-    state: Mutex<State>,
+    state: Apart<Mutex<State>>,
+    calls: Calls,
+    /// Somebody waits or a level is shown: a call is answered at once. Written under the lock.
+    watched: AtomicBool,
     closed: AtomicBool,
-    /// A read found nothing, and nothing has changed since; written under the lock, so that a poll need not take it.
+    /// A read would come to nothing, calls aside; written under the lock, so that a poll need not take it.
     calm: AtomicBool,
     waiting: WaitingRoom,
-}
-
-#[derive(Default)]
-struct State {
-    members: IdMap<u64, Member>,
-    pulls: Turns,
-    pushes: Turns,
-    woken: bool,
-    /// Callbacks are being run by somebody.
-    dispatching: bool,
-    /// No stream is adopted any more.
-    finished: bool,
-    level: Option<Arc<dyn Level>>,
-}
-
-/// Streams of one kind: those with something to read, in turn, and how many have not delivered their end.
-#[derive(Default)]
-struct Turns {
-    ready: VecDeque<u64>,
-    open: usize,
-    waiting: Waiters,
-}
-
-struct Member {
-    stream: Arc<Shared>,
-    over: bool,
-    /// Events that the dispatch under way may still deliver: those that were there when it began.
-    due: usize,
-}
-
-impl State {
-    fn turns(&mut self, pushes: bool) -> &mut Turns {
-        if pushes { &mut self.pushes } else { &mut self.pulls }
-    }
-
-    fn has_events(&self) -> bool {
-        !self.pulls.ready.is_empty() || !self.pushes.ready.is_empty()
-    }
-
-    fn show_level(&self) {
-        if let Some(level) = &self.level {
-            level.set(self.woken || self.has_events());
-        }
-    }
-
-    /// Takes the next event of the stream whose turn it is; its `after_read` is due once the lock is released.
-    fn take(&mut self, pushes: bool) -> Option<(Arc<Shared>, Event)> {
-        for _ in 0..self.turns(pushes).ready.len() {
-            let key = self.turns(pushes).ready.pop_front()?;
-            let Some(member) = self.members.get_mut(&key) else { continue };
-            if pushes && member.due == 0 {
-                self.turns(pushes).ready.push_back(key);
-                continue;
-            }
-            let (next, turn) = member.stream.take_turn();
-            member.due = if turn.more { member.due.saturating_sub(1) } else { 0 };
-            let ended = turn.over && !std::mem::replace(&mut member.over, turn.over);
-            let stream = member.stream.clone();
-            let turns = self.turns(pushes);
-            if turn.more {
-                turns.ready.push_back(key);
-            }
-            turns.open -= usize::from(ended);
-            if let Next::Event(event) = next {
-                return Some((stream, event));
-            }
-        }
-        None
-    }
-
-    fn is_over(&self, pushes: bool) -> bool {
-        self.finished && if pushes { self.pushes.open == 0 } else { self.pulls.open == 0 }
-    }
-
-    fn waiters(&mut self) -> [Waiters; 2] {
-        [std::mem::take(&mut self.pulls.waiting), std::mem::take(&mut self.pushes.waiting)]
-    }
 }
 
 impl Queue {
@@ -145,9 +69,13 @@ impl Queue {
         if let Some(next) = self.take_next() {
             return Poll::Ready(next);
         }
-        let left = lock(&self.state).pulls.waiting.add(context.waker());
+        let mut state = lock(&self.state);
+        let left = state.pulls.waiting.add(context.waker());
+        self.watched.store(true, Ordering::SeqCst);
+        // Under the same lock: who called before that is seen here, and who calls after it tells the waiter.
+        let next = self.take_locked(state);
         left.wake();
-        self.take_next().map_or(Poll::Pending, Poll::Ready)
+        next.map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Waits for what [`Queue::poll_next`] gives until `deadline` (none: for ever): `Empty` also when that passes.
@@ -163,23 +91,24 @@ impl Queue {
 
     /// What there is for a reader; `Empty` is a wake.
     fn take_next(&self) -> Option<QueueNext> {
-        if self.calm.load(Ordering::SeqCst) {
+        if self.calm.load(Ordering::SeqCst) && !self.calls.any() {
             return None;
         }
-        let mut state = lock(&self.state);
+        self.take_locked(lock(&self.state))
+    }
+
+    fn take_locked(&self, mut state: MutexGuard<'_, State>) -> Option<QueueNext> {
         if self.is_closed() {
             return Some(QueueNext::Closed);
         }
+        state.admit(&self.calls);
         let taken = state.take(false);
         let otherwise = match &taken {
             Some(_) => None,
             None if std::mem::take(&mut state.woken) => Some(QueueNext::Empty),
             None => state.is_over(false).then_some(QueueNext::Ended),
         };
-        if taken.is_none() && otherwise.is_none() {
-            self.calm.store(true, Ordering::SeqCst);
-        }
-        state.show_level();
+        self.show(&state);
         drop(state);
         let Some((stream, event)) = taken else { return otherwise };
         stream.after_read();
@@ -210,20 +139,27 @@ impl Queue {
 
     /// Waits until there is something to dispatch, or until the queue is over: `Closed` or `Ended`.
     pub fn poll_dispatchable(&self, context: &mut Context<'_>) -> Poll<Dispatched> {
+        let mut left = Waiters::default();
         let mut state = lock(&self.state);
         if self.is_closed() {
             return Poll::Ready(Dispatched::Closed);
         }
-        if !state.pushes.ready.is_empty() {
-            return Poll::Ready(Dispatched::More);
+        state.admit(&self.calls);
+        if state.pushes.ready.is_empty() && !state.is_over(true) {
+            left = state.pushes.waiting.add(context.waker());
+            self.watched.store(true, Ordering::SeqCst);
+            // As in `poll_next`.
+            state.admit(&self.calls);
         }
-        if state.is_over(true) {
-            return Poll::Ready(Dispatched::Ended);
-        }
-        let left = state.pushes.waiting.add(context.waker());
+        self.show(&state);
+        let (ready, over) = (!state.pushes.ready.is_empty(), state.is_over(true));
         drop(state);
         left.wake();
-        Poll::Pending
+        match (ready, over) {
+            (true, _) => Poll::Ready(Dispatched::More),
+            (false, true) => Poll::Ready(Dispatched::Ended),
+            (false, false) => Poll::Pending,
+        }
     }
 
     /// Makes the current or next read or dispatch that finds no event return `Empty` at once. Sticky, not counted.
@@ -239,10 +175,13 @@ impl Queue {
         let Some(member) = state.members.get_mut(&key) else { return };
         lock(&member.stream.reader).put_back(&member.stream, time, rest);
         let pushes = member.stream.sink.pushes;
-        if std::mem::take(&mut member.over) {
-            state.turns(pushes).open += 1;
+        let has_turn = member.stream.has_turn.swap(true, Ordering::SeqCst);
+        let reopened = std::mem::take(&mut member.over);
+        let turns = state.turns(pushes);
+        turns.open += usize::from(reopened);
+        if !has_turn {
+            turns.ready.push_back(key);
         }
-        self.mark(&mut state, key);
         self.announce(state);
     }
 
@@ -253,7 +192,10 @@ impl Queue {
             return;
         }
         let before = state.level.replace(level);
-        state.show_level();
+        self.watched.store(true, Ordering::SeqCst);
+        // After that: who calls from here on sets the level.
+        state.admit(&self.calls);
+        self.show(&state);
         drop(state);
         drop(before);
     }
@@ -278,7 +220,7 @@ impl Queue {
         let mut last = {
             let mut state = lock(&self.state);
             self.calm.store(false, Ordering::SeqCst);
-            std::mem::replace(&mut *state, State { finished: true, ..State::default() })
+            std::mem::replace(&mut *state, State::finished())
         };
         last.waiters().into_iter().for_each(Waiters::wake);
         if let Some(level) = last.level {
@@ -322,13 +264,13 @@ impl Queue {
 
     /// A stream of this queue may have something to read.
     pub(super) fn attend(&self, stream: &Shared) {
-        let mut state = lock(&self.state);
-        if self.mark(&mut state, stream.key) {
-            self.announce(state);
+        if self.calls.add(stream) && self.watched.load(Ordering::SeqCst) {
+            self.announce(lock(&self.state));
         }
     }
 
     pub(super) fn forget(&self, key: u64) {
+        self.calls.remove(key);
         let mut state = lock(&self.state);
         let Some(member) = state.members.remove(&key) else { return };
         let turns = state.turns(member.stream.sink.pushes);
@@ -337,23 +279,21 @@ impl Queue {
         self.announce(state);
     }
 
-    /// Gives the stream a turn if it has something to read and none yet; whether it got one.
-    fn mark(&self, state: &mut State, key: u64) -> bool {
-        let Some(member) = state.members.get_mut(&key) else { return false };
-        if member.stream.has_turn.load(Ordering::SeqCst) || !member.stream.is_readable() {
-            return false;
+    /// Shows the state to who polls and on the level: before the lock is given back by who changed it.
+    fn show(&self, state: &State) {
+        let calm = state.is_calm();
+        if calm != self.calm.load(Ordering::SeqCst) {
+            self.calm.store(calm, Ordering::SeqCst);
         }
-        member.stream.has_turn.store(true, Ordering::SeqCst);
-        let pushes = member.stream.sink.pushes;
-        state.turns(pushes).ready.push_back(key);
-        true
+        state.show_level();
     }
 
-    /// Shows the new state on the level and to whoever waits.
+    /// Shows the new state to whoever polls, watches or waits.
     fn announce(&self, mut state: MutexGuard<'_, State>) {
-        self.calm.store(false, Ordering::SeqCst);
-        state.show_level();
+        state.admit(&self.calls);
+        self.show(&state);
         let waiters = state.waiters();
+        self.watched.store(state.is_watched(), Ordering::SeqCst);
         drop(state);
         waiters.into_iter().for_each(Waiters::wake);
     }
@@ -372,6 +312,8 @@ impl Queue {
         if std::mem::replace(&mut state.dispatching, true) {
             return None;
         }
+        state.admit(&self.calls);
+        self.show(&state);
         let State { members, pushes, .. } = &mut *state;
         for key in &pushes.ready {
             if let Some(member) = members.get_mut(key) {
@@ -387,10 +329,11 @@ impl Queue {
             return Dispatched::Closed;
         }
         let mut state = lock(&self.state);
+        state.admit(&self.calls);
         let left = !state.pushes.ready.is_empty();
         // A wake is for a call that finds nothing.
         state.woken &= left || found;
-        state.show_level();
+        self.show(&state);
         match left {
             true => Dispatched::More,
             false if state.is_over(true) => Dispatched::Ended,

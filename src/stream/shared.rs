@@ -13,7 +13,7 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
-/// The state of one stream. Locks are taken in the order queue, level, reader, side, stats; none is held over a callback.
+/// The state of one stream. Locks are taken in the order queue, calls, level, reader, side, stats; none is held over a callback.
 pub(super) struct Shared {
     pub(super) key: u64,
     pub(super) born: Instant,
@@ -41,8 +41,8 @@ pub(super) struct Shared {
     /// Whether there is a level; written under its lock.
     pub(super) shows_level: AtomicBool,
     pub(super) queue: Option<Weak<Queue>>,
-    /// The queue will look at this stream before it forgets it; written under the queue's lock.
-    pub(super) has_turn: AtomicBool,
+    /// The queue has this stream among those that are to be read, or among the calls for it.
+    pub(super) has_turn: Apart<AtomicBool>,
     /// Delivers to a callback (through a queue's dispatch), or only keeps what is to be dropped at the close.
     pub(super) sink: Sink,
 }
@@ -138,15 +138,23 @@ impl Shared {
             return (Next::Closed, Turn { more: false, over: false });
         }
         let next = reader.next(self);
-        let mut more = reader.is_readable(self);
-        if !more {
-            // Given up before the last look: who adds something meanwhile sees that, or is seen.
-            self.has_turn.store(false, Ordering::SeqCst);
-            announce_point();
-            more = reader.is_readable(self);
-            self.has_turn.store(more, Ordering::SeqCst);
-        }
+        let more = self.keeps(&mut reader);
         (next, Turn { more, over: reader.is_over() })
+    }
+
+    /// Whether the stream, which has a turn, has something to read; if not, its turn is over. Under the queue's lock.
+    pub(super) fn keeps_turn(&self) -> bool {
+        !self.is_closed() && self.keeps(&mut lock(&self.reader))
+    }
+
+    fn keeps(&self, reader: &mut Reader) -> bool {
+        if reader.is_readable(self) {
+            return true;
+        }
+        // Given up before the last look: who adds something meanwhile sees that and calls, or is seen.
+        self.has_turn.store(false, Ordering::SeqCst);
+        announce_point();
+        reader.is_readable(self) && !self.has_turn.swap(true, Ordering::SeqCst)
     }
 
     /// Shows what a read has changed, and tells a producer that waits for room.

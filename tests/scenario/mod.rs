@@ -45,6 +45,11 @@ pub fn house_with(options: RuntimeOptions, script: Script) -> House {
     house_of(options, gate, Box::new(move |_| Ok(fake)))
 }
 
+/// An answer that does not end by itself while a test runs, however late the test's own thread is.
+pub fn endless() -> Script {
+    Script { endless: true, delay_us: 100, context_length: 1 << 24, ..Script::saying("word") }
+}
+
 /// A runtime with what `load` makes, loaded.
 pub fn house_of(options: RuntimeOptions, gate: Gate, load: Loader) -> House {
     let runtime = Runtime::new(options).expect("a runtime");

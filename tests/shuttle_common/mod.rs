@@ -1,7 +1,7 @@
 //! Explores scenarios of the stream floor: `cargo test --no-default-features --features shuttle --test 'shuttle*'`.
 //!
-//! Each scenario runs `WICK_SCHEDULES` random schedules (10,000 unless set) from a printed seed, and as many with random
-//! priorities, which find what needs one thread to be late for long; `WICK_SEED` replays them. A schedule
+//! Each scenario runs `WICK_SCHEDULES` random schedules (10,000 unless set) from a printed seed, as many with random priorities, which
+//! find what needs one thread to be late for long, and as many that seldom change threads; `WICK_SEED` replays them. A schedule
 //! in which nobody can go on is a deadlock, and fails. async-channel counts as atomic, with a yield around its calls.
 #![allow(
     dead_code,
@@ -11,6 +11,7 @@
     reason = "each test file uses its own part"
 )]
 
+mod lazy;
 #[path = "../stream_common/mod.rs"]
 mod stream_common;
 
@@ -46,8 +47,10 @@ pub fn explore(name: &str, scenario: fn()) {
     shuttle::Runner::new(random, shuttle::Config::new()).run(scenario);
     let with_priorities = PctScheduler::new_from_seed(seed, 3, schedules);
     shuttle::Runner::new(with_priorities, shuttle::Config::new()).run(scenario);
+    let lazy = lazy::LazyScheduler::new_from_seed(seed, schedules);
+    shuttle::Runner::new(lazy, shuttle::Config::new()).run(scenario);
     let seconds = begun.elapsed().as_secs_f64();
-    let _ = writeln!(std::io::stderr(), "{name}: twice {schedules} schedules passed in {seconds:.1} s");
+    let _ = writeln!(std::io::stderr(), "{name}: three times {schedules} schedules passed in {seconds:.1} s");
 }
 
 /// One test for each scenario.

@@ -83,7 +83,10 @@ fn a_pause_leaves_a_resumable_rest() {
             slices += 1;
         }
         assert!(done.iter().all(|count| count.load(SeqCst) == 1));
-        assert!(slices > 1);
+        // Beside others the caller may be away from its chunk for as long as they take for all the rest.
+        if threads == 1 {
+            assert_eq!(slices, 100);
+        }
     }
 }
 
