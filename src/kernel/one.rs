@@ -36,14 +36,15 @@ impl<'a> One<'a> {
     ) -> Self {
         Self { blocks, ahead, right, token, results }
     }
+}
 
-    /// Asks for what block `b` is worth of the bytes ahead.
-    #[inline(always)]
-    fn prefetch<S: Tiles>(&self, s: S, b: usize) {
-        let bytes = S::ROWS * self.blocks.ty.block_bytes();
-        for line in (0..bytes).step_by(64) {
-            s.prefetch(self.ahead.wrapping_add(b * bytes + line));
-        }
+/// Asks for a share of the bytes ahead with each word of a block's codes: asked for at once they would stand in the way of the block's own.
+#[inline(always)]
+fn prefetch<S: Tiles, F: Format>(s: S, ahead: *const u8, word: usize) {
+    let (bytes, words) = (S::ROWS * F::TYPE.block_bytes(), F::TYPE.block_len() / 4);
+    let lines = bytes.div_ceil(64 * words);
+    for line in 0..lines {
+        s.prefetch(ahead.wrapping_add((word * lines + line) * bytes / (words * lines)));
     }
 }
 
@@ -74,7 +75,7 @@ impl One<'_> {
     /// See [`One::new`].
     #[inline(always)]
     unsafe fn small<S: Tiles, F: Format>(self, s: S, format: F) {
-        let One { blocks, right, token, results, .. } = self;
+        let One { blocks, ahead, right, token, results } = self;
         let Meaning { bias, min, .. } = Meaning::of(F::TYPE, S::SIGNED);
         let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
         let (scales, sums) = (&right.scales[first..end], &right.sums[first..end]);
@@ -82,9 +83,9 @@ impl One<'_> {
         let values = right.values[first * 32..end * 32].as_ptr();
         let mut total = s.splat_r(0.0);
         for b in 0..blocks.count {
-            self.prefetch(s, b);
             let mut block = Small::<S, F> {
                 values: values.wrapping_add(b * 32),
+                ahead: ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes()),
                 sum: s.splat_i(sums[b].wrapping_mul(-bias)),
                 d: total,
                 m: total,
@@ -107,7 +108,7 @@ impl One<'_> {
     /// See [`One::new`].
     #[inline(always)]
     unsafe fn large<S: Tiles, F: Format>(self, s: S, format: F) {
-        let One { blocks, right, token, results, .. } = self;
+        let One { blocks, ahead, right, token, results } = self;
         let Meaning { bias, min, sub, .. } = Meaning::of(F::TYPE, S::SIGNED);
         let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
         let scales = &right.scales[first..end];
@@ -116,9 +117,9 @@ impl One<'_> {
         let values = right.values[first * 256..end * 256].as_ptr();
         let mut total = s.splat_r(0.0);
         for b in 0..blocks.count {
-            self.prefetch(s, b);
             let mut block = Large::<S, F> {
                 values: values.wrapping_add(b * 256),
+                ahead: ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes()),
                 parts: [s.splat_i(0); 16],
                 sums: parts.wrapping_add(b * (256 / sub)),
                 sum: s.splat_i(0),
@@ -147,6 +148,8 @@ impl One<'_> {
 struct Small<S: Tiles, F> {
     /// What the block is multiplied with.
     values: *const i8,
+    /// What to ask for meanwhile.
+    ahead: *const u8,
     sum: S::I,
     d: S::R,
     m: S::R,
@@ -156,6 +159,7 @@ struct Small<S: Tiles, F> {
 impl<S: Tiles, F: Format> Sink<S> for Small<S, F> {
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
+        prefetch::<S, F>(s, self.ahead, index);
         // SAFETY: the token has 32 values here.
         self.sum = unsafe { dot::<S, F>(s, self.sum, codes, self.values.add(4 * index)) };
     }
@@ -191,6 +195,8 @@ unsafe fn dot<S: Tiles, F: Format>(s: S, sum: S::I, codes: S::I, values: *const 
 struct Large<S: Tiles, F> {
     /// What the block is multiplied with.
     values: *const i8,
+    /// What to ask for meanwhile.
+    ahead: *const u8,
     /// Sums that a whole scale is still to be multiplied with; as many count as there are scales.
     parts: [S::I; 16],
     /// The sums of the values that share a scale.
@@ -205,6 +211,7 @@ struct Large<S: Tiles, F> {
 impl<S: Tiles, F: Format> Sink<S> for Large<S, F> {
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
+        prefetch::<S, F>(s, self.ahead, index);
         let part = &mut self.parts[index / (Meaning::of(F::TYPE, S::SIGNED).sub / 4)];
         // SAFETY: the token has 256 values here.
         *part = unsafe { dot::<S, F>(s, *part, codes, self.values.add(4 * index)) };

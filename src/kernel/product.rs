@@ -46,6 +46,9 @@ pub(crate) fn product<S: Tiles>(
 /// Bytes between what is used and what is asked for, besides a panel's rows.
 const AHEAD: usize = 4096;
 
+/// Unpacking takes about as long as this many tokens.
+const UNPACKING: usize = 4;
+
 /// One token: weights go from the file's bytes through registers.
 #[inline(always)]
 fn alone<S: Tiles>(
@@ -95,18 +98,20 @@ fn rows_of_panels<S: Tiles>(
     let panel: *mut u8 = memory.as_mut_ptr().cast();
     for block in (0..blocks).step_by(per_panel) {
         let count = per_panel.min(blocks - block);
+        // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
+        let behind = panels * S::ROWS * (row_bytes + block * ty.block_bytes()) + AHEAD;
+        let lines = (panels * S::ROWS * count * ty.block_bytes()).div_ceil(64);
+        let next = Cell::new((bytes.as_ptr().wrapping_add(behind), lines));
+        let share = lines * UNPACKING / (UNPACKING + tokens.len());
+        let ahead = Ahead { next: &next, lines: share.div_ceil(panels * count) };
         for p in 0..panels {
             let from = bytes[p * S::ROWS * row_bytes + block * ty.block_bytes()..].as_ptr();
             let to = panel.wrapping_add(p * size_of::<Memory>());
             let part = Blocks { ty, from, stride: row_bytes, count };
             // SAFETY: `count` blocks are within each row's bytes; a panel has room for PANEL_K elements.
-            s.launch(unsafe { Unpack::new(part, to) });
+            s.launch(unsafe { Unpack::new(part, to, ahead) });
         }
         let meaning = Meaning::of(ty, S::SIGNED);
-        // The rows behind these are asked for as they lie, far enough ahead of the first use of their last.
-        let behind = panels * S::ROWS * (row_bytes + block * ty.block_bytes()) + AHEAD;
-        let lines = (panels * S::ROWS * count * ty.block_bytes()).div_ceil(64);
-        let next = Cell::new((bytes.as_ptr().wrapping_add(behind), lines));
         let work = Work {
             panel,
             panel_bytes: size_of::<Memory>(),
@@ -121,7 +126,7 @@ fn rows_of_panels<S: Tiles>(
             bias: meaning.bias,
             ahead: Ahead {
                 next: &next,
-                lines: lines.div_ceil(steps(ty, meaning, count, tokens.len(), S::TOKENS)),
+                lines: next.get().1.div_ceil(steps(ty, meaning, count, tokens.len(), S::TOKENS)),
             },
         };
         // SAFETY: the panels were unpacked above, the right-hand side has all their blocks, the tile has room.

@@ -9,6 +9,7 @@ mod other;
 mod small;
 
 use super::simd::Task;
+use super::tile::Ahead;
 use super::tiles::Tiles;
 use super::types::{Form, Type};
 use std::mem::MaybeUninit;
@@ -145,27 +146,28 @@ impl Blocks {
 }
 
 /// Unpacks blocks to a panel.
-pub(crate) struct Unpack {
+pub(crate) struct Unpack<'a> {
     blocks: Blocks,
     to: *mut u8,
+    ahead: Ahead<'a>,
 }
 
-impl Unpack {
+impl<'a> Unpack<'a> {
     /// # Safety
     /// The blocks are readable in each row; `to` has room for them, aligned to a vector.
-    pub(crate) unsafe fn new(blocks: Blocks, to: *mut u8) -> Self {
-        Self { blocks, to }
+    pub(crate) unsafe fn new(blocks: Blocks, to: *mut u8, ahead: Ahead<'a>) -> Self {
+        Self { blocks, to, ahead }
     }
 }
 
-impl<S: Tiles> Task<S> for Unpack {
+impl<S: Tiles> Task<S> for Unpack<'_> {
     #[inline(always)]
     fn run(self, s: S) {
         for_type(s, self.blocks.ty, self);
     }
 }
 
-impl<S: Tiles> ForFormat<S> for Unpack {
+impl<S: Tiles> ForFormat<S> for Unpack<'_> {
     #[inline(always)]
     fn with<F: Format>(self, s: S, format: F) {
         let size = if self.blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
@@ -173,6 +175,7 @@ impl<S: Tiles> ForFormat<S> for Unpack {
             let mut panel = Panel(self.to.wrapping_add(b * size * 4 * S::ROWS));
             // SAFETY: as `new` was promised.
             unsafe { format.unpack(s, self.blocks.at(b), self.blocks.stride, &mut panel) };
+            self.ahead.step(s);
         }
     }
 }
