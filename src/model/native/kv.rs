@@ -1,14 +1,14 @@
 //! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are lists of them.
 //! Knows budgets and who shares what; not what a key is.
 
-use super::scratch::zeroed;
+use super::zeroed::Zeroed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::Sequence;
 use std::sync::Arc;
 
 /// Keys and values of [`KV_BLOCK`] tokens in every layer: f16 bits. Sequences share it by cloning; only its sole user may write it.
-pub(super) struct Block(Arc<Vec<u16>>);
+pub(super) struct Block(Arc<Zeroed<u16>>);
 
 impl AsRef<[u16]> for Block {
     fn as_ref(&self) -> &[u16] {
@@ -18,8 +18,8 @@ impl AsRef<[u16]> for Block {
 
 impl Block {
     /// The block to be written, unless it is shared.
-    fn sole(&mut self) -> Option<&mut Vec<u16>> {
-        Arc::get_mut(&mut self.0)
+    fn sole(&mut self) -> Option<&mut [u16]> {
+        Arc::get_mut(&mut self.0).map(|memory| &mut **memory)
     }
 }
 
@@ -61,7 +61,7 @@ impl Blocks {
         }
         // So that a release never allocates.
         self.free.try_reserve(self.held + 1)?;
-        let data = zeroed(self.layout.block_len())?;
+        let data = Zeroed::new(self.layout.block_len())?;
         self.held += 1;
         Ok(Block(Arc::new(data)))
     }

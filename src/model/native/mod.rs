@@ -11,5 +11,6 @@ mod pass;
 mod rope;
 mod scratch;
 mod weights;
+mod zeroed;
 
 pub use decoder::{NativeDecoder, NativeOptions};

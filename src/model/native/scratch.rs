@@ -2,26 +2,27 @@
 
 use super::config::Config;
 use super::weights::{FeedForwardKind, Matrix, ModelWeights};
-use crate::error::{Error, ErrorKind, Result};
+use super::zeroed::Zeroed;
+use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
 use std::ops::Range;
 
 /// Rows of one width: (rows, width).
 #[derive(Default)]
 pub(super) struct Rows {
-    data: Vec<f32>,
+    data: Zeroed<f32>,
     pub(super) width: usize,
 }
 
 impl Rows {
     fn new(width: usize) -> Self {
-        Self { data: Vec::new(), width }
+        Self { data: Zeroed::default(), width }
     }
 
     fn reserve(&mut self, rows: usize) -> Result<()> {
         let len = rows.saturating_mul(self.width);
         if len > self.data.len() {
-            self.data = zeroed(len)?;
+            self.data = Zeroed::new(len)?;
         }
         Ok(())
     }
@@ -57,20 +58,6 @@ impl Rows {
             self.data.copy_within(from * self.width..(from + 1) * self.width, to * self.width);
         }
     }
-}
-
-/// Zeros that the system hands out page by page as they are written: taking many does not make a slice late.
-///
-/// # Errors
-/// `OutOfMemory`.
-pub(super) fn zeroed<T: bytemuck::Zeroable>(len: usize) -> Result<Vec<T>> {
-    bytemuck::allocation::try_zeroed_vec(len).map_err(|()| {
-        let bytes = len.saturating_mul(size_of::<T>());
-        Error::new(
-            ErrorKind::OutOfMemory,
-            format!("the system refused {bytes} bytes for a pass; close sequences"),
-        )
-    })
 }
 
 /// All buffers of a pass; rows are the pass' tokens unless said otherwise.
@@ -229,9 +216,9 @@ impl Scratch {
     /// Gives the memory back.
     pub(super) fn trim(&mut self) {
         for buffer in self.buffers() {
-            buffer.data = Vec::new();
+            buffer.data = Zeroed::default();
         }
-        self.logits.data = Vec::new();
+        self.logits.data = Zeroed::default();
         self.activations = Activations::default();
         (self.angles, self.local_angles) = (RopeTable::default(), RopeTable::default());
         self.experts.choices = Vec::new();
