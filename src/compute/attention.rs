@@ -56,7 +56,7 @@ impl Compute {
         attention.check(out.len());
         let chunks = attention.spans.iter().map(|span| attention.chunks(span)).sum();
         let kernels = self.kernels;
-        let (scratch, out) = (Disjoint::new(self.scratch.all()), Disjoint::new(out));
+        let (scratch, out) = (Disjoint::new(&mut self.scratch), Disjoint::new(out));
         *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
             // SAFETY: each thread has its own scratch memory.
             let scratch = unsafe { scratch.slice(thread * SCRATCH..(thread + 1) * SCRATCH) };

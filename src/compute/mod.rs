@@ -11,12 +11,14 @@ mod product;
 mod rows;
 mod team;
 mod threads;
+mod zeroed;
 
 pub use attention::{Attention, Span};
 pub use pace::{Pace, Step};
 pub use pool::{OnThread, Pool, PoolOptions};
 pub use product::{Output, Product};
 pub use threads::default_threads;
+pub(crate) use zeroed::Zeroed;
 
 use crate::error::Result;
 use crate::kernel::Kernels;
@@ -28,38 +30,14 @@ const SCRATCH: usize = 32 * 1024;
 pub struct Compute {
     pool: Pool,
     kernels: &'static Kernels,
-    scratch: Scratch,
-}
-
-/// Memory for what each thread computes on its way.
-struct Scratch {
-    memory: Vec<f32>,
-    /// Where the first cache line begins: a vector of its own memory then never lies across two.
-    start: usize,
-}
-
-/// f32 elements of the longest vector, and of a cache line.
-const LINE: usize = 16;
-
-impl Scratch {
-    fn new(threads: usize) -> Result<Self> {
-        let (mut memory, len) = (Vec::new(), threads * SCRATCH + LINE);
-        memory.try_reserve_exact(len)?;
-        memory.resize(len, 0.0);
-        let start = memory.as_ptr().align_offset(4 * LINE).min(LINE);
-        Ok(Self { memory, start })
-    }
-
     /// `(threads, SCRATCH)`.
-    fn all(&mut self) -> &mut [f32] {
-        &mut self.memory[self.start..]
-    }
+    scratch: Zeroed<f32>,
 }
 
 impl Compute {
     /// Computes with `kernels` on `pool`. `OutOfMemory` if there is no memory for scratch.
     pub fn new(pool: Pool, kernels: &'static Kernels) -> Result<Self> {
-        let scratch = Scratch::new(pool.threads())?;
+        let scratch = Zeroed::new(pool.threads() * SCRATCH)?;
         Ok(Self { pool, kernels, scratch })
     }
 

@@ -108,7 +108,7 @@ impl Compute {
             assert!(product.bias.is_none_or(|bias| bias.len() == product.weights.rows()), "bias");
             chunks += cut.chunks(product.weights.rows());
         }
-        let (kernels, scratch) = (self.kernels, Disjoint::new(self.scratch.all()));
+        let (kernels, scratch) = (self.kernels, Disjoint::new(&mut self.scratch));
         let shared: SmallVec<[Shared<'_>; 4]> = products.iter_mut().map(Shared::new).collect();
         *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
             // SAFETY: each thread has its own scratch memory.
@@ -148,7 +148,7 @@ impl Compute {
         let cut =
             Cut::new(rows, tokens, self.threads(), (2 * gate.cols(), gate.row_bytes() + up.row_bytes()));
         let chunks = cut.chunks(rows);
-        let (kernels, scratch, out) = (self.kernels, Disjoint::new(self.scratch.all()), Disjoint::new(out));
+        let (kernels, scratch, out) = (self.kernels, Disjoint::new(&mut self.scratch), Disjoint::new(out));
         *at = self.pool.run_from(*at, chunks, pace, &|chunk, thread| {
             // SAFETY: each thread has its own scratch memory.
             let scratch = unsafe { scratch.slice(thread * SCRATCH..thread * SCRATCH + 2 * TILE) };

@@ -125,8 +125,8 @@ fn rows_of_panels<S: Tiles>(
             stride,
             bias: meaning.bias,
             ahead: Ahead {
-                next: &next,
                 lines: next.get().1.div_ceil(steps(ty, meaning, count, tokens.len(), S::TOKENS)),
+                ..ahead
             },
         };
         // SAFETY: the panels were unpacked above, the right-hand side has all their blocks, the tile has room.

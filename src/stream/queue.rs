@@ -139,27 +139,23 @@ impl Queue {
 
     /// Waits until there is something to dispatch, or until the queue is over: `Closed` or `Ended`.
     pub fn poll_dispatchable(&self, context: &mut Context<'_>) -> Poll<Dispatched> {
-        let mut left = Waiters::default();
         let mut state = lock(&self.state);
         if self.is_closed() {
             return Poll::Ready(Dispatched::Closed);
         }
-        state.admit(&self.calls);
-        if state.pushes.ready.is_empty() && !state.is_over(true) {
-            left = state.pushes.waiting.add(context.waker());
-            self.watched.store(true, Ordering::SeqCst);
-            // As in `poll_next`.
-            state.admit(&self.calls);
+        // As in `poll_next`: who calls after it waits for this lock, and then finds the waiter.
+        self.watched.store(true, Ordering::SeqCst);
+        self.admit(&mut state);
+        if !state.pushes.ready.is_empty() {
+            return Poll::Ready(Dispatched::More);
         }
-        self.show(&state);
-        let (ready, over) = (!state.pushes.ready.is_empty(), state.is_over(true));
+        if state.is_over(true) {
+            return Poll::Ready(Dispatched::Ended);
+        }
+        let left = state.pushes.waiting.add(context.waker());
         drop(state);
         left.wake();
-        match (ready, over) {
-            (true, _) => Poll::Ready(Dispatched::More),
-            (false, true) => Poll::Ready(Dispatched::Ended),
-            (false, false) => Poll::Pending,
-        }
+        Poll::Pending
     }
 
     /// Makes the current or next read or dispatch that finds no event return `Empty` at once. Sticky, not counted.
@@ -194,8 +190,7 @@ impl Queue {
         let before = state.level.replace(level);
         self.watched.store(true, Ordering::SeqCst);
         // After that: who calls from here on sets the level.
-        state.admit(&self.calls);
-        self.show(&state);
+        self.admit(&mut state);
         drop(state);
         drop(before);
     }
@@ -279,6 +274,12 @@ impl Queue {
         self.announce(state);
     }
 
+    /// Gives turns to those that called, and shows it.
+    fn admit(&self, state: &mut State) {
+        state.admit(&self.calls);
+        self.show(state);
+    }
+
     /// Shows the state to who polls and on the level: before the lock is given back by who changed it.
     fn show(&self, state: &State) {
         let calm = state.is_calm();
@@ -290,8 +291,7 @@ impl Queue {
 
     /// Shows the new state to whoever polls, watches or waits.
     fn announce(&self, mut state: MutexGuard<'_, State>) {
-        state.admit(&self.calls);
-        self.show(&state);
+        self.admit(&mut state);
         let waiters = state.waiters();
         self.watched.store(state.is_watched(), Ordering::SeqCst);
         drop(state);
@@ -312,8 +312,7 @@ impl Queue {
         if std::mem::replace(&mut state.dispatching, true) {
             return None;
         }
-        state.admit(&self.calls);
-        self.show(&state);
+        self.admit(&mut state);
         let State { members, pushes, .. } = &mut *state;
         for key in &pushes.ready {
             if let Some(member) = members.get_mut(key) {

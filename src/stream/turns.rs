@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Calls {
     keys: Apart<Mutex<Vec<u64>>>,
-    /// Whether there are any; written under their lock. Apart from them: a reader that polls looks at nothing else.
+    /// False: there are none; written under their lock. Apart from them: a reader that polls looks at nothing else.
     any: Apart<AtomicBool>,
 }
 

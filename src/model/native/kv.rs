@@ -1,7 +1,7 @@
 //! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are lists of them.
 //! Knows budgets and who shares what; not what a key is.
 
-use super::zeroed::Zeroed;
+use crate::compute::Zeroed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::Sequence;

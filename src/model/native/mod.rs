@@ -11,6 +11,5 @@ mod pass;
 mod rope;
 mod scratch;
 mod weights;
-mod zeroed;
 
 pub use decoder::{NativeDecoder, NativeOptions};

@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::weights::{FeedForwardKind, Matrix, ModelWeights};
-use super::zeroed::Zeroed;
+use crate::compute::Zeroed;
 use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Memory for keys, values and what a pass works in; knows not what lies there.
+//! Memory that begins at a cache line; knows not what lies there.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::ops::{Deref, DerefMut};
@@ -9,7 +9,7 @@ const LINE: usize = 64;
 /// Zeros that begin at a cache line, so that a vector among them never lies across two.
 ///
 /// The system hands them out page by page as they are written: taking many does not make a slice late.
-pub(super) struct Zeroed<T> {
+pub(crate) struct Zeroed<T> {
     memory: Vec<T>,
     start: usize,
 }
@@ -26,7 +26,7 @@ impl<T: bytemuck::Zeroable> Zeroed<T> {
     ///
     /// # Errors
     /// `OutOfMemory`.
-    pub(super) fn new(len: usize) -> Result<Self> {
+    pub(crate) fn new(len: usize) -> Result<Self> {
         let more = LINE / size_of::<T>();
         let mut memory: Vec<T> =
             bytemuck::allocation::try_zeroed_vec(len.saturating_add(more)).map_err(|()| {
