@@ -143,19 +143,22 @@ impl Queue {
         if self.is_closed() {
             return Poll::Ready(Dispatched::Closed);
         }
-        // As in `poll_next`: who calls after it waits for this lock, and then finds the waiter.
-        self.watched.store(true, Ordering::SeqCst);
         self.admit(&mut state);
-        if !state.pushes.ready.is_empty() {
-            return Poll::Ready(Dispatched::More);
+        let mut left = Waiters::default();
+        if state.pushes.ready.is_empty() && !state.is_over(true) {
+            left = state.pushes.waiting.add(context.waker());
+            // Not before the first look: producers do not take this lock while nobody waits.
+            self.watched.store(true, Ordering::SeqCst);
+            self.admit(&mut state);
         }
-        if state.is_over(true) {
-            return Poll::Ready(Dispatched::Ended);
-        }
-        let left = state.pushes.waiting.add(context.waker());
+        let (ready, over) = (!state.pushes.ready.is_empty(), state.is_over(true));
         drop(state);
         left.wake();
-        Poll::Pending
+        match (ready, over) {
+            (true, _) => Poll::Ready(Dispatched::More),
+            (false, true) => Poll::Ready(Dispatched::Ended),
+            (false, false) => Poll::Pending,
+        }
     }
 
     /// Makes the current or next read or dispatch that finds no event return `Empty` at once. Sticky, not counted.
