@@ -9,8 +9,8 @@ use counting::{Counting, peak_of};
 
 use tiny::{ARCHITECTURES, Tiny, open};
 use wick::error::{Error, ErrorKind};
-use wick::gguf::TensorType;
 use wick::gguf::write::MetaValue;
+use wick::gguf::{TensorType, ValueType};
 use wick::model::{Decoder, NativeDecoder, NativeOptions};
 
 #[global_allocator]
@@ -143,7 +143,7 @@ fn large(value: u32) -> bool {
 /// Whether `architecture` has use for `key`; keys without use are not looked at.
 fn is_read(architecture: &str, key: &str) -> bool {
     match key {
-        "attention.sliding_window" => ["gemma2", "gemma3", "phi3"].contains(&architecture),
+        "attention.sliding_window" => ["gemma2", "gemma3", "phi3", "olmo2"].contains(&architecture),
         "expert_used_count" => architecture.ends_with("moe"),
         // Experts alone have a feed-forward, of a width of their own.
         "feed_forward_length" => !architecture.ends_with("moe"),
@@ -197,6 +197,25 @@ fn f4_values_of_another_type_are_refused() {
     refused(&Tiny::new("llama").with("rope.scaling.type", "spiral"), "an unknown scaling");
     refused(&Tiny::new("llama").with("attention.head_count_kv", &[2u32, 1, 2][..]), "heads that differ");
     assert!(load(&Tiny::new("llama").with("attention.head_count_kv", &[2u32, 2, 2][..])).is_ok());
+}
+
+#[test]
+fn attention_that_looks_ahead_is_unsupported_by_name() {
+    let error = refused(&Tiny::new("llama").with("attention.causal", MetaValue::Bool(false)), "not causal");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("llama.attention.causal"), "{error}");
+    assert!(load(&Tiny::new("llama").with("attention.causal", MetaValue::Bool(true))).is_ok());
+}
+
+#[test]
+fn f4_windows_by_layer_fit_the_layers() {
+    let pattern = |value: MetaValue| Tiny::new("gemma3").with("attention.sliding_window_pattern", value);
+    let flags = |len| MetaValue::Array(ValueType::Bool, vec![MetaValue::Bool(true); len]);
+    assert!(load(&pattern(flags(7))).is_ok() && load(&pattern(3.into())).is_ok());
+    for (value, what) in [(flags(6), "6 entries"), ((1 << 20).into(), "1048576"), ("six".into(), "pattern")] {
+        let error = refused(&pattern(value), what);
+        assert!(error.message().contains(what), "{error}");
+    }
 }
 
 #[test]

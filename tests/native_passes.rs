@@ -6,6 +6,7 @@ mod tiny;
 
 use driver::{Driver, bits};
 use std::time::{Duration, Instant};
+use tiny::known::longrope;
 use tiny::{Random, Tiny};
 use wick::error::ErrorKind;
 use wick::gguf::TensorType;
@@ -216,4 +217,20 @@ fn poisoned(model: &Tiny, name: &str, bad: f32) -> std::sync::Arc<wick::gguf::Gg
         writer = writer.tensor(tensor.name(), tensor.kind(), tensor.shape(), data);
     }
     tiny::open(writer.to_bytes())
+}
+
+/// Phi 3 has factors for contexts as long as those of its training, and others for longer ones.
+#[test]
+fn the_longest_context_that_is_allowed_chooses_the_factors_of_rope() {
+    let logits = |tiny: &Tiny, context_length| {
+        let options = NativeOptions { context_length, ..NativeOptions::new(driver::compute(1)) };
+        let decoder = NativeDecoder::load(tiny.open(), options).expect("a model that loads");
+        let mut driver = Driver { decoder, slice: Duration::from_secs(1) };
+        let sequence = driver.sequence();
+        bits(&driver.extend(sequence, &[3, 1, 4, 1, 5, 9]))
+    };
+    let (long, short) = (longrope(512, 128), longrope(128, 128));
+    assert_eq!(logits(&long, Some(128)), logits(&short, None));
+    assert_eq!(logits(&long, Some(129)), logits(&long, None));
+    assert_ne!(logits(&long, Some(128)), logits(&long, None));
 }

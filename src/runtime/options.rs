@@ -111,7 +111,8 @@ pub struct ModelOptions {
     pub backend: Backend,
     /// Tokenizer and chat template only; sessions are refused.
     pub vocab_only: bool,
-    /// Tokens of context at most; `None`: the model's own.
+    /// Tokens of context at most; `None`: the model's own. Models with two sets of rope factors (Phi 3) take the short one if no context
+    /// is longer than those of the training.
     pub context_length: Option<usize>,
     /// Jinja text that replaces the model's own, or the name of a built-in one.
     pub chat_template: Option<String>,

@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod known;
+
 use std::sync::Arc;
 use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, Source, TensorType};
@@ -23,10 +25,14 @@ pub struct Tiny {
     /// The type of all matrices whose rows are whole blocks of it; others are F32.
     pub matrices: TensorType,
     pub tied: bool,
+    /// One tensor holds queries, keys and values.
+    pub fused: bool,
     /// Keys added behind the others, or in place of them.
     pub keys: Vec<(String, MetaValue)>,
-    /// Tensors left out.
+    /// Tensors and keys left out.
     pub without: Vec<String>,
+    /// Tensors added, with their shapes: biases, factors of rope.
+    pub more: Vec<(String, Vec<u64>)>,
     pub seed: u64,
 }
 
@@ -52,8 +58,10 @@ impl Tiny {
             experts: if architecture.ends_with("moe") { (6, 2) } else { (0, 0) },
             matrices: TensorType::F32,
             tied: false,
+            fused: architecture == "phi3",
             keys: Vec::new(),
             without: Vec::new(),
+            more: Vec::new(),
             seed: 1,
         }
     }
@@ -70,6 +78,12 @@ impl Tiny {
     /// The same with `{architecture}.{key}` as `value`.
     pub fn with(mut self, key: &str, value: impl Into<MetaValue>) -> Self {
         self.keys.push((format!("{}.{key}", self.architecture), value.into()));
+        self
+    }
+
+    /// The same with another tensor.
+    pub fn with_tensor(mut self, name: impl Into<String>, shape: &[u64]) -> Self {
+        self.more.push((name.into(), shape.to_vec()));
         self
     }
 
@@ -106,6 +120,7 @@ impl Tiny {
             keys.retain(|(other, _)| other != key);
             keys.push((key.clone(), value.clone()));
         }
+        keys.retain(|(key, _)| !self.without.contains(key));
         for (key, value) in keys {
             writer = writer.meta(&key, value);
         }
@@ -140,8 +155,8 @@ impl Tiny {
             }
             "gemma3" | "phi3" => put("attention.sliding_window", 40.into()),
             "granite" => {
-                put("embedding_scale", 12.0.into());
-                put("residual_scale", 0.22.into());
+                put("embedding_scale", 3.0.into());
+                put("residual_scale", 0.7.into());
                 put("attention.scale", 0.125.into());
                 put("logit_scale", 8.0.into());
             }
@@ -172,6 +187,7 @@ impl Tiny {
             self.attention_tensors(&mut |part, shape| put(format!("blk.{layer}.{part}"), shape));
             self.feed_forward_tensors(&mut |part, shape| put(format!("blk.{layer}.{part}"), shape));
         }
+        self.more.iter().for_each(|(name, shape)| put(name.clone(), shape));
         tensors
     }
 
@@ -180,7 +196,7 @@ impl Tiny {
         if self.architecture != "olmo2" {
             put("attn_norm.weight", &[width]);
         }
-        if self.architecture == "phi3" {
+        if self.fused {
             put("attn_qkv.weight", &[width, queries + 2 * kv]);
         } else {
             put("attn_q.weight", &[width, queries]);
@@ -272,9 +288,10 @@ fn random_tensor(seed: u64, name: &str, shape: &[u64], kind: TensorType) -> Vec<
     let count: u64 = shape.iter().product();
     let row = shape.first().copied().unwrap_or(1) as f32;
     let size = 1.7 / row.sqrt();
-    let mut value = || match (name.ends_with("norm.weight"), shape.len()) {
-        (true, _) => 1.0 + 0.3 * random.unit(),
-        (false, 1) => 0.3 * random.unit(),
+    let mut value = || match shape.len() {
+        _ if name.ends_with("norm.weight") => 1.0 + 0.3 * random.unit(),
+        _ if name.starts_with("rope_") => 2.5 + 1.5 * random.unit(),
+        1 => 0.3 * random.unit(),
         _ => size * random.unit(),
     };
     match kind {
@@ -287,27 +304,44 @@ fn random_tensor(seed: u64, name: &str, shape: &[u64], kind: TensorType) -> Vec<
 
 /// Random codes under scales that give values of about `size`.
 fn random_blocks(random: &mut Random, blocks: u64, kind: TensorType, size: f32) -> Vec<u8> {
-    // Where the f16 scale lies, the greatest code times inner scale, where the f16 minimum lies.
+    // Where the f16 scale lies, the greatest code times inner scale; where the f16 minimum lies, which makes the mean zero.
     let (at, codes, minimum) = match kind {
-        TensorType::Q4_0 | TensorType::IQ4_NL => (0, 8.0, None),
+        TensorType::Q4_0 => (0, 8.0, None),
+        TensorType::IQ4_NL => (0, 127.0, None),
         TensorType::Q4_1 => (0, 8.0, Some((2, -size))),
         TensorType::Q5_0 => (0, 16.0, None),
         TensorType::Q5_1 => (0, 16.0, Some((2, -size))),
         TensorType::Q8_0 => (0, 127.0, None),
-        TensorType::Q2_K => (80, 3.0 * 15.0, Some((82, size / 15.0))),
+        TensorType::Q2_K => (80, 3.0 * 15.0, Some((82, size / 30.0))),
         TensorType::Q3_K => (108, 4.0 * 32.0, None),
-        TensorType::Q4_K => (0, 15.0 * 63.0, Some((2, size / 63.0))),
-        TensorType::Q5_K => (0, 31.0 * 63.0, Some((2, size / 63.0))),
+        TensorType::Q4_K => (0, 15.0 * 63.0, Some((2, size / 126.0))),
+        TensorType::Q5_K => (0, 31.0 * 63.0, Some((2, size / 126.0))),
         TensorType::Q6_K => (208, 32.0 * 127.0, None),
         TensorType::IQ4_XS => (0, 127.0 * 32.0, None),
-        TensorType::IQ2_XXS => (0, 43.0 * 8.0, None),
+        TensorType::IQ2_XXS | TensorType::IQ2_XS | TensorType::IQ2_S => (0, 43.0 * 4.0, None),
+        TensorType::IQ3_XXS => (0, 62.0 * 8.0, None),
+        TensorType::IQ3_S => (0, 15.0 * 31.0, None),
+        TensorType::IQ1_S | TensorType::IQ1_M => (0, 15.0, None),
+        TensorType::MXFP4 => (0, 12.0, None),
         other => panic!("no random blocks of {}", other.name()),
     };
     let mut bytes = Vec::new();
     for _ in 0..blocks {
         let mut block: Vec<u8> = (0..kind.block_bytes()).map(|_| random.next() as u8).collect();
         let mut put = |at: usize, value: f32| {
-            block[at..at + 2].copy_from_slice(&half::f16::from_f32(value).to_le_bytes());
+            let [low, high] = half::f16::from_f32(value).to_le_bytes();
+            match kind {
+                // A power of two, by its exponent.
+                TensorType::MXFP4 => block[0] = (value.to_bits() >> 23) as u8,
+                // A nibble atop each of the four words of scales.
+                TensorType::IQ1_M => {
+                    for (word, nibble) in [low & 15, low >> 4, high & 15, high >> 4].into_iter().enumerate() {
+                        let byte = &mut block[49 + 2 * word];
+                        *byte = *byte & 15 | nibble << 4;
+                    }
+                }
+                _ => block[at..at + 2].copy_from_slice(&[low, high]),
+            }
         };
         put(at, size / codes);
         if let Some((at, value)) = minimum {

@@ -10,6 +10,10 @@ pub mod wick_engine;
 #[path = "../../../tests/driver/mod.rs"]
 pub mod driver;
 
+/// The small models of wick's own tests.
+#[path = "../../../tests/tiny/mod.rs"]
+pub mod tiny;
+
 /// What a program of this crate ends with when it fails: a message for a person.
 pub type Failure = Box<dyn std::error::Error>;
 

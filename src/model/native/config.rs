@@ -1,11 +1,11 @@
 //! The numbers of one model: read from the file, checked against each other and against ceilings, so that nothing after it has to.
 //! Knows keys; not tensors.
 
-use super::family::{EmbeddingScale, Family, Norms, Windows};
-use super::keys::{Keys, invalid, unsupported};
+use super::family::{EmbeddingScale, Family, LocalRope, Norms, Windows};
+use super::keys::{Keys, PerLayer, invalid, unsupported};
 use super::rope::RopeKeys;
 use crate::error::Result;
-use crate::gguf::{Array, Metadata, Strs};
+use crate::gguf::{Array, Metadata, Strs, Value};
 use crate::kernel::KvLayout;
 
 /// Ceilings far above any model that exists, low enough that no product of two of them overflows.
@@ -216,6 +216,12 @@ impl Attention {
         layers: usize,
         context_length: usize,
     ) -> Result<Self> {
+        if keys.flag("attention.causal")? == Some(false) {
+            return Err(unsupported(format!(
+                "{}.attention.causal is false: every token would see those behind it too",
+                family.name
+            )));
+        }
         let heads = keys.count_of_layers("attention.head_count", 1..=MAX_HEADS)?.ok_or_else(|| {
             invalid(format!("metadata key \"{}.attention.head_count\" is missing", family.name))
         })?;
@@ -233,15 +239,20 @@ impl Attention {
         };
         let window = match family.windows {
             Windows::None => None,
+            // Phi 4 has none and says 0.
             Windows::All => {
                 keys.count("attention.sliding_window", 0..=MAX_CONTEXT)?.filter(|&window| window > 0)
             }
+            Windows::AllButEachIfAny(_) => keys.count("attention.sliding_window", 1..=MAX_CONTEXT)?,
             Windows::AllButEach(_) => Some(keys.require("attention.sliding_window", 1..=MAX_CONTEXT)?),
         };
         let rope = RopeKeys::read(keys, family.rope, head_dim, context_length)?;
         let local_rope = match family.local_rope {
-            true => Some(rope.local(keys.number("rope.freq_base_swa", 1.0)?.unwrap_or(10_000.0))),
-            false => None,
+            LocalRope::Same => None,
+            LocalRope::Unscaled => Some(rope.unscaled()),
+            LocalRope::Base(base) => {
+                Some(rope.unscaled().with_base(keys.number("rope.freq_base_swa", 1.0)?.unwrap_or(base)))
+            }
         };
         Ok(Self {
             heads,
@@ -283,28 +294,27 @@ fn head_dim(keys: &Keys<'_>, width: usize, heads: usize) -> Result<usize> {
 
 /// Which layers have a window, and which have no rope.
 fn layer_kinds(keys: &Keys<'_>, family: &Family, layers: usize, windowed: bool) -> Result<Vec<LayerKind>> {
-    let given = keys.flags("attention.sliding_window_pattern")?;
-    if let Some(array) = given.filter(|array| array.len() != layers) {
-        return Err(invalid(format!(
-            "attention.sliding_window_pattern has {} entries for {layers} layers",
-            array.len()
-        )));
-    }
-    let mut flags = given.map(|array| array.iter());
-    let kind = |layer: usize| {
-        let given = flags.as_mut().and_then(Iterator::next);
-        let by_family = match family.windows {
-            Windows::None => false,
-            Windows::All => true,
-            Windows::AllButEach(n) => !(layer + 1).is_multiple_of(n),
-        };
-        let by_file =
-            given.map(|value| value == crate::gguf::Value::Bool(true) || value.as_integer() == Some(1));
-        LayerKind {
-            windowed: windowed && by_file.unwrap_or(by_family),
-            // No number but 0 is a multiple of 0.
-            rope: !(layer + 1).is_multiple_of(family.no_rope_each),
+    let given = keys.per_layer("attention.sliding_window_pattern", layers)?;
+    let turned = !family.rope_if_finetuned || keys.flag("rope.scaling.finetuned")? != Some(false);
+    let but_each = |n: usize, layer: usize| !(layer + 1).is_multiple_of(n);
+    let mut flags = match given {
+        PerLayer::Each(array) => Some(array.iter()),
+        PerLayer::Every(_) | PerLayer::None => None,
+    };
+    let mut has_window = |layer: usize| match (given, family.windows) {
+        (PerLayer::Each(_), _) => {
+            let flag = flags.as_mut().and_then(Iterator::next);
+            flag.is_some_and(|flag| flag == Value::Bool(true) || flag.as_integer() == Some(1))
         }
+        (PerLayer::Every(n), _) => but_each(n, layer),
+        (PerLayer::None, Windows::None) => false,
+        (PerLayer::None, Windows::All) => true,
+        (PerLayer::None, Windows::AllButEach(n) | Windows::AllButEachIfAny(n)) => but_each(n, layer),
+    };
+    let kind = |layer: usize| LayerKind {
+        windowed: windowed && has_window(layer),
+        // No number but 0 is a multiple of 0.
+        rope: turned && but_each(family.no_rope_each, layer),
     };
     Ok((0..layers).map(kind).collect())
 }

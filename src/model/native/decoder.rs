@@ -26,7 +26,8 @@ const MAX_POSITION: usize = 1_000_000;
 /// How a model is to be loaded.
 #[derive(Clone)]
 pub struct NativeOptions {
-    /// Tokens that a sequence may hold at most; `None`, or more than the model was made for: what it was made for.
+    /// Tokens that a sequence may hold at most; `None`, or more than the model was made for: what it was made for. Rope factors
+    /// for short and for long contexts are chosen by it.
     pub context_length: Option<usize>,
     /// What computes, shared by models: the thread that drives the decoder is the first of its threads.
     pub compute: Arc<Mutex<Compute>>,
@@ -60,12 +61,12 @@ impl NativeDecoder {
     /// range or tensors of another shape; `OutOfMemory` over the budget.
     pub fn load(gguf: Arc<Gguf>, options: NativeOptions) -> Result<Self> {
         let config = Config::read(gguf.metadata())?;
-        let weights = ModelWeights::find(&gguf, &config)?;
+        let made_for = config.context_length.min(MAX_POSITION);
+        let context_length = options.context_length.unwrap_or(made_for).clamp(1, made_for);
+        let weights = ModelWeights::find(&gguf, &config, context_length)?;
         let attention = &config.attention;
         let layout =
             KvLayout::new(config.layers, attention.kv_heads, attention.head_dim, attention.head_dim)?;
-        let made_for = config.context_length.min(MAX_POSITION);
-        let context_length = options.context_length.unwrap_or(made_for).clamp(1, made_for);
         let blocks = Blocks::new(layout);
         let spec = Spec {
             architecture: config.family.name.to_owned(),

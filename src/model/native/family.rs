@@ -42,8 +42,21 @@ pub(super) enum Windows {
     None,
     /// All, if the file has a window.
     All,
-    /// All but each `n`-th.
+    /// All but each `n`-th; the file must have a window.
     AllButEach(usize),
+    /// The same, if the file has a window.
+    AllButEachIfAny(usize),
+}
+
+/// The rope of layers with a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum LocalRope {
+    /// That of the others.
+    Same,
+    /// The base of the others and no scaling.
+    Unscaled,
+    /// This base, unless the file has another (`rope.freq_base_swa`), and no scaling.
+    Base(f32),
 }
 
 /// How the router's scores become the weights of experts.
@@ -65,13 +78,14 @@ pub(super) struct Family {
     pub(super) embedding: EmbeddingScale,
     pub(super) norms: Norms,
     pub(super) qk_norm: QkNorm,
-    /// One tensor holds q, k and v, one holds gate and up.
-    pub(super) fused: bool,
+    /// One tensor holds gate and up (one may hold q, k and v in any architecture).
+    pub(super) fused_gate: bool,
     pub(super) windows: Windows,
-    /// Layers with a window have rope base 10,000 unless the file says otherwise, and no scaling.
-    pub(super) local_rope: bool,
+    pub(super) local_rope: LocalRope,
     /// Each `n`-th layer has no rope; 0: all have.
     pub(super) no_rope_each: usize,
+    /// No layer has rope if the file says that it is not finetuned (`rope.scaling.finetuned`).
+    pub(super) rope_if_finetuned: bool,
     /// Projections of q, k and v must have biases (elsewhere they may).
     pub(super) qkv_bias: bool,
     /// `residual_scale` and `logit_scale` of the file count.
@@ -90,10 +104,11 @@ const LLAMA: Family = Family {
     embedding: EmbeddingScale::One,
     norms: Norms::Before,
     qk_norm: QkNorm::None,
-    fused: false,
+    fused_gate: false,
     windows: Windows::None,
-    local_rope: false,
+    local_rope: LocalRope::Same,
     no_rope_each: 0,
+    rope_if_finetuned: false,
     qkv_bias: false,
     multipliers: false,
     wide_scale_layers: 0,
@@ -135,15 +150,16 @@ pub(super) const FAMILIES: &[Family] = &[
     Family {
         name: "gemma3",
         qk_norm: QkNorm::PerHead,
-        windows: Windows::AllButEach(6),
-        local_rope: true,
+        // Rnj-1 writes itself as gemma3 without.
+        windows: Windows::AllButEachIfAny(6),
+        local_rope: LocalRope::Base(10_000.0),
         wide_scale_layers: 62,
         ..GEMMA2
     },
     Family {
         name: "phi3",
         rope: RopeStyle::Halves,
-        fused: true,
+        fused_gate: true,
         windows: Windows::All,
         experts: None,
         ..LLAMA
@@ -153,10 +169,20 @@ pub(super) const FAMILIES: &[Family] = &[
         rope: RopeStyle::Halves,
         norms: Norms::After,
         qk_norm: QkNorm::WholeRow,
+        // OLMo 3 writes itself as olmo2 with windows.
+        windows: Windows::AllButEachIfAny(4),
+        local_rope: LocalRope::Unscaled,
         experts: None,
         ..LLAMA
     },
-    Family { name: "granite", embedding: EmbeddingScale::Given, multipliers: true, experts: None, ..LLAMA },
+    Family {
+        name: "granite",
+        embedding: EmbeddingScale::Given,
+        rope_if_finetuned: true,
+        multipliers: true,
+        experts: None,
+        ..LLAMA
+    },
     Family { name: "smollm3", no_rope_each: 4, experts: None, ..LLAMA },
     Family { name: "exaone", rope: RopeStyle::Halves, experts: None, ..LLAMA },
 ];

@@ -10,6 +10,20 @@ pub(super) struct Keys<'a> {
     architecture: &'a str,
 }
 
+/// A greatest period of layers, far above any that exists.
+const MAX_PERIOD: usize = 1024;
+
+/// What a file says about some of its layers.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum PerLayer<'a> {
+    /// Nothing.
+    None,
+    /// Each layer's own entry.
+    Each(Array<'a>),
+    /// All layers but each `n`-th.
+    Every(usize),
+}
+
 /// A file that says what cannot be.
 pub(super) fn invalid(message: String) -> Error {
     Error::new(ErrorKind::ModelInvalid, message)
@@ -75,17 +89,27 @@ impl<'a> Keys<'a> {
         Ok(self.number(key, 0.0)?.filter(|&value| value > 0.0))
     }
 
+    /// A bool.
+    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>> {
+        self.metadata.find::<bool>(&self.full(key))
+    }
+
     /// A text.
     pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
         self.metadata.find::<&str>(&self.full(key))
     }
 
-    /// Bools, one per layer.
-    pub(super) fn flags(&self, key: &str) -> Result<Option<Array<'a>>> {
-        Ok(match self.metadata.get(&self.full(key)) {
-            Some(Value::Array(array)) => Some(array),
-            _ => None,
-        })
+    /// What holds for some of `layers` layers: one entry for each, or every how-manieth is left out (0: none is).
+    pub(super) fn per_layer(&self, key: &str, layers: usize) -> Result<PerLayer<'a>> {
+        match self.metadata.get(&self.full(key)) {
+            None => Ok(PerLayer::None),
+            Some(Value::Array(array)) if array.len() == layers => Ok(PerLayer::Each(array)),
+            Some(Value::Array(array)) => {
+                let (full, len) = (self.full(key), array.len());
+                Err(invalid(format!("{full:?} has {len} entries for {layers} layers")))
+            }
+            Some(_) => Ok(self.count(key, 0..=MAX_PERIOD)?.map_or(PerLayer::None, PerLayer::Every)),
+        }
     }
 }
 

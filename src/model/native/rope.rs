@@ -40,9 +40,14 @@ impl RopeKeys {
         Ok(Self { style, dims, base, scaling, original_context })
     }
 
-    /// The same turn from another base, without any scaling.
-    pub(super) fn local(&self, base: f32) -> Self {
-        Self { base, scaling: RopeScaling::None, ..self.clone() }
+    /// The same turn without any scaling.
+    pub(super) fn unscaled(&self) -> Self {
+        Self { scaling: RopeScaling::None, ..self.clone() }
+    }
+
+    /// The same turn from another base.
+    pub(super) fn with_base(self, base: f32) -> Self {
+        Self { base, ..self }
     }
 
     /// Ready to turn; `factors` (dims / 2) divide the angles, pair by pair, where a file has them.

@@ -3,6 +3,7 @@
 use super::config::{Config, check_vocabulary};
 use super::family::QkNorm;
 use super::keys::{invalid, unsupported};
+use super::rope::RopeKeys;
 use crate::error::Result;
 use crate::gguf::{Gguf, TensorInfo, TensorType};
 use crate::kernel::{Type, Weights, dequantise};
@@ -213,11 +214,11 @@ fn kernel_type(tensor: &TensorInfo) -> Result<Type> {
 }
 
 impl ModelWeights {
-    /// Finds every tensor of the model.
+    /// Finds every tensor of the model, for contexts of up to `context` tokens.
     ///
     /// # Errors
     /// `ModelInvalid` for one that is missing or of another shape, `Unsupported` for one of a type without kernels.
-    pub(super) fn find(gguf: &Gguf, config: &Config) -> Result<Self> {
+    pub(super) fn find(gguf: &Gguf, config: &Config, context: usize) -> Result<Self> {
         let finder = Finder::new(gguf, config.width)?;
         let vocab = match gguf.tensor("token_embd.weight").map(TensorInfo::shape) {
             Some(&[_, rows]) => usize::try_from(rows).unwrap_or(usize::MAX),
@@ -236,16 +237,15 @@ impl ModelWeights {
             output_norm: finder.vector("output_norm.weight", config.width)?,
             output: finder.stack("output.weight", 1, vocab, config.width)?.unwrap_or(embedding),
             output_bias: finder.optional("output.bias", vocab)?,
-            rope_factors: rope_factors(&finder, config)?,
+            rope_factors: rope_factors(&finder, &config.attention.rope, context)?,
         };
         finder.refuse_strangers(config)?;
         Ok(weights)
     }
 }
 
-/// Rope's dividers: one set, or, for contexts that were stretched, the long one of two.
-fn rope_factors(finder: &Finder<'_>, config: &Config) -> Result<Option<Vector>> {
-    let rope = &config.attention.rope;
+/// Rope's dividers: one set, or, for contexts longer than those of the training, the long one of two.
+fn rope_factors(finder: &Finder<'_>, rope: &RopeKeys, context: usize) -> Result<Option<Vector>> {
     let long = finder.optional("rope_factors_long.weight", rope.dims / 2)?;
     let short = finder.optional("rope_factors_short.weight", rope.dims / 2)?;
     // Some converters repeat the one set in every layer.
@@ -253,8 +253,7 @@ fn rope_factors(finder: &Finder<'_>, config: &Config) -> Result<Option<Vector>> 
         None => finder.optional("blk.0.rope_freqs.weight", rope.dims / 2)?,
         one => one,
     };
-    let stretched = config.context_length > rope.original_context;
-    let factors = if stretched { long } else { short }.or(one);
+    let factors = if context > rope.original_context { long } else { short }.or(one);
     if factors.iter().flatten().any(|factor| !factor.is_finite() || *factor <= 0.0) {
         return Err(invalid("a rope factor is no positive number".into()));
     }
@@ -290,21 +289,22 @@ type Qkv = ([Matrix; 3], [Option<Vector>; 3]);
 
 fn find_qkv(finder: &Finder<'_>, config: &Config, name: &dyn Fn(&str) -> String) -> Result<Qkv> {
     let (queries, kv) = (config.attention.query_width(), config.attention.kv_width());
-    if config.family.fused {
+    if finder.gguf.tensor(&name("attn_qkv.weight")).is_some() {
         let all = finder.matrix(&name("attn_qkv.weight"), queries + 2 * kv, config.width)?;
-        let bias = finder.optional(&name("attn_qkv.bias"), queries + 2 * kv)?;
+        let len = queries + 2 * kv;
+        let bias = match config.family.qkv_bias {
+            true => Some(finder.vector(&name("attn_qkv.bias"), len)?),
+            false => finder.optional(&name("attn_qkv.bias"), len)?,
+        };
         let bias = |from: usize, len: usize| {
             bias.as_ref().and_then(|bias| bias.get(from..from + len)).map(Vector::from)
         };
         let parts = [all.part(0, queries), all.part(queries, kv), all.part(queries + kv, kv)];
         return Ok((parts, [bias(0, queries), bias(queries, kv), bias(queries + kv, kv)]));
     }
-    let bias = |part: &str, len: usize| {
-        let found = finder.optional(&name(part), len)?;
-        match config.family.qkv_bias && found.is_none() {
-            true => Err(invalid(format!("tensor {:?} is missing", name(part)))),
-            false => Ok(found),
-        }
+    let bias = |part: &str, len: usize| match config.family.qkv_bias {
+        true => finder.vector(&name(part), len).map(Some),
+        false => finder.optional(&name(part), len),
     };
     let parts = [
         finder.matrix(&name("attn_q.weight"), queries, config.width)?,
@@ -331,7 +331,7 @@ fn find_qk_norm(
 fn find_dense(finder: &Finder<'_>, config: &Config, name: &dyn Fn(&str) -> String) -> Result<Gated> {
     let (inner, width) = (config.feed_forward, config.width);
     let down = finder.matrix(&name("ffn_down.weight"), width, inner)?;
-    if config.family.fused {
+    if config.family.fused_gate {
         let both = finder.matrix(&name("ffn_up.weight"), 2 * inner, width)?;
         return Ok(Gated { gate: both.part(0, inner), up: both.part(inner, inner), down });
     }

@@ -4,9 +4,13 @@
 //!     against recorded greedy ids: llama.cpp in several of its own settings, wick, candle
 //! cargo run --release --bin agree -- text MODEL.gguf [TEXT] [--oracle F32.gguf] [--tokens 2000] [--threads 2]
 //!     against candle's f32 logits of the dequantised weights (of MODEL, or of a file that holds the same in f32): mean KL divergence and best ids
+//! cargo run --release --bin agree -- small [NAME] [--record FILE]
+//!     small models with random weights of every architecture and type (or those whose name contains NAME): how far logits are from llama.cpp's,
+//!     some of which are written to FILE
 
 mod candidates;
 mod cases;
+mod small;
 mod text;
 
 use peers::Result;
@@ -29,7 +33,7 @@ fn run() -> Result<()> {
     let threads: usize = args.value("--threads")?.unwrap_or(2);
     let oracle: Option<PathBuf> = args.value("--oracle")?;
     let tokens: usize = args.value("--tokens")?.unwrap_or(2000);
-    match args.word("reference or text")?.as_str() {
+    match args.word("reference, text or small")?.as_str() {
         "reference" => {
             let model = PathBuf::from(args.word("a model file")?);
             let file = PathBuf::from(args.word("a file of reference ids")?);
@@ -42,6 +46,10 @@ fn run() -> Result<()> {
             let text = args.words()?.into_iter().next().map(PathBuf::from);
             text::compare(&model, text.as_deref(), &oracle.unwrap_or(model.clone()), tokens, threads)
         }
-        other => Err(format!("{other}: neither reference nor text").into()),
+        "small" => {
+            let record: Option<PathBuf> = args.value("--record")?;
+            small::compare(args.words()?.first().map_or("", String::as_str), record.as_deref())
+        }
+        other => Err(format!("{other}: neither reference, text nor small").into()),
     }
 }

@@ -1,0 +1,72 @@
+//! Small models of every architecture and every type, with random weights: wick's logits beside llama.cpp's. Knows no model.
+
+use crate::candidates::{Candidate, Llama, Native, lead};
+use peers::Result;
+use peers::llama::Options;
+use peers::tiny::Tiny;
+use peers::tiny::known::{TOKENS, allowed, apart, models, tokens};
+use std::fmt::Write;
+use std::path::Path;
+
+/// Each how-manieth of llama.cpp's last logits is recorded.
+const RECORDED: usize = 5;
+
+/// Writes each model whose name contains `filter` to a temporary file and compares; writes llama.cpp's last logits to `record`, for
+/// wick's own tests. Fails if one is too far apart.
+pub fn compare(filter: &str, record: Option<&Path>) -> Result<()> {
+    println!("| | apart, of the spread | allowed | other best ids | of |");
+    println!("|---|---|---|---|---|");
+    let file = std::env::temp_dir().join(format!("wick-agree-{}.gguf", std::process::id()));
+    let (mut failed, mut recorded) = (Vec::new(), String::new());
+    for (name, tiny) in models().into_iter().filter(|(name, _)| name.contains(filter)) {
+        match measure(&file, &tiny) {
+            Ok(outcome) => {
+                let allowed = allowed(&tiny);
+                println!("| {name} | {:.5} | {allowed} | {} | {TOKENS} |", outcome.apart, outcome.others);
+                let last = outcome.last.iter().step_by(RECORDED);
+                let last: Vec<String> = last.map(|logit| format!("{logit:.5}")).collect();
+                writeln!(recorded, "{name}: {}", last.join(" "))?;
+                if outcome.apart > allowed {
+                    failed.push(name);
+                }
+            }
+            Err(failure) => {
+                println!("| {name} | {failure} |");
+                failed.push(name);
+            }
+        }
+    }
+    std::fs::remove_file(&file).ok();
+    if let Some(record) = record {
+        std::fs::write(record, recorded)?;
+    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("too far apart: {}", failed.join(", ")).into()) }
+}
+
+struct Outcome {
+    /// The mean over all tokens.
+    apart: f64,
+    /// Tokens after which the best ids differ.
+    others: usize,
+    /// llama.cpp's logits after the last token.
+    last: Vec<f32>,
+}
+
+fn measure(file: &Path, tiny: &Tiny) -> Result<Outcome> {
+    std::fs::write(file, tiny.writer().to_bytes())?;
+    let tokens = tokens(tiny);
+    let options = Options {
+        flash: Some(false),
+        kv_f32: true,
+        repack: false,
+        context: tiny.context,
+        ..Options::default()
+    };
+    let mut wanted = Llama::open(file, &options, true)?.rows(&tokens, 0)?;
+    let found = Native::open(file, 1).rows(&tokens, 0)?;
+    let rows = || wanted.iter().zip(&found);
+    let total: f64 = rows().map(|(wanted, found)| apart(wanted, found)).sum();
+    let others = rows().filter(|(wanted, found)| lead(wanted).0 != lead(found).0).count();
+    let last = wanted.pop().ok_or("no logits")?;
+    Ok(Outcome { apart: total / found.len() as f64, others, last })
+}
