@@ -9,14 +9,14 @@ mod aarch64;
 mod activations;
 mod attention;
 pub mod block;
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod direct;
 mod float;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod floats;
 mod generic;
 mod kv;
 mod math;
-#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
-mod one;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod panel;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]

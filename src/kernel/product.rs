@@ -1,7 +1,7 @@
 //! Products by panels: unpack some blocks of a panel's rows, then take all tokens over it. Knows no thread.
 
 use super::activations::{Activations, GROUP};
-use super::one::One;
+use super::direct::Few;
 use super::panel::{Blocks, Meaning, Memory, PANEL_K, Unpack};
 use super::tile::{Ahead, Large, Small, Work};
 use super::tiles::Tiles;
@@ -27,8 +27,9 @@ pub(crate) fn product<S: Tiles>(
     if rows.len() < S::ROWS {
         return scalar::product(Scalar, weights, rows, activations, tokens, tile, stride);
     }
-    if tokens.len() == 1 {
-        return alone(s, weights, rows, activations, tokens.start, tile);
+    let most = if weights.ty().form() == Form::Q32 { S::DIRECT } else { 1 };
+    if tokens.len() <= most {
+        return few(s, weights, rows, activations, tokens, (tile, stride));
     }
     let (mut first, end) = (rows.start, rows.end);
     while first < end {
@@ -49,17 +50,39 @@ const AHEAD: usize = 4096;
 /// Unpacking takes about as long as this many tokens.
 const UNPACKING: usize = 4;
 
-/// One token: weights go from the file's bytes through registers.
+/// The tokens of a group, few enough for weights to go from the file's bytes through registers.
 #[inline(always)]
-fn alone<S: Tiles>(
+fn few<S: Tiles>(
     s: S,
     weights: &Weights<'_>,
     rows: Range<usize>,
     activations: &Activations,
-    token: usize,
-    tile: &mut [f32],
+    tokens: Range<usize>,
+    results: (&mut [f32], usize),
 ) {
-    assert!(tile.len() >= rows.len() && activations.tokens() == token + 1, "token {token}");
+    let work = (weights, rows, activations, tokens.start);
+    match tokens.len() {
+        1 => direct::<S, 1>(s, work, results),
+        2 => direct::<S, 2>(s, work, results),
+        3 => direct::<S, 3>(s, work, results),
+        4 => direct::<S, 4>(s, work, results),
+        5 => direct::<S, 5>(s, work, results),
+        6 => direct::<S, 6>(s, work, results),
+        7 => direct::<S, 7>(s, work, results),
+        _ => direct::<S, 8>(s, work, results),
+    }
+}
+
+/// [`few`] for the `N` tokens of the group that begins with `token`.
+#[inline(always)]
+fn direct<S: Tiles, const N: usize>(
+    s: S,
+    (weights, rows, activations, token): (&Weights<'_>, Range<usize>, &Activations, usize),
+    (tile, by): (&mut [f32], usize),
+) {
+    let width = GROUP.min(activations.tokens() - token);
+    assert!(token.is_multiple_of(GROUP) && width == N, "{N} tokens of the {width} from {token} on");
+    assert!(tile.len() >= (N - 1) * by + rows.len(), "tile");
     let (ty, stride) = (weights.ty(), weights.row_bytes());
     let right = if ty.form() == Form::Q256 { &activations.q256 } else { &activations.q32 };
     let (mut first, end) = (rows.start, rows.end);
@@ -69,9 +92,9 @@ fn alone<S: Tiles>(
         let bytes = &weights.bytes()[row * stride..(row + S::ROWS) * stride];
         let blocks = Blocks { ty, from: bytes.as_ptr(), stride, count: weights.cols() / ty.block_len() };
         let ahead = bytes.as_ptr().wrapping_add(S::ROWS * stride + AHEAD);
-        let results = tile[row - rows.start..][..S::ROWS].as_mut_ptr();
-        // SAFETY: the blocks are within each row's bytes, the right-hand side has them for one token, results have room.
-        s.launch(unsafe { One::new(blocks, ahead, right, token, results) });
+        let results = tile[row - rows.start..].as_mut_ptr();
+        // SAFETY: the blocks are within each row's bytes, the right-hand side has them for the group's tokens, results have room.
+        s.launch(unsafe { Few::<N>::new(blocks, ahead, right, token, (results, by)) });
         first += S::ROWS;
     }
 }

@@ -13,6 +13,8 @@ pub(crate) trait Tiles: Simd {
     const TOKENS: usize;
     /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1.
     const PANELS: usize;
+    /// Tokens whose sums and totals fit the registers beside a block of 32 that is unpacked: 1 to [`super::activations::GROUP`].
+    const DIRECT: usize;
     /// Whether 8-bit codes are kept signed. Else they are kept plus 128, unsigned.
     const SIGNED: bool;
     /// `ROWS` lanes of 32 bits.

@@ -180,6 +180,15 @@ pub fn unpacked(type_id: u32, blocks: &[u8], count: usize) -> Result<Vec<f32>> {
     if type_id >= sys::GGML_TYPE_COUNT {
         return Err(format!("ggml has no type {type_id}").into());
     }
+    if type_id == sys::GGML_TYPE_F32 {
+        // ggml has no function for what needs none.
+        let (parts, rest) = blocks.as_chunks();
+        let whole = rest.is_empty() && parts.len() == count;
+        let weights = parts.iter().map(|&part| f32::from_le_bytes(part)).collect();
+        return whole
+            .then_some(weights)
+            .ok_or_else(|| format!("{count} weights are no {} bytes", blocks.len()).into());
+    }
     let mut weights = vec![0.0; count];
     // SAFETY: the type is one of ggml's; the blocks hold `count` weights, which is checked before they are unpacked.
     unsafe {

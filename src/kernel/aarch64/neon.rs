@@ -235,6 +235,7 @@ impl Tiles for Neon {
     const ROWS: usize = 8;
     const TOKENS: usize = 4;
     const PANELS: usize = 1;
+    const DIRECT: usize = 1;
     const SIGNED: bool = true;
     type I = Words;
     type R = Floats;

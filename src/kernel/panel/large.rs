@@ -116,7 +116,7 @@ impl Format for Q2K {
     const TYPE: Type = Type::Q2_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 84 bytes.
         unsafe {
             for half in 0..2 {
@@ -150,7 +150,7 @@ impl Format for Q3K {
     const TYPE: Type = Type::Q3_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 110 bytes.
         unsafe {
             let high = eight(s, from, stride);
@@ -192,7 +192,7 @@ impl Format for Q4K {
     const TYPE: Type = Type::Q4_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 144 bytes.
         unsafe {
             for j in 0..4 {
@@ -214,7 +214,7 @@ impl Format for Q5K {
     const TYPE: Type = Type::Q5_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 176 bytes.
         unsafe {
             let high = eight(s, from.add(16), stride);
@@ -238,7 +238,7 @@ impl Format for Q6K {
     const TYPE: Type = Type::Q6_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 210 bytes.
         unsafe {
             for half in 0..2 {
@@ -268,7 +268,7 @@ impl Format for Iq4Xs {
     const TYPE: Type = Type::IQ4_XS;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         let table = iq4_table::<S>();
         // SAFETY: within a block of 136 bytes.
         unsafe {

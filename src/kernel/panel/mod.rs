@@ -12,6 +12,7 @@ use super::simd::Task;
 use super::tile::Ahead;
 use super::tiles::Tiles;
 use super::types::{Form, Type};
+use small::first_word;
 use std::mem::MaybeUninit;
 
 /// Where the parts of a panel are, in vectors.
@@ -93,11 +94,11 @@ pub(crate) trait Format: Copy {
     /// The type, or one that its [`Meaning`] is the same as.
     const TYPE: Type;
 
-    /// Unpacks one block of as many rows as there are lanes.
+    /// Unpacks one block of as many rows as there are lanes; where blocks have 32 codes, `head` has the first four bytes of each row's.
     ///
     /// # Safety
     /// A block is readable at `from` and at each further `stride`.
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>);
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, head: S::I, to: &mut impl Sink<S>);
 }
 
 /// Work on blocks, compiled for each of their formats.
@@ -170,11 +171,16 @@ impl<S: Tiles> Task<S> for Unpack<'_> {
 impl<S: Tiles> ForFormat<S> for Unpack<'_> {
     #[inline(always)]
     fn with<F: Format>(self, s: S, format: F) {
-        let size = if self.blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
+        let small = F::TYPE.form() == Form::Q32;
+        let size = if small { place::SIZE32 } else { place::SIZE256 };
         for b in 0..self.blocks.count {
+            let (from, stride) = (self.blocks.at(b), self.blocks.stride);
             let mut panel = Panel(self.to.wrapping_add(b * size * 4 * S::ROWS));
             // SAFETY: as `new` was promised.
-            unsafe { format.unpack(s, self.blocks.at(b), self.blocks.stride, &mut panel) };
+            unsafe {
+                let head = if small { first_word(s, from, stride) } else { s.splat_i(0) };
+                format.unpack(s, from, stride, head, &mut panel);
+            }
             self.ahead.step(s);
         }
     }

@@ -15,7 +15,7 @@ impl Format for ByRows {
     const TYPE: Type = Type::IQ2_XXS;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
         let mut block = Block::default();
         let (mut codes, mut scales, mut ds) = ([[0u8; 256]; 16], [[0u8; 16]; 16], [0.0; 16]);
         for r in 0..S::ROWS {

@@ -135,6 +135,7 @@ impl Tiles for Avx2 {
     const ROWS: usize = 8;
     const TOKENS: usize = 4;
     const PANELS: usize = 1;
+    const DIRECT: usize = 1;
     const SIGNED: bool = true;
     type I = __m256i;
     type R = __m256;

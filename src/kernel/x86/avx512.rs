@@ -120,6 +120,7 @@ impl Tiles for Avx512 {
     const ROWS: usize = 16;
     const TOKENS: usize = 8;
     const PANELS: usize = 2;
+    const DIRECT: usize = 8;
     const SIGNED: bool = false;
     type I = __m512i;
     type R = __m512;

@@ -1,4 +1,5 @@
-//! Products with one token: each block goes from the file's bytes through registers, past no panel. Knows no type but how it unpacks.
+//! Products with one token or the few of a group: each block goes from the file's bytes through registers, past no panel. Knows no type but how
+//! it unpacks.
 //!
 //! The sums are those of [`super::tile`], in the same order.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
@@ -9,32 +10,34 @@ use super::simd::Task;
 use super::tiles::Tiles;
 use super::types::Form;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
-/// As many whole rows as there are lanes, times one token.
+/// As many whole rows as there are lanes, times the `N` tokens of a group.
 #[derive(Clone, Copy)]
-pub(crate) struct One<'a> {
+pub(crate) struct Few<'a, const N: usize> {
     blocks: Blocks,
     /// What to ask for meanwhile: as many bytes.
     ahead: *const u8,
     right: &'a Quantised,
-    /// The token, alone in its group.
+    /// The group's first token.
     token: usize,
-    /// One result per row.
+    /// One result per row, `stride` between tokens.
     results: *mut f32,
+    stride: usize,
 }
 
-impl<'a> One<'a> {
+impl<'a, const N: usize> Few<'a, N> {
     /// # Safety
-    /// The blocks are readable in each row; `token` is the last one of the right-hand side, alone in its group, and has those blocks; `results`
-    /// has room for a vector.
+    /// The blocks are readable in each row; a group of `N` tokens begins with `token` and has those blocks; `results` has room for a
+    /// vector of each. Panics when it runs over blocks of 256 with more than one token.
     pub(crate) unsafe fn new(
         blocks: Blocks,
         ahead: *const u8,
         right: &'a Quantised,
         token: usize,
-        results: *mut f32,
+        (results, stride): (*mut f32, usize),
     ) -> Self {
-        Self { blocks, ahead, right, token, results }
+        Self { blocks, ahead, right, token, results, stride }
     }
 }
 
@@ -48,67 +51,88 @@ fn prefetch<S: Tiles, F: Format>(s: S, ahead: *const u8, word: usize) {
     }
 }
 
-impl<S: Tiles> Task<S> for One<'_> {
+impl<S: Tiles, const N: usize> Task<S> for Few<'_, N> {
     #[inline(always)]
     fn run(self, s: S) {
         for_type(s, self.blocks.ty, self);
     }
 }
 
-impl<S: Tiles> ForFormat<S> for One<'_> {
+impl<S: Tiles, const N: usize> ForFormat<S> for Few<'_, N> {
     #[inline(always)]
     fn with<F: Format>(self, s: S, format: F) {
         // SAFETY: as `new` was promised.
         unsafe {
             match F::TYPE.form() {
-                Form::Q256 => self.large(s, format),
+                Form::Q256 if N == 1 => self.large(s, format),
+                Form::Q256 => unreachable!("blocks of 256 go with one token"),
                 _ => self.small(s, format),
             }
         }
     }
 }
 
-impl One<'_> {
+impl<const N: usize> Few<'_, N> {
     /// Blocks of 32.
     ///
     /// # Safety
-    /// See [`One::new`].
+    /// See [`Few::new`].
     #[inline(always)]
     unsafe fn small<S: Tiles, F: Format>(self, s: S, format: F) {
-        let One { blocks, ahead, right, token, results } = self;
+        let Few { blocks, ahead, right, token, results, stride } = self;
         let Meaning { bias, min, .. } = Meaning::of(F::TYPE, S::SIGNED);
-        let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
+        let (first, end) = (token * blocks.count, (token + N) * blocks.count);
         let (scales, sums) = (&right.scales[first..end], &right.sums[first..end]);
         let scaled_sums = &right.scaled_sums[first..end];
         let values = right.values[first * 32..end * 32].as_ptr();
-        let mut total = s.splat_r(0.0);
+        let mut totals = [s.splat_r(0.0); N];
+        let mut heads = Heads::new();
+        for b in 0..LEAD.min(blocks.count) {
+            // SAFETY: the caller promises the block.
+            unsafe { heads.copy::<S>(&blocks, b) };
+        }
         for b in 0..blocks.count {
-            let mut block = Small::<S, F> {
-                values: values.wrapping_add(b * 32),
+            if b + LEAD < blocks.count {
+                // SAFETY: as above.
+                unsafe { heads.copy::<S>(&blocks, b + LEAD) };
+            }
+            let mut block = Small::<S, F, N> {
+                values: values.wrapping_add(b * N * 32),
                 ahead: ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes()),
-                sum: s.splat_i(sums[b].wrapping_mul(-bias)),
-                d: total,
-                m: total,
+                sums: [s.splat_i(0); N],
+                d: totals[0],
+                m: totals[0],
                 format: PhantomData,
             };
-            // SAFETY: as the caller promises.
-            unsafe { format.unpack(s, blocks.at(b), blocks.stride, &mut block) };
-            total = s.fma_r(s.mul_r(block.d, s.splat_r(scales[b])), s.to_float(block.sum), total);
-            if min {
-                total = s.fma_r(block.m, s.splat_r(scaled_sums[b]), total);
+            for t in 0..N {
+                block.sums[t] = s.splat_i(sums[b * N + t].wrapping_mul(-bias));
+            }
+            // SAFETY: as the caller promises; the block's head was copied, and as many others since as may be.
+            unsafe {
+                let head = heads.get(s, b);
+                format.unpack(s, blocks.at(b), blocks.stride, head, &mut block);
+            }
+            for t in 0..N {
+                let scale = s.mul_r(block.d, s.splat_r(scales[b * N + t]));
+                totals[t] = s.fma_r(scale, s.to_float(block.sums[t]), totals[t]);
+                if min {
+                    totals[t] = s.fma_r(block.m, s.splat_r(scaled_sums[b * N + t]), totals[t]);
+                }
             }
         }
-        // SAFETY: as the caller promises.
-        unsafe { s.store_r(total, results) };
+        for t in 0..N {
+            // SAFETY: as the caller promises.
+            unsafe { s.store_r(totals[t], results.add(t * stride)) };
+        }
     }
 
-    /// Blocks of 256.
+    /// Blocks of 256, and one token: more have too many sums for registers.
     ///
     /// # Safety
-    /// See [`One::new`].
+    /// See [`Few::new`].
     #[inline(always)]
     unsafe fn large<S: Tiles, F: Format>(self, s: S, format: F) {
-        let One { blocks, ahead, right, token, results } = self;
+        let Few { blocks, ahead, right, token, results, .. } = self;
         let Meaning { bias, min, sub, .. } = Meaning::of(F::TYPE, S::SIGNED);
         let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
         let scales = &right.scales[first..end];
@@ -129,7 +153,7 @@ impl One<'_> {
                 format: PhantomData,
             };
             // SAFETY: as the caller promises.
-            unsafe { format.unpack(s, blocks.at(b), blocks.stride, &mut block) };
+            unsafe { format.unpack(s, blocks.at(b), blocks.stride, s.splat_i(0), &mut block) };
             let by = s.splat_r(scales[b]);
             if !min && bias != 0 {
                 block.sum = s.add_i(block.sum, s.mul_i(block.factored, s.splat_i(-bias)));
@@ -145,23 +169,26 @@ impl One<'_> {
 }
 
 /// A block of 32 on its way.
-struct Small<S: Tiles, F> {
+struct Small<S: Tiles, F, const N: usize> {
     /// What the block is multiplied with.
     values: *const i8,
     /// What to ask for meanwhile.
     ahead: *const u8,
-    sum: S::I,
+    sums: [S::I; N],
     d: S::R,
     m: S::R,
     format: PhantomData<F>,
 }
 
-impl<S: Tiles, F: Format> Sink<S> for Small<S, F> {
+impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
         prefetch::<S, F>(s, self.ahead, index);
-        // SAFETY: the token has 32 values here.
-        self.sum = unsafe { dot::<S, F>(s, self.sum, codes, self.values.add(4 * index)) };
+        for t in 0..N {
+            // SAFETY: each token has 32 values here.
+            self.sums[t] =
+                unsafe { dot::<S, F>(s, self.sums[t], codes, self.values.add(32 * t + 4 * index)) };
+        }
     }
 
     #[inline(always)]
@@ -173,6 +200,47 @@ impl<S: Tiles, F: Format> Sink<S> for Small<S, F> {
             place::D32 => self.d = x,
             _ => self.m = x,
         }
+    }
+}
+
+/// Blocks between the one that is multiplied and the one whose head is copied: a vector can be read only some time after its parts were
+/// written.
+const LEAD: usize = 4;
+
+/// The first four bytes of some blocks of 32, with their scales, brought together by writes and reads: the codes need all that can shuffle.
+#[repr(align(64))]
+struct Heads([[MaybeUninit<u32>; 16]; 2 * LEAD]);
+
+impl Heads {
+    #[inline(always)]
+    fn new() -> Self {
+        Self([[MaybeUninit::uninit(); 16]; 2 * LEAD])
+    }
+
+    /// Copies the heads of block `b`.
+    ///
+    /// # Safety
+    /// The block is readable in each row.
+    #[inline(always)]
+    unsafe fn copy<S: Tiles>(&mut self, blocks: &Blocks, b: usize) {
+        let (from, to) = (blocks.at(b), &mut self.0[b % (2 * LEAD)]);
+        for r in 0..S::ROWS {
+            // SAFETY: a block has at least four bytes. Volatile: the compiler would make vectors of them, by shuffles.
+            unsafe {
+                let head = from.add(r * blocks.stride).cast::<u32>().read_unaligned();
+                to[r].as_mut_ptr().write_volatile(head);
+            }
+        }
+    }
+
+    /// Those of block `b`, one per lane.
+    ///
+    /// # Safety
+    /// They were copied, and no more than `LEAD` blocks ago.
+    #[inline(always)]
+    unsafe fn get<S: Tiles>(&self, s: S, b: usize) -> S::I {
+        // SAFETY: as many were copied as there are lanes, aligned to a vector.
+        unsafe { s.load_i(self.0[b % (2 * LEAD)].as_ptr().cast()) }
     }
 }
 
