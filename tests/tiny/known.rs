@@ -45,7 +45,11 @@ pub fn models() -> Vec<(String, Tiny)> {
     put("llama, yarn", yarn("llama"));
     put("llama, rope by frequency", known("llama").with_tensor("rope_freqs.weight", &[8]));
     put("llama, biases", biases("llama"));
-    put("qwen2moe, its shared expert as wide as feed_forward_length", known("qwen2moe"));
+    let shared = "qwen2moe.expert_shared_feed_forward_length".to_owned();
+    put(
+        "qwen2moe, its shared expert as wide as feed_forward_length",
+        Tiny { without: vec![shared], ..known("qwen2moe") },
+    );
     put("qwen2, tied", Tiny { tied: true, ..known("qwen2") });
     put("qwen2, yarn", yarn("qwen2"));
     put("qwen3, yarn", yarn("qwen3"));
