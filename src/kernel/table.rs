@@ -23,6 +23,8 @@ pub enum InstructionSet {
     Avx512,
     /// aarch64 with NEON and dot products of bytes (Cortex-A75 and -A55, Neoverse, Apple's A12 and M1, and later).
     Neon,
+    /// That, and products of matrices of bytes (Neoverse V1 and N2, Cortex-X2 and -A710, Apple's M2 and A15, and later).
+    NeonI8mm,
 }
 
 type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);
