@@ -69,7 +69,8 @@ impl Meaning {
     }
 }
 
-/// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its scales, factors, d and m, at their [`place`]s.
+/// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its scales, factors, d and m, at
+/// their [`place`]s.
 pub(crate) trait Sink<S: Tiles> {
     /// Word `index` of the codes: 4 * index to 4 * index + 3 of each row.
     ///

@@ -142,7 +142,7 @@ impl<const VNNI: bool> Tiles for Avx2<VNNI> {
     const TOKENS: usize = 4;
     // A dot product without VNNI takes two registers more.
     const PANELS: usize = if VNNI { 2 } else { 1 };
-    // The instruction of VNNI takes unsigned codes of eight bits, the two that stand in for it only signed ones.
+    // Without VNNI the sums of two products are 16 bits wide, which unsigned codes of eight bits would not fit.
     const SIGNED: bool = !VNNI;
     type I = __m256i;
     type R = __m256;
