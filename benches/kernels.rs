@@ -1,7 +1,7 @@
 //! How close the kernels come to the machine: products per type, shape and instruction set, beside the machine's own limits measured in the
 //! same run. Knows no model.
 //!
-//! cargo bench --no-default-features --features native --bench kernels -- [TYPE ...] [--threads N]
+//! cargo bench --no-default-features --features native --bench kernels -- [SET ...] [TYPE ...] [--threads N]
 #![allow(clippy::print_stdout, unsafe_code)]
 
 use std::hint::black_box;
@@ -17,7 +17,10 @@ fn main() {
     let threads = after(&arguments, "--threads").unwrap_or_else(wick::compute::default_threads);
     let types: Vec<Type> = Type::ALL.into_iter().filter(|ty| arguments.contains(&ty.to_string())).collect();
     let types = if types.is_empty() { Type::ALL.to_vec() } else { types };
-    for set in Kernels::available().iter().rev().filter(|k| k.set() != InstructionSet::Scalar) {
+    let sets = Kernels::available().iter().rev().filter(|k| k.set() != InstructionSet::Scalar);
+    let asked = |k: &Kernels| arguments.contains(&format!("{:?}", k.set()));
+    let all = !sets.clone().any(|k| asked(k));
+    for set in sets.filter(|k| all || asked(k)) {
         let limit = Limits::measure(threads);
         println!(
             "\n{:?}, {threads} threads; reading {:.1} GB/s, int8 dots {:.0} Gop/s",
@@ -146,46 +149,84 @@ fn sum(data: &[u64]) -> u64 {
 /// Rounds of 16 independent dot instructions.
 const DOTS: usize = 40_000;
 
-/// Independent dot-product instructions in registers: 512 bits wide, or four times as many of 128 bits.
+/// The widest dot-product instructions, independent and in registers: as many operations whatever their width.
 fn dots() {
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx512vnni")]
-    fn wide() {
-        use std::arch::x86_64::*;
-        let mut sums = [_mm512_set1_epi32(1); 16];
-        let (a, b) = (black_box(_mm512_set1_epi8(3)), black_box(_mm512_set1_epi8(5)));
-        for _ in 0..DOTS {
-            for sum in &mut sums {
-                *sum = _mm512_dpbusd_epi32(*sum, a, b);
-            }
-        }
-        black_box(sums);
-    }
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {
         // SAFETY: the processor has AVX-512 F and VNNI.
-        unsafe { wide() };
+        unsafe { dots_512() };
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("avxvnni") {
+        // SAFETY: the processor has AVX2 and AVX-VNNI.
+        unsafe { dots_256() };
     }
     #[cfg(target_arch = "aarch64")]
-    #[target_feature(enable = "neon,dotprod")]
-    fn narrow() {
+    if std::arch::is_aarch64_feature_detected!("i8mm") {
+        // SAFETY: the processor has products of matrices, and every aarch64 has NEON.
+        unsafe { squares() };
+    } else if std::arch::is_aarch64_feature_detected!("dotprod") {
+        // SAFETY: the processor has dot products, and every aarch64 has NEON.
+        unsafe { dots_128() };
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vnni")]
+fn dots_512() {
+    use std::arch::x86_64::*;
+    let mut sums = [_mm512_set1_epi32(1); 16];
+    let (a, b) = (black_box(_mm512_set1_epi8(3)), black_box(_mm512_set1_epi8(5)));
+    for _ in 0..DOTS {
+        for sum in &mut sums {
+            *sum = _mm512_dpbusd_epi32(*sum, a, b);
+        }
+    }
+    black_box(sums);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,avxvnni")]
+fn dots_256() {
+    use std::arch::x86_64::*;
+    // Twelve sums and two operands fit the registers.
+    let mut sums = [_mm256_set1_epi32(1); 12];
+    let (a, b) = (black_box(_mm256_set1_epi8(3)), black_box(_mm256_set1_epi8(5)));
+    for _ in 0..(2 * DOTS * 16).div_ceil(12) {
+        for sum in &mut sums {
+            *sum = _mm256_dpbusd_avx_epi32(*sum, a, b);
+        }
+    }
+    black_box(sums);
+}
+
+/// One instruction of 16 registers with two others, as it has no stable intrinsic.
+#[cfg(target_arch = "aarch64")]
+macro_rules! assembled {
+    ($instruction:literal, $rounds:expr) => {{
         use std::arch::aarch64::*;
         let mut sums = [vdupq_n_s32(1); 16];
         let (a, b) = (black_box(vdupq_n_s8(3)), black_box(vdupq_n_s8(5)));
-        for _ in 0..4 * DOTS {
+        for _ in 0..$rounds {
             for sum in &mut sums {
-                // SAFETY: registers only; the instruction is one of this function's features.
+                // SAFETY: registers only; the instruction is one of the calling function's features.
                 unsafe {
-                    std::arch::asm!("sdot {0:v}.4s, {1:v}.16b, {2:v}.16b", inout(vreg) *sum, in(vreg) a, in(vreg) b,
-                        options(pure, nomem, nostack, preserves_flags));
+                    std::arch::asm!(concat!($instruction, " {0:v}.4s, {1:v}.16b, {2:v}.16b"), inout(vreg) *sum,
+                        in(vreg) a, in(vreg) b, options(pure, nomem, nostack, preserves_flags));
                 }
             }
         }
         black_box(sums);
-    }
-    #[cfg(target_arch = "aarch64")]
-    if std::arch::is_aarch64_feature_detected!("dotprod") {
-        // SAFETY: the processor has dot products, and every aarch64 has NEON.
-        unsafe { narrow() };
-    }
+    }};
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon,dotprod")]
+fn dots_128() {
+    assembled!("sdot", 4 * DOTS);
+}
+
+/// Twice the operations of an instruction of dot products.
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon,i8mm")]
+fn squares() {
+    assembled!("smmla", 2 * DOTS);
 }

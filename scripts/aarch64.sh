@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the library's own tests for aarch64 and runs them in an emulator: every kernel against the plain ones, bit for bit, with NEON, and the
-# choice of the plain ones on a processor without dot products. Says nothing about speed. Installs nothing.
+# Builds the library's own tests for aarch64 and runs them in an emulator: every kernel against the plain ones, bit for bit, with NEON without
+# and with products of matrices of bytes, and what is chosen on processors without these or without dot products. Says nothing about speed.
+# Installs nothing.
 #
 # Needs, on Linux: a rustc of this project's version or later with the standard library for aarch64-unknown-linux-gnu
 # (`rustup target add`, or Debian's rustc-web and libstd-rust-web-dev:arm64), aarch64-linux-gnu-gcc with a static libc
@@ -47,6 +48,7 @@ sets() { # processor, expected sets
 }
 
 "$rustc" --version
-sets max "Scalar, Neon"
+sets max "Scalar, Neon, NeonI8mm"
+sets neoverse-n1 "Scalar, Neon"
 sets cortex-a53 "Scalar"
 tests max

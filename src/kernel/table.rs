@@ -17,10 +17,14 @@ pub enum InstructionSet {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C (Haswell, Zen and later).
     Avx2,
+    /// x86-64 with AVX2, FMA, F16C and AVX-VNNI (Intel's Alder Lake to Arrow Lake, Sierra Forest; others have it beside AVX-512).
+    AvxVnni,
     /// x86-64 with AVX-512 F, BW, VL and VNNI (Ice Lake, Zen 4 and later).
     Avx512,
     /// aarch64 with NEON and dot products of bytes (Cortex-A75 and -A55, Neoverse, Apple's A12 and M1, and later).
     Neon,
+    /// That, and products of matrices of bytes (Neoverse V1 and N2, Cortex-X2 and -A710, Apple's M2 and A15, and later).
+    NeonI8mm,
 }
 
 type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);

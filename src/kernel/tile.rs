@@ -132,7 +132,7 @@ fn rolled(number: usize) -> usize {
     std::hint::black_box(number)
 }
 
-/// `words` words, a multiple of 4, of `R` panels times those of `N` tokens at `values`, 32 bytes apart.
+/// `words` words, a multiple of 4, of `R` panels times those of `N` tokens at `values`, 32 bytes apart. The sums are [`Tiles::mixed`].
 ///
 /// # Safety
 /// The panels at `panel`, `panel_bytes` apart, and the tokens have those words.
@@ -227,16 +227,20 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                         sums[r][t] = bias;
                     }
                 }
+                for r in 0..R {
+                    sums[r] = s.mixed(sums[r]);
+                }
                 sums = dots::<S, R, WIDE, N>(s, sums, (panel, work.panel_bytes), values, words);
                 for r in 0..R {
                     let panel = panel.add(r * work.panel_bytes);
                     let d = s.load_r(panel.add(place::D32 * vector).cast());
                     let m = s.load_r(panel.add(place::M32 * vector).cast());
+                    let sums = s.ordered(sums[r]);
                     for t in 0..N {
                         let (at, to) = (b * WIDTH + t, results.add(place(t, r)));
                         let total = if R == 1 { totals[t] } else { s.load_r(to) };
                         let scale = s.mul_r(d, s.splat_r(*scales.get_unchecked(at)));
-                        let mut total = s.fma_r(scale, s.to_float(sums[r][t]), total);
+                        let mut total = s.fma_r(scale, s.to_float(sums[t]), total);
                         if MIN {
                             total = s.fma_r(m, s.splat_r(*scaled_sums.get_unchecked(at)), total);
                         }
@@ -295,10 +299,11 @@ impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> La
                 // SAFETY: within the block.
                 let scale =
                     unsafe { s.load_i(panel.add(r * self.0.panel_bytes + (place::SCALES + sub) * vector)) };
-                for t in 0..N {
-                    sums[r][t] = s.add_i(sums[r][t], s.mul_i(parts[r][t], scale));
-                }
+                sums[r] = s.add_scaled(sums[r], parts[r], scale);
             }
+        }
+        for r in 0..R {
+            sums[r] = s.ordered(sums[r]);
         }
         sums
     }

@@ -11,7 +11,8 @@ pub(crate) trait Tiles: Simd {
     const ROWS: usize;
     /// Tokens of a register tile at most: divides [`super::activations::GROUP`].
     const TOKENS: usize;
-    /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1.
+    /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1. Of two, words are taken by
+    /// `dot`: `store_word` and `mixed` are then those below.
     const PANELS: usize;
     /// Tokens whose sums and totals fit the registers beside a block of 32 that is unpacked: 1 to [`super::activations::GROUP`].
     const DIRECT: usize;
@@ -32,6 +33,15 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// `to` has `4 * ROWS` writable bytes and that alignment.
     unsafe fn store_i(self, x: Self::I, to: *mut u8);
+    /// Word `index` of a block's codes to the block's place in a panel, as `dots` takes it. Word 2i comes before 2i + 1.
+    ///
+    /// # Safety
+    /// The block is aligned and has room for its words; that before an odd one was stored.
+    #[inline(always)]
+    unsafe fn store_word(self, codes: Self::I, panel: *mut u8, index: usize) {
+        // SAFETY: as the caller promises.
+        unsafe { self.store_i(codes, panel.add(index * 4 * Self::ROWS)) }
+    }
     /// As `load_i`, of any alignment.
     ///
     /// # Safety
@@ -84,7 +94,8 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// `values` has 4 readable bytes.
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::I, values: *const i8) -> Self::I;
-    /// [`Tiles::dot`] of the vectors at `codes` with each of `N` tokens, whose words lie 32 bytes apart; `words` is a multiple of 4.
+    /// [`Tiles::dot`] of the words that `store_word` stored at `codes` with each of `N` tokens, whose words lie 32 bytes apart; `words` is a
+    /// multiple of 4. The sums are `mixed`.
     ///
     /// # Safety
     /// `codes` is aligned and has `words` vectors, `values` as many words of each token.
@@ -104,6 +115,30 @@ pub(crate) trait Tiles: Simd {
                     sums[t] = self.dot::<WIDE>(sums[t], codes, values.add(32 * t + 4 * j));
                 }
             }
+        }
+        sums
+    }
+    /// Sums of `N` tokens as `dots` has them: some instruction sets keep those of two tokens among each other. Nothing else may be done with
+    /// them then but `add_scaled` and `ordered`.
+    #[inline(always)]
+    fn mixed<const N: usize>(self, sums: [Self::I; N]) -> [Self::I; N] {
+        sums
+    }
+    /// The reverse of `mixed`: a vector for each token, a lane for each row.
+    #[inline(always)]
+    fn ordered<const N: usize>(self, sums: [Self::I; N]) -> [Self::I; N] {
+        sums
+    }
+    /// `sums + parts * scale` with `mixed` sums and parts; `scale` has a lane for each row.
+    #[inline(always)]
+    fn add_scaled<const N: usize>(
+        self,
+        mut sums: [Self::I; N],
+        parts: [Self::I; N],
+        scale: Self::I,
+    ) -> [Self::I; N] {
+        for t in 0..N {
+            sums[t] = self.add_i(sums[t], self.mul_i(parts[t], scale));
         }
         sums
     }

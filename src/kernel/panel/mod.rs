@@ -70,12 +70,13 @@ impl Meaning {
     }
 }
 
-/// Where the vectors of a block go: its words of codes first, in any order, then its scales, factors, d and m, at their [`place`]s.
+/// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its scales, factors, d and m, at
+/// their [`place`]s.
 pub(crate) trait Sink<S: Tiles> {
     /// Word `index` of the codes: 4 * index to 4 * index + 3 of each row.
     ///
     /// # Safety
-    /// A block has that word.
+    /// A block has that word; the one before an odd word came before.
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I);
     /// A scale or a pair of factors.
     ///
@@ -193,7 +194,7 @@ impl<S: Tiles> Sink<S> for Panel {
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
         // SAFETY: as the caller promises.
-        unsafe { s.store_i(codes, self.0.add(index * 4 * S::ROWS)) }
+        unsafe { s.store_word(codes, self.0, index) }
     }
 
     #[inline(always)]

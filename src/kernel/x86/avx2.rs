@@ -1,15 +1,15 @@
-//! AVX2 with FMA and F16C: 8 rows in a vector, 16 registers. Knows no kernel.
+//! AVX2 with FMA and F16C, without or with AVX-VNNI: 8 rows in a vector, 16 registers. Knows no kernel.
 
 use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
 use std::arch::x86_64::*;
 
-/// Proof that the processor has AVX2, FMA and F16C.
+/// Proof that the processor has AVX2, FMA and F16C, and with `VNNI` also AVX-VNNI.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
     /// # Safety
     /// The processor has what this type proves.
     pub(crate) const unsafe fn new_unchecked() -> Self {
@@ -21,12 +21,13 @@ impl Avx2 {
         is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("f16c")
+            && (!VNNI || is_x86_feature_detected!("avxvnni"))
     }
 }
 
 // In every block below: owning `self` proves that the processor has the instruction; pointers are the caller's promise.
 
-impl Simd for Avx2 {
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = [__m256; 2];
     const WIDE: bool = false;
 
@@ -34,11 +35,16 @@ impl Simd for Avx2 {
     fn launch<T: Task<Self>>(self, task: T) {
         #[inline(never)]
         #[target_feature(enable = "avx2,fma,f16c")]
-        fn compiled<T: Task<Avx2>>(s: Avx2, task: T) {
+        fn compiled<S, T: Task<S>>(s: S, task: T) {
+            task.run(s);
+        }
+        #[inline(never)]
+        #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+        fn compiled_vnni<S, T: Task<S>>(s: S, task: T) {
             task.run(s);
         }
         // SAFETY: `self` proves these features.
-        unsafe { compiled(self, task) }
+        unsafe { if VNNI { compiled_vnni(self, task) } else { compiled(self, task) } }
     }
 
     #[inline(always)]
@@ -131,12 +137,14 @@ impl Simd for Avx2 {
     }
 }
 
-impl Tiles for Avx2 {
+impl<const VNNI: bool> Tiles for Avx2<VNNI> {
     const ROWS: usize = 8;
     const TOKENS: usize = 4;
-    const PANELS: usize = 1;
+    // A dot product without VNNI takes two registers more.
+    const PANELS: usize = if VNNI { 2 } else { 1 };
     const DIRECT: usize = 1;
-    const SIGNED: bool = true;
+    // Without VNNI the sums of two products are 16 bits wide, which unsigned codes of eight bits would not fit.
+    const SIGNED: bool = !VNNI;
     type I = __m256i;
     type R = __m256;
 
@@ -314,9 +322,12 @@ impl Tiles for Avx2 {
 
     #[inline(always)]
     unsafe fn dot<const WIDE: bool>(self, sum: __m256i, codes: __m256i, values: *const i8) -> __m256i {
-        // SAFETY: `self` proves AVX2; the caller promises 4 bytes.
+        // SAFETY: `self` proves AVX2, and VNNI where it is asked for; the caller promises 4 bytes.
         unsafe {
             let values = _mm256_set1_epi32(values.cast::<i32>().read_unaligned());
+            if VNNI {
+                return _mm256_dpbusd_avx_epi32(sum, codes, values);
+            }
             // Pairs fit 16 bits: 2 * 128 * 127 at most.
             let pairs = if WIDE {
                 _mm256_maddubs_epi16(_mm256_abs_epi8(codes), _mm256_sign_epi8(values, codes))
@@ -329,9 +340,12 @@ impl Tiles for Avx2 {
 
     #[inline(always)]
     unsafe fn dot_16(self, sum: __m256i, a: __m256i, b: *const i16) -> __m256i {
-        // SAFETY: `self` proves AVX2; the caller promises two values.
+        // SAFETY: `self` proves AVX2, and VNNI where it is asked for; the caller promises two values.
         unsafe {
             let b = _mm256_set1_epi32(b.cast::<i32>().read_unaligned());
+            if VNNI {
+                return _mm256_dpwssd_avx_epi32(sum, a, b);
+            }
             _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
         }
     }

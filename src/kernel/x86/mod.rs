@@ -7,7 +7,7 @@ use super::table::{InstructionSet, Kernels, instantiate};
 use avx2::Avx2;
 use avx512::Avx512;
 
-// SAFETY (of the token): only kernels compiled for these features see it, and `avx512` hands them out where the processor has them.
+// SAFETY (of the token): only kernels compiled for these features see it, and `tables` hands them out where the processor has them.
 static AVX512: Kernels = instantiate!(
     InstructionSet::Avx512,
     // SAFETY: see above.
@@ -17,15 +17,29 @@ static AVX512: Kernels = instantiate!(
 );
 
 // SAFETY (of the token): as above.
+static AVX_VNNI: Kernels = instantiate!(
+    InstructionSet::AvxVnni,
+    // SAFETY: see above.
+    unsafe { Avx2::<true>::new_unchecked() },
+    crate::kernel::product::product,
+    #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+);
+
+// SAFETY (of the token): as above.
 static AVX2: Kernels = instantiate!(
     InstructionSet::Avx2,
     // SAFETY: see above.
-    unsafe { Avx2::new_unchecked() },
+    unsafe { Avx2::<false>::new_unchecked() },
     crate::kernel::product::product,
     #[target_feature(enable = "avx2,fma,f16c")]
 );
 
 /// The tables that this processor can run, slowest first.
 pub(crate) fn tables() -> impl Iterator<Item = &'static Kernels> {
-    [Avx2::exists().then_some(&AVX2), Avx512::exists().then_some(&AVX512)].into_iter().flatten()
+    let tables = [
+        Avx2::<false>::exists().then_some(&AVX2),
+        Avx2::<true>::exists().then_some(&AVX_VNNI),
+        Avx512::exists().then_some(&AVX512),
+    ];
+    tables.into_iter().flatten()
 }
