@@ -12,7 +12,7 @@ const LOW6: i32 = 0x3f3f_3f3f;
 
 /// `x` shifted right by `by`, then masked.
 #[inline(always)]
-fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
+pub(super) fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
     s.and(if by == 0 { x } else { s.shr(x, by) }, s.splat_i(mask))
 }
 
@@ -48,7 +48,7 @@ fn signed_byte<S: Tiles>(s: S, x: S::I, j: u32) -> S::I {
 
 /// Writes the scales of four words of bytes, one per 16 codes, and their pairs, all signed.
 #[inline(always)]
-pub(super) unsafe fn put_signed_scales<S: Tiles>(s: S, to: &mut impl Sink<S>, scales: [S::I; 4]) {
+unsafe fn put_signed_scales<S: Tiles>(s: S, to: &mut impl Sink<S>, scales: [S::I; 4]) {
     // SAFETY: a block has 16 scales and 8 pairs.
     unsafe {
         for i in 0..4 {
@@ -100,7 +100,7 @@ unsafe fn put_header<S: Tiles>(s: S, from: *const u8, stride: usize, to: &mut im
 
 /// The 32 bytes at `from` as eight words.
 #[inline(always)]
-unsafe fn eight<S: Tiles>(s: S, from: *const u8, stride: usize) -> [S::I; 8] {
+pub(super) unsafe fn eight<S: Tiles>(s: S, from: *const u8, stride: usize) -> [S::I; 8] {
     // SAFETY: the caller's 32 bytes.
     unsafe {
         let [a, b, c, d] = s.words(from, stride);

@@ -4,8 +4,8 @@
 //! codes, 16 whole scales (one per 16 codes; 8 used if one per 32), 8 pairs of 16-bit factors for the sums of values, d, m.
 //! All are vectors with one lane per row.
 
+mod books;
 mod large;
-mod other;
 mod small;
 
 use super::simd::Task;
@@ -63,7 +63,9 @@ impl Meaning {
             Type::Q3_K => (4, false, 16),
             Type::Q6_K => (32, false, 16),
             Type::Q8_0 | Type::IQ4_NL | Type::IQ4_XS => (if signed { 0 } else { 128 }, true, 32),
-            _ => (64, false, 16),
+            Type::IQ2_XXS | Type::IQ3_XXS | Type::IQ3_S | Type::IQ1_S => (64, false, 32),
+            Type::IQ2_XS | Type::IQ2_S | Type::IQ1_M => (64, false, 16),
+            Type::F32 | Type::F16 | Type::BF16 => (0, false, 32),
         };
         Self { bias, wide, min: ty.has_min(), sub }
     }
@@ -123,7 +125,14 @@ pub(crate) fn for_type<S: Tiles>(s: S, ty: Type, work: impl ForFormat<S>) {
         Type::Q5_K => work.with(s, large::Q5K),
         Type::Q6_K => work.with(s, large::Q6K),
         Type::IQ4_XS => work.with(s, large::Iq4Xs),
-        ty => work.with(s, other::ByRows(ty)),
+        Type::IQ2_XXS => work.with(s, books::Iq2Xxs),
+        Type::IQ2_XS => work.with(s, books::Iq2Xs),
+        Type::IQ2_S => work.with(s, books::Iq2S),
+        Type::IQ3_XXS => work.with(s, books::Iq3Xxs),
+        Type::IQ3_S => work.with(s, books::Iq3S),
+        Type::IQ1_S => work.with(s, books::Iq1S),
+        Type::IQ1_M => work.with(s, books::Iq1M),
+        Type::F32 | Type::F16 | Type::BF16 => unreachable!("{ty} has no blocks"),
     }
 }
 
