@@ -41,13 +41,26 @@ impl<'a, const N: usize> Few<'a, N> {
     }
 }
 
-/// Asks for a share of the bytes ahead with each word of a block's codes: asked for at once they would stand in the way of the block's own.
+/// Asks for a share of the bytes ahead with each word of a block's codes, or each second or so if they are fewer lines: asked for at once
+/// they would stand in the way of the block's own.
 #[inline(always)]
 fn prefetch<S: Tiles, F: Format>(s: S, ahead: *const u8, word: usize) {
     let (bytes, words) = (S::ROWS * F::TYPE.block_bytes(), F::TYPE.block_len() / 4);
-    let lines = bytes.div_ceil(64 * words);
+    let (lines, each) = (bytes.div_ceil(64 * words), share(bytes, words));
+    if !word.is_multiple_of(each) {
+        return;
+    }
     for line in 0..lines {
         s.prefetch(ahead.wrapping_add((word * lines + line) * bytes / (words * lines)));
+    }
+}
+
+/// How many of `words` words have a line of `bytes` bytes at most, a power of two up to 4.
+const fn share(bytes: usize, words: usize) -> usize {
+    match 64 * words / bytes {
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
     }
 }
 
@@ -99,6 +112,8 @@ impl<const N: usize> Few<'_, N> {
             let mut block = Small::<S, F, N> {
                 values: values.wrapping_add(b * N * 32),
                 ahead: ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes()),
+                // SAFETY: the block's head was copied, and no more than `LEAD` others since.
+                head: unsafe { heads.get(s, b) },
                 sums: [s.splat_i(0); N],
                 d: totals[0],
                 m: totals[0],
@@ -107,11 +122,8 @@ impl<const N: usize> Few<'_, N> {
             for t in 0..N {
                 block.sums[t] = s.splat_i(sums[b * N + t].wrapping_mul(-bias));
             }
-            // SAFETY: as the caller promises; the block's head was copied, and as many others since as may be.
-            unsafe {
-                let head = heads.get(s, b);
-                format.unpack(s, blocks.at(b), blocks.stride, head, &mut block);
-            }
+            // SAFETY: as the caller promises.
+            unsafe { format.unpack(s, blocks.at(b), blocks.stride, &mut block) };
             for t in 0..N {
                 let scale = s.mul_r(block.d, s.splat_r(scales[b * N + t]));
                 totals[t] = s.fma_r(scale, s.to_float(block.sums[t]), totals[t]);
@@ -136,16 +148,17 @@ impl<const N: usize> Few<'_, N> {
         let Meaning { bias, min, sub, .. } = Meaning::of(F::TYPE, S::SIGNED);
         let (first, end) = (token * blocks.count, (token + 1) * blocks.count);
         let scales = &right.scales[first..end];
-        let parts = if sub == 16 { &right.sums16[..] } else { &right.sums32[..] };
-        let parts = parts[first * (256 / sub)..end * (256 / sub)].as_ptr();
+        let sums = if sub == 16 { &right.sums16[..] } else { &right.sums32[..] };
+        let sums = sums[first * (256 / sub)..end * (256 / sub)].as_ptr();
         let values = right.values[first * 256..end * 256].as_ptr();
         let mut total = s.splat_r(0.0);
         for b in 0..blocks.count {
+            let mut parts = [s.splat_i(0); 16];
             let mut block = Large::<S, F> {
                 values: values.wrapping_add(b * 256),
                 ahead: ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes()),
-                parts: [s.splat_i(0); 16],
-                sums: parts.wrapping_add(b * (256 / sub)),
+                parts: &mut parts,
+                sums: sums.wrapping_add(b * (256 / sub)),
                 sum: s.splat_i(0),
                 factored: s.splat_i(0),
                 d: total,
@@ -153,7 +166,7 @@ impl<const N: usize> Few<'_, N> {
                 format: PhantomData,
             };
             // SAFETY: as the caller promises.
-            unsafe { format.unpack(s, blocks.at(b), blocks.stride, s.splat_i(0), &mut block) };
+            unsafe { format.unpack(s, blocks.at(b), blocks.stride, &mut block) };
             let by = s.splat_r(scales[b]);
             if !min && bias != 0 {
                 block.sum = s.add_i(block.sum, s.mul_i(block.factored, s.splat_i(-bias)));
@@ -174,6 +187,7 @@ struct Small<S: Tiles, F, const N: usize> {
     values: *const i8,
     /// What to ask for meanwhile.
     ahead: *const u8,
+    head: S::I,
     sums: [S::I; N],
     d: S::R,
     m: S::R,
@@ -181,6 +195,11 @@ struct Small<S: Tiles, F, const N: usize> {
 }
 
 impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
+    #[inline(always)]
+    unsafe fn head(&self, _: S, _: *const u8, _: usize) -> S::I {
+        self.head
+    }
+
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
         prefetch::<S, F>(s, self.ahead, index);
@@ -260,13 +279,14 @@ unsafe fn dot<S: Tiles, F: Format>(s: S, sum: S::I, codes: S::I, values: *const 
 }
 
 /// A block of 256 on its way.
-struct Large<S: Tiles, F> {
+struct Large<'a, S: Tiles, F> {
     /// What the block is multiplied with.
     values: *const i8,
     /// What to ask for meanwhile.
     ahead: *const u8,
-    /// Sums that a whole scale is still to be multiplied with; as many count as there are scales.
-    parts: [S::I; 16],
+    /// Sums that a whole scale is still to be multiplied with; as many count as there are scales. Apart, so that all else stays in
+    /// registers where a loop over them is not unrolled.
+    parts: &'a mut [S::I; 16],
     /// The sums of the values that share a scale.
     sums: *const i16,
     sum: S::I,
@@ -276,7 +296,7 @@ struct Large<S: Tiles, F> {
     format: PhantomData<F>,
 }
 
-impl<S: Tiles, F: Format> Sink<S> for Large<S, F> {
+impl<S: Tiles, F: Format> Sink<S> for Large<'_, S, F> {
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
         prefetch::<S, F>(s, self.ahead, index);

@@ -87,6 +87,23 @@ pub(crate) trait Tiles: Simd {
     fn look_up(self, table: &[u8; 16], x: Self::I) -> Self::I;
     /// Byte b of each lane becomes `value` if bit `first + b` of the lane is set, else 0; `first` is a multiple of 4.
     fn spread(self, bits: Self::I, first: u32, value: u8) -> Self::I;
+    /// Byte b of each lane, at most 128, is taken from 128 if bit `first + b` of the lane of `bits` is set; `first` is a multiple of 4.
+    #[inline(always)]
+    fn mirror(self, x: Self::I, bits: Self::I, first: u32) -> Self::I {
+        // From x to 255 - x by turning its bits, and from there to 128 - x.
+        let set = self.spread(bits, first, 0xff);
+        self.add_8(self.xor(x, set), self.and(set, self.splat_i(0x8181_8181u32 as i32)))
+    }
+    /// Row r's four bytes are `book[indices[2 * r]]`.
+    ///
+    /// # Safety
+    /// There are indices for `ROWS` rows, and `book` has what they stand for.
+    unsafe fn fours(self, book: *const u32, indices: *const u16) -> Self::I;
+    /// As `fours`, of eight bytes: the first four, and the others.
+    ///
+    /// # Safety
+    /// See `fours`.
+    unsafe fn eights(self, book: *const u64, indices: *const u16) -> [Self::I; 2];
     /// The low halves of the lanes, f16, as f32.
     fn low_halves(self, x: Self::I) -> Self::R;
     /// `sum + codes . values`, four of each per lane. Codes are unsigned and below 128, unless `WIDE`: then see `SIGNED`.

@@ -272,6 +272,24 @@ impl<const MM: bool> Tiles for Neon<MM> {
     }
 
     #[inline(always)]
+    unsafe fn fours(self, book: *const u32, indices: *const u16) -> Words {
+        // SAFETY: the caller promises the indices and what they stand for.
+        let found = |row: usize| unsafe { book.add(indices.add(2 * row).read() as usize).read() };
+        [from_lanes([0, 1, 2, 3].map(found)), from_lanes([4, 5, 6, 7].map(found))]
+    }
+
+    #[inline(always)]
+    unsafe fn eights(self, book: *const u64, indices: *const u16) -> [Words; 2] {
+        // SAFETY: the caller promises the indices and what they stand for.
+        unsafe {
+            let found = |row: usize| vld1_u64(book.add(indices.add(2 * row).read() as usize));
+            let both = |row: usize| vreinterpretq_u32_u64(vcombine_u64(found(row), found(row + 1)));
+            let (a, b, c, d) = (both(0), both(2), both(4), both(6));
+            [[vuzp1q_u32(a, b), vuzp1q_u32(c, d)], [vuzp2q_u32(a, b), vuzp2q_u32(c, d)]]
+        }
+    }
+
+    #[inline(always)]
     fn low_halves(self, x: Words) -> Floats {
         // SAFETY: every aarch64 has NEON.
         unsafe { from_halves(vmovn_high_u32(vmovn_u32(x[0]), x[1])) }

@@ -1,6 +1,6 @@
 //! Blocks of quantised weights taken apart, one by one: what each type means, in its plainest form. Knows nothing of products.
 
-mod grids;
+pub(super) mod grids;
 mod iq;
 mod k;
 mod small;

@@ -12,7 +12,7 @@ const LOW6: i32 = 0x3f3f_3f3f;
 
 /// `x` shifted right by `by`, then masked.
 #[inline(always)]
-fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
+pub(super) fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
     s.and(if by == 0 { x } else { s.shr(x, by) }, s.splat_i(mask))
 }
 
@@ -48,7 +48,7 @@ fn signed_byte<S: Tiles>(s: S, x: S::I, j: u32) -> S::I {
 
 /// Writes the scales of four words of bytes, one per 16 codes, and their pairs, all signed.
 #[inline(always)]
-pub(super) unsafe fn put_signed_scales<S: Tiles>(s: S, to: &mut impl Sink<S>, scales: [S::I; 4]) {
+unsafe fn put_signed_scales<S: Tiles>(s: S, to: &mut impl Sink<S>, scales: [S::I; 4]) {
     // SAFETY: a block has 16 scales and 8 pairs.
     unsafe {
         for i in 0..4 {
@@ -100,7 +100,7 @@ unsafe fn put_header<S: Tiles>(s: S, from: *const u8, stride: usize, to: &mut im
 
 /// The 32 bytes at `from` as eight words.
 #[inline(always)]
-unsafe fn eight<S: Tiles>(s: S, from: *const u8, stride: usize) -> [S::I; 8] {
+pub(super) unsafe fn eight<S: Tiles>(s: S, from: *const u8, stride: usize) -> [S::I; 8] {
     // SAFETY: the caller's 32 bytes.
     unsafe {
         let [a, b, c, d] = s.words(from, stride);
@@ -116,7 +116,7 @@ impl Format for Q2K {
     const TYPE: Type = Type::Q2_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 84 bytes.
         unsafe {
             for half in 0..2 {
@@ -150,7 +150,7 @@ impl Format for Q3K {
     const TYPE: Type = Type::Q3_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 110 bytes.
         unsafe {
             let high = eight(s, from, stride);
@@ -192,7 +192,7 @@ impl Format for Q4K {
     const TYPE: Type = Type::Q4_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 144 bytes.
         unsafe {
             for j in 0..4 {
@@ -214,7 +214,7 @@ impl Format for Q5K {
     const TYPE: Type = Type::Q5_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 176 bytes.
         unsafe {
             let high = eight(s, from.add(16), stride);
@@ -238,7 +238,7 @@ impl Format for Q6K {
     const TYPE: Type = Type::Q6_K;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 210 bytes.
         unsafe {
             for half in 0..2 {
@@ -268,7 +268,7 @@ impl Format for Iq4Xs {
     const TYPE: Type = Type::IQ4_XS;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         let table = iq4_table::<S>();
         // SAFETY: within a block of 136 bytes.
         unsafe {

@@ -4,15 +4,14 @@
 //! codes, 16 whole scales (one per 16 codes; 8 used if one per 32), 8 pairs of 16-bit factors for the sums of values, d, m.
 //! All are vectors with one lane per row.
 
+mod books;
 mod large;
-mod other;
 mod small;
 
 use super::simd::Task;
 use super::tile::Ahead;
 use super::tiles::Tiles;
 use super::types::{Form, Type};
-use small::first_word;
 use std::mem::MaybeUninit;
 
 /// Where the parts of a panel are, in vectors.
@@ -64,7 +63,9 @@ impl Meaning {
             Type::Q3_K => (4, false, 16),
             Type::Q6_K => (32, false, 16),
             Type::Q8_0 | Type::IQ4_NL | Type::IQ4_XS => (if signed { 0 } else { 128 }, true, 32),
-            _ => (64, false, 16),
+            Type::IQ2_XXS | Type::IQ3_XXS | Type::IQ3_S | Type::IQ1_S => (64, false, 32),
+            Type::IQ2_XS | Type::IQ2_S | Type::IQ1_M => (64, false, 16),
+            Type::F32 | Type::F16 | Type::BF16 => (0, false, 32),
         };
         Self { bias, wide, min: ty.has_min(), sub }
     }
@@ -73,6 +74,15 @@ impl Meaning {
 /// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its scales, factors, d and m, at
 /// their [`place`]s.
 pub(crate) trait Sink<S: Tiles> {
+    /// The first four bytes of each row's block of 32, which is at `from` and at each further `stride`; a sink may have them already.
+    ///
+    /// # Safety
+    /// At least 16 bytes are readable in each row.
+    #[inline(always)]
+    unsafe fn head(&self, s: S, from: *const u8, stride: usize) -> S::I {
+        // SAFETY: as the caller promises.
+        unsafe { small::first_word(s, from, stride) }
+    }
     /// Word `index` of the codes: 4 * index to 4 * index + 3 of each row.
     ///
     /// # Safety
@@ -95,11 +105,11 @@ pub(crate) trait Format: Copy {
     /// The type, or one that its [`Meaning`] is the same as.
     const TYPE: Type;
 
-    /// Unpacks one block of as many rows as there are lanes; where blocks have 32 codes, `head` has the first four bytes of each row's.
+    /// Unpacks one block of as many rows as there are lanes.
     ///
     /// # Safety
     /// A block is readable at `from` and at each further `stride`.
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, head: S::I, to: &mut impl Sink<S>);
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>);
 }
 
 /// Work on blocks, compiled for each of their formats.
@@ -125,7 +135,14 @@ pub(crate) fn for_type<S: Tiles>(s: S, ty: Type, work: impl ForFormat<S>) {
         Type::Q5_K => work.with(s, large::Q5K),
         Type::Q6_K => work.with(s, large::Q6K),
         Type::IQ4_XS => work.with(s, large::Iq4Xs),
-        ty => work.with(s, other::ByRows(ty)),
+        Type::IQ2_XXS => work.with(s, books::Iq2Xxs),
+        Type::IQ2_XS => work.with(s, books::Iq2Xs),
+        Type::IQ2_S => work.with(s, books::Iq2S),
+        Type::IQ3_XXS => work.with(s, books::Iq3Xxs),
+        Type::IQ3_S => work.with(s, books::Iq3S),
+        Type::IQ1_S => work.with(s, books::Iq1S),
+        Type::IQ1_M => work.with(s, books::Iq1M),
+        Type::F32 | Type::F16 | Type::BF16 => unreachable!("{ty} has no blocks"),
     }
 }
 
@@ -172,16 +189,11 @@ impl<S: Tiles> Task<S> for Unpack<'_> {
 impl<S: Tiles> ForFormat<S> for Unpack<'_> {
     #[inline(always)]
     fn with<F: Format>(self, s: S, format: F) {
-        let small = F::TYPE.form() == Form::Q32;
-        let size = if small { place::SIZE32 } else { place::SIZE256 };
+        let size = if self.blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
         for b in 0..self.blocks.count {
-            let (from, stride) = (self.blocks.at(b), self.blocks.stride);
             let mut panel = Panel(self.to.wrapping_add(b * size * 4 * S::ROWS));
             // SAFETY: as `new` was promised.
-            unsafe {
-                let head = if small { first_word(s, from, stride) } else { s.splat_i(0) };
-                format.unpack(s, from, stride, head, &mut panel);
-            }
+            unsafe { format.unpack(s, self.blocks.at(b), self.blocks.stride, &mut panel) };
             self.ahead.step(s);
         }
     }

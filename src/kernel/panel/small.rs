@@ -40,27 +40,21 @@ impl Format for Q40 {
     const TYPE: Type = Type::Q4_0;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(
-        self,
-        s: S,
-        from: *const u8,
-        stride: usize,
-        head: S::I,
-        to: &mut impl Sink<S>,
-    ) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 18 bytes.
         unsafe {
             put_codes(s, to, nibbles(s, s.words(from.add(2), stride)));
-            to.put_r(s, D32, s.low_halves(head));
+            to.put_r(s, D32, s.low_halves(to.head(s, from, stride)));
         }
     }
 }
 
 /// d and m of a block that begins with them.
 #[inline(always)]
-unsafe fn put_scale_and_min<S: Tiles>(s: S, both: S::I, to: &mut impl Sink<S>) {
-    // SAFETY: a block has d and m.
+unsafe fn put_scale_and_min<S: Tiles>(s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
+    // SAFETY: within a block of at least 16 bytes.
     unsafe {
+        let both = to.head(s, from, stride);
         to.put_r(s, D32, s.low_halves(both));
         to.put_r(s, M32, s.low_halves(s.shr(both, 16)));
     }
@@ -73,18 +67,11 @@ impl Format for Q41 {
     const TYPE: Type = Type::Q4_1;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(
-        self,
-        s: S,
-        from: *const u8,
-        stride: usize,
-        head: S::I,
-        to: &mut impl Sink<S>,
-    ) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 20 bytes.
         unsafe {
             put_codes(s, to, nibbles(s, s.words(from.add(4), stride)));
-            put_scale_and_min(s, head, to);
+            put_scale_and_min(s, from, stride, to);
         }
     }
 }
@@ -105,19 +92,12 @@ impl Format for Q50 {
     const TYPE: Type = Type::Q5_0;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(
-        self,
-        s: S,
-        from: *const u8,
-        stride: usize,
-        head: S::I,
-        to: &mut impl Sink<S>,
-    ) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 22 bytes.
         unsafe {
             let codes = nibbles(s, s.words(from.add(6), stride));
             put_codes(s, to, fifths(s, codes, first_word(s, from.add(2), stride)));
-            to.put_r(s, D32, s.low_halves(head));
+            to.put_r(s, D32, s.low_halves(to.head(s, from, stride)));
         }
     }
 }
@@ -129,19 +109,12 @@ impl Format for Q51 {
     const TYPE: Type = Type::Q5_1;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(
-        self,
-        s: S,
-        from: *const u8,
-        stride: usize,
-        head: S::I,
-        to: &mut impl Sink<S>,
-    ) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 24 bytes.
         unsafe {
             let codes = nibbles(s, s.words(from.add(8), stride));
             put_codes(s, to, fifths(s, codes, first_word(s, from.add(4), stride)));
-            put_scale_and_min(s, head, to);
+            put_scale_and_min(s, from, stride, to);
         }
     }
 }
@@ -153,14 +126,7 @@ impl Format for Q80 {
     const TYPE: Type = Type::Q8_0;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(
-        self,
-        s: S,
-        from: *const u8,
-        stride: usize,
-        head: S::I,
-        to: &mut impl Sink<S>,
-    ) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         // SAFETY: within a block of 34 bytes.
         unsafe {
             let flip = s.splat_i(if S::SIGNED { 0 } else { 0x8080_8080u32 as i32 });
@@ -171,7 +137,7 @@ impl Format for Q80 {
                 codes[j] = s.xor(codes[j], flip);
             }
             put_codes(s, to, codes);
-            to.put_r(s, D32, s.low_halves(head));
+            to.put_r(s, D32, s.low_halves(to.head(s, from, stride)));
         }
     }
 }
@@ -191,20 +157,13 @@ impl Format for Iq4Nl {
     const TYPE: Type = Type::IQ4_NL;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(
-        self,
-        s: S,
-        from: *const u8,
-        stride: usize,
-        head: S::I,
-        to: &mut impl Sink<S>,
-    ) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         let table = iq4_table::<S>();
         // SAFETY: within a block of 18 bytes.
         unsafe {
             let codes = nibbles(s, s.words(from.add(2), stride));
             put_codes(s, to, look_up(s, &table, codes));
-            to.put_r(s, D32, s.low_halves(head));
+            to.put_r(s, D32, s.low_halves(to.head(s, from, stride)));
         }
     }
 }
@@ -216,7 +175,7 @@ impl Format for Mxfp4 {
     const TYPE: Type = Type::MXFP4;
 
     #[inline(always)]
-    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, _: S::I, to: &mut impl Sink<S>) {
+    unsafe fn unpack<S: Tiles>(self, s: S, from: *const u8, stride: usize, to: &mut impl Sink<S>) {
         let table = FP4_CODES.map(|code| (code + 16) as u8);
         let mut scales = [0.0; 16];
         // SAFETY: within a block of 17 bytes; a vector has at most 16 rows.

@@ -1,5 +1,6 @@
 //! AVX2 with FMA and F16C, without or with AVX-VNNI: 8 rows in a vector, 16 registers. Knows no kernel.
 
+use super::books;
 use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
@@ -142,7 +143,7 @@ impl<const VNNI: bool> Tiles for Avx2<VNNI> {
     const TOKENS: usize = 4;
     // A dot product without VNNI takes two registers more.
     const PANELS: usize = if VNNI { 2 } else { 1 };
-    const DIRECT: usize = 1;
+    const DIRECT: usize = 4;
     // Without VNNI the sums of two products are 16 bits wide, which unsigned codes of eight bits would not fit.
     const SIGNED: bool = !VNNI;
     type I = __m256i;
@@ -306,6 +307,26 @@ impl<const VNNI: bool> Tiles for Avx2<VNNI> {
             let own = _mm256_set1_epi32((0x0804_0201u32 << (first % 8)) as i32);
             let set = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, byte), own), own);
             _mm256_and_si256(set, _mm256_set1_epi8(value as i8))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn fours(self, book: *const u32, indices: *const u16) -> __m256i {
+        // SAFETY: `self` proves AVX2; the caller promises the indices and what they stand for.
+        unsafe { books::fours(book, indices) }
+    }
+
+    #[inline(always)]
+    unsafe fn eights(self, book: *const u64, indices: *const u16) -> [__m256i; 2] {
+        // SAFETY: `self` proves AVX2; the caller promises the indices and what they stand for.
+        unsafe {
+            // Rows so that both words come in order.
+            let a = _mm256_castsi256_ps(books::eights(book, indices, [0, 1, 4, 5]));
+            let b = _mm256_castsi256_ps(books::eights(book, indices, [2, 3, 6, 7]));
+            [
+                _mm256_castps_si256(_mm256_shuffle_ps::<0b10_00_10_00>(a, b)),
+                _mm256_castps_si256(_mm256_shuffle_ps::<0b11_01_11_01>(a, b)),
+            ]
         }
     }
 

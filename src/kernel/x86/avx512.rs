@@ -1,5 +1,6 @@
 //! AVX-512 F, BW, VL and VNNI: 16 rows in a vector, 32 registers. Knows no kernel.
 
+use super::books;
 use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use crate::kernel::tiles::Tiles;
@@ -112,6 +113,25 @@ impl Simd for Avx512 {
             let sums = _mm_dpbusd_epi32(_mm_setzero_si128(), _mm_set1_epi8(1), bytes);
             let sums = _mm_add_epi32(sums, _mm_unpackhi_epi64(sums, sums));
             _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_shuffle_epi32::<1>(sums)))
+        }
+    }
+}
+
+impl Avx512 {
+    /// The bytes b of lanes whose bit `first + b` is set; `first` is a multiple of 4.
+    #[inline(always)]
+    fn set(self, bits: __m512i, first: u32) -> __mmask64 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe {
+            // Each lane's byte with the four bits, four times; then each byte's own bit.
+            let byte = _mm512_set_epi32(
+                0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0,
+            );
+            let byte = _mm512_mullo_epi32(byte, _mm512_set1_epi32(0x0101_0101));
+            let byte = _mm512_add_epi8(byte, _mm512_set1_epi8((first / 8) as i8));
+            let copies = _mm512_shuffle_epi8(bits, byte);
+            let own = _mm512_set1_epi32((0x0804_0201u32 << (first % 8)) as i32);
+            _mm512_test_epi8_mask(copies, own)
         }
     }
 }
@@ -288,18 +308,39 @@ impl Tiles for Avx512 {
 
     #[inline(always)]
     fn spread(self, bits: __m512i, first: u32, value: u8) -> __m512i {
+        let set = self.set(bits, first);
         // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_maskz_mov_epi8(set, _mm512_set1_epi8(value as i8)) }
+    }
+
+    #[inline(always)]
+    fn mirror(self, x: __m512i, bits: __m512i, first: u32) -> __m512i {
+        let set = self.set(bits, first);
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_mask_sub_epi8(x, set, _mm512_set1_epi8(i8::MIN), x) }
+    }
+
+    #[inline(always)]
+    unsafe fn fours(self, book: *const u32, indices: *const u16) -> __m512i {
+        // SAFETY: `self` proves AVX-512; the caller promises the indices and what they stand for.
         unsafe {
-            // Each lane's byte with the four bits, four times; then each byte's own bit.
-            let byte = _mm512_set_epi32(
-                0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0, 0x0c, 0x08, 0x04, 0,
-            );
-            let byte = _mm512_mullo_epi32(byte, _mm512_set1_epi32(0x0101_0101));
-            let byte = _mm512_add_epi8(byte, _mm512_set1_epi8((first / 8) as i8));
-            let copies = _mm512_shuffle_epi8(bits, byte);
-            let own = _mm512_set1_epi32((0x0804_0201u32 << (first % 8)) as i32);
-            let set = _mm512_test_epi8_mask(copies, own);
-            _mm512_maskz_mov_epi8(set, _mm512_set1_epi8(value as i8))
+            let half = |row: usize| books::fours(book, indices.add(2 * row));
+            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(half(0)), half(8))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn eights(self, book: *const u64, indices: *const u16) -> [__m512i; 2] {
+        // SAFETY: `self` proves AVX-512; the caller promises the indices and what they stand for.
+        unsafe {
+            // Rows so that both words come in order.
+            let half = |row: usize| books::eights(book, indices.add(2 * row), [0, 1, 4, 5]);
+            let both = |a, b| _mm512_castsi512_ps(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(a), b));
+            let (a, b) = (both(half(0), half(8)), both(half(2), half(10)));
+            [
+                _mm512_castps_si512(_mm512_shuffle_ps::<0b10_00_10_00>(a, b)),
+                _mm512_castps_si512(_mm512_shuffle_ps::<0b11_01_11_01>(a, b)),
+            ]
         }
     }
 

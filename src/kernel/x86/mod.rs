@@ -2,6 +2,7 @@
 
 mod avx2;
 mod avx512;
+mod books;
 
 use super::table::{InstructionSet, Kernels, instantiate};
 use avx2::Avx2;
