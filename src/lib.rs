@@ -34,6 +34,7 @@
 // The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
 pub mod error;
 mod ids;
+pub mod pause;
 mod sync;
 
 #[allow(unsafe_code)]

@@ -20,7 +20,8 @@ const PROMPT: usize = 4096;
 
 /// An engine that rests wherever it can, and how many slices it has computed.
 fn engine() -> (Engine, Arc<AtomicUsize>) {
-    let limits = EngineLimits { max_sequences: 4, slice: Duration::ZERO, settle_idle: false };
+    let limits =
+        EngineLimits { max_sequences: 4, slice: Duration::ZERO, settle_idle: false, inline_bytes: 4096 };
     let mut engine = Engine::new(limits, Arc::default());
     let slices = Arc::new(AtomicUsize::new(0));
     let file = tiny::Tiny { context: 5000, ..tiny::Tiny::new("llama") }.of(TensorType::Q8_0).open();

@@ -5,11 +5,13 @@ mod scenario;
 
 use scenario::*;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use wick::error::{Error, ErrorKind, Result};
+use wick::pause::Pauses;
 use wick::runtime::{EndReason, Input, Reading, Request, Runtime, RuntimeOptions};
 use wick::sample::SamplerOptions;
 use wick::testing::Script;
-use wick::text::{Message, Piece, RenderInput, Rendered, Vocab};
+use wick::text::{InPieces, Message, Piece, RenderInput, Rendered, Vocab};
 
 fn user(text: &str) -> Message {
     Message { role: "user".into(), content: text.into(), extra: None }
@@ -82,9 +84,20 @@ fn s14_what_the_model_refuses_is_an_error_end_and_touches_nothing() {
     });
 }
 
-/// A vocabulary whose text work fails or panics.
+/// A vocabulary whose text work fails or panics, or never ends where it may rest.
 struct Hostile {
     inner: Arc<dyn Vocab>,
+    /// Texts that are being worked on for ever.
+    endless: Arc<AtomicUsize>,
+}
+
+/// Counts itself as long as it is there.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Vocab for Hostile {
@@ -98,6 +111,26 @@ impl Vocab for Hostile {
             return Err(Error::new(ErrorKind::Tokenizer, "the text says that this fails"));
         }
         self.inner.encode(text, special, parse, out)
+    }
+
+    fn encode_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        special: bool,
+        parse: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        Box::pin(async move {
+            if text.contains("endless") {
+                self.endless.fetch_add(1, Ordering::SeqCst);
+                let _counted = Counted(self.endless.clone());
+                loop {
+                    pauses.after(100).await?;
+                }
+            }
+            self.encode(text, special, parse, out)
+        })
     }
 
     fn piece(&self, id: u32) -> Option<Piece<'_>> {
@@ -130,7 +163,7 @@ fn s14_text_work_that_fails_or_panics_short_or_long_is_an_error_end() {
     both(|mode| {
         let ((decoder, inner), gate) =
             wick::testing::model(&Script { context_length: 20_000, ..Script::saying("word") });
-        let vocab: Arc<dyn Vocab> = Arc::new(Hostile { inner });
+        let vocab: Arc<dyn Vocab> = Arc::new(Hostile { inner, endless: Arc::default() });
         let house = house_of(options(mode), gate, Box::new(move |_| Ok((decoder, vocab))));
         for long in [0, 10_000] {
             for (word, kind) in [("panic", ErrorKind::Internal), ("fail", ErrorKind::Tokenizer)] {
@@ -144,5 +177,37 @@ fn s14_text_work_that_fails_or_panics_short_or_long_is_an_error_end() {
         let told = read(&mut session.generate(request, Reading::default()).unwrap());
         assert_eq!(told.error().kind(), ErrorKind::Template);
         house.close();
+    });
+}
+
+#[test]
+fn s9_text_work_that_takes_long_ends_with_a_cancel_a_deadline_or_the_shutdown_and_others_go_on() {
+    both(|mode| {
+        let script = Script { context_length: 20_000, ..Script::saying("word") };
+        let ((decoder, inner), gate) = wick::testing::model(&script);
+        let endless = Arc::<AtomicUsize>::default();
+        let vocab: Arc<dyn Vocab> = Arc::new(Hostile { inner, endless: endless.clone() });
+        let house = house_of(options(mode), gate, Box::new(move |_| Ok((decoder, vocab))));
+        let text = format!("{}endless", "x".repeat(10_000));
+        let begun = || endless.load(Ordering::SeqCst) == 1;
+
+        let (_session, mut stream) = house.ask(&text);
+        until(&house.runtime, "the text work", begun);
+        assert_eq!(house.answer("Hi").said(), ("word", EndReason::Stop), "others go on meanwhile");
+        stream.cancel();
+        assert_eq!(read(&mut stream).said(), ("", EndReason::Cancelled));
+        until(&house.runtime, "the end of the text work", || endless.load(Ordering::SeqCst) == 0);
+
+        let session = house.session();
+        let deadline = Some(std::time::Instant::now() + std::time::Duration::from_millis(20));
+        let request = Request { deadline, ..asking(&text) };
+        let mut stream = session.generate(request, Reading::default()).unwrap();
+        assert_eq!(read(&mut stream).said(), ("", EndReason::Deadline));
+
+        let (_session, mut stream) = house.ask(&text);
+        until(&house.runtime, "the text work", begun);
+        house.runtime.shutdown(None).unwrap();
+        assert_eq!(read(&mut stream).said(), ("", EndReason::Shutdown));
+        assert_eq!(endless.load(Ordering::SeqCst), 0, "nothing is left");
     });
 }

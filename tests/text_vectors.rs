@@ -2,9 +2,10 @@
 #![cfg(feature = "text")]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wick::gguf::{Gguf, Limits, Source};
+use wick::pause::{Pauses, at_once};
 use wick::text::tokenizer::{Tokenizer, VocabularyData};
 use wick::text::{Vocab, decode};
 
@@ -40,6 +41,14 @@ fn encode(tokenizer: &Tokenizer, text: &str, parse_special: bool) -> Vec<u32> {
     ids
 }
 
+/// The ids, with a rest after each `stride` units of work.
+fn encode_in_pieces(tokenizer: &Tokenizer, text: &str, parse_special: bool, stride: usize) -> Vec<u32> {
+    let (mut ids, mut look) = (Vec::new(), || Ok(()));
+    let mut pauses = Pauses::new(&mut look, Some(Duration::ZERO)).with_stride(stride);
+    at_once(tokenizer.encode_in_pieces(text, false, parse_special, &mut ids, &mut pauses)).unwrap();
+    ids
+}
+
 #[test]
 fn published_vocabularies_give_llama_cpp_s_ids() {
     let Some(folder) = vectors("published vocabularies") else { return };
@@ -56,9 +65,53 @@ fn published_vocabularies_give_llama_cpp_s_ids() {
         for (case, expected) in cases.iter().zip(&expected) {
             let ids = encode(&tokenizer, case, false);
             assert_eq!(&ids, expected, "{name}: {case:?}");
+            assert_eq!(&encode_in_pieces(&tokenizer, case, false, 1), expected, "{name}: {case:?} in pieces");
             // SentencePiece puts a space first, and decoding keeps it.
             let text = decode(&tokenizer, &ids, false).unwrap();
             assert_eq!(text.trim_start_matches(' '), case.trim_start_matches(' '), "{name}: {case:?}");
+        }
+    }
+}
+
+/// Texts that are put together at random, of every kind of letter, word and special token, come to the same ids wherever the work rests.
+#[test]
+fn texts_in_pieces_give_the_ids_of_the_whole() {
+    let Some(folder) = vectors("texts in pieces") else { return };
+    let parts = [
+        "a",
+        " ",
+        "  ",
+        "\n",
+        "7",
+        "Word",
+        "'ll",
+        "世界",
+        "é",
+        "👩‍👩‍👧",
+        "<|endoftext|>",
+        "</s>",
+        "\u{2581}",
+        "!?",
+        "\t",
+    ];
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) as usize % below
+    };
+    for name in ["deepseek-coder", "gpt-2", "llama-bpe", "llama-spm", "phi-3", "qwen2"] {
+        let tokenizer = tokenizer(&folder.join(format!("tokenizers/ggml-vocab-{name}.gguf")));
+        for case in 0..60 {
+            let mut text = String::new();
+            for _ in 0..next(200) {
+                // Now and then a word that is longer than what is merged at once.
+                let times = if next(20) == 0 { 1 + next(3000) } else { 1 + next(4) };
+                text.push_str(&parts[next(parts.len())].repeat(times));
+            }
+            let parse_special = case % 2 == 0;
+            let whole = encode(&tokenizer, &text, parse_special);
+            let stride = 1 + next(500);
+            assert!(encode_in_pieces(&tokenizer, &text, parse_special, stride) == whole, "{name}: {text:?}");
         }
     }
 }

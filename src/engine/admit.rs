@@ -9,6 +9,8 @@ use super::session::{Errand, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Sampler;
 use crate::stream::{End, EndReason};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// Whether a waiting generation may start.
 enum Turn {
@@ -18,17 +20,26 @@ enum Turn {
 }
 
 impl Engine {
-    /// Gives places to those in line whose session and model are ready.
-    pub(super) fn admit(&mut self) {
+    /// Gives places to those in line whose session and model are ready; false: it is past `until`, and some may be left.
+    pub(super) fn admit(&mut self, until: Instant) -> bool {
         let line: Vec<u64> = self.line.iter().map(|(_, id)| *id).collect();
+        let mut late = false;
         for id in line {
             match self.turn(id) {
                 Turn::Never(error) => self.end(id, End::failed(error)),
-                Turn::Now if self.running.len() < self.limits.max_sequences => self.start(id),
+                Turn::Now if self.running.len() < self.limits.max_sequences => {
+                    if late {
+                        return false;
+                    }
+                    self.start(id);
+                    // Text takes its time.
+                    late = Instant::now() >= until;
+                }
                 Turn::Now | Turn::NotYet => {}
             }
         }
         self.weigh();
+        true
     }
 
     fn turn(&self, id: u64) -> Turn {
@@ -51,15 +62,17 @@ impl Engine {
         let waited = generation.producer.age().as_nanos() as u64;
         generation.producer.update(|stats| stats.queue_ns = waited);
         generation.producer.started();
-        generation.state = State::Preparing;
-        match self.text_job(id) {
-            Ok(job) if job.is_short() => self.finish_text(job.run()),
+        let wanted = Arc::new(());
+        let job = Arc::downgrade(&wanted);
+        generation.state = State::Preparing(wanted);
+        match self.text_job(id, job) {
+            Ok(job) if job.bytes() <= self.limits.inline_bytes => self.finish_text(job.run()),
             Ok(job) => self.jobs.push_back(job),
             Err(error) => self.end(id, End::failed(error)),
         }
     }
 
-    fn text_job(&mut self, id: u64) -> Result<TextJob> {
+    fn text_job(&mut self, id: u64, wanted: Weak<()>) -> Result<TextJob> {
         let gone = || Error::new(ErrorKind::Internal, "the generation's session is gone");
         let generation = self.generations.get(&id).ok_or_else(gone)?;
         let session = self.sessions.get_mut(&generation.session).ok_or_else(gone)?;
@@ -84,6 +97,7 @@ impl Engine {
             input: copies::input(&generation.request.input)?,
             context: session.context,
             prefill_only: generation.request.prefill_only,
+            wanted,
         })
     }
 

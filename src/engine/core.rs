@@ -25,6 +25,8 @@ pub struct EngineLimits {
     pub max_sequences: usize,
     /// How long a slice of a pass takes about.
     pub slice: Duration,
+    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]).
+    pub inline_bytes: usize,
     /// Decoders settle while nothing else is to do, too.
     pub settle_idle: bool,
 }
@@ -195,6 +197,11 @@ impl Engine {
         self.paused = paused;
     }
 
+    /// How long a slice of work takes about.
+    pub fn slice(&self) -> Duration {
+        self.limits.slice
+    }
+
     /// Text work that is too long for the time between two slices: run it anywhere, then hand it to [`Engine::finish_text`].
     pub fn take_job(&mut self) -> Option<TextJob> {
         self.jobs.pop_front()
@@ -236,8 +243,9 @@ impl Engine {
         if self.attention || self.next_deadline.is_some_and(|deadline| deadline <= now) {
             self.sweep(now);
         }
-        if std::mem::take(&mut self.stirred) {
-            self.admit();
+        if std::mem::take(&mut self.stirred) && !self.admit(now + self.limits.slice) {
+            self.stirred = true;
+            return Outcome::Worked;
         }
         if self.paused {
             return Outcome::Idle(self.next_deadline);

@@ -7,6 +7,7 @@ use super::session::{Session, Undo};
 use crate::sample::Sampler;
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A generation: its request, its stream, and how far it is.
@@ -23,8 +24,8 @@ pub(super) struct Generation {
 pub(super) enum State {
     /// In line.
     Waiting,
-    /// It has a place; its text is being turned into tokens.
-    Preparing,
+    /// It has a place; its text is being turned into tokens, as long as this is there.
+    Preparing(#[allow(dead_code, reason = "that it is gone is what it tells")] Arc<()>),
     /// It takes part in passes.
     Running(Box<Run>),
 }

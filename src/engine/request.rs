@@ -1,11 +1,13 @@
 //! What is asked of the engine: a checked request, and the text work that turns its input into tokens.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
 use crate::sample::SamplerOptions;
 use crate::text::{Message, RenderInput, Vocab};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use smol::future::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A generation's input.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,9 +64,6 @@ impl Default for Request {
     }
 }
 
-/// Text of at most this many bytes is turned into tokens between two slices; longer text is a job for another thread.
-const INLINE_BYTES: usize = 4096;
-
 /// The text work of one generation: from its input and its session's past to all the tokens that the session then holds.
 pub struct TextJob {
     pub(super) generation: u64,
@@ -73,6 +72,8 @@ pub struct TextJob {
     pub(super) input: Input,
     pub(super) context: usize,
     pub(super) prefill_only: bool,
+    /// Gone with the generation.
+    pub(super) wanted: Weak<()>,
 }
 
 /// What the session holds before the generation.
@@ -90,22 +91,33 @@ pub struct TextDone {
 }
 
 impl TextJob {
-    /// Whether the work is short enough to be done between two slices.
-    pub(super) fn is_short(&self) -> bool {
-        self.bytes() <= INLINE_BYTES
-    }
-
     /// Does the work. Any thread; takes as long as the text is long.
     pub fn run(self) -> TextDone {
-        let generation = self.generation;
+        at_once(self.run_in_pieces(None, || Ok(())))
+    }
+
+    /// Does the work, and gives others their turn after each `slice`, if there is one; but a chat template is rendered in one piece. Ends soon when its
+    /// generation is over, or once `look` fails.
+    pub async fn run_in_pieces(
+        self,
+        slice: Option<Duration>,
+        look: impl Fn() -> Result<()> + Send + Sync,
+    ) -> TextDone {
+        let (generation, wanted) = (self.generation, self.wanted.clone());
+        let mut look = || match wanted.strong_count() {
+            0 => Err(Error::new(ErrorKind::StaleHandle, "the generation is over")),
+            _ => look(),
+        };
+        let mut pauses = Pauses::new(&mut look, slice);
         // Caught here: on another thread nobody else would tell the generation.
-        let tokens = catch_unwind(AssertUnwindSafe(|| self.tokens())).unwrap_or_else(|_| {
+        let tokens = AssertUnwindSafe(self.tokens(&mut pauses)).catch_unwind().await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::Internal, "a panic while the input was turned into tokens"))
         });
         TextDone { generation, tokens }
     }
 
-    fn bytes(&self) -> usize {
+    /// Bytes of text.
+    pub(super) fn bytes(&self) -> usize {
         let new = match &self.input {
             Input::Continue | Input::Tokens(_) => 0,
             Input::Text(text) => text.len(),
@@ -118,7 +130,7 @@ impl TextJob {
         new + old
     }
 
-    fn tokens(self) -> Result<Vec<u32>> {
+    async fn tokens(self, pauses: &mut Pauses<'_>) -> Result<Vec<u32>> {
         let (vocab, context) = (self.vocab, self.context);
         let tokens = match (self.past, self.input) {
             (Past::Tokens(tokens), Input::Continue) => tokens,
@@ -131,7 +143,7 @@ impl TextJob {
             (Past::Tokens(mut tokens), Input::Text(text)) => {
                 check_room(text.len(), tokens.len(), context, vocab.longest_token())?;
                 let first = tokens.is_empty();
-                vocab.encode(&text, first, false, &mut tokens)?;
+                vocab.encode_in_pieces(&text, first, false, &mut tokens, pauses).await?;
                 tokens
             }
             (Past::Messages(mut messages), input) => {
@@ -139,9 +151,11 @@ impl TextJob {
                 if let Input::Messages(new) = input {
                     messages.extend(new);
                 }
-                render(&*vocab, &messages, answers, context)?
+                render(&*vocab, &messages, answers, context, pauses).await?
             }
-            (Past::Tokens(_), Input::Messages(new)) => render(&*vocab, &new, !self.prefill_only, context)?,
+            (Past::Tokens(_), Input::Messages(new)) => {
+                render(&*vocab, &new, !self.prefill_only, context, pauses).await?
+            }
         };
         if tokens.len() > context {
             return Err(context_full(tokens.len(), context));
@@ -154,13 +168,21 @@ fn content_bytes(messages: &[Message]) -> usize {
     messages.iter().map(|message| message.content.len()).sum()
 }
 
-fn render(vocab: &dyn Vocab, messages: &[Message], answers: bool, context: usize) -> Result<Vec<u32>> {
+async fn render(
+    vocab: &dyn Vocab,
+    messages: &[Message],
+    answers: bool,
+    context: usize,
+    pauses: &mut Pauses<'_>,
+) -> Result<Vec<u32>> {
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
     let input = RenderInput { messages, add_generation_prompt: answers, unix_time, ..RenderInput::default() };
+    pauses.look_up().await?;
     let rendered = vocab.render(&input)?;
+    pauses.look_up().await?;
     check_room(rendered.text.len(), 0, context, vocab.longest_token())?;
     let mut tokens = Vec::new();
-    vocab.encode_rendered(&rendered, true, &mut tokens)?;
+    vocab.encode_rendered_in_pieces(&rendered, true, &mut tokens, pauses).await?;
     Ok(tokens)
 }
 

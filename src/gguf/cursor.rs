@@ -4,6 +4,7 @@
 use super::source::ReadAt;
 use super::{Limits, MAX_READ, invalid};
 use crate::error::{Error, Result};
+use crate::pause::Pauses;
 
 /// The longest header, in bytes; the largest real ones (262,144 tokens) take 20 MiB.
 const MAX_HEADER: u64 = 256 << 20;
@@ -11,20 +12,30 @@ const MAX_HEADER: u64 = 256 << 20;
 /// Bytes fetched at first, and at least, each time the cursor runs out of them.
 const MIN_FETCH: usize = 256 << 10;
 
-pub(super) struct Cursor<'a> {
+/// Bytes that a source is asked for at once: between two reads a load can be stopped.
+const PIECE: usize = 1 << 20;
+
+/// What a key or a tensor counts for beside bytes of text.
+const ENTRY_UNITS: usize = 16;
+
+/// Strings that are checked between two pauses.
+const TEXTS_AT_ONCE: u64 = 256;
+
+pub(super) struct Cursor<'a, 'p> {
     source: &'a mut dyn ReadAt,
     /// Bytes of the whole file.
     size: u64,
     limits: &'a Limits,
+    pauses: &'a mut Pauses<'p>,
     /// The file's first bytes, as far as they have been fetched.
     bytes: Vec<u8>,
     position: usize,
 }
 
-impl<'a> Cursor<'a> {
-    pub(super) fn new(source: &'a mut dyn ReadAt, limits: &'a Limits) -> Self {
+impl<'a, 'p> Cursor<'a, 'p> {
+    pub(super) fn new(source: &'a mut dyn ReadAt, limits: &'a Limits, pauses: &'a mut Pauses<'p>) -> Self {
         let size = source.size();
-        Self { source, size, limits, bytes: Vec::new(), position: 0 }
+        Self { source, size, limits, pauses, bytes: Vec::new(), position: 0 }
     }
 
     /// Bytes taken so far.
@@ -38,14 +49,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `count` bytes; `what` names them in the error.
-    pub(super) fn take(&mut self, count: u64, what: &str) -> Result<&[u8]> {
+    pub(super) async fn take(&mut self, count: u64, what: &str) -> Result<&[u8]> {
         if count > self.left() {
             let left = self.left();
             return Err(self.fault(format!("{what} needs {count} bytes, the file has {left} left")));
         }
         let end = self.position as u64 + count;
         if end > self.bytes.len() as u64 {
-            self.fetch(end)?;
+            self.fetch(end).await?;
         }
         let start = self.position;
         self.position = end as usize;
@@ -54,36 +65,36 @@ impl<'a> Cursor<'a> {
             .ok_or_else(|| invalid(format!("byte {start}: {what} is missing")))
     }
 
-    pub(super) fn u8(&mut self, what: &str) -> Result<u8> {
-        Ok(u8::from_le_bytes(self.array(what)?))
+    pub(super) async fn u8(&mut self, what: &str) -> Result<u8> {
+        Ok(u8::from_le_bytes(self.array(what).await?))
     }
 
-    pub(super) fn u32(&mut self, what: &str) -> Result<u32> {
-        Ok(u32::from_le_bytes(self.array(what)?))
+    pub(super) async fn u32(&mut self, what: &str) -> Result<u32> {
+        Ok(u32::from_le_bytes(self.array(what).await?))
     }
 
-    pub(super) fn u64(&mut self, what: &str) -> Result<u64> {
-        Ok(u64::from_le_bytes(self.array(what)?))
+    pub(super) async fn u64(&mut self, what: &str) -> Result<u64> {
+        Ok(u64::from_le_bytes(self.array(what).await?))
     }
 
     /// A string: its length in 64 bits, then UTF-8.
-    pub(super) fn text(&mut self, what: &str) -> Result<&str> {
-        let len = self.u64(what)?;
-        self.utf8(len, what)
+    pub(super) async fn text(&mut self, what: &str) -> Result<&str> {
+        let len = self.u64(what).await?;
+        self.utf8(len, what).await
     }
 
     /// A string of 1 to `most` bytes; nothing is fetched for another.
-    pub(super) fn name(&mut self, what: &str, most: u64) -> Result<&str> {
-        let len = self.u64(what)?;
+    pub(super) async fn name(&mut self, what: &str, most: u64) -> Result<&str> {
+        let len = self.u64(what).await?;
         if !(1..=most).contains(&len) {
             return Err(self.fault(format!("{what} of {len} bytes; 1 to {most} are possible")));
         }
-        self.utf8(len, what)
+        self.utf8(len, what).await
     }
 
-    fn utf8(&mut self, len: u64, what: &str) -> Result<&str> {
+    async fn utf8(&mut self, len: u64, what: &str) -> Result<&str> {
         let start = self.position;
-        let bytes = self.take(len, what)?;
+        let bytes = self.take(len, what).await?;
         std::str::from_utf8(bytes).map_err(|e| {
             let at = start + e.valid_up_to();
             invalid(format!("byte {at}: {what} is not UTF-8"))
@@ -91,19 +102,25 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes `count` strings, and checks that they are UTF-8.
-    pub(super) fn texts(&mut self, count: u64) -> Result<()> {
+    pub(super) async fn texts(&mut self, count: u64) -> Result<()> {
         let mut left = count;
         while left > 0 {
             let fetched = self.bytes.get(self.position..).unwrap_or_default();
-            let (strings, bytes) = whole_texts(fetched, left);
+            let (strings, bytes) = whole_texts(fetched, left.min(TEXTS_AT_ONCE));
             self.position += bytes;
             left -= strings;
-            if left > 0 {
-                self.text("a string")?; // It is cut by the end of what has been fetched, or it is at fault.
+            self.pauses.after(bytes).await?;
+            if left > 0 && strings < TEXTS_AT_ONCE {
+                self.text("a string").await?; // It is cut by the end of what has been fetched, or it is at fault.
                 left -= 1;
             }
         }
         Ok(())
+    }
+
+    /// `entries` of the header have been read.
+    pub(super) async fn pause_after(&mut self, entries: usize) -> Result<()> {
+        self.pauses.after(entries * ENTRY_UNITS).await
     }
 
     /// An error that names the position.
@@ -117,15 +134,15 @@ impl<'a> Cursor<'a> {
         self.bytes
     }
 
-    fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N]> {
-        let bytes = self.take(N as u64, what)?;
+    async fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N]> {
+        let bytes = self.take(N as u64, what).await?;
         let mut array = [0; N];
         array.copy_from_slice(bytes); // `take` gives as many as it is asked for.
         Ok(array)
     }
 
     /// Reads until the first `end` bytes, which the file has, are here.
-    fn fetch(&mut self, end: u64) -> Result<()> {
+    async fn fetch(&mut self, end: u64) -> Result<()> {
         if end > MAX_HEADER {
             return Err(self.fault(format!("the header is longer than {MAX_HEADER} bytes")));
         }
@@ -136,7 +153,18 @@ impl<'a> Cursor<'a> {
             let want = (start / 4).clamp(MIN_FETCH, MAX_READ) as u64;
             let more = want.min(self.size - start as u64) as usize;
             self.bytes.try_reserve_exact(more)?;
-            self.bytes.resize(start + more, 0);
+            self.fetch_more(start + more).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads on until `end` bytes are here, for which there is room.
+    async fn fetch_more(&mut self, end: usize) -> Result<()> {
+        while self.bytes.len() < end {
+            // Nobody knows how long a read takes: not begun if it is not wanted any more.
+            self.pauses.look_up().await?;
+            let start = self.bytes.len();
+            self.bytes.resize(end.min(start + PIECE), 0);
             let (_, fresh) = self.bytes.split_at_mut(start);
             self.source.read_at(start as u64, fresh)?;
         }

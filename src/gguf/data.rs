@@ -3,6 +3,7 @@
 use super::MAX_READ;
 use super::header::Extent;
 use super::source::{FileRange, Input, ReadAt};
+use super::together::{self, Readers};
 use crate::error::{Error, ErrorKind, Result};
 use memmap2::{Mmap, MmapMut, MmapOptions};
 use std::io;
@@ -95,6 +96,23 @@ impl Reading {
         let bytes = until - self.done;
         self.done = until;
         Ok(bytes)
+    }
+
+    /// Reads all that is left of a file, with all of `readers`, and anything else as [`read`](Self::read) does. `progress` gets the bytes read by this.
+    pub(super) fn read_together(
+        &mut self,
+        readers: &Readers,
+        progress: &mut dyn FnMut(usize) -> Result<()>,
+    ) -> Result<()> {
+        let Input::File(range) = &self.input else {
+            let bytes = self.read(MAX_READ)?;
+            return progress(bytes);
+        };
+        let rest = self.memory.get_mut(self.done..self.len).unwrap_or_default();
+        let from = self.offset.saturating_add(self.done as u64);
+        together::read(range, from, rest, readers, progress)?;
+        self.done = self.len;
+        Ok(())
     }
 
     pub(super) fn finish(self) -> Result<Data> {

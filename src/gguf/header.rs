@@ -7,6 +7,7 @@ use super::source::ReadAt;
 use super::tensor::TensorInfo;
 use super::{Limits, invalid, shown};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::Pauses;
 
 /// The alignment of files that do not say (GGUF specification).
 const DEFAULT_ALIGNMENT: u32 = 32;
@@ -85,14 +86,18 @@ impl Header {
     }
 
     /// Reads a file's header, and no byte behind it but what the last fetch brought along.
-    pub(super) fn read(source: &mut dyn ReadAt, limits: &Limits) -> Result<Self> {
-        let mut cursor = Cursor::new(source, limits);
+    pub(super) async fn read(
+        source: &mut dyn ReadAt,
+        limits: &Limits,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Self> {
+        let mut cursor = Cursor::new(source, limits, pauses);
         let file_bytes = cursor.left();
-        let version = read_version(&mut cursor)?;
-        let tensor_count = cursor.u64("the number of tensors")?;
-        let key_count = cursor.u64("the number of metadata keys")?;
-        let layout = Layout::read(&mut cursor, key_count)?;
-        let tensors = read_tensors(&mut cursor, tensor_count)?;
+        let version = read_version(&mut cursor).await?;
+        let tensor_count = cursor.u64("the number of tensors").await?;
+        let key_count = cursor.u64("the number of metadata keys").await?;
+        let layout = Layout::read(&mut cursor, key_count).await?;
+        let tensors = read_tensors(&mut cursor, tensor_count).await?;
         let header_end = cursor.position() as u64;
         let metadata_end = layout.end();
         let metadata = layout.over(cursor.into_bytes(metadata_end))?;
@@ -136,12 +141,12 @@ impl Header {
 }
 
 /// Magic and version; refuses what is no GGUF, and GGUFs that this build cannot read, each by its name.
-fn read_version(cursor: &mut Cursor) -> Result<u32> {
+async fn read_version(cursor: &mut Cursor<'_, '_>) -> Result<u32> {
     let size = cursor.left();
     if size == 0 {
         return Err(invalid("the file is empty, not a GGUF".to_owned()));
     }
-    let start = cursor.take(size.min(4), "the magic")?;
+    let start = cursor.take(size.min(4), "the magic").await?;
     if start == b"FUGG" {
         return Err(Error::new(ErrorKind::Unsupported, "big-endian GGUF; convert it to little-endian"));
     }
@@ -149,7 +154,7 @@ fn read_version(cursor: &mut Cursor) -> Result<u32> {
         let found = start.escape_ascii().to_string();
         return Err(invalid(format!("not a GGUF: it starts with \"{found}\", a GGUF with \"GGUF\"")));
     }
-    match cursor.u32("the version")? {
+    match cursor.u32("the version").await? {
         version @ (2 | 3) => Ok(version),
         swapped if swapped != 0 && swapped & 0xffff == 0 => {
             Err(Error::new(ErrorKind::Unsupported, "big-endian GGUF; convert it to little-endian"))
@@ -170,7 +175,7 @@ fn read_alignment(metadata: &Metadata) -> Result<u64> {
     Ok(alignment.into())
 }
 
-fn read_tensors(cursor: &mut Cursor, count: u64) -> Result<Vec<TensorInfo>> {
+async fn read_tensors(cursor: &mut Cursor<'_, '_>, count: u64) -> Result<Vec<TensorInfo>> {
     // The shortest: a name of 1 byte with its length, a dimension count, 1 dimension, a type, an offset.
     if count > MAX_ENTRIES || count > cursor.left() / 33 {
         let left = cursor.left();
@@ -181,24 +186,26 @@ fn read_tensors(cursor: &mut Cursor, count: u64) -> Result<Vec<TensorInfo>> {
     let mut tensors = Vec::new();
     for _ in 0..count {
         let start = cursor.position();
-        let tensor = read_tensor(cursor).map_err(|e| e.within(format!("tensor info at byte {start}")))?;
+        let tensor =
+            read_tensor(cursor).await.map_err(|e| e.within(format!("tensor info at byte {start}")))?;
         push(&mut tensors, tensor)?;
+        cursor.pause_after(1).await?;
     }
     Ok(tensors)
 }
 
-fn read_tensor(cursor: &mut Cursor) -> Result<TensorInfo> {
-    let name = cursor.name("a tensor's name", MAX_NAME)?.to_owned();
-    let dim_count = cursor.u32("a tensor's number of dimensions")?;
+async fn read_tensor(cursor: &mut Cursor<'_, '_>) -> Result<TensorInfo> {
+    let name = cursor.name("a tensor's name", MAX_NAME).await?.to_owned();
+    let dim_count = cursor.u32("a tensor's number of dimensions").await?;
     let mut dims = [0; 4];
     let Some(shape) = dims.get_mut(..dim_count as usize).filter(|shape| !shape.is_empty()) else {
         return Err(invalid(format!("tensor {}: {dim_count} dimensions; 1 to 4 are possible", shown(&name))));
     };
     for dim in shape.iter_mut() {
-        *dim = cursor.u64("a tensor's dimension")?;
+        *dim = cursor.u64("a tensor's dimension").await?;
     }
-    let type_id = cursor.u32("a tensor's type")?;
-    let offset = cursor.u64("a tensor's offset")?;
+    let type_id = cursor.u32("a tensor's type").await?;
+    let offset = cursor.u64("a tensor's offset").await?;
     TensorInfo::new(&name, type_id, shape, offset)
 }
 

@@ -2,18 +2,21 @@
 //! Knows GGUF's value encoding; not what a key means.
 
 use super::cursor::Cursor;
-use super::value::{FromValue, Value, ValueType};
+use super::value::{Array, FromValue, Value, ValueType};
 use super::{invalid, shown};
 use crate::error::Result;
 
 /// Arrays in arrays: no real file has any, a hostile one could have a million.
-const MAX_NESTING: u32 = 64;
+const MAX_NESTING: usize = 64;
 
 /// The most keys, and the most tensors, in a file.
 pub(super) const MAX_ENTRIES: u64 = 1 << 16;
 
 /// The longest key or tensor name in bytes (GGUF specification: 2^16 - 1).
 pub(super) const MAX_NAME: u64 = 65_535;
+
+/// Bytes of a key's length, which stands before it.
+const KEY_LEN: usize = 8;
 
 /// Typed keys and values of a model file. Cheap to ask: a lookup is a binary search, strings and arrays are borrowed.
 pub struct Metadata {
@@ -38,13 +41,13 @@ impl Metadata {
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
         let found = self.by_key.binary_search_by(|&at| self.key_at(at).cmp(key)).ok()?;
-        self.value(self.entry(*self.by_key.get(found)?)?)
+        self.value(*self.by_key.get(found)? as usize)
     }
 
     /// The value of `key` as a `T`: `None` where there is no such key.
     ///
     /// `ModelInvalid`, naming the key and the value, where it is something else or out of `T`'s range. `T` is one of `u32`, `u64`,
-    /// `i64` (from any integer type), `f32`, `f64`, `bool`, `&str`, [`Array`](super::Array), [`Strs`](super::Strs).
+    /// `i64` (from any integer type), `f32`, `f64`, `bool`, `&str`, [`Array`], [`Strs`](super::Strs).
     pub fn find<'a, T: FromValue<'a>>(&'a self, key: &str) -> Result<Option<T>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match T::from_value(value) {
@@ -63,7 +66,7 @@ impl Metadata {
 
     /// Every key and value, in file order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
-        self.entries.iter().filter_map(|entry| Some((self.key(entry)?, self.value(entry)?)))
+        self.entries.iter().enumerate().filter_map(|(at, entry)| Some((self.key(entry)?, self.value(at)?)))
     }
 
     /// The number of keys.
@@ -96,8 +99,15 @@ impl Metadata {
         Some(unsafe { std::str::from_utf8_unchecked(bytes) })
     }
 
-    fn value(&self, entry: &Entry) -> Option<Value<'_>> {
-        Value::read(entry.kind, &mut self.bytes.get(entry.value_start as usize..)?)
+    fn value(&self, at: usize) -> Option<Value<'_>> {
+        let entry = self.entries.get(at)?;
+        // It ends where the next key's length begins: so nobody need go through an array to find its end.
+        let end = self.entries.get(at + 1).map_or(self.bytes.len(), |next| next.key_start as usize - KEY_LEN);
+        let mut bytes = self.bytes.get(entry.value_start as usize..end)?;
+        match entry.kind {
+            ValueType::Array => Array::whole(bytes).map(Value::Array),
+            plain => Value::read(plain, &mut bytes),
+        }
     }
 }
 
@@ -110,7 +120,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Reads and validates `count` keys and values.
-    pub(super) fn read(cursor: &mut Cursor, count: u64) -> Result<Self> {
+    pub(super) async fn read(cursor: &mut Cursor<'_, '_>, count: u64) -> Result<Self> {
         // The shortest: a key of 1 byte with its length, a type, a value of 1 byte.
         if count > MAX_ENTRIES || count > cursor.left() / 14 {
             let left = cursor.left();
@@ -120,8 +130,9 @@ impl Layout {
         }
         let mut entries = Vec::new();
         for _ in 0..count {
-            let entry = read_entry(cursor)?;
+            let entry = read_entry(cursor).await?;
             push(&mut entries, entry)?;
+            cursor.pause_after(1).await?;
         }
         Ok(Self { entries, end: cursor.position() })
     }
@@ -161,12 +172,13 @@ pub(super) fn push<T>(items: &mut Vec<T>, item: T) -> Result<()> {
     Ok(())
 }
 
-fn read_entry(cursor: &mut Cursor) -> Result<Entry> {
-    let key = cursor.name("a metadata key", MAX_NAME)?;
+async fn read_entry(cursor: &mut Cursor<'_, '_>) -> Result<Entry> {
+    let key = cursor.name("a metadata key", MAX_NAME).await?;
     let key_len = key.len();
     let label = shown(key);
     let end = cursor.position();
-    let (kind, value_start) = read_value(cursor).map_err(|e| e.within(format!("metadata key {label}")))?;
+    let value = read_value(cursor).await;
+    let (kind, value_start) = value.map_err(|e| e.within(format!("metadata key {label}")))?;
     // Every position is below the longest header, which 32 bits hold.
     Ok(Entry {
         key_start: (end - key_len) as u32,
@@ -177,44 +189,67 @@ fn read_entry(cursor: &mut Cursor) -> Result<Entry> {
 }
 
 /// Takes a type and a value of it; gives the type, and where the value starts.
-fn read_value(cursor: &mut Cursor) -> Result<(ValueType, usize)> {
-    let kind = read_kind(cursor)?;
+async fn read_value(cursor: &mut Cursor<'_, '_>) -> Result<(ValueType, usize)> {
+    let kind = read_kind(cursor).await?;
     let start = cursor.position();
-    validate(cursor, kind, 0)?;
+    validate(cursor, kind).await?;
     Ok((kind, start))
 }
 
-fn read_kind(cursor: &mut Cursor) -> Result<ValueType> {
-    let id = cursor.u32("a value's type")?;
+async fn read_kind(cursor: &mut Cursor<'_, '_>) -> Result<ValueType> {
+    let id = cursor.u32("a value's type").await?;
     ValueType::from_id(id).ok_or_else(|| cursor.fault(format!("unknown value type, id {id}")))
 }
 
-/// Takes one value of `kind`, inside `nesting` arrays, and checks all of it.
-fn validate(cursor: &mut Cursor, kind: ValueType, nesting: u32) -> Result<()> {
+/// Takes one value of `kind`, and checks all of it.
+async fn validate(cursor: &mut Cursor<'_, '_>, kind: ValueType) -> Result<()> {
+    if kind != ValueType::Array {
+        return validate_plain(cursor, kind).await;
+    }
+    // The arrays under way, the innermost last: what their elements are, and how many are still to come.
+    let mut open = vec![(kind, 1u64)];
+    while let Some((kind, left)) = open.last_mut() {
+        if *left == 0 {
+            open.pop();
+            continue;
+        }
+        *left -= 1;
+        let kind = *kind;
+        cursor.pause_after(1).await?;
+        if kind != ValueType::Array {
+            validate_plain(cursor, kind).await?;
+        } else if open.len() > MAX_NESTING {
+            return Err(cursor.fault(format!("arrays are nested deeper than {MAX_NESTING}")));
+        } else if let Some(inner) = validate_array(cursor).await? {
+            open.push(inner);
+        }
+    }
+    Ok(())
+}
+
+async fn validate_plain(cursor: &mut Cursor<'_, '_>, kind: ValueType) -> Result<()> {
     match kind {
-        ValueType::Str => cursor.text("a string").map(drop),
-        ValueType::Bool => match cursor.u8("a bool")? {
+        ValueType::Str => cursor.text("a string").await.map(drop),
+        ValueType::Bool => match cursor.u8("a bool").await? {
             0 | 1 => Ok(()),
             other => Err(cursor.fault(format!("a bool is {other}; 0 and 1 are possible"))),
         },
-        ValueType::Array => validate_array(cursor, nesting + 1),
-        number => cursor.take(number.min_bytes(), "a number").map(drop),
+        number => cursor.take(number.min_bytes(), "a number").await.map(drop),
     }
 }
 
-fn validate_array(cursor: &mut Cursor, nesting: u32) -> Result<()> {
-    if nesting > MAX_NESTING {
-        return Err(cursor.fault(format!("arrays are nested deeper than {MAX_NESTING}")));
-    }
-    let kind = read_kind(cursor)?;
-    let len = cursor.u64("an array's length")?;
+/// Takes an array: all of it, or up to its elements if each of them is to be looked at: then their type and number.
+async fn validate_array(cursor: &mut Cursor<'_, '_>) -> Result<Option<(ValueType, u64)>> {
+    let kind = read_kind(cursor).await?;
+    let len = cursor.u64("an array's length").await?;
     if len > cursor.left() / kind.min_bytes() {
         let left = cursor.left();
         return Err(cursor.fault(format!("an array of {len} {kind:?}, and {left} bytes left in the file")));
     }
     match kind {
-        ValueType::Str => cursor.texts(len),
-        ValueType::Array | ValueType::Bool => (0..len).try_for_each(|_| validate(cursor, kind, nesting)),
-        number => cursor.take(len * number.min_bytes(), "an array").map(drop),
+        ValueType::Str => cursor.texts(len).await?,
+        ValueType::Array | ValueType::Bool => return Ok(Some((kind, len))),
+        number => drop(cursor.take(len * number.min_bytes(), "an array").await?),
     }
+    Ok(None)
 }

@@ -12,6 +12,7 @@ mod open;
 mod source;
 mod split;
 mod tensor;
+mod together;
 mod value;
 pub mod write;
 
@@ -21,6 +22,7 @@ pub use metadata::Metadata;
 pub use open::{Gguf, Limits, Opening};
 pub use source::{ReadAt, Source};
 pub use tensor::{TensorInfo, TensorType};
+pub use together::Readers;
 pub use value::{Array, FromValue, Strs, Value, ValueType};
 
 use crate::error::{Error, ErrorKind};

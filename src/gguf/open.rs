@@ -6,7 +6,9 @@ use super::header::{Extent, Header};
 use super::source::{Input, Source};
 use super::split;
 use super::tensor::TensorInfo;
+use super::together::Readers;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
 use std::ops::{Deref, Range};
 
 /// What opening a model may take.
@@ -56,7 +58,7 @@ impl Gguf {
         limits: &Limits,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
-        let mut opening = Opening::begin(source, limits)?;
+        let mut opening = at_once(Opening::begin(source, limits, &mut Pauses::none()))?;
         progress(opening.done(), opening.total())?;
         while opening.read(MAX_READ)? {
             progress(opening.done(), opening.total())?;
@@ -68,7 +70,18 @@ impl Gguf {
     ///
     /// Errors: as [`open`](Self::open)'s; the budget counts the tensor data all the same.
     pub fn open_header(source: Source, limits: &Limits) -> Result<Header> {
-        read_headers(source, limits).map(|(header, _)| header)
+        at_once(Self::open_header_in_pieces(source, limits, &mut Pauses::none()))
+    }
+
+    /// As [`open_header`](Self::open_header), for those who have other things to do meanwhile.
+    ///
+    /// Errors: as [`open`](Self::open)'s; what stops `pauses`.
+    pub async fn open_header_in_pieces(
+        source: Source,
+        limits: &Limits,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Header> {
+        Ok(read_headers(source, limits, pauses).await?.0)
     }
 
     /// The bytes of one of this model's tensors: exactly [`TensorInfo::byte_len`] of them, at any address.
@@ -108,6 +121,15 @@ impl Deref for Gguf {
     }
 }
 
+/// What an [`Opening`] does next.
+#[derive(PartialEq)]
+enum Next {
+    Nothing,
+    /// It is done already.
+    Mapped,
+    Reading,
+}
+
 /// A model that is being opened, for those who have other things to do meanwhile; [`Gguf::open`] in pieces.
 pub struct Opening {
     header: Header,
@@ -121,9 +143,9 @@ pub struct Opening {
 impl Opening {
     /// Reads and validates the header, and checks the budget.
     ///
-    /// Errors: as [`Gguf::open`]'s.
-    pub fn begin(source: Source, limits: &Limits) -> Result<Self> {
-        let (header, inputs) = read_headers(source, limits)?;
+    /// Errors: as [`Gguf::open`]'s; what stops `pauses`.
+    pub async fn begin(source: Source, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<Self> {
+        let (header, inputs) = read_headers(source, limits, pauses).await?;
         let mut inputs: Vec<_> = inputs.into_iter().zip(header.extents.iter().copied()).collect();
         inputs.reverse();
         Ok(Self { header, inputs, reading: None, data: Vec::new(), done: 0 })
@@ -143,27 +165,65 @@ impl Opening {
     ///
     /// Errors: as [`Gguf::open`]'s.
     pub fn read(&mut self, most: usize) -> Result<bool> {
+        match self.next()? {
+            Next::Nothing => return Ok(false),
+            Next::Mapped => {}
+            Next::Reading => {
+                if let Some(reading) = &mut self.reading {
+                    let read = reading.read(most);
+                    self.done += read.map_err(|e| e.within(reading.label()))? as u64;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Maps the next file, or reads what is not mapped: a file whole and with several threads, anything else 16 MiB further. `progress` gets (bytes there, bytes
+    /// in all) and stops the load by an error, which is returned as it is. False: all is there.
+    ///
+    /// Errors: as [`Gguf::open`]'s.
+    pub fn read_together(
+        &mut self,
+        readers: &Readers,
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+    ) -> Result<bool> {
+        let next = self.next()?;
+        let (done, total) = (self.done, self.total());
+        match &mut self.reading {
+            _ if next == Next::Nothing => return Ok(false),
+            Some(reading) if next == Next::Reading => {
+                let mut stopped = None;
+                let mut told = |bytes: usize| {
+                    self.done = done + bytes as u64;
+                    progress(self.done, total).inspect_err(|error| stopped = Some(error.clone()))
+                };
+                let read = reading.read_together(readers, &mut told);
+                read.map_err(|error| stopped.unwrap_or_else(|| error.within(reading.label())))?;
+            }
+            _ => progress(done, total)?,
+        }
+        Ok(true)
+    }
+
+    /// What comes next: finishes what has been read, and begins with the next file.
+    fn next(&mut self) -> Result<Next> {
         while self.reading.as_ref().is_none_or(Reading::is_done) {
             if let Some(read) = self.reading.take() {
                 let label = read.label();
                 self.data.push(read.finish().map_err(|e| e.within(label))?);
             }
-            let Some((input, extent)) = self.inputs.pop() else { return Ok(false) };
+            let Some((input, extent)) = self.inputs.pop() else { return Ok(Next::Nothing) };
             let label = input.label();
             match Data::begin(input, extent).map_err(|e| e.within(label))? {
                 Begun::Reading(reading) => self.reading = Some(reading),
                 Begun::Done(data) => {
                     self.data.push(data);
                     self.done += extent.len;
-                    return Ok(true);
+                    return Ok(Next::Mapped);
                 }
             }
         }
-        if let Some(reading) = &mut self.reading {
-            let read = reading.read(most);
-            self.done += read.map_err(|e| e.within(reading.label()))? as u64;
-        }
-        Ok(true)
+        Ok(Next::Reading)
     }
 
     /// The model. Call it when nothing is left to read.
@@ -181,14 +241,18 @@ fn place(tensor: &TensorInfo) -> Option<Range<usize>> {
 }
 
 /// The merged header, and the opened files it describes, in order. Nothing the size of a tensor is read or reserved.
-fn read_headers(source: Source, limits: &Limits) -> Result<(Header, Vec<Input>)> {
-    let (mut header, first) = read_header(source, limits)?;
+async fn read_headers(
+    source: Source,
+    limits: &Limits,
+    pauses: &mut Pauses<'_>,
+) -> Result<(Header, Vec<Input>)> {
+    let (mut header, first) = read_header(source, limits, pauses).await?;
     let label = first.label();
     let others = split::companions(&first, &header).map_err(|e| e.within(&label))?;
     let count = others.len() as u32 + 1;
     let mut inputs = vec![first];
     for (index, source) in (1..).zip(others) {
-        let (other, input) = read_header(source, limits)?;
+        let (other, input) = read_header(source, limits, pauses).await?;
         let checked = split::check_number(&other, index, count).and_then(|()| header.append(other));
         checked.map_err(|e| e.within(input.label()))?;
         inputs.push(input);
@@ -201,8 +265,9 @@ fn read_headers(source: Source, limits: &Limits) -> Result<(Header, Vec<Input>)>
     Ok((header, inputs))
 }
 
-fn read_header(source: Source, limits: &Limits) -> Result<(Header, Input)> {
+async fn read_header(source: Source, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<(Header, Input)> {
     let mut input = Input::open(source)?;
-    let header = Header::read(&mut input, limits).map_err(|e| e.within(input.label()))?;
+    let read = Header::read(&mut input, limits, pauses).await;
+    let header = read.map_err(|e| e.within(input.label()))?;
     Ok((header, input))
 }

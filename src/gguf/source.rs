@@ -3,7 +3,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where the bytes of a `.gguf` are.
@@ -107,15 +107,15 @@ pub(super) struct FileRange {
 impl FileRange {
     fn open(path: &Path, offset: u64, size: u64, no_mmap: bool) -> Result<Self> {
         // Looked at before it is opened: opening a pipe would wait for its writer.
-        let about = fs::metadata(path).map_err(|e| io(format!("cannot be opened: {e}")))?;
+        let about = fs::metadata(path).map_err(|e| failed(format!("cannot be opened: {e}")))?;
         if about.is_dir() {
-            return Err(io("is a directory; give the .gguf file in it".to_owned()));
+            return Err(failed("is a directory; give the .gguf file in it".to_owned()));
         }
         if !about.is_file() {
-            return Err(io("is not a regular file".to_owned()));
+            return Err(failed("is not a regular file".to_owned()));
         }
-        let file = File::open(path).map_err(|e| io(format!("cannot be opened: {e}")))?;
-        let len = file.metadata().map_err(|e| io(format!("its size is unknown: {e}")))?.len();
+        let file = File::open(path).map_err(|e| failed(format!("cannot be opened: {e}")))?;
+        let len = file.metadata().map_err(|e| failed(format!("its size is unknown: {e}")))?.len();
         let rest = len.checked_sub(offset);
         let Some(size) =
             rest.and_then(|rest| if size == 0 { Some(rest) } else { Some(size).filter(|&s| s <= rest) })
@@ -127,14 +127,36 @@ impl FileRange {
         Ok(Self { file, path: path.to_owned(), offset, size, no_mmap })
     }
 
-    fn read_at(&mut self, offset: u64, dst: &mut [u8]) -> Result<()> {
+    /// Fills `dst` with the bytes from `offset` on; any thread, also at once.
+    pub(super) fn read_at(&self, offset: u64, dst: &mut [u8]) -> Result<()> {
         let at = self.offset.saturating_add(offset);
-        let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(dst));
-        read.map_err(|e| io(format!("cannot read {} bytes at {at}: {e}", dst.len())))
+        read_exact_at(&self.file, dst, at)
+            .map_err(|e| failed(format!("cannot read {} bytes at {at}: {e}", dst.len())))
     }
 }
 
+#[cfg(unix)]
+fn read_exact_at(file: &File, dst: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, dst, at)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut dst: &mut [u8], mut at: u64) -> io::Result<()> {
+    while !dst.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, dst, at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                dst = dst.get_mut(count..).unwrap_or_default();
+                at += count as u64;
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
 /// Reading failed.
-fn io(message: String) -> Error {
+fn failed(message: String) -> Error {
     Error::new(ErrorKind::Io, message)
 }

@@ -219,6 +219,13 @@ impl<'a> Array<'a> {
         Some(self.bytes.chunks_exact(self.kind.width()?).map(decode))
     }
 
+    /// The array that `bytes` are, to their end.
+    pub(super) fn whole(mut bytes: &'a [u8]) -> Option<Self> {
+        let kind = ValueType::from_id(u32::from_le_bytes(chunk(&mut bytes)?))?;
+        let len = usize::try_from(u64::from_le_bytes(chunk(&mut bytes)?)).ok()?;
+        Some(Self { kind, len, bytes })
+    }
+
     fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let kind = ValueType::from_id(u32::from_le_bytes(chunk(bytes)?))?;
         let len = usize::try_from(u64::from_le_bytes(chunk(bytes)?)).ok()?;

@@ -5,11 +5,13 @@ use super::lane::{Clock, Roll, run, spawn};
 use super::links::{Command, Ends, Job, Links};
 use super::load::Resources;
 use super::options::{Mode, RuntimeOptions, check};
+use crate::compute::default_threads;
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Readers;
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
-use smol::future::FutureExt;
+use smol::future::{FutureExt, zip};
 use smol::{Executor, Task};
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -21,10 +23,14 @@ use std::time::{Duration, Instant};
 
 /// A slice where the host's frame waits for it.
 const HOST_SLICE: Duration = Duration::from_micros(200);
-/// Bytes of a model that are read at once where the host's frame waits for it.
-const HOST_PIECE: usize = 1 << 20;
+/// Threads that read a model at most: more than a few only wait for each other, or for the disk.
+const MAX_READERS: usize = 8;
 /// A slice on a thread of the runtime.
 const THREAD_SLICE: Duration = Duration::from_millis(1);
+/// Text of at most this many bytes becomes tokens between two slices (under a millisecond); longer text is a job for another thread.
+const INLINE_BYTES: usize = 4096;
+/// The same where the other thread is another task: what takes no longer than a slice.
+const HOST_INLINE_BYTES: usize = 1024;
 /// Callbacks that are run before the executor is asked for something else.
 const CALLBACKS_AT_ONCE: u32 = 64;
 
@@ -91,7 +97,8 @@ impl Core {
         let clock = Arc::new(Clock::new(links.signal.clone()));
         let slice = if options.mode == Mode::HostStep { HOST_SLICE } else { THREAD_SLICE };
         let (max_sequences, settle_idle) = (options.max_sequences, options.mode == Mode::Threads);
-        let limits = EngineLimits { max_sequences, slice, settle_idle };
+        let inline_bytes = if settle_idle { INLINE_BYTES } else { HOST_INLINE_BYTES };
+        let limits = EngineLimits { max_sequences, slice, settle_idle, inline_bytes };
         let engine = Engine::new(limits, links.facts.clone());
         #[cfg(feature = "native")]
         let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
@@ -121,6 +128,7 @@ impl Core {
         let engine = drive(engine, ends.commands, links, clock, true);
         executor.spawn(tasks.enter("engine").keep_during(engine)).detach();
         executor.spawn(tasks.enter("prepare").keep_during(prepare(ends.jobs))).detach();
+        executor.spawn(tasks.enter("text").keep_during(prepare(ends.texts))).detach();
         executor.spawn(tasks.enter("events").keep_during(call_back(self.links.callbacks.clone()))).detach();
         Host { executor, tasks, stepping: AtomicBool::new(false), within: Mutex::default() }
     }
@@ -135,7 +143,11 @@ impl Core {
                 engine_clock,
             )
             .and_then(|()| {
-                self.start("prepare", move |executor| executor.spawn(prepare(ends.jobs)), Arc::default())
+                // Text does not wait for a load that rests.
+                let both = async move {
+                    zip(prepare(ends.jobs), prepare(ends.texts)).await;
+                };
+                self.start("prepare", move |executor| executor.spawn(both), Arc::default())
             })
             .and_then(|()| {
                 let queue = self.links.callbacks.clone();
@@ -170,7 +182,8 @@ impl Core {
             #[cfg(feature = "native")]
             compute: self.compute.clone(),
             budget: self.options.memory_budget,
-            piece: if self.is_host_step() { HOST_PIECE } else { usize::MAX },
+            slice: if self.is_host_step() { HOST_SLICE } else { THREAD_SLICE },
+            readers: (!self.is_host_step()).then(|| readers(&self.options)),
             facts: self.links.facts.clone(),
         }
     }
@@ -340,10 +353,21 @@ async fn call_back(queue: Arc<Queue>) {
     }
 }
 
+/// The threads that read a model's file: no more than compute, and than there are processors.
+fn readers(options: &RuntimeOptions) -> Readers {
+    let threads = if options.threads == 0 { default_threads() } else { options.threads };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Readers {
+        threads: threads.min(processors).min(MAX_READERS),
+        name: format!("{}-read", options.thread_name),
+        on_thread: options.on_thread.clone(),
+    }
+}
+
 /// The threads that compute: those asked for, or none beside the host's.
 #[cfg(feature = "native")]
 fn compute(options: &RuntimeOptions) -> Result<crate::compute::Compute> {
-    use crate::compute::{Compute, Pool, PoolOptions, default_threads};
+    use crate::compute::{Compute, Pool, PoolOptions};
     if options.mode == Mode::HostStep {
         return Compute::alone();
     }

@@ -18,6 +18,7 @@ pub(super) async fn drive(
     clock: Arc<Clock>,
     shares: bool,
 ) {
+    let slice = shares.then_some(engine.slice());
     let mut called = true;
     loop {
         // Whoever has something for the engine raises the signal afterwards.
@@ -36,7 +37,13 @@ pub(super) async fn drive(
         let outcome = protected(&mut engine, &links, Engine::step).unwrap_or(Outcome::Worked);
         while let Some(job) = engine.take_job() {
             let back = links.clone();
-            links.prepare(Box::pin(async move { back.tell(Command::FinishText(job.run())) }));
+            links.prepare_text(Box::pin(async move {
+                let done = job.run_in_pieces(slice, || back.check_open()).await;
+                // Stopped by the shutdown it is no error: all generations get their end then, with that reason.
+                if !back.is_stopping() {
+                    back.tell(Command::FinishText(done));
+                }
+            }));
         }
         match outcome {
             Outcome::Worked => {

@@ -55,6 +55,7 @@ impl Wake for Attention {
 pub(super) struct Links {
     commands: async_channel::Sender<Command>,
     jobs: async_channel::Sender<Job>,
+    texts: async_channel::Sender<Job>,
     pub(super) signal: Arc<Signal>,
     pub(super) attention: Arc<Attention>,
     pub(super) facts: Arc<EngineFacts>,
@@ -69,18 +70,23 @@ pub(super) struct Links {
 /// The receiving ends.
 pub(super) struct Ends {
     pub(super) commands: async_channel::Receiver<Command>,
+    /// Loads.
     pub(super) jobs: async_channel::Receiver<Job>,
+    /// Text that becomes tokens.
+    pub(super) texts: async_channel::Receiver<Job>,
 }
 
 impl Links {
     pub(super) fn new(options: &RuntimeOptions) -> (Arc<Self>, Ends) {
         let (commands, command_end) = async_channel::unbounded();
         let (jobs, job_end) = async_channel::unbounded();
+        let (texts, text_end) = async_channel::unbounded();
         let signal = Arc::new(Signal::default());
         let attention = Arc::new(Attention { flag: AtomicBool::new(false), signal: signal.clone() });
         let links = Self {
             commands,
             jobs,
+            texts,
             signal,
             attention,
             facts: Arc::default(),
@@ -90,7 +96,7 @@ impl Links {
             log: options.log.clone(),
             log_level: options.log_level,
         };
-        (Arc::new(links), Ends { commands: command_end, jobs: job_end })
+        (Arc::new(links), Ends { commands: command_end, jobs: job_end, texts: text_end })
     }
 
     /// A number that no other object of this runtime has.
@@ -108,15 +114,19 @@ impl Links {
         self.signal.raise();
     }
 
-    /// Hands work to the prepare thread. During the shutdown it is done here: jobs are short then.
+    /// Hands a load to the prepare thread. During the shutdown it is done here: jobs are short then.
     pub(super) fn prepare(&self, job: Job) {
-        if let Err(refused) = self.jobs.try_send(job) {
-            smol::future::block_on(refused.into_inner());
-        }
+        hand(&self.jobs, job);
+    }
+
+    /// Hands text to the prepare thread, as [`Links::prepare`]; it does not wait for loads that rest.
+    pub(super) fn prepare_text(&self, job: Job) {
+        hand(&self.texts, job);
     }
 
     pub(super) fn close_jobs(&self) {
         self.jobs.close();
+        self.texts.close();
     }
 
     pub(super) fn close_commands(&self) {
@@ -164,5 +174,11 @@ impl Links {
         {
             log(level, text);
         }
+    }
+}
+
+fn hand(jobs: &async_channel::Sender<Job>, job: Job) {
+    if let Err(refused) = jobs.try_send(job) {
+        smol::future::block_on(refused.into_inner());
     }
 }

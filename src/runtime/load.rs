@@ -7,8 +7,9 @@ use super::model::{LoadState, ModelFacts, ModelShared};
 use super::options::{Level, Loaded, ModelOptions, ModelSource};
 use crate::engine::EngineFacts;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::Source;
+use crate::gguf::{Readers, Source};
 use crate::model::{Decoder, Spec};
+use crate::pause::Pauses;
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::lock;
 use crate::text::Vocab;
@@ -16,6 +17,7 @@ use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// What a runtime lends to the decoders of its models.
 #[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
@@ -25,8 +27,10 @@ pub(super) struct Resources {
     pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
     /// Bytes for everything.
     pub(super) budget: Option<u64>,
-    /// Bytes that are read at once.
-    pub(super) piece: usize,
+    /// How long the load goes on before others on its thread have their turn.
+    pub(super) slice: Duration,
+    /// Who reads files that are not mapped; `None`: the load's thread alone, with a rest after each piece.
+    pub(super) readers: Option<Readers>,
     pub(super) facts: Arc<EngineFacts>,
 }
 
@@ -77,16 +81,19 @@ impl Load {
             () if producer.is_cancelled() => Some(EndReason::Cancelled),
             () => None,
         };
+        let wanted = || match interrupted() {
+            Some(_) => Err(cancelled()),
+            None => Ok(()),
+        };
         let mut progress = |done, total| {
             producer.progress(done, total);
-            match interrupted() {
-                Some(_) => Err(cancelled()),
-                None => Ok(()),
-            }
+            wanted()
         };
+        let mut look = wanted;
+        let mut pauses = Pauses::new(&mut look, Some(resources.slice));
         let loaded = match interrupted() {
             Some(_) => Err(cancelled()),
-            None => AssertUnwindSafe(open(options, &resources, &mut progress))
+            None => AssertUnwindSafe(open(options, &resources, &mut progress, &mut pauses))
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| {
@@ -137,7 +144,12 @@ impl Opened {
 }
 
 /// Loads what `options` name. `resources` are what the runtime lends to decoders.
-async fn open(options: ModelOptions, resources: &Resources, progress: &mut Progress<'_>) -> Result<Opened> {
+async fn open(
+    options: ModelOptions,
+    resources: &Resources,
+    progress: &mut Progress<'_>,
+    pauses: &mut Pauses<'_>,
+) -> Result<Opened> {
     match options.source {
         ModelSource::Custom(load) => {
             let (decoder, vocab) = load(progress)?;
@@ -156,11 +168,11 @@ async fn open(options: ModelOptions, resources: &Resources, progress: &mut Progr
                 context_length: options.context_length,
                 chat_template: options.chat_template,
             };
-            super::load_gguf::open(source, &wanted, resources, progress).await
+            super::load_gguf::open(source, &wanted, resources, progress, pauses).await
         }
         #[cfg(not(feature = "text"))]
         ModelSource::Gguf(_) => {
-            let _ = resources;
+            let _ = (resources, pauses);
             let why =
                 "this build reads no model files: build it with the features text, and native or candle";
             Err(Error::new(ErrorKind::Unsupported, why))

@@ -5,10 +5,14 @@ use super::options::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Limits, Opening, Source};
 use crate::model::{Decoder, Spec};
+use crate::pause::Pauses;
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
 use smol::future::yield_now;
 use std::sync::Arc;
+
+/// Bytes of a model that are read at once where the host's frame waits for it.
+const HOST_PIECE: usize = 1 << 20;
 
 /// What is wanted of the file.
 pub(super) struct Wanted {
@@ -24,24 +28,34 @@ pub(super) async fn open(
     wanted: &Wanted,
     resources: &Resources,
     progress: &mut Progress<'_>,
+    pauses: &mut Pauses<'_>,
 ) -> Result<Opened> {
     let limits = Limits { max_bytes: resources.left() };
     if wanted.vocab_only {
-        let header = Gguf::open_header(source, &limits)?;
-        let (vocab, has_template) = vocabulary(&header, wanted)?;
+        let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
+        let (vocab, has_template) = vocabulary(&header, wanted, pauses).await?;
         let spec = spec(&header, vocab.len())?;
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
-    let mut opening = Opening::begin(source, &limits)?;
+    let mut opening = Opening::begin(source, &limits, pauses).await?;
     progress(opening.done(), opening.total())?;
     yield_now().await;
-    while opening.read(resources.piece)? {
-        progress(opening.done(), opening.total())?;
-        yield_now().await;
+    match &resources.readers {
+        Some(readers) => {
+            while opening.read_together(readers, progress)? {
+                yield_now().await;
+            }
+        }
+        None => {
+            while opening.read(HOST_PIECE)? {
+                progress(opening.done(), opening.total())?;
+                yield_now().await;
+            }
+        }
     }
     let gguf = Arc::new(opening.finish());
-    let (vocab, has_template) = vocabulary(gguf.header(), wanted)?;
-    yield_now().await;
+    let (vocab, has_template) = vocabulary(gguf.header(), wanted, pauses).await?;
+    pauses.look_up().await?;
     let decoder = decoder(&gguf, wanted, resources, progress)?;
     let spec = decoder.spec().clone();
     if spec.vocab_size != vocab.len() {
@@ -55,8 +69,14 @@ pub(super) async fn open(
     Ok(Opened { decoder: Some(decoder), vocab, spec, has_template })
 }
 
-fn vocabulary(header: &Header, wanted: &Wanted) -> Result<(Arc<dyn Vocab>, bool)> {
-    let tokenizer = Tokenizer::new(&VocabularyData::from_gguf(header.metadata())?)?;
+async fn vocabulary(
+    header: &Header,
+    wanted: &Wanted,
+    pauses: &mut Pauses<'_>,
+) -> Result<(Arc<dyn Vocab>, bool)> {
+    let data = VocabularyData::from_gguf_in_pieces(header.metadata(), pauses).await?;
+    let tokenizer = Tokenizer::new_in_pieces(&data, pauses).await?;
+    pauses.look_up().await?;
     let own = chat_template(header.metadata())?;
     match wanted.chat_template.as_deref().or(own) {
         Some(template) => Ok((Arc::new(tokenizer.with_template(template)?), true)),

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::error::Result;
+use crate::pause::Pauses;
+use std::pin::Pin;
 
 /// One token as it appears in running text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,9 @@ pub struct Rendered {
     pub control: Vec<ControlSpan>,
 }
 
+/// Work on a text that gives others their turn now and then.
+pub type InPieces<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+
 /// A vocabulary: text to ids, ids to bytes, and the conversation's format.
 ///
 /// Threads: all methods may be called concurrently.
@@ -83,6 +88,22 @@ pub trait Vocab: Send + Sync {
     /// # Errors
     /// `Tokenizer` if the text cannot be expressed.
     fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()>;
+
+    /// As [`encode`](Self::encode), with pauses between pieces of the work, where the vocabulary can: the ids are the same.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode); what stops `pauses`.
+    fn encode_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        add_special: bool,
+        parse_special: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        let _ = pauses;
+        Box::pin(async move { self.encode(text, add_special, parse_special, out) })
+    }
 
     /// The token `id` in running text; `None` if there is no such id.
     fn piece(&self, id: u32) -> Option<Piece<'_>>;
@@ -134,5 +155,20 @@ pub trait Vocab: Send + Sync {
             Some(plain) => self.encode(plain, false, false, out),
             None => Ok(()),
         }
+    }
+
+    /// As [`encode_rendered`](Self::encode_rendered), with pauses between pieces of the work, where the vocabulary can: the ids are the same.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode); what stops `pauses`.
+    fn encode_rendered_in_pieces<'a>(
+        &'a self,
+        rendered: &'a Rendered,
+        at_start: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        let _ = pauses;
+        Box::pin(async move { self.encode_rendered(rendered, at_start, out) })
     }
 }

@@ -4,12 +4,16 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, RandomState};
 
-use super::data::invalid;
+use super::data::{AT_ONCE, invalid};
 use super::pieces::{Pieces, byte_of_letter};
 use crate::error::Result;
+use crate::pause::Pauses;
 
 /// No token, or no neighbour.
 const NONE: u32 = u32::MAX;
+
+/// What a merge counts for.
+const MERGE_UNITS: usize = 4;
 
 /// The ranked merges of a vocabulary.
 #[derive(Debug, Clone)]
@@ -80,11 +84,12 @@ struct Candidate {
 
 impl Bpe {
     /// Resolves `merges` ("left right", in GPT-2's alphabet) to ids.
-    pub(super) fn new(
+    pub(super) async fn new(
         pieces: &Pieces,
         merges: &[&str],
         ignore_merges: bool,
         unknown: Option<u32>,
+        pauses: &mut Pauses<'_>,
     ) -> Result<Self> {
         let bytes = Box::new(std::array::from_fn(|byte| pieces.find(&[byte as u8]).unwrap_or(NONE)));
         let slots = (merges.len() * 2).next_power_of_two();
@@ -105,6 +110,9 @@ impl Bpe {
                 let message = format!("merge {rank}, {text:.64?}, is not of two tokens that make a third");
                 return Err(invalid(message));
             };
+            if pauses.is_due(MERGE_UNITS) {
+                pauses.look_up().await?;
+            }
             bpe.merges.push(merge);
             if !pieces.is_text(merge.result) {
                 // Found by its text to be a control token: plain text never becomes one.
@@ -121,41 +129,106 @@ impl Bpe {
     /// Appends the tokens of one word. Time: n log n in its bytes.
     ///
     /// # Errors
+    /// `OutOfMemory`; what stops `pauses`.
+    pub(super) async fn encode(
+        &self,
+        word: &[u8],
+        scratch: &mut BpeScratch,
+        out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<()> {
+        let BpeScratch { symbols, queue } = scratch;
+        out.try_reserve(word.len())?;
+        symbols.clear();
+        queue.clear();
+        symbols.try_reserve(word.len())?;
+        for part in word.chunks(AT_ONCE) {
+            self.lay_out(part, symbols, queue)?;
+            pauses.after(part.len()).await?;
+        }
+        while self.merge(AT_ONCE, symbols, queue)? {
+            pauses.after(AT_ONCE * MERGE_UNITS).await?;
+        }
+        for part in symbols.chunks(AT_ONCE) {
+            self.finish(part, out);
+            pauses.after(part.len()).await?;
+        }
+        Ok(())
+    }
+
+    /// As [`encode`](Self::encode), in one go, for all that is short or a token as it is; false: it is to be encoded with pauses.
+    ///
+    /// # Errors
     /// `OutOfMemory`.
-    pub(super) fn encode(
+    pub(super) fn encode_short(
         &self,
         pieces: &Pieces,
         word: &[u8],
         scratch: &mut BpeScratch,
         out: &mut Vec<u32>,
-    ) -> Result<()> {
-        out.try_reserve(word.len())?;
+    ) -> Result<bool> {
         if self.ignore_merges
             && let Some(id) = pieces.find(word)
         {
+            out.try_reserve(1)?;
             out.push(id);
-            return Ok(());
+            return Ok(true);
+        }
+        if word.len() > AT_ONCE {
+            return Ok(false);
         }
         let BpeScratch { symbols, queue } = scratch;
+        out.try_reserve(word.len())?;
         symbols.clear();
         queue.clear();
         symbols.try_reserve(word.len())?;
-        for (at, &byte) in (0u32..).zip(word) {
-            let after = if at as usize + 1 == word.len() { NONE } else { at + 1 };
+        self.lay_out(word, symbols, queue)?;
+        while self.merge(AT_ONCE, symbols, queue)? {}
+        self.finish(symbols, out);
+        Ok(true)
+    }
+
+    /// Appends a symbol for each byte of the next part of a word, and queues their merges with those before them.
+    fn lay_out(
+        &self,
+        part: &[u8],
+        symbols: &mut Vec<Symbol>,
+        queue: &mut BinaryHeap<Reverse<Candidate>>,
+    ) -> Result<()> {
+        let start = symbols.len() as u32;
+        if let Some(last) = symbols.last_mut() {
+            last.after = start;
+        }
+        for (at, &byte) in (start..).zip(part) {
             let before = at.checked_sub(1).unwrap_or(NONE);
-            symbols.push(Symbol { id: self.bytes[usize::from(byte)], before, after, gone: false });
+            symbols.push(Symbol { id: self.bytes[usize::from(byte)], before, after: at + 1, gone: false });
         }
-        for left in 1..symbols.len() as u32 {
-            self.offer(symbols, left - 1, left, queue)?;
+        if let Some(last) = symbols.last_mut() {
+            last.after = NONE;
         }
-        while let Some(Reverse(best)) = queue.pop() {
+        (start.max(1)..symbols.len() as u32)
+            .try_for_each(|right| self.offer(symbols, right - 1, right, queue))
+    }
+
+    /// Appends the tokens that symbols have become.
+    fn finish(&self, symbols: &[Symbol], out: &mut Vec<u32>) {
+        for symbol in symbols.iter().filter(|symbol| !symbol.gone) {
+            out.extend(if symbol.id == NONE { self.unknown } else { Some(symbol.id) });
+        }
+    }
+
+    /// Tries the next `most` merges; false: none is left.
+    fn merge(
+        &self,
+        most: usize,
+        symbols: &mut [Symbol],
+        queue: &mut BinaryHeap<Reverse<Candidate>>,
+    ) -> Result<bool> {
+        for _ in 0..most {
+            let Some(Reverse(best)) = queue.pop() else { return Ok(false) };
             self.apply(best, symbols, queue)?;
         }
-        for symbol in symbols.iter().filter(|symbol| !symbol.gone) {
-            let id = if symbol.id == NONE { self.unknown } else { Some(symbol.id) };
-            out.extend(id);
-        }
-        Ok(())
+        Ok(true)
     }
 
     /// Merges the candidate, unless its parts have changed since it was found.

@@ -1,6 +1,10 @@
 //! What a vocabulary is made of, as plain data out of a model file, and the checks it has to pass. Knows no file format.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::Pauses;
+
+/// Tokens that are gone through between two pauses.
+pub(super) const AT_ONCE: usize = 256;
 
 /// How text becomes tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,11 +149,20 @@ impl<'a> VocabularyData<'a> {
 ///
 /// # Errors
 /// `OutOfMemory`.
-pub(super) fn gather<T>(items: impl ExactSizeIterator<Item = T>) -> Result<Vec<T>> {
-    let mut all = Vec::new();
+pub(super) async fn gather<T>(
+    items: impl ExactSizeIterator<Item = T>,
+    pauses: &mut Pauses<'_>,
+) -> Result<Vec<T>> {
+    let (mut items, mut all) = (items.fuse(), Vec::new());
     all.try_reserve_exact(items.len())?;
-    all.extend(items);
-    Ok(all)
+    loop {
+        let before = all.len();
+        all.extend(items.by_ref().take(AT_ONCE));
+        if all.len() == before {
+            return Ok(all);
+        }
+        pauses.after(all.len() - before).await?;
+    }
 }
 
 /// A malformed vocabulary.

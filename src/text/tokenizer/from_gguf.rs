@@ -3,6 +3,7 @@
 use super::data::{TokenKind, VocabularyData, VocabularyModel, gather, invalid};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Array, Metadata, Strs};
+use crate::pause::{Pauses, at_once};
 
 impl<'a> VocabularyData<'a> {
     /// The vocabulary that `metadata` holds (keys `tokenizer.ggml.…`).
@@ -11,6 +12,14 @@ impl<'a> VocabularyData<'a> {
     /// `Unsupported` for a tokenizer that is neither byte-level BPE nor SentencePiece; `ModelInvalid` if a key is missing
     /// or of the wrong type.
     pub fn from_gguf(metadata: &'a Metadata) -> Result<Self> {
+        at_once(Self::from_gguf_in_pieces(metadata, &mut Pauses::none()))
+    }
+
+    /// As [`from_gguf`](Self::from_gguf), for those who have other things to do meanwhile.
+    ///
+    /// # Errors
+    /// As [`from_gguf`](Self::from_gguf)'s; what stops `pauses`.
+    pub async fn from_gguf_in_pieces(metadata: &'a Metadata, pauses: &mut Pauses<'_>) -> Result<Self> {
         let model = match metadata.require::<&str>("tokenizer.ggml.model")? {
             "gpt2" => VocabularyModel::Bpe,
             "llama" => VocabularyModel::Spm,
@@ -22,16 +31,16 @@ impl<'a> VocabularyData<'a> {
             }
         };
         let mut data = Self::new(model);
-        data.tokens = gather(metadata.require::<Strs>("tokenizer.ggml.tokens")?)?;
-        let kinds = integers(metadata, "tokenizer.ggml.token_type")?;
-        data.kinds = gather(kinds.into_iter().map(TokenKind::from_gguf))?;
+        data.tokens = gather(metadata.require::<Strs>("tokenizer.ggml.tokens")?, pauses).await?;
+        let kinds = integers(metadata, "tokenizer.ggml.token_type", pauses).await?;
+        data.kinds = gather(kinds.into_iter().map(TokenKind::from_gguf), pauses).await?;
         match model {
             VocabularyModel::Bpe => {
-                data.merges = gather(metadata.require::<Strs>("tokenizer.ggml.merges")?)?;
+                data.merges = gather(metadata.require::<Strs>("tokenizer.ggml.merges")?, pauses).await?;
                 data.pre = metadata.find("tokenizer.ggml.pre")?.unwrap_or_default();
             }
             VocabularyModel::Spm => {
-                data.scores = scores(metadata)?;
+                data.scores = scores(metadata, pauses).await?;
                 (data.bos, data.eos, data.unk) = (Some(1), Some(2), Some(0));
                 let count = data.tokens.len() as u32;
                 for default in [&mut data.bos, &mut data.eos, &mut data.unk] {
@@ -73,7 +82,7 @@ pub fn chat_template(metadata: &Metadata) -> Result<Option<&str>> {
     metadata.find("tokenizer.chat_template")
 }
 
-fn integers(metadata: &Metadata, key: &str) -> Result<Vec<i64>> {
+async fn integers(metadata: &Metadata, key: &str, pauses: &mut Pauses<'_>) -> Result<Vec<i64>> {
     let Some(array) = metadata.find::<Array>(key)? else { return Ok(Vec::new()) };
     let Some(numbers) = array.integers() else {
         return Err(invalid(format!(
@@ -81,14 +90,15 @@ fn integers(metadata: &Metadata, key: &str) -> Result<Vec<i64>> {
             array.kind()
         )));
     };
-    gather(numbers.map(|number| i64::try_from(number).unwrap_or(0)))
+    gather(numbers.map(|number| i64::try_from(number).unwrap_or(0)), pauses).await
 }
 
-fn scores(metadata: &Metadata) -> Result<Vec<f32>> {
+async fn scores(metadata: &Metadata, pauses: &mut Pauses<'_>) -> Result<Vec<f32>> {
     let key = "tokenizer.ggml.scores";
     let array = metadata.require::<Array>(key)?;
     if let Some(scores) = array.floats() {
-        return gather(scores.map(|score| score as f32));
+        return gather(scores.map(|score| score as f32), pauses).await;
     }
-    gather(integers(metadata, key)?.into_iter().map(|score| score as f32))
+    let scores = integers(metadata, key, pauses).await?;
+    gather(scores.into_iter().map(|score| score as f32), pauses).await
 }

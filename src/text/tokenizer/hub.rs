@@ -6,8 +6,10 @@ use serde_json::Value;
 use tokenizers::Tokenizer as HubTokenizer;
 
 use super::data::{TokenKind, VocabularyData, VocabularyModel, invalid};
+use super::specials::Finder;
 use super::{Model, Pieces, Tokenizer};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
 
 /// The most ids: a sparse vocabulary must not make a huge table.
 const MAX_IDS: u32 = 1 << 24;
@@ -58,12 +60,14 @@ impl Tokenizer {
                 "tokenizer.json: token {id} is named, but the vocabulary has {count} tokens"
             )));
         }
-        let mut pieces = Pieces::new(&data)?;
-        let mut end_ids = super::specials::end_ids(&data, &mut pieces);
+        let mut pieces = at_once(Pieces::new(&data, &mut Pauses::none()))?;
+        let mut end_ids = at_once(super::specials::end_ids(&data, &mut pieces, &mut Pauses::none()))?;
         end_ids.extend_from_slice(ends);
         end_ids.sort_unstable();
         end_ids.dedup();
-        Self::assemble(&data, pieces, end_ids, Model::Hub(Box::new(Hub { parsing, plain })), false)
+        let model = Model::Hub(Box::new(Hub { parsing, plain }));
+        let finders = at_once(Finder::both(&pieces, &mut Pauses::none()))?;
+        Ok(Self::assemble(&data, pieces, end_ids, model, finders, false))
     }
 }
 

@@ -23,8 +23,9 @@ use prompt::Chat;
 use specials::Finder;
 use spm::{Spm, SpmScratch};
 
-use super::vocab::{Piece, RenderInput, Rendered, Vocab};
+use super::vocab::{InPieces, Piece, RenderInput, Rendered, Vocab};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
 
 /// A vocabulary out of a model file: byte-level BPE or SentencePiece, with its chat template.
 ///
@@ -70,24 +71,34 @@ impl Tokenizer {
     /// # Errors
     /// `ModelInvalid` if the data is malformed, saying what and where; `Unsupported` for an unknown pre-tokenizer.
     pub fn new(data: &VocabularyData<'_>) -> Result<Self> {
+        at_once(Self::new_in_pieces(data, &mut Pauses::none()))
+    }
+
+    /// As [`new`](Self::new), for those who have other things to do meanwhile. The patterns that cut text into words and that find special tokens
+    /// are compiled in one piece each.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new)'s; what stops `pauses`.
+    pub async fn new_in_pieces(data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<Self> {
         data.check()?;
-        let mut pieces = Pieces::new(data)?;
-        let end_ids = specials::end_ids(data, &mut pieces);
+        let mut pieces = Pieces::new(data, pauses).await?;
+        let end_ids = specials::end_ids(data, &mut pieces, pauses).await?;
         let unknown = data.unk.filter(|id| (*id as usize) < pieces.len());
         let (model, default_bos) = match data.model {
             VocabularyModel::Bpe => {
                 let pre = PreTokenizer::new(data.pre)?;
                 let adds_bos = pre.adds_bos;
-                let bpe = Bpe::new(&pieces, &data.merges, pre.ignore_merges, unknown)?;
+                let bpe = Bpe::new(&pieces, &data.merges, pre.ignore_merges, unknown, pauses).await?;
                 (Model::Bpe { bpe, pre }, adds_bos)
             }
             VocabularyModel::Spm => {
                 let scores = data.scores.clone();
-                let spm = Spm::new(scores, byte_tokens(data), unknown);
+                let spm = Spm::new(scores, byte_tokens(data, pauses).await?, unknown);
                 (Model::Spm { spm, space_prefix: data.add_space_prefix.unwrap_or(true) }, true)
             }
         };
-        Self::assemble(data, pieces, end_ids, model, default_bos)
+        let finders = Finder::both(&pieces, pauses).await?;
+        Ok(Self::assemble(data, pieces, end_ids, model, finders, default_bos))
     }
 
     /// Puts together what has been checked; `default_bos`: texts get BOS if `data` does not say.
@@ -96,11 +107,12 @@ impl Tokenizer {
         pieces: Pieces,
         end_ids: Vec<u32>,
         model: Model,
+        [user_defined, special]: [Finder; 2],
         default_bos: bool,
-    ) -> Result<Self> {
-        Ok(Self {
-            user_defined: Finder::new(&pieces, |kind| kind == TokenKind::UserDefined)?,
-            special: Finder::new(&pieces, |kind| kind == TokenKind::UserDefined || kind.is_special())?,
+    ) -> Self {
+        Self {
+            user_defined,
+            special,
             adds_bos: data.add_bos.unwrap_or(default_bos) && data.bos.is_some(),
             adds_eos: data.add_eos.unwrap_or(false) && data.eos.is_some(),
             bos: data.bos,
@@ -110,7 +122,7 @@ impl Tokenizer {
             model,
             end_ids,
             chat: None,
-        })
+        }
     }
 
     /// The same with this chat template: Jinja text, or the name of a built-in one ("chatml", "llama3", …).
@@ -136,26 +148,28 @@ impl Tokenizer {
     }
 
     /// Appends the ids of `text`; the texts of control tokens count as such if `parse_special`.
-    fn encode_part(
+    async fn encode_part(
         &self,
         text: &str,
         parse_special: bool,
         encoding: &mut Encoding,
         out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
     ) -> Result<()> {
         if let Model::Hub(hub) = &self.model {
             return hub.encode(text, parse_special, out);
         }
         let finder = if parse_special { &self.special } else { &self.user_defined };
-        let mut done = 0;
-        for found in finder.find(text) {
+        let (mut done, mut from) = (0, 0);
+        while let Some(found) = finder.find_from(text, from, pauses).await? {
+            from = found.end;
             if found.start < done {
                 continue;
             }
-            self.encode_text(&text[done..found.start], encoding, out)?;
+            self.encode_text(&text[done..found.start], encoding, out, pauses).await?;
             done = found.end + self.push_special(found.id, &text[found.end..], encoding, out);
         }
-        self.encode_text(&text[done..], encoding, out)
+        self.encode_text(&text[done..], encoding, out, pauses).await
     }
 
     /// Appends a token that is not text; returns how many bytes of what follows belong to it.
@@ -166,19 +180,26 @@ impl Tokenizer {
     }
 
     /// Appends the ids of text without special tokens.
-    fn encode_text(&self, text: &str, encoding: &mut Encoding, out: &mut Vec<u32>) -> Result<()> {
+    async fn encode_text(
+        &self,
+        text: &str,
+        encoding: &mut Encoding,
+        out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<()> {
         if text.is_empty() {
             return Ok(());
         }
         match &self.model {
             Model::Bpe { bpe, pre } => {
-                let mut so_far = Ok(());
-                pre.split(text, |word| {
-                    if so_far.is_ok() {
-                        so_far = bpe.encode(&self.pieces, word.as_bytes(), &mut encoding.bpe, out);
+                for word in pre.split(text) {
+                    let (word, scratch) = (word.as_bytes(), &mut encoding.bpe);
+                    if !bpe.encode_short(&self.pieces, word, scratch, out)? {
+                        bpe.encode(word, scratch, out, pauses).await?;
+                    } else if pauses.is_due(word.len()) {
+                        pauses.look_up().await?;
                     }
-                });
-                so_far?;
+                }
             }
             Model::Spm { spm, space_prefix } => {
                 encoding.text.clear();
@@ -187,15 +208,67 @@ impl Tokenizer {
                     encoding.text.push(' ');
                 }
                 // SentencePiece does not tell its mark from a space.
-                encoding
-                    .text
-                    .extend(text.chars().map(|letter| if letter == SPACE_MARK { ' ' } else { letter }));
-                spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out)?;
+                for (number, part) in text.split(SPACE_MARK).enumerate() {
+                    if number > 0 {
+                        encoding.text.push(' ');
+                    }
+                    encoding.text.push_str(part);
+                }
+                spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out, pauses).await?;
             }
             Model::Hub(_) => {}
         }
         encoding.after_special = false;
         Ok(())
+    }
+
+    /// [`Vocab::encode`], with pauses.
+    async fn encode_all(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+        out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<()> {
+        check_length(text)?;
+        let begins_with_bos =
+            parse_special && self.special.at_start(text).is_some_and(|found| Some(found.id) == self.bos);
+        if add_special && self.adds_bos && !begins_with_bos {
+            out.extend(self.bos);
+        }
+        let mut encoding = Encoding { after_special: true, ..Encoding::default() };
+        self.encode_part(text, parse_special, &mut encoding, out, pauses).await?;
+        if add_special && self.adds_eos {
+            out.extend(self.eos);
+        }
+        Ok(())
+    }
+
+    /// [`Vocab::encode_rendered`], with pauses.
+    async fn encode_conversation(
+        &self,
+        rendered: &Rendered,
+        at_start: bool,
+        out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<()> {
+        check_length(&rendered.text)?;
+        let written =
+            rendered.control.first().is_some_and(|span| span.start == 0 && Some(span.id) == self.bos);
+        if at_start && self.adds_bos && !written {
+            out.extend(self.bos);
+        }
+        let mut encoding = Encoding { after_special: true, ..Encoding::default() };
+        let mut done = 0;
+        for span in &rendered.control {
+            let plain = rendered.text.get(done..span.start).unwrap_or_default();
+            self.encode_part(plain, false, &mut encoding, out, pauses).await?;
+            let after = rendered.text.get(span.end..).unwrap_or_default();
+            done = span.end + self.push_special(span.id, after, &mut encoding, out);
+        }
+        let rest = rendered.text.get(done..).unwrap_or_default();
+        self.encode_part(rest, false, &mut encoding, out, pauses).await
     }
 }
 
@@ -211,7 +284,7 @@ fn check_length(text: &str) -> Result<()> {
 }
 
 /// The token of each byte: `<0x0A>`, else the byte as it is (as `llama_vocab::byte_to_token`).
-fn byte_tokens(data: &VocabularyData<'_>) -> Box<[Option<u32>; 256]> {
+async fn byte_tokens(data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<Box<[Option<u32>; 256]>> {
     let mut bytes = Box::new([None; 256]);
     let mut plain = [None; 256];
     for (id, token) in (0u32..).zip(&data.tokens) {
@@ -220,11 +293,14 @@ fn byte_tokens(data: &VocabularyData<'_>) -> Box<[Option<u32>; 256]> {
         } else if let [byte] = token.as_bytes() {
             plain[usize::from(*byte)] = Some(id);
         }
+        if pauses.is_due(1) {
+            pauses.look_up().await?;
+        }
     }
     for (byte, plain) in bytes.iter_mut().zip(plain) {
         *byte = byte.or(plain);
     }
-    bytes
+    Ok(bytes)
 }
 
 impl Vocab for Tokenizer {
@@ -233,18 +309,18 @@ impl Vocab for Tokenizer {
     }
 
     fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()> {
-        check_length(text)?;
-        let begins_with_bos = parse_special
-            && self.special.find(text).next().is_some_and(|f| f.start == 0 && Some(f.id) == self.bos);
-        if add_special && self.adds_bos && !begins_with_bos {
-            out.extend(self.bos);
-        }
-        let mut encoding = Encoding { after_special: true, ..Encoding::default() };
-        self.encode_part(text, parse_special, &mut encoding, out)?;
-        if add_special && self.adds_eos {
-            out.extend(self.eos);
-        }
-        Ok(())
+        at_once(self.encode_all(text, add_special, parse_special, out, &mut Pauses::none()))
+    }
+
+    fn encode_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        add_special: bool,
+        parse_special: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        Box::pin(self.encode_all(text, add_special, parse_special, out, pauses))
     }
 
     fn piece(&self, id: u32) -> Option<Piece<'_>> {
@@ -279,20 +355,16 @@ impl Vocab for Tokenizer {
     }
 
     fn encode_rendered(&self, rendered: &Rendered, at_start: bool, out: &mut Vec<u32>) -> Result<()> {
-        check_length(&rendered.text)?;
-        let written =
-            rendered.control.first().is_some_and(|span| span.start == 0 && Some(span.id) == self.bos);
-        if at_start && self.adds_bos && !written {
-            out.extend(self.bos);
-        }
-        let mut encoding = Encoding { after_special: true, ..Encoding::default() };
-        let mut done = 0;
-        for span in &rendered.control {
-            let plain = rendered.text.get(done..span.start).unwrap_or_default();
-            self.encode_part(plain, false, &mut encoding, out)?;
-            let after = rendered.text.get(span.end..).unwrap_or_default();
-            done = span.end + self.push_special(span.id, after, &mut encoding, out);
-        }
-        self.encode_part(rendered.text.get(done..).unwrap_or_default(), false, &mut encoding, out)
+        at_once(self.encode_conversation(rendered, at_start, out, &mut Pauses::none()))
+    }
+
+    fn encode_rendered_in_pieces<'a>(
+        &'a self,
+        rendered: &'a Rendered,
+        at_start: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        Box::pin(self.encode_conversation(rendered, at_start, out, pauses))
     }
 }

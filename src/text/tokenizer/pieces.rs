@@ -4,9 +4,13 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::data::{TokenKind, VocabularyData, VocabularyModel, gather, invalid};
 use crate::error::Result;
+use crate::pause::Pauses;
 
 /// How SentencePiece writes a space.
 pub(super) const SPACE_MARK: char = '\u{2581}';
+
+/// What a token counts for beside its bytes when it is decoded or looked for.
+pub(super) const TOKEN_UNITS: usize = 8;
 
 /// Bytes and kinds of all tokens, and an index of those that plain text can become.
 #[derive(Debug, Clone)]
@@ -23,7 +27,7 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Decodes and indexes all tokens.
-    pub(super) fn new(data: &VocabularyData<'_>) -> Result<Self> {
+    pub(super) async fn new(data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<Self> {
         let count = data.tokens.len();
         let total: usize = data.tokens.iter().map(|token| token.len()).sum();
         if total > u32::MAX as usize {
@@ -34,7 +38,7 @@ impl Pieces {
         let mut pieces = Self {
             bytes: Vec::new(),
             ends: Vec::new(),
-            kinds: gather((0..count).map(|id| data.kind(id)))?,
+            kinds: gather((0..count).map(|id| data.kind(id)), pauses).await?,
             longest: 0,
             slots: Vec::new(),
             hasher: RandomState::new(),
@@ -49,8 +53,11 @@ impl Pieces {
             decode_token(data.model, pieces.kinds[id], token, &mut pieces.bytes);
             pieces.ends.push(pieces.bytes.len() as u32);
             pieces.longest = pieces.longest.max(pieces.bytes.len() - start);
+            if pauses.is_due(TOKEN_UNITS + token.len()) {
+                pauses.look_up().await?;
+            }
         }
-        pieces.index(data)?;
+        pieces.index(data, pauses).await?;
         Ok(pieces)
     }
 
@@ -105,9 +112,12 @@ impl Pieces {
     }
 
     /// Normal tokens first, so that a user-defined twin ("ĠĠ" and two spaces) does not hide one.
-    fn index(&mut self, data: &VocabularyData<'_>) -> Result<()> {
+    async fn index(&mut self, data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<()> {
         for wanted in [is_plain as fn(TokenKind) -> bool, |kind| kind == TokenKind::UserDefined] {
             for id in 0..self.len() as u32 {
+                if pauses.is_due(TOKEN_UNITS) {
+                    pauses.look_up().await?;
+                }
                 if !wanted(self.kinds[id as usize]) {
                     continue;
                 }

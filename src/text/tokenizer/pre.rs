@@ -80,16 +80,62 @@ impl PreTokenizer {
         Ok(Self { stages, ignore_merges: named.ignore_merges, adds_bos: named.adds_bos })
     }
 
-    /// Calls `word` with each word of `text`, in order; together they are the text.
-    pub(super) fn split(&self, text: &str, mut word: impl FnMut(&str)) {
-        split_stage(&self.stages, text, &mut word);
+    /// The words of `text`, in order; together they are the text.
+    pub(super) fn split<'a>(&'a self, text: &'a str) -> Words<'a> {
+        Words { stages: &self.stages, rests: vec![Rest::new(text)] }
     }
 }
 
-fn split_stage(stages: &[Stage], text: &str, word: &mut dyn FnMut(&str)) {
-    match stages.split_first() {
-        None => word(text),
-        Some((stage, rest)) => stage.split(text, |part| split_stage(rest, part, word)),
+/// The words of a text, cut off one by one.
+pub(super) struct Words<'a> {
+    stages: &'a [Stage],
+    /// What each stage under way has still to cut, from the first on.
+    rests: Vec<Rest<'a>>,
+}
+
+/// A part of the text that a stage cuts, and how far it is.
+struct Rest<'a> {
+    part: &'a str,
+    done: usize,
+    /// Found already, behind what no pattern matches.
+    found: Option<Range<usize>>,
+}
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        loop {
+            let depth = self.rests.len().checked_sub(1)?;
+            let Some(stage) = self.stages.get(depth) else { return self.rests.pop().map(|word| word.part) };
+            match self.rests.last_mut().and_then(|rest| rest.cut(stage)) {
+                Some(part) => self.rests.push(Rest::new(part)),
+                None => drop(self.rests.pop()),
+            }
+        }
+    }
+}
+
+impl<'a> Rest<'a> {
+    fn new(part: &'a str) -> Self {
+        Self { part, done: 0, found: None }
+    }
+
+    /// The next piece that `stage` cuts off.
+    fn cut(&mut self, stage: &Stage) -> Option<&'a str> {
+        let (part, done) = (self.part, self.done);
+        let found = self.found.take().or_else(|| stage.next_match(part, done));
+        let end = match found {
+            Some(found) if found.start > done => {
+                let before = found.start;
+                self.found = Some(found);
+                before
+            }
+            Some(found) => found.end,
+            None => part.len(),
+        };
+        self.done = end;
+        part.get(done..end).filter(|piece| !piece.is_empty())
     }
 }
 
@@ -100,21 +146,6 @@ impl Stage {
             Error::new(ErrorKind::Internal, format!("pre-tokenizer pattern {pattern:?}: {e}"))
         })?;
         Ok(Self { regex })
-    }
-
-    fn split(&self, text: &str, mut part: impl FnMut(&str)) {
-        let mut done = 0;
-        while done < text.len() {
-            let Some(found) = self.next_match(text, done) else { break };
-            if done < found.start {
-                part(&text[done..found.start]);
-            }
-            part(&text[found.clone()]);
-            done = found.end;
-        }
-        if done < text.len() {
-            part(&text[done..]);
-        }
     }
 
     fn next_match(&self, text: &str, from: usize) -> Option<Range<usize>> {
@@ -227,8 +258,7 @@ mod tests {
     use super::*;
 
     fn split(name: &str, text: &str) -> Vec<String> {
-        let mut words = Vec::new();
-        PreTokenizer::new(name).unwrap().split(text, |word| words.push(word.to_owned()));
+        let words: Vec<String> = PreTokenizer::new(name).unwrap().split(text).map(str::to_owned).collect();
         assert_eq!(words.concat(), text);
         words
     }

@@ -1,10 +1,11 @@
 //! Which tokens are special: what ends a generation, and where special texts are found in a prompt. Knows no merging.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, Match, MatchKind};
 
 use super::data::{TokenKind, VocabularyData};
-use super::pieces::Pieces;
+use super::pieces::{Pieces, TOKEN_UNITS};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::Pauses;
 
 /// Texts that end a turn or a generation in some model family, whatever the file says of their type
 /// (`special_eog_ids` in `llama_vocab::impl::load`, llama.cpp).
@@ -37,12 +38,19 @@ const END_TEXTS: [&str; 25] = [
 ];
 
 /// The end-of-generation ids, ascending. Tokens found by their text become control tokens.
-pub(super) fn end_ids(data: &VocabularyData<'_>, pieces: &mut Pieces) -> Vec<u32> {
+pub(super) async fn end_ids(
+    data: &VocabularyData<'_>,
+    pieces: &mut Pieces,
+    pauses: &mut Pauses<'_>,
+) -> Result<Vec<u32>> {
     let count = pieces.len() as u32;
     let mut ids: Vec<u32> =
         [data.eos, data.eot, data.eom].into_iter().flatten().filter(|id| *id < count).collect();
     let mut found = [None; END_TEXTS.len()];
     for (id, token) in (0u32..).zip(&data.tokens) {
+        if pauses.is_due(TOKEN_UNITS) {
+            pauses.look_up().await?;
+        }
         if let Some(at) = END_TEXTS.iter().position(|text| text == token) {
             found[at] = Some(id);
             ids.push(id);
@@ -64,8 +72,14 @@ pub(super) fn end_ids(data: &VocabularyData<'_>, pieces: &mut Pieces) -> Vec<u32
     }
     ids.sort_unstable();
     ids.dedup();
-    ids
+    Ok(ids)
 }
+
+/// Bytes that are searched at least between two pauses.
+const WINDOW: usize = 16 << 10;
+
+/// Searching is that much quicker than a unit of work a byte.
+const BYTES_IN_A_UNIT: usize = 8;
 
 /// Finds the texts of special tokens: leftmost, of those the longest.
 #[derive(Debug, Clone)]
@@ -84,8 +98,16 @@ pub(super) struct Found {
 }
 
 impl Finder {
+    /// One for what is one token in any text, and one for control tokens too.
+    pub(super) async fn both(pieces: &Pieces, pauses: &mut Pauses<'_>) -> Result<[Self; 2]> {
+        pauses.look_up().await?;
+        let user_defined = Self::new(pieces, |kind| kind == TokenKind::UserDefined)?;
+        pauses.look_up().await?;
+        Ok([user_defined, Self::new(pieces, |kind| kind == TokenKind::UserDefined || kind.is_special())?])
+    }
+
     /// Finds the tokens of the kinds that `wanted` names.
-    pub(super) fn new(pieces: &Pieces, wanted: impl Fn(TokenKind) -> bool) -> Result<Self> {
+    fn new(pieces: &Pieces, wanted: impl Fn(TokenKind) -> bool) -> Result<Self> {
         let ids: Vec<u32> =
             pieces.of_kinds(wanted).filter(|id| pieces.get(*id).is_some_and(|p| !p.is_empty())).collect();
         if ids.is_empty() {
@@ -101,9 +123,46 @@ impl Finder {
 
     /// All places in `text`, ascending, not overlapping.
     pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
-        self.automaton.iter().flat_map(move |automaton| automaton.find_iter(text)).filter_map(|found| {
-            let id = *self.ids.get(found.pattern().as_usize())?;
-            Some(Found { start: found.start(), end: found.end(), id })
-        })
+        self.automaton
+            .iter()
+            .flat_map(move |automaton| automaton.find_iter(text))
+            .filter_map(|found| self.found(found))
+    }
+
+    /// The first place at or behind `from`, as [`find`](Self::find) would go on from there.
+    pub(super) async fn find_from(
+        &self,
+        text: &str,
+        mut from: usize,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Option<Found>> {
+        let Some(automaton) = &self.automaton else { return Ok(None) };
+        // Not less than a token: else a hostile file's long one would be looked for many times in the same bytes.
+        let window = WINDOW.max(automaton.max_pattern_len());
+        while from < text.len() {
+            // What begins in these bytes is found whole.
+            let until = from + window.min(text.len() - from);
+            let end = until + automaton.max_pattern_len().min(text.len() - until);
+            let found =
+                automaton.find(Input::new(text).range(from..end)).filter(|found| found.start() < until);
+            if let Some(found) = found.and_then(|found| self.found(found)) {
+                return Ok(Some(found));
+            }
+            pauses.after((until - from) / BYTES_IN_A_UNIT).await?;
+            from = until;
+        }
+        Ok(None)
+    }
+
+    /// What `text` begins with.
+    pub(super) fn at_start(&self, text: &str) -> Option<Found> {
+        let automaton = self.automaton.as_ref()?;
+        let end = automaton.max_pattern_len().min(text.len());
+        self.found(automaton.find(Input::new(text).range(..end))?).filter(|found| found.start == 0)
+    }
+
+    fn found(&self, found: Match) -> Option<Found> {
+        let id = *self.ids.get(found.pattern().as_usize())?;
+        Some(Found { start: found.start(), end: found.end(), id })
     }
 }

@@ -3,8 +3,14 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
+use super::data::AT_ONCE;
 use super::pieces::Pieces;
 use crate::error::Result;
+use crate::pause::Pauses;
+
+/// What a letter counts for, and a merge: each looks for a token.
+const LETTER_UNITS: usize = 4;
+const MERGE_UNITS: usize = 8;
 
 /// No neighbour.
 const NONE: u32 = u32::MAX;
@@ -70,32 +76,48 @@ impl Spm {
     /// Appends the tokens of `text`. Time: n log n in its bytes.
     ///
     /// # Errors
-    /// `OutOfMemory`.
-    pub(super) fn encode(
+    /// `OutOfMemory`; what stops `pauses`.
+    pub(super) async fn encode(
         &self,
         pieces: &Pieces,
         text: &str,
         scratch: &mut SpmScratch,
         out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
     ) -> Result<()> {
         let SpmScratch { symbols, queue } = scratch;
         symbols.clear();
         queue.clear();
         symbols.try_reserve(text.chars().count())?;
         for (start, letter) in text.char_indices() {
-            let at = symbols.len() as u32;
-            let last = start + letter.len_utf8() == text.len();
-            symbols.push(Symbol {
-                start: start as u32,
-                len: letter.len_utf8() as u32,
-                before: at.checked_sub(1).unwrap_or(NONE),
-                after: if last { NONE } else { at + 1 },
-            });
+            lay_out(start, letter, text, symbols);
+            if let Some(left) = symbols.len().checked_sub(2) {
+                self.offer(pieces, text, symbols, left as u32, left as u32 + 1, queue)?;
+            }
+            pauses.after(LETTER_UNITS).await?;
         }
-        for right in 1..symbols.len() as u32 {
-            self.offer(pieces, text, symbols, right - 1, right, queue)?;
+        while self.merge(AT_ONCE, pieces, text, symbols, queue)? {
+            pauses.after(AT_ONCE * MERGE_UNITS).await?;
         }
-        while let Some(best) = queue.pop() {
+        for symbol in symbols.iter().filter(|symbol| symbol.len > 0) {
+            out.try_reserve(symbol.len as usize)?;
+            self.finish(pieces, bytes_of(text, symbol.start, symbol.len), out);
+            pauses.after(LETTER_UNITS).await?;
+        }
+        Ok(())
+    }
+
+    /// Tries the next `most` merges; false: none is left.
+    fn merge(
+        &self,
+        most: usize,
+        pieces: &Pieces,
+        text: &str,
+        symbols: &mut [Symbol],
+        queue: &mut BinaryHeap<Candidate>,
+    ) -> Result<bool> {
+        for _ in 0..most {
+            let Some(best) = queue.pop() else { return Ok(false) };
             let (left, right) = (symbols[best.left as usize], symbols[best.right as usize]);
             if left.len == 0 || right.len == 0 || left.len + right.len != best.len {
                 continue;
@@ -110,11 +132,7 @@ impl Spm {
                 self.offer(pieces, text, symbols, left.before, best.left, queue)?;
             }
         }
-        for symbol in symbols.iter().filter(|symbol| symbol.len > 0) {
-            out.try_reserve(symbol.len as usize)?;
-            self.finish(pieces, bytes_of(text, symbol.start, symbol.len), out);
-        }
-        Ok(())
+        Ok(true)
     }
 
     fn offer(
@@ -145,6 +163,18 @@ impl Spm {
             }
         }
     }
+}
+
+/// Appends the symbol of one letter.
+fn lay_out(start: usize, letter: char, text: &str, symbols: &mut Vec<Symbol>) {
+    let at = symbols.len() as u32;
+    let last = start + letter.len_utf8() == text.len();
+    symbols.push(Symbol {
+        start: start as u32,
+        len: letter.len_utf8() as u32,
+        before: at.checked_sub(1).unwrap_or(NONE),
+        after: if last { NONE } else { at + 1 },
+    });
 }
 
 fn bytes_of(text: &str, start: u32, len: u32) -> &[u8] {

@@ -123,6 +123,34 @@ fn control_tokens_are_parsed_only_when_asked_for_and_user_defined_ones_always() 
     assert_eq!(ids(&tokenizer, "<tool>", false, false), [tool]);
 }
 
+#[test]
+fn a_special_token_is_found_wherever_the_search_rests() {
+    let (tokenizer, [_, start, _, tool]) = chat_tokenizer();
+    let window = 16 << 10;
+    for at in (window - 12..window + 3).chain([0, 2 * window - 1, 3 * window - 3]) {
+        for (text, id) in [("<tool>", tool), ("<|im_start|>", start)] {
+            let whole = format!("{}{text}{}", "a".repeat(at), "b".repeat(window));
+            let found = ids(&tokenizer, &whole, false, true);
+            assert_eq!(found.len(), at + 1 + window);
+            assert_eq!(found.iter().position(|one| *one == id), Some(at));
+        }
+    }
+}
+
+#[test]
+fn a_word_longer_than_what_is_merged_at_once_is_merged_as_a_whole() {
+    let letters = letters();
+    let more = [("aa", TokenKind::Normal), ("aaaa", TokenKind::Normal)];
+    let tokenizer = Tokenizer::new(&bpe(&more, &["a a", "aa aa"], &letters)).unwrap();
+    let [a, two, four] =
+        [ids(&tokenizer, "a", false, false)[0], letters.len() as u32, letters.len() as u32 + 1];
+    for count in [255, 256, 257, 1023, 4099] {
+        let rest = [vec![], vec![a], vec![two], vec![two, a]][count % 4].clone();
+        let expected = [vec![four; count / 4], rest].concat();
+        assert_eq!(ids(&tokenizer, &"a".repeat(count), false, false), expected, "{count}");
+    }
+}
+
 fn message(role: &str, content: &str) -> Message {
     Message { role: role.into(), content: content.into(), extra: None }
 }
