@@ -41,21 +41,22 @@ impl<'a, const N: usize> Few<'a, N> {
     }
 }
 
-/// Asks for a share of the bytes ahead with each word of a block's codes, or each second or so if they are fewer lines: asked for at once
-/// they would stand in the way of the block's own.
+/// Asks for a share of the bytes ahead with each word of a block's codes: asked for at once they would stand in the way of the block's own.
 #[inline(always)]
 fn prefetch<S: Tiles, F: Format>(s: S, ahead: *const u8, word: usize) {
     let (bytes, words) = (S::ROWS * F::TYPE.block_bytes(), F::TYPE.block_len() / 4);
-    let (lines, each) = (bytes.div_ceil(64 * words), share(bytes, words));
-    if !word.is_multiple_of(each) {
-        return;
-    }
-    for line in 0..lines {
-        s.prefetch(ahead.wrapping_add((word * lines + line) * bytes / (words * lines)));
+    if F::TYPE.form() == Form::Q32 {
+        // Each line once: the words are not in a loop, and it is known which have one.
+        let lines = bytes.div_ceil(64);
+        for line in word * lines / words..(word + 1) * lines / words {
+            s.prefetch(ahead.wrapping_add(line * 64));
+        }
+    } else if word.is_multiple_of(share(bytes, words)) {
+        s.prefetch(ahead.wrapping_add(word * bytes / words));
     }
 }
 
-/// How many of `words` words have a line of `bytes` bytes at most, a power of two up to 4.
+/// How many of `words` words have a line of `bytes` bytes at most, a power of two up to 4; no more lines than words.
 const fn share(bytes: usize, words: usize) -> usize {
     match 64 * words / bytes {
         4.. => 4,
