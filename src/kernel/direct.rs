@@ -43,20 +43,24 @@ impl<'a, const N: usize> Few<'a, N> {
 
 /// Asks for a share of the bytes ahead with each word of a block's codes: asked for at once they would stand in the way of the block's own.
 #[inline(always)]
-fn prefetch<S: Tiles, F: Format>(s: S, ahead: *const u8, word: usize) {
+fn prefetch<S: Tiles, F: Format, const N: usize>(s: S, ahead: *const u8, word: usize) {
     let (bytes, words) = (S::ROWS * F::TYPE.block_bytes(), F::TYPE.block_len() / 4);
-    if F::TYPE.form() == Form::Q32 {
-        // Each line once: the words are not in a loop, and it is known which have one.
+    if N > 1 {
+        // Each line once: tokens keep the loads busy.
         let lines = bytes.div_ceil(64);
         for line in word * lines / words..(word + 1) * lines / words {
             s.prefetch(ahead.wrapping_add(line * 64));
         }
     } else if word.is_multiple_of(share(bytes, words)) {
-        s.prefetch(ahead.wrapping_add(word * bytes / words));
+        // Some lines twice: a processor may drop a request whose page it has to find first.
+        let lines = bytes.div_ceil(64 * words);
+        for line in 0..lines {
+            s.prefetch(ahead.wrapping_add((word * lines + line) * bytes / (words * lines)));
+        }
     }
 }
 
-/// How many of `words` words have a line of `bytes` bytes at most, a power of two up to 4; no more lines than words.
+/// How many of `words` words have a line of `bytes` bytes at most, a power of two up to 4.
 const fn share(bytes: usize, words: usize) -> usize {
     match 64 * words / bytes {
         4.. => 4,
@@ -203,7 +207,7 @@ impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
 
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
-        prefetch::<S, F>(s, self.ahead, index);
+        prefetch::<S, F, N>(s, self.ahead, index);
         for t in 0..N {
             // SAFETY: each token has 32 values here.
             self.sums[t] =
@@ -300,7 +304,7 @@ struct Large<'a, S: Tiles, F> {
 impl<S: Tiles, F: Format> Sink<S> for Large<'_, S, F> {
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
-        prefetch::<S, F>(s, self.ahead, index);
+        prefetch::<S, F, 1>(s, self.ahead, index);
         let part = &mut self.parts[index / (Meaning::of(F::TYPE, S::SIGNED).sub / 4)];
         // SAFETY: the token has 256 values here.
         *part = unsafe { dot::<S, F>(s, *part, codes, self.values.add(4 * index)) };
