@@ -289,23 +289,18 @@ type Qkv = ([Matrix; 3], [Option<Vector>; 3]);
 
 fn find_qkv(finder: &Finder<'_>, config: &Config, name: &dyn Fn(&str) -> String) -> Result<Qkv> {
     let (queries, kv) = (config.attention.query_width(), config.attention.kv_width());
-    if finder.gguf.tensor(&name("attn_qkv.weight")).is_some() {
-        let all = finder.matrix(&name("attn_qkv.weight"), queries + 2 * kv, config.width)?;
-        let len = queries + 2 * kv;
-        let bias = match config.family.qkv_bias {
-            true => Some(finder.vector(&name("attn_qkv.bias"), len)?),
-            false => finder.optional(&name("attn_qkv.bias"), len)?,
-        };
+    let bias = |part: &str, len: usize| match config.family.qkv_bias {
+        true => finder.vector(&name(part), len).map(Some),
+        false => finder.optional(&name(part), len),
+    };
+    if let Some(all) = finder.stack(&name("attn_qkv.weight"), 1, queries + 2 * kv, config.width)? {
+        let bias = bias("attn_qkv.bias", queries + 2 * kv)?;
         let bias = |from: usize, len: usize| {
             bias.as_ref().and_then(|bias| bias.get(from..from + len)).map(Vector::from)
         };
         let parts = [all.part(0, queries), all.part(queries, kv), all.part(queries + kv, kv)];
         return Ok((parts, [bias(0, queries), bias(queries, kv), bias(queries + kv, kv)]));
     }
-    let bias = |part: &str, len: usize| match config.family.qkv_bias {
-        true => finder.vector(&name(part), len).map(Some),
-        false => finder.optional(&name(part), len),
-    };
     let parts = [
         finder.matrix(&name("attn_q.weight"), queries, config.width)?,
         finder.matrix(&name("attn_k.weight"), kv, config.width)?,
