@@ -13,8 +13,8 @@ steps=(format licences clippy debug c shuttle install mutations release examples
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 
-# --show-output below: what a test left out is to be seen, though the test passes.
-heading() { printf '\n==== %s\n' "$*"; }
+# --show-output below: what a test left out is to be seen, though the test passes. The seconds: since the beginning.
+heading() { printf '\n==== %s (%d s)\n' "$*" "$SECONDS"; }
 
 format() {
   heading "format"
@@ -80,3 +80,4 @@ for step in "$@"; do
   [[ " ${steps[*]} " == *" $step "* ]] || { echo "test.sh: no step \"$step\"; there are: ${steps[*]}" >&2; exit 2; }
   "$step"
 done
+heading "passed: $*"

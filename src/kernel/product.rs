@@ -66,10 +66,17 @@ fn few<S: Tiles>(
         2 => direct::<S, 2>(s, work, results),
         3 => direct::<S, 3>(s, work, results),
         4 => direct::<S, 4>(s, work, results),
-        5 => direct::<S, 5>(s, work, results),
-        6 => direct::<S, 6>(s, work, results),
-        7 => direct::<S, 7>(s, work, results),
-        _ => direct::<S, 8>(s, work, results),
+        n => {
+            // Instruction sets that do not take so many are spared the code.
+            if const { S::DIRECT > 4 } {
+                match n {
+                    5 => direct::<S, 5>(s, work, results),
+                    6 => direct::<S, 6>(s, work, results),
+                    7 => direct::<S, 7>(s, work, results),
+                    _ => direct::<S, 8>(s, work, results),
+                }
+            }
+        }
     }
 }
 
@@ -173,20 +180,23 @@ fn steps(ty: Type, meaning: Meaning, count: usize, tokens: usize, per_tile: usiz
 /// # Safety
 /// See [`Small::new`] and [`Large::new`].
 unsafe fn multiply<S: Tiles, const R: usize>(s: S, ty: Type, meaning: Meaning, work: Work<'_>) {
-    let Meaning { bias, wide, min, sub } = meaning;
+    let large = ty.form() == Form::Q256;
     // SAFETY: as the caller promises.
     unsafe {
-        match (ty.form(), sub, min, wide, bias) {
-            (Form::Q256, 16, true, ..) => s.launch(Large::<R, 16, false, true>::new(work)),
-            (Form::Q256, 16, ..) => s.launch(Large::<R, 16, false, false>::new(work)),
-            (Form::Q256, _, true, ..) => s.launch(Large::<R, 32, false, true>::new(work)),
-            (Form::Q256, _, _, true, _) => s.launch(Large::<R, 32, true, false>::new(work)),
-            (Form::Q256, ..) => s.launch(Large::<R, 32, false, false>::new(work)),
-            (_, _, true, ..) => s.launch(Small::<R, 0, false, true>::new(work)),
-            (_, _, _, true, 128) => s.launch(Small::<R, 128, true, false>::new(work)),
-            (_, _, _, true, _) => s.launch(Small::<R, 0, true, false>::new(work)),
-            (.., 8) => s.launch(Small::<R, 8, false, false>::new(work)),
-            _ => s.launch(Small::<R, 16, false, false>::new(work)),
+        // All types with wide codes: no minima, and one scale per 32 codes.
+        if const { S::NARROW } && meaning.wide {
+            return match large {
+                true => s.launch(Large::<R, 32, true, false>::new(work)),
+                false => s.launch(Small::<R, true, false>::new(work)),
+            };
+        }
+        match (large, meaning.sub, meaning.min) {
+            (true, 16, true) => s.launch(Large::<R, 16, false, true>::new(work)),
+            (true, 16, false) => s.launch(Large::<R, 16, false, false>::new(work)),
+            (true, _, true) => s.launch(Large::<R, 32, false, true>::new(work)),
+            (true, _, false) => s.launch(Large::<R, 32, false, false>::new(work)),
+            (false, _, true) => s.launch(Small::<R, false, true>::new(work)),
+            (false, _, false) => s.launch(Small::<R, false, false>::new(work)),
         }
     }
 }

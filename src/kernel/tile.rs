@@ -27,7 +27,7 @@ pub(crate) struct Work<'a> {
     /// `(tokens, stride)` from the panels' first row on.
     pub(crate) results: *mut f32,
     pub(crate) stride: usize,
-    /// What codes are kept plus; only for blocks of 256.
+    /// What codes are kept plus.
     pub(crate) bias: i32,
     /// What to ask for meanwhile.
     pub(crate) ahead: Ahead<'a>,
@@ -77,11 +77,12 @@ impl Work<'_> {
 
 /// What is done with the tokens of one register tile.
 trait Tile<S: Tiles> {
-    /// Adds the products of `N` tokens, the group's `WIDTH` from `at.2` on, to their `results`.
+    /// Adds the products of `N` tokens, those of the group `at` (first token, width) from lane `at.2` on, to their `results`. `WHOLE`: the
+    /// group has [`GROUP`] tokens.
     ///
     /// # Safety
-    /// The group `at` (first token, width, lane) has those tokens; the work's pointers hold for them.
-    unsafe fn tile<const N: usize, const WIDTH: usize>(
+    /// The group has those tokens; the work's pointers hold for them.
+    unsafe fn tile<const N: usize, const WHOLE: bool>(
         &self,
         s: S,
         at: (usize, usize, usize),
@@ -100,24 +101,25 @@ unsafe fn sweep<S: Tiles>(s: S, work: &Work<'_>, tile: &impl Tile<S>) {
         let width = GROUP.min(work.all - first);
         for lane in (0..width).step_by(S::TOKENS) {
             let (n, at) = (S::TOKENS.min(width - lane), (first, width, lane));
+            // Only the arms that an instruction set can reach are compiled for it.
             // SAFETY: the tile ends within its group.
             unsafe {
-                match (n, width) {
-                    (8, _) => tile.tile::<8, 8>(s, at, results),
-                    (7, _) => tile.tile::<7, 7>(s, at, results),
-                    (6, _) => tile.tile::<6, 6>(s, at, results),
-                    (5, _) => tile.tile::<5, 5>(s, at, results),
-                    (4, 8) => tile.tile::<4, 8>(s, at, results),
-                    (4, 7) => tile.tile::<4, 7>(s, at, results),
-                    (4, 6) => tile.tile::<4, 6>(s, at, results),
-                    (4, 5) => tile.tile::<4, 5>(s, at, results),
-                    (3, 7) => tile.tile::<3, 7>(s, at, results),
-                    (2, 6) => tile.tile::<2, 6>(s, at, results),
-                    (1, 5) => tile.tile::<1, 5>(s, at, results),
-                    (4, _) => tile.tile::<4, 4>(s, at, results),
-                    (3, _) => tile.tile::<3, 3>(s, at, results),
-                    (2, _) => tile.tile::<2, 2>(s, at, results),
-                    _ => tile.tile::<1, 1>(s, at, results),
+                if const { S::TOKENS == 8 } && n > 4 {
+                    match n {
+                        5 => tile.tile::<5, false>(s, at, results),
+                        6 => tile.tile::<6, false>(s, at, results),
+                        7 => tile.tile::<7, false>(s, at, results),
+                        _ => tile.tile::<8, true>(s, at, results),
+                    }
+                } else if const { S::TOKENS == 4 } && width == GROUP {
+                    tile.tile::<4, true>(s, at, results);
+                } else {
+                    match n {
+                        1 => tile.tile::<1, false>(s, at, results),
+                        2 => tile.tile::<2, false>(s, at, results),
+                        3 => tile.tile::<3, false>(s, at, results),
+                        _ => tile.tile::<4, false>(s, at, results),
+                    }
                 }
                 results = results.add(n * work.stride);
             }
@@ -166,10 +168,10 @@ unsafe fn dots<S: Tiles, const R: usize, const WIDE: bool, const N: usize>(
     sums
 }
 
-/// Blocks of 32 of `R` panels. Codes are kept plus `BIAS`; `WIDE`: see [`Tiles::dot`].
-pub(crate) struct Small<'a, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool>(Work<'a>);
+/// Blocks of 32 of `R` panels. `WIDE`: see [`Tiles::dot`].
+pub(crate) struct Small<'a, const R: usize, const WIDE: bool, const MIN: bool>(Work<'a>);
 
-impl<'a, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Small<'a, R, BIAS, WIDE, MIN> {
+impl<'a, const R: usize, const WIDE: bool, const MIN: bool> Small<'a, R, WIDE, MIN> {
     /// # Safety
     /// There are `R` panels of blocks of 32, the right-hand side has those blocks, results have room for the tokens and `R` panels' rows.
     pub(crate) unsafe fn new(work: Work<'a>) -> Self {
@@ -177,9 +179,7 @@ impl<'a, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Sma
     }
 }
 
-impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Task<S>
-    for Small<'_, R, BIAS, WIDE, MIN>
-{
+impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Task<S> for Small<'_, R, WIDE, MIN> {
     #[inline(always)]
     fn run(self, s: S) {
         // SAFETY: as `new` was promised.
@@ -187,25 +187,24 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
     }
 }
 
-impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: bool> Tile<S>
-    for Small<'_, R, BIAS, WIDE, MIN>
-{
+impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Small<'_, R, WIDE, MIN> {
     #[inline(always)]
-    unsafe fn tile<const N: usize, const WIDTH: usize>(
+    unsafe fn tile<const N: usize, const WHOLE: bool>(
         &self,
         s: S,
         at: (usize, usize, usize),
         results: *mut f32,
     ) {
         let (work, vector, first) = (&self.0, 4 * S::ROWS, self.0.scale(at));
-        let last = first + (work.count - 1) * WIDTH + N;
+        let width = if WHOLE { GROUP } else { at.1 };
+        let last = first + (work.count - 1) * width + N;
         let (scales, sums_of) = (&work.right.scales[first..last], &work.right.sums[first..last]);
         let scaled_sums = &work.right.scaled_sums[first..last];
         // What the codes' bias adds to each token's sum of a block, to be taken out again.
         let mut biases = [0; PANEL_K / 32 * GROUP];
-        if BIAS != 0 {
+        if work.bias != 0 {
             for (bias, sum) in biases.iter_mut().zip(sums_of) {
-                *bias = sum.wrapping_mul(-BIAS);
+                *bias = sum.wrapping_mul(-work.bias);
             }
         }
         let (mut panel, mut values) = (work.panel, work.values(at, 32));
@@ -222,7 +221,7 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                 work.ahead.step(s);
                 let mut sums = [[s.splat_i(0); N]; R];
                 for t in 0..N {
-                    let bias = s.splat_i(if BIAS == 0 { 0 } else { *biases.get_unchecked(b * WIDTH + t) });
+                    let bias = s.splat_i(*biases.get_unchecked(b * width + t));
                     for r in 0..R {
                         sums[r][t] = bias;
                     }
@@ -237,7 +236,7 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                     let m = s.load_r(panel.add(place::M32 * vector).cast());
                     let sums = s.ordered(sums[r]);
                     for t in 0..N {
-                        let (at, to) = (b * WIDTH + t, results.add(place(t, r)));
+                        let (at, to) = (b * width + t, results.add(place(t, r)));
                         let total = if R == 1 { totals[t] } else { s.load_r(to) };
                         let scale = s.mul_r(d, s.splat_r(*scales.get_unchecked(at)));
                         let mut total = s.fma_r(scale, s.to_float(sums[t]), total);
@@ -252,7 +251,7 @@ impl<S: Tiles, const R: usize, const BIAS: i32, const WIDE: bool, const MIN: boo
                     }
                 }
                 panel = panel.add(place::SIZE32 * vector);
-                values = values.add(32 * WIDTH);
+                values = values.add(32 * width);
             }
             for t in 0..N {
                 if R == 1 {
@@ -278,11 +277,12 @@ impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> La
     /// # Safety
     /// `panel` and `values` are at a block.
     #[inline(always)]
-    unsafe fn dots<S: Tiles, const N: usize, const WIDTH: usize>(
+    unsafe fn dots<S: Tiles, const N: usize>(
         &self,
         s: S,
         panel: *const u8,
         values: *const i8,
+        width: usize,
     ) -> [[S::I; N]; R] {
         let (mut sums, vector) = ([[s.splat_i(0); N]; R], 4 * S::ROWS);
         let words = rolled(SUB / 4);
@@ -292,7 +292,7 @@ impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> La
             // SAFETY: within the block.
             unsafe {
                 let k = sub * SUB;
-                let (panel, values) = (panel.add(k / 4 * vector), values.add(k / 32 * 32 * WIDTH + k % 32));
+                let (panel, values) = (panel.add(k / 4 * vector), values.add(k / 32 * 32 * width + k % 32));
                 parts = dots::<S, R, WIDE, N>(s, parts, (panel, self.0.panel_bytes), values, words);
             }
             for r in 0..R {
@@ -342,21 +342,22 @@ impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bo
     for Large<'_, R, SUB, WIDE, MIN>
 {
     #[inline(always)]
-    unsafe fn tile<const N: usize, const WIDTH: usize>(
+    unsafe fn tile<const N: usize, const WHOLE: bool>(
         &self,
         s: S,
         at: (usize, usize, usize),
         results: *mut f32,
     ) {
         let (work, vector, first) = (&self.0, 4 * S::ROWS, self.0.scale(at));
+        let width = if WHOLE { GROUP } else { at.1 };
         let sums_of = if SUB == 16 { &work.right.sums16[..] } else { &work.right.sums32[..] };
-        let mut scales = work.right.scales[first..first + (work.count - 1) * WIDTH + N].as_ptr();
+        let mut scales = work.right.scales[first..first + (work.count - 1) * width + N].as_ptr();
         let mut parts = sums_of[first * (256 / SUB)..].as_ptr();
         let (mut panel, mut values) = (work.panel, work.values(at, 256));
         // SAFETY: pointers go through the blocks that `new` was promised.
         unsafe {
             for _ in 0..work.count {
-                let mut sums = self.dots::<S, N, WIDTH>(s, panel, values);
+                let mut sums = self.dots::<S, N>(s, panel, values, width);
                 for r in 0..R {
                     let panel = panel.add(r * work.panel_bytes);
                     let d = s.load_r(panel.add(place::D256 * vector).cast());
@@ -383,9 +384,9 @@ impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bo
                     }
                 }
                 panel = panel.add(place::SIZE256 * vector);
-                values = values.add(256 * WIDTH);
-                scales = scales.add(WIDTH);
-                parts = parts.add(256 / SUB * WIDTH);
+                values = values.add(256 * width);
+                scales = scales.add(width);
+                parts = parts.add(256 / SUB * width);
             }
         }
     }

@@ -9,7 +9,7 @@ use super::simd::Simd;
 pub(crate) trait Tiles: Simd {
     /// Rows of a panel: lanes of a vector.
     const ROWS: usize;
-    /// Tokens of a register tile at most: divides [`super::activations::GROUP`].
+    /// Tokens of a register tile at most: 4 or 8.
     const TOKENS: usize;
     /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1. Of two, words are taken by
     /// `dot`: `store_word` and `mixed` are then those below.
@@ -18,6 +18,8 @@ pub(crate) trait Tiles: Simd {
     const DIRECT: usize;
     /// Whether 8-bit codes are kept signed. Else they are kept plus 128, unsigned.
     const SIGNED: bool;
+    /// Whether `dot` takes all eight bits only if it is `WIDE`; else that changes nothing.
+    const NARROW: bool;
     /// `ROWS` lanes of 32 bits.
     type I: Copy;
     /// `ROWS` lanes of f32.
@@ -106,7 +108,7 @@ pub(crate) trait Tiles: Simd {
     unsafe fn eights(self, book: *const u64, indices: *const u16) -> [Self::I; 2];
     /// The low halves of the lanes, f16, as f32.
     fn low_halves(self, x: Self::I) -> Self::R;
-    /// `sum + codes . values`, four of each per lane. Codes are unsigned and below 128, unless `WIDE`: then see `SIGNED`.
+    /// `sum + codes . values`, four of each per lane. Codes are unsigned and below 128, unless `WIDE`: then see `SIGNED`, and `NARROW`.
     ///
     /// # Safety
     /// `values` has 4 readable bytes.

@@ -99,6 +99,7 @@ impl<const MM: bool> Tiles for Neon<MM> {
     const PANELS: usize = 1;
     const DIRECT: usize = 1;
     const SIGNED: bool = true;
+    const NARROW: bool = false;
     type I = Words;
     type R = Floats;
 

@@ -146,6 +146,7 @@ impl<const VNNI: bool> Tiles for Avx2<VNNI> {
     const DIRECT: usize = 4;
     // Without VNNI the sums of two products are 16 bits wide, which unsigned codes of eight bits would not fit.
     const SIGNED: bool = !VNNI;
+    const NARROW: bool = !VNNI;
     type I = __m256i;
     type R = __m256;
 

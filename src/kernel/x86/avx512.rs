@@ -142,6 +142,7 @@ impl Tiles for Avx512 {
     const PANELS: usize = 2;
     const DIRECT: usize = 8;
     const SIGNED: bool = false;
+    const NARROW: bool = false;
     type I = __m512i;
     type R = __m512;
 
