@@ -87,6 +87,8 @@ impl Shared {
     pub(super) fn open(&self, job: Job, start: usize) -> Join<'_> {
         // SAFETY: the last job was closed and left by all, so nobody reads this.
         unsafe { *self.job.get() = job };
+        // A panic of the last job that its caller did not take, because it panicked too, is none of this one's.
+        drop(self.take_panic());
         self.next.0.store(start, Relaxed);
         let epoch = self.state.0.load(Relaxed) & !(OPEN | INSIDE);
         self.state.0.store(epoch.wrapping_add(EPOCH) | OPEN, SeqCst);
@@ -130,8 +132,8 @@ impl Shared {
     fn leave(&self) {
         let before = self.state.0.fetch_sub(1, SeqCst);
         if before & (OPEN | INSIDE) == 1 && self.caller_sleeps.load(SeqCst) {
-            let caller = self.caller.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(caller) = caller {
+            // It is not taken: a thread that is late here may meet the caller of the next job, which still needs to be found by others.
+            if let Some(caller) = &*self.caller.lock().unwrap_or_else(PoisonError::into_inner) {
                 caller.unpark();
             }
         }

@@ -23,14 +23,18 @@ impl Engine {
     /// Gives places to those in line whose session and model are ready; false: it is past `until`, and some may be left.
     pub(super) fn admit(&mut self, until: Instant) -> bool {
         let line: Vec<u64> = self.line.iter().map(|(_, id)| *id).collect();
+        // Who waits for a reader leaves its place to others.
+        let computing = self.running.iter().filter(|id| !self.waits_for_reader(**id)).count();
+        let mut free = self.limits.max_sequences.saturating_sub(computing);
         let mut late = false;
         for id in line {
             match self.turn(id) {
                 Turn::Never(error) => self.end(id, End::failed(error)),
-                Turn::Now if self.running.len() < self.limits.max_sequences => {
+                Turn::Now if free > 0 => {
                     if late {
                         return false;
                     }
+                    free -= 1;
                     self.start(id);
                     // Text takes its time.
                     late = Instant::now() >= until;
@@ -144,7 +148,15 @@ impl Engine {
         let keep = keep.min(if fills_only { total } else { total - 1 });
         let keep = session.cut.take().map_or(keep, |cut| cut.min(keep));
         let held = if decoder.length(sequence) > keep {
-            decoder.truncate(sequence, keep)
+            match guarded(|| Ok(decoder.truncate(sequence, keep))) {
+                Ok(held) => held,
+                Err(error) => {
+                    // What the sequence holds now is not known.
+                    session.restore(undo);
+                    session.cut = Some(0);
+                    return Err(error);
+                }
+            }
         } else {
             decoder.length(sequence)
         };

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How much the engine may do at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct EngineLimits {
-    /// Generations that have a place in the computation.
+    /// Generations that are computed together.
     pub max_sequences: usize,
     /// How long a slice of a pass takes about.
     pub slice: Duration,
@@ -62,8 +62,10 @@ pub struct Engine {
     pub(super) generations: IdMap<u64, Generation>,
     /// Who waits, in the order of service.
     pub(super) line: BTreeSet<(Reverse<i32>, u64)>,
-    /// Who has a place.
+    /// Who has begun.
     pub(super) running: Vec<u64>,
+    /// How many of them waited for a reader when the last pass was planned.
+    pub(super) unread: usize,
     pub(super) pass: Option<Pass>,
     /// Empty, kept for their memory.
     pub(super) candidates: Vec<u64>,
@@ -105,6 +107,7 @@ impl Engine {
             generations: IdMap::default(),
             line: BTreeSet::new(),
             running: Vec::new(),
+            unread: 0,
             pass: None,
             candidates: Vec::new(),
             spare_rows: Vec::new(),

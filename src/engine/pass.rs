@@ -132,6 +132,10 @@ impl Engine {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         candidates.extend(self.running.iter().copied().filter(|id| self.can_compute(*id)));
+        let unread = self.running.iter().filter(|id| self.waits_for_reader(**id)).count();
+        // Their places are free.
+        self.stirred |= unread > self.unread;
+        self.unread = unread;
         candidates.sort_unstable_by_key(|id| self.rank(*id));
         let plan = candidates.first().and_then(|first| self.generations.get(first)).map(|first| first.model);
         let mut rows = std::mem::take(&mut self.spare_rows);
@@ -147,6 +151,14 @@ impl Engine {
         self.generations.get(&id).is_some_and(|generation| {
             matches!(generation.state, State::Running(_))
                 && generation.producer.has_room(generation.request.buffer_events)
+        })
+    }
+
+    /// Whether the generation goes on when somebody reads, and not before.
+    pub(super) fn waits_for_reader(&self, id: u64) -> bool {
+        self.generations.get(&id).is_some_and(|generation| {
+            matches!(generation.state, State::Running(_))
+                && !generation.producer.has_room(generation.request.buffer_events)
         })
     }
 
@@ -167,7 +179,7 @@ impl Engine {
             return;
         };
         let max_tokens = decoder.spec().max_tokens.max(1);
-        let most = decoder.spec().max_batch.min(max_tokens).max(1);
+        let most = decoder.spec().max_batch.min(max_tokens).min(self.limits.max_sequences).max(1);
         rows.extend(candidates.iter().filter_map(|id| self.row(&**decoder, model, *id)).take(most));
         // A decoder that takes a prompt whole is given it whole, alone.
         if rows.first().is_some_and(|first| first.tokens > max_tokens) {

@@ -46,7 +46,8 @@ impl Engine {
             Some(State::Running(run)) => run.generated > 0,
             _ => false,
         };
-        self.settling.earned > self.settling.piece
+        self.settling.earned > Duration::ZERO
+            && self.settling.earned >= self.settling.piece
             && self.line.is_empty()
             && !self.running.is_empty()
             && self.running.iter().all(answers)
@@ -69,8 +70,10 @@ impl Engine {
         let ModelState::Ready { decoder, .. } = &mut model.state else { return false };
         let begun = Instant::now();
         model.settled = !guarded(|| Ok(decoder.settle())).unwrap_or(false);
-        self.settling.piece = begun.elapsed();
-        self.settling.earned = self.settling.earned.saturating_sub(self.settling.piece);
+        let took = begun.elapsed();
+        self.settling.earned = self.settling.earned.saturating_sub(took);
+        // More than can be earned would be waited for in vain.
+        self.settling.piece = took.min(MOST);
         true
     }
 }

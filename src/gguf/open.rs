@@ -151,6 +151,11 @@ impl Opening {
         Ok(Self { header, inputs, reading: None, data: Vec::new(), done: 0 })
     }
 
+    /// The header.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
     /// Bytes of tensor data that are there.
     pub fn done(&self) -> u64 {
         self.done

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Readers;
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
-use smol::future::{FutureExt, zip};
+use smol::future::FutureExt;
 use smol::{Executor, Task};
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
@@ -143,11 +143,11 @@ impl Core {
                 engine_clock,
             )
             .and_then(|()| {
-                // Text does not wait for a load that rests.
-                let both = async move {
-                    zip(prepare(ends.jobs), prepare(ends.texts)).await;
-                };
-                self.start("prepare", move |executor| executor.spawn(both), Arc::default())
+                self.start("prepare", move |executor| executor.spawn(prepare(ends.jobs)), Arc::default())
+            })
+            .and_then(|()| {
+                // Text does not wait for a load, which waits for the host's reader.
+                self.start("text", move |executor| executor.spawn(prepare(ends.texts)), Arc::default())
             })
             .and_then(|()| {
                 let queue = self.links.callbacks.clone();

@@ -25,7 +25,7 @@ pub(super) enum Command {
     Shutdown,
 }
 
-/// Work for the prepare thread, in pieces where it can be.
+/// Work for the prepare or the text thread, in pieces where it can be.
 pub(super) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the engine that some stream's consumer wants something.
@@ -119,7 +119,7 @@ impl Links {
         hand(&self.jobs, job);
     }
 
-    /// Hands text to the prepare thread, as [`Links::prepare`]; it does not wait for loads that rest.
+    /// Hands text to the text thread, as [`Links::prepare`].
     pub(super) fn prepare_text(&self, job: Job) {
         hand(&self.texts, job);
     }

@@ -38,6 +38,7 @@ pub(super) async fn open(
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
     let mut opening = Opening::begin(source, &limits, pauses).await?;
+    check(opening.header(), wanted)?;
     progress(opening.done(), opening.total())?;
     yield_now().await;
     match &resources.readers {
@@ -84,24 +85,54 @@ async fn vocabulary(
     }
 }
 
+/// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before.
+fn check(header: &Header, wanted: &Wanted) -> Result<()> {
+    let context = wanted.context_length;
+    by_backend(wanted.backend, |backend| match backend {
+        #[cfg(feature = "native")]
+        Backend::Native => crate::model::NativeDecoder::check(header, context),
+        #[cfg(feature = "candle")]
+        Backend::Candle => crate::model::candle::CandleDecoder::check(header, context),
+        backend => Err(lacking(backend)),
+    })
+}
+
+#[cfg_attr(not(feature = "candle"), allow(unused_variables, reason = "only candle copies weights"))]
 fn decoder(
     gguf: &Arc<Gguf>,
     wanted: &Wanted,
     resources: &Resources,
     progress: &mut Progress<'_>,
 ) -> Result<Box<dyn Decoder>> {
-    match wanted.backend {
+    by_backend(wanted.backend, |backend| match backend {
+        #[cfg(feature = "native")]
         Backend::Native => native(gguf, wanted, resources),
+        #[cfg(feature = "candle")]
         Backend::Candle => candle(gguf, wanted, resources, progress),
-        Backend::Auto => match native(gguf, wanted, resources) {
-            Err(error) if error.kind() == ErrorKind::Unsupported => {
-                // The native backend's words: it is the one that was to be.
-                candle(gguf, wanted, resources, progress)
-                    .map_err(|other| if other.kind() == ErrorKind::Unsupported { error } else { other })
-            }
-            decoder => decoder,
-        },
+        backend => Err(lacking(backend)),
+    })
+}
+
+/// What the backend that is asked for comes to; `Auto`: candle where the native one does not support the model.
+fn by_backend<T>(backend: Backend, mut with: impl FnMut(Backend) -> Result<T>) -> Result<T> {
+    if backend != Backend::Auto {
+        return with(backend);
     }
+    match with(Backend::Native) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            // The native backend's words: it is the one that was to be.
+            with(Backend::Candle)
+                .map_err(|other| if other.kind() == ErrorKind::Unsupported { error } else { other })
+        }
+        result => result,
+    }
+}
+
+/// The build has no such backend.
+fn lacking(backend: Backend) -> Error {
+    let name = if backend == Backend::Candle { "candle" } else { "native" };
+    let message = format!("this build lacks the {name} backend: build it with the feature {name}");
+    Error::new(ErrorKind::Unsupported, message)
 }
 
 #[cfg(feature = "native")]
@@ -113,14 +144,6 @@ fn native(gguf: &Arc<Gguf>, wanted: &Wanted, resources: &Resources) -> Result<Bo
         ..NativeOptions::new(resources.compute.clone())
     };
     Ok(Box::new(NativeDecoder::load(gguf.clone(), options)?))
-}
-
-#[cfg(not(feature = "native"))]
-fn native(_: &Arc<Gguf>, _: &Wanted, _: &Resources) -> Result<Box<dyn Decoder>> {
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        "this build lacks the native backend: build it with the feature native",
-    ))
 }
 
 #[cfg(feature = "candle")]
@@ -137,14 +160,6 @@ fn candle(
         ..Options::default()
     };
     Ok(Box::new(CandleDecoder::load(gguf, &options, progress)?))
-}
-
-#[cfg(not(feature = "candle"))]
-fn candle(_: &Arc<Gguf>, _: &Wanted, _: &Resources, _: &mut Progress<'_>) -> Result<Box<dyn Decoder>> {
-    Err(Error::new(
-        ErrorKind::Unsupported,
-        "this build lacks the candle backend: build it with the feature candle",
-    ))
 }
 
 /// What a header says of a model that is not loaded.

@@ -8,7 +8,7 @@ use super::network::{Network, Positions};
 use super::shapes;
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, TensorInfo};
+use crate::gguf::{Gguf, Header, TensorInfo};
 use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ const MAX_SCORES: usize = 1 << 24;
 /// What loading may be told.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// Lowers the file's context length; `None` leaves it.
+    /// Caps the file's context length; `None` leaves it.
     pub context_length: Option<usize>,
     /// How weights are kept.
     pub precision: Precision,
@@ -76,22 +76,13 @@ impl CandleDecoder {
     ///
     /// # Errors
     /// `Unsupported` for an architecture, a variant or a tensor type that is not here; `ModelInvalid`, naming the key or tensor, for a
-    /// file whose parts do not fit each other; `InvalidArgument` for a context of 0 or over the file's; `OutOfMemory`.
+    /// file whose parts do not fit each other; `OutOfMemory`.
     pub fn load(
         gguf: &Gguf,
         options: &Options,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
-        let mut numbers = Hyperparameters::read(gguf.metadata())?;
-        numbers.context_length = match options.context_length {
-            Some(wanted) if wanted == 0 || wanted > numbers.context_length => {
-                let most = numbers.context_length;
-                let message = format!("a context of {wanted} tokens; the model has 1 to {most}");
-                return Err(Error::new(ErrorKind::InvalidArgument, message));
-            }
-            wanted => wanted.unwrap_or(numbers.context_length),
-        };
-        let vocab_size = shapes::check(gguf, &numbers)?;
+        let (numbers, vocab_size) = read(gguf, options.context_length)?;
         let device = Device::Cpu;
         let weights = Weights::load(gguf, &numbers, options.precision, &device, progress)?;
         progress(gguf.data_bytes(), gguf.data_bytes())?;
@@ -99,6 +90,14 @@ impl CandleDecoder {
         let network = Network { numbers, weights, device };
         let kv_budget = options.kv_budget;
         Ok(Self { spec, network, kv_budget, sequences: BTreeMap::new(), next: 0, pass: None })
+    }
+
+    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
+    ///
+    /// # Errors
+    /// As [`CandleDecoder::load`]'s.
+    pub fn check(header: &Header, context_length: Option<usize>) -> Result<()> {
+        read(header, context_length).map(drop)
     }
 
     fn cache(&mut self, sequence: Sequence) -> Result<&mut Cache> {
@@ -307,4 +306,13 @@ fn prevailing_type(tensors: &[TensorInfo]) -> String {
         *weights.entry(tensor.kind().name()).or_default() += tensor.elements();
     }
     weights.into_iter().max_by_key(|&(_, count)| count).map_or_else(String::new, |(name, _)| name.to_owned())
+}
+
+/// The numbers of a model, with its context length capped by that wanted, and its vocabulary's size; checks all that the header says.
+fn read(header: &Header, wanted: Option<usize>) -> Result<(Hyperparameters, usize)> {
+    let mut numbers = Hyperparameters::read(header.metadata())?;
+    let made_for = numbers.context_length;
+    numbers.context_length = wanted.unwrap_or(made_for).clamp(1, made_for);
+    let vocab_size = shapes::check(header, &numbers)?;
+    Ok((numbers, vocab_size))
 }

@@ -7,7 +7,7 @@ use super::pass::{Pass, Span};
 use super::weights::ModelWeights;
 use crate::compute::Compute;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, Moving, TensorInfo};
+use crate::gguf::{Gguf, Header, Moving, TensorInfo};
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
 use std::collections::BTreeMap;
@@ -61,8 +61,7 @@ impl NativeDecoder {
     /// range or tensors of another shape; `OutOfMemory` over the budget.
     pub fn load(gguf: Arc<Gguf>, options: NativeOptions) -> Result<Self> {
         let config = Config::read(gguf.metadata())?;
-        let made_for = config.context_length.min(MAX_POSITION);
-        let context_length = options.context_length.unwrap_or(made_for).clamp(1, made_for);
+        let context_length = context_length(&config, options.context_length);
         let weights = ModelWeights::find(&gguf, &config, context_length)?;
         let attention = &config.attention;
         let layout =
@@ -93,6 +92,15 @@ impl NativeDecoder {
             budget: options.budget,
             moving: Moving::default(),
         })
+    }
+
+    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
+    ///
+    /// # Errors
+    /// As [`NativeDecoder::load`]'s, but for the budget.
+    pub fn check(header: &Header, wanted: Option<usize>) -> Result<()> {
+        let config = Config::read(header.metadata())?;
+        ModelWeights::check(header, &config, context_length(&config, wanted))
     }
 
     /// A new sequence that begins as the first `length` tokens of `from` (at most what it holds) and shares their blocks; a last,
@@ -301,4 +309,10 @@ impl Decoder for NativeDecoder {
             self.forward.scratch_mut().trim();
         }
     }
+}
+
+/// The context length of a model that was made for that of `config`, where another is wanted: a cap.
+fn context_length(config: &Config, wanted: Option<usize>) -> usize {
+    let made_for = config.context_length.min(MAX_POSITION);
+    wanted.unwrap_or(made_for).clamp(1, made_for)
 }

@@ -5,7 +5,7 @@ use super::family::QkNorm;
 use super::keys::{invalid, unsupported};
 use super::rope::RopeKeys;
 use crate::error::Result;
-use crate::gguf::{Gguf, TensorInfo, TensorType};
+use crate::gguf::{Gguf, Header, TensorInfo, TensorType};
 use crate::kernel::{Type, Weights, dequantise};
 use std::cell::RefCell;
 
@@ -113,18 +113,20 @@ impl Matrix {
 
 /// Finds tensors by name, and keeps which were found.
 struct Finder<'a> {
-    gguf: &'a Gguf,
+    header: &'a Header,
+    /// Where values are; `None`: only what the header says is checked, and vectors are empty.
+    data: Option<&'a Gguf>,
     width: usize,
     /// (tensors).
     found: RefCell<Vec<bool>>,
 }
 
 impl<'a> Finder<'a> {
-    fn new(gguf: &'a Gguf, width: usize) -> Result<Self> {
+    fn new(header: &'a Header, data: Option<&'a Gguf>, width: usize) -> Result<Self> {
         let mut found = Vec::new();
-        found.try_reserve_exact(gguf.tensors().len())?;
-        found.resize(gguf.tensors().len(), false);
-        Ok(Self { gguf, width, found: RefCell::new(found) })
+        found.try_reserve_exact(header.tensors().len())?;
+        found.resize(header.tensors().len(), false);
+        Ok(Self { header, data, width, found: RefCell::new(found) })
     }
 
     /// Refuses tensors that nobody asked for: what they are for would be left out.
@@ -133,7 +135,7 @@ impl<'a> Finder<'a> {
         // Tables that some converters store and that are computed here.
         let tables = [".attn_rot_embd", ".attn.masked_bias", ".rope_freqs.weight", "rotary_emb.inv_freq"];
         let is_table = |name: &str| tables.iter().any(|end| name.ends_with(end));
-        let mut tensors = self.gguf.tensors().iter().zip(found.iter());
+        let mut tensors = self.header.tensors().iter().zip(found.iter());
         let Some((stranger, _)) = tensors.find(|(tensor, found)| !**found && !is_table(tensor.name())) else {
             return Ok(());
         };
@@ -148,8 +150,8 @@ impl<'a> Finder<'a> {
     }
 
     fn find(&self, name: &str) -> Option<(usize, &'a TensorInfo)> {
-        let tensor = self.gguf.tensor(name)?;
-        let index = self.gguf.tensors().element_offset(tensor)?;
+        let tensor = self.header.tensor(name)?;
+        let index = self.header.tensors().element_offset(tensor)?;
         if let Some(found) = self.found.borrow_mut().get_mut(index) {
             *found = true;
         }
@@ -187,10 +189,12 @@ impl<'a> Finder<'a> {
                 tensor.kind().name()
             )));
         }
-        let mut vector = Vec::new();
-        vector.try_reserve_exact(len)?;
-        vector.resize(len, 0.0);
-        dequantise(kernel_type(tensor)?, self.gguf.bytes(tensor), &mut vector);
+        let (ty, mut vector) = (kernel_type(tensor)?, Vec::new());
+        if let Some(data) = self.data {
+            vector.try_reserve_exact(len)?;
+            vector.resize(len, 0.0);
+            dequantise(ty, data.bytes(tensor), &mut vector);
+        }
         Ok(Some(vector.into()))
     }
 
@@ -219,12 +223,21 @@ impl ModelWeights {
     /// # Errors
     /// `ModelInvalid` for one that is missing or of another shape, `Unsupported` for one of a type without kernels.
     pub(super) fn find(gguf: &Gguf, config: &Config, context: usize) -> Result<Self> {
-        let finder = Finder::new(gguf, config.width)?;
-        let vocab = match gguf.tensor("token_embd.weight").map(TensorInfo::shape) {
+        Self::find_in(gguf, Some(gguf), config, context)
+    }
+
+    /// As [`ModelWeights::find`], of what a header says.
+    pub(super) fn check(header: &Header, config: &Config, context: usize) -> Result<()> {
+        Self::find_in(header, None, config, context).map(drop)
+    }
+
+    fn find_in(header: &Header, data: Option<&Gguf>, config: &Config, context: usize) -> Result<Self> {
+        let finder = Finder::new(header, data, config.width)?;
+        let vocab = match header.tensor("token_embd.weight").map(TensorInfo::shape) {
             Some(&[_, rows]) => usize::try_from(rows).unwrap_or(usize::MAX),
             _ => return Err(invalid("tensor \"token_embd.weight\" is missing or no matrix".into())),
         };
-        check_vocabulary(gguf.metadata(), config.family.name, vocab)?;
+        check_vocabulary(header.metadata(), config.family.name, vocab)?;
         let embedding = finder.matrix("token_embd.weight", vocab, config.width)?;
         let mut layers = Vec::new();
         // Grows layer by layer, so that a file that claims more layers than it has ends at the first missing tensor.

@@ -38,6 +38,10 @@ impl<'a> Slice<'a> {
         experts.choices.clear();
         for row in 0..rows {
             let scores = experts.scores.row_mut(row);
+            // Softmax makes an infinity a weight like any other.
+            if scores.iter().any(|score| !score.is_finite()) {
+                scores.fill(f32::NAN);
+            }
             self.compute.kernels().softmax(scores);
             let first = experts.choices.len();
             for _ in 0..config.used {
@@ -56,7 +60,9 @@ impl<'a> Slice<'a> {
             }
         }
         for row in 0..rows {
-            experts.shared.row_mut(row).iter_mut().for_each(|gate| *gate = 1.0 / (1.0 + exp(-*gate)));
+            // The sigmoid of an infinity is a number.
+            let weight = |gate: f32| if gate.is_finite() { 1.0 / (1.0 + exp(-gate)) } else { f32::NAN };
+            experts.shared.row_mut(row).iter_mut().for_each(|gate| *gate = weight(*gate));
         }
         experts.choices.sort_unstable_by_key(|choice| (choice.expert, choice.row));
         experts.sum.first_mut(rows).fill(0.0);
