@@ -166,8 +166,8 @@ impl WaitingRoom {
     }
 }
 
-/// How many wait at once before the eldest is asked to look again.
-const MAX_WAITERS: usize = 8;
+/// How many wait at once before the eldest is asked to look again; more would keep each other awake.
+const MAX_WAITERS: usize = 256;
 
 /// Who waits for a change; all are woken together, so that no reader can take another's only wake.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ mod tiny;
 use counting::{Counting, peak_of};
 use stream_common::watchdog;
 use tiny::Tiny;
-use wick::error::{ErrorKind, Result};
+use wick::error::{Error, ErrorKind, Result};
 use wick::gguf::write::Writer;
 use wick::gguf::{Gguf, Limits, ReadAt, Source, TensorType};
 use wick::runtime::{
@@ -110,6 +110,70 @@ fn f8_weights_that_are_no_numbers_end_in_numeric() {
         }
     }
     assert_eq!(speak(&healthy, SamplerOptions::default()).reason, EndReason::Length);
+}
+
+#[test]
+fn f8_experts_weights_that_are_no_numbers_end_in_numeric() {
+    let _watchdog = watchdog();
+    let runtime = runtime(None);
+    let tiny = Tiny::new("qwen2moe").speaking();
+    for tensor in [
+        "blk.0.ffn_gate_inp.weight",
+        "blk.0.ffn_gate_inp_shexp.weight",
+        "blk.1.ffn_gate_shexp.weight",
+        "blk.1.ffn_up_shexp.weight",
+        "blk.2.ffn_down_shexp.weight",
+    ] {
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let file = poisoned(&tiny, tensor, 0, &value.to_le_bytes());
+            assert_numeric(&runtime, file, &format!("{tensor}: {value}"));
+        }
+    }
+}
+
+/// A file, and where its tensor data begins, which is not to be asked for.
+struct HeaderOnly(Vec<u8>, u64);
+
+impl ReadAt for HeaderOnly {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&mut self, offset: u64, to: &mut [u8]) -> Result<()> {
+        if offset >= self.1 {
+            return Err(Error::new(ErrorKind::Io, format!("tensor data, byte {offset}")));
+        }
+        to.copy_from_slice(&self.0[offset as usize..][..to.len()]);
+        Ok(())
+    }
+}
+
+#[test]
+fn f1_f4_f5_f10_what_the_header_shows_is_refused_before_a_tensor_is_read() {
+    let _watchdog = watchdog();
+    let runtime = runtime(None);
+    let refused = |writer: Writer, kind: ErrorKind, part: &str| {
+        let file = writer.to_bytes();
+        let header = Gguf::open_header(memory(file.clone()), &Limits::default()).expect("a header");
+        let begin = file.len() as u64 - header.data_bytes();
+        let (_, end) = load(&runtime, Source::Reader(Box::new(HeaderOnly(file, begin))));
+        let error = end.error.expect("an error");
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.message().contains(part), "{error}");
+    };
+    refused(Tiny::new("llama").with("block_count", 0u32).writer(), ErrorKind::ModelInvalid, "block_count");
+    refused(
+        Tiny::new("llama").with("embedding_length", 96u32).writer(),
+        ErrorKind::ModelInvalid,
+        "token_embd.weight",
+    );
+    let clip = Writer::new().meta("general.architecture", "clip").tensor(
+        "v.patch",
+        TensorType::F32,
+        &[64, 64],
+        vec![0; 64 * 64 * 4],
+    );
+    refused(clip, ErrorKind::Unsupported, "clip");
 }
 
 #[test]

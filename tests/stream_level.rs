@@ -102,6 +102,21 @@ fn a_queues_level_follows_events_rests_and_wakes() {
 }
 
 #[test]
+fn a_queued_streams_own_level_follows_rests_too() {
+    let queue = Queue::new();
+    let (producer, consumer) = open_in(&queue, 1);
+    let (shown, level) = level();
+    consumer.show_on(level);
+    producer.text(text("ab"));
+    let QueueNext::Event(1, event) = queue.try_next() else { panic!("text is there") };
+    assert!(!shown.is_set());
+    queue.put_back(1, event.time, event.kind);
+    assert!(shown.is_set(), "the rest of an event");
+    assert!(matches!(queue.try_next(), QueueNext::Event(1, _)));
+    assert!(!shown.is_set());
+}
+
+#[test]
 fn a_streams_level_is_right_in_the_end_under_concurrent_writers_and_reader() {
     let _watchdog = watchdog();
     for round in 0..200 {

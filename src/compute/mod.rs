@@ -56,9 +56,9 @@ impl Compute {
         self.pool.threads()
     }
 
-    /// Ends and joins the pool's threads; what follows runs on the caller's.
-    pub fn shutdown(&mut self) {
-        self.pool.shutdown();
+    /// Ends the pool's threads without waiting; whether none is left. What follows runs on the caller's.
+    pub fn try_shutdown(&mut self) -> bool {
+        self.pool.try_shutdown()
     }
 }
 

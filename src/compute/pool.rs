@@ -116,12 +116,26 @@ impl Pool {
         next.min(chunks)
     }
 
-    /// Ends and joins the threads; later jobs run on the caller's thread.
-    pub fn shutdown(&mut self) {
+    /// Ends the threads and joins those that have ended by now, without waiting; whether none is left. Later jobs run on the caller's thread
+    /// and those left.
+    pub fn try_shutdown(&mut self) -> bool {
+        self.end_threads();
+        for thread in self.threads.extract_if(.., |thread| thread.is_finished()) {
+            drop(thread.join());
+        }
+        self.threads.is_empty()
+    }
+
+    fn end_threads(&self) {
         self.shared.end();
         for thread in &self.threads {
             thread.thread().unpark();
         }
+    }
+
+    /// Ends and joins the threads; later jobs run on the caller's thread.
+    pub fn shutdown(&mut self) {
+        self.end_threads();
         for thread in self.threads.drain(..) {
             // A thread catches every panic of its jobs; one of the host's `on_thread` ends here.
             drop(thread.join());

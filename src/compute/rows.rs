@@ -1,4 +1,4 @@
-//! Operations on rows of tokens, split over threads by tokens; knows no layer. They are short, and so cannot be paused.
+//! Operations on rows of tokens, split over threads by tokens; knows no layer. Those that are short cannot be paused.
 
 use super::Compute;
 use super::disjoint::Disjoint;
@@ -26,7 +26,7 @@ impl Compute {
         });
     }
 
-    /// Each row of `x`, `(tokens, cols)` with `cols = out.len() / tokens` given, normed into `out`: see `Kernels::rms_norm`.
+    /// Each row of `x`, `(tokens, weight.len())`, normed into `out`: see `Kernels::rms_norm`.
     ///
     /// Panics if the lengths of `x`, `out` and `weight` do not fit together.
     pub fn rms_norm(&mut self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {

@@ -185,6 +185,8 @@ impl Engine {
         producer.update(|stats| stats.seed = request.sampling.seed);
         self.line.insert((Reverse(request.priority), id));
         self.next_deadline = earlier(self.next_deadline, request.deadline);
+        // Its stream may have been closed on the way here.
+        self.attention |= producer.is_cancelled();
         let (model, state) = (slot.model, State::Waiting);
         self.generations.insert(id, Generation { session, model, request, producer, place, state });
         self.stirred = true;
@@ -303,12 +305,16 @@ impl Engine {
     /// Ends one generation, exactly once: its held back text comes first, then its session is put right, then its place is free.
     pub(super) fn end(&mut self, id: u64, end: End) {
         let Some(mut generation) = self.generations.remove(&id) else { return };
+        // Who cancels is told so, whatever came afterwards.
+        let end = if generation.producer.is_cancelled() { End::new(EndReason::Cancelled) } else { end };
         self.line.remove(&(Reverse(generation.request.priority), id));
         self.running.retain(|running| *running != id);
         self.drop_rows(id);
         self.stirred = true;
         if let Some(session) = self.sessions.get_mut(&generation.session) {
-            if let State::Running(run) = &mut generation.state {
+            // After a panic too the session must be free for its next generation.
+            quietly(|| {
+                let State::Running(run) = &mut generation.state else { return };
                 run.flush(&generation.producer);
                 match run.undo.take() {
                     Some(undo) => session.restore(undo),
@@ -318,7 +324,7 @@ impl Engine {
                         }
                     }
                 }
-            }
+            });
             session.publish();
             generation.producer.update(|stats| stats.session_tokens = session.tokens.len() as u32);
             session.errands.retain(|errand| *errand != Errand::Generate(id));

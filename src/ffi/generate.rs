@@ -120,6 +120,9 @@ unsafe impl Versioned for wick_generate_options {
 /// the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
 /// `out` may be NULL if there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the session is live:
 /// until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait.
+///
+/// What the session holds after END: with output_tokens 0, for any reason but WICK_END_READY, what it held before, without the new input; else the
+/// input and all tokens that came, of messages the text that came as the assistant's message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_generate(
     session: wick_session,

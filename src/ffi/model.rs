@@ -48,7 +48,7 @@ pub struct wick_model_options {
     pub struct_size: u32,
     /// WICK_BACKEND_…
     pub backend: u32,
-    /// A .gguf file, or a folder with safetensors, config.json and tokenizer.json.
+    /// A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this release.
     pub path: wick_str,
     /// Where in the file the .gguf begins: in bytes.
     pub path_offset: u64,

@@ -268,6 +268,8 @@ pub extern "C" fn wick_runtime_shutdown(runtime: wick_runtime, timeout_ns: u64) 
         if object.finish(deadline) {
             // Refused if another thread's shutdown came first.
             let _ = handles::remove::<RuntimeObject>(runtime.id);
+            // What another thread made meanwhile; from here on nothing can be.
+            drop(handles::remove_owned(runtime.id));
             return Ok(WICK_OK);
         }
         Err(Error::new(ErrorKind::Timeout, "a log or thread callback is still running; call again"))

@@ -55,7 +55,7 @@ pub enum RopeScaling {
 pub struct RopeConfig<'a> {
     /// Elements of a head that turn: even, from the first on.
     pub dims: usize,
-    /// The base of the frequencies: 10,000 or more.
+    /// The base of the frequencies: over 1; models have 10,000 and more.
     pub base: f64,
     /// Which elements turn together.
     pub style: RopeStyle,

@@ -16,6 +16,8 @@ use smol::{Executor, Task};
 use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
+#[cfg(feature = "native")]
+use std::sync::TryLockError;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::{JoinHandle, ThreadId};
@@ -60,7 +62,7 @@ pub(super) struct Core {
 }
 
 struct Host {
-    executor: Executor<'static>,
+    executor: Arc<Executor<'static>>,
     /// Tasks that have not ended.
     tasks: Arc<Roll>,
     stepping: AtomicBool,
@@ -122,12 +124,13 @@ impl Core {
     }
 
     fn host(&self, engine: Engine, ends: Ends) -> Host {
-        let executor = Executor::new();
+        let executor = Arc::new(Executor::new());
         let tasks = Arc::<Roll>::default();
         let (links, clock) = (self.links.clone(), self.clock.clone());
         let engine = drive(engine, ends.commands, links, clock, true);
         executor.spawn(tasks.enter("engine").keep_during(engine)).detach();
-        executor.spawn(tasks.enter("prepare").keep_during(prepare(ends.jobs))).detach();
+        let loads = load_each(ends.jobs, Arc::downgrade(&executor), tasks.clone());
+        executor.spawn(tasks.enter("loads").keep_during(loads)).detach();
         executor.spawn(tasks.enter("text").keep_during(prepare(ends.texts))).detach();
         executor.spawn(tasks.enter("events").keep_during(call_back(self.links.callbacks.clone()))).detach();
         Host { executor, tasks, stepping: AtomicBool::new(false), within: Mutex::default() }
@@ -143,10 +146,6 @@ impl Core {
                 engine_clock,
             )
             .and_then(|()| {
-                self.start("prepare", move |executor| executor.spawn(prepare(ends.jobs)), Arc::default())
-            })
-            .and_then(|()| {
-                // Text does not wait for a load, which waits for the host's reader.
                 self.start("text", move |executor| executor.spawn(prepare(ends.texts)), Arc::default())
             })
             .and_then(|()| {
@@ -174,6 +173,34 @@ impl Core {
         let thread = spawn(name, &self.roll, self.options.on_thread.clone(), work)?;
         lock(&self.threads).push(thread);
         Ok(())
+    }
+
+    /// Begins a load, which waits for nobody else's: its reader is the host's and may block.
+    pub(super) fn load(&self, job: Job) {
+        if self.is_host_step() {
+            return self.links.prepare(job);
+        }
+        let mut threads = lock(&self.threads);
+        for thread in threads.extract_if(.., |thread| thread.is_finished()) {
+            let _ = thread.join();
+        }
+        if self.links.is_stopping() {
+            drop(threads);
+            // It ends at once.
+            return smol::future::block_on(job);
+        }
+        // Still under the lock: a shutdown that begins now joins this thread.
+        let slot = Arc::new(Mutex::new(Some(job)));
+        let (name, own) = (format!("{}-prepare", self.options.thread_name), slot.clone());
+        let work = move || {
+            let job = lock(&own).take();
+            job.into_iter().for_each(smol::future::block_on);
+        };
+        match spawn(name, &self.roll, self.options.on_thread.clone(), work) {
+            Ok(thread) => threads.push(thread),
+            // One more thread is refused; the text's is there.
+            Err(_) => lock(&slot).take().into_iter().for_each(|job| self.links.prepare_text(job)),
+        }
     }
 
     /// What loads may lend to decoders.
@@ -225,7 +252,9 @@ impl Core {
         let stepped = loop {
             self.clock.strike();
             if !host.within(|| host.executor.try_tick()) {
-                break Stepped::Idle(self.clock.due());
+                // What another thread is doing in a call that waits may leave work behind.
+                let alone = lock(&host.within).is_empty();
+                break if alone { Stepped::Idle(self.clock.due()) } else { Stepped::More };
             }
             if until.is_some_and(|until| Instant::now() >= until) {
                 break if host.executor.is_empty() { Stepped::Idle(None) } else { Stepped::More };
@@ -281,11 +310,28 @@ impl Core {
             Some(host) => self.finish_on_host(host, deadline),
             None => self.join(deadline),
         };
-        #[cfg(feature = "native")]
-        if ended {
-            self.compute.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).shutdown();
+        ended && self.end_compute(deadline)
+    }
+
+    /// Ends the threads that compute; whether they have ended by `deadline`: the host's hook is the last thing that they run.
+    #[cfg(feature = "native")]
+    fn end_compute(&self, deadline: Option<Instant>) -> bool {
+        loop {
+            let ended = match self.compute.try_lock() {
+                Ok(mut compute) => compute.try_shutdown(),
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().try_shutdown(),
+                Err(TryLockError::WouldBlock) => false,
+            };
+            if ended || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return ended;
+            }
+            std::thread::sleep(Duration::from_micros(100));
         }
-        ended
+    }
+
+    #[cfg(not(feature = "native"))]
+    fn end_compute(&self, _: Option<Instant>) -> bool {
+        true
     }
 
     fn finish_on_host(&self, host: &Host, deadline: Option<Instant>) -> bool {
@@ -329,6 +375,17 @@ struct Stepping<'a>(&'a AtomicBool);
 impl Drop for Stepping<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Begins each load as a task of its own until no more can come: none waits for another.
+async fn load_each(jobs: async_channel::Receiver<Job>, executor: Weak<Executor<'static>>, tasks: Arc<Roll>) {
+    while let Ok(job) = jobs.recv().await {
+        let Some(executor) = executor.upgrade() else { return };
+        let load = async {
+            let _ = AssertUnwindSafe(job).catch_unwind().await;
+        };
+        executor.spawn(tasks.enter("prepare").keep_during(load)).detach();
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) enum Command {
     Shutdown,
 }
 
-/// Work for the prepare or the text thread, in pieces where it can be.
+/// A load or text, in pieces where it can be.
 pub(super) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the engine that some stream's consumer wants something.
@@ -114,12 +114,12 @@ impl Links {
         self.signal.raise();
     }
 
-    /// Hands a load to the prepare thread. During the shutdown it is done here: jobs are short then.
+    /// Hands a load to the host's executor. During the shutdown it is done here: jobs are short then.
     pub(super) fn prepare(&self, job: Job) {
         hand(&self.jobs, job);
     }
 
-    /// Hands text to the text thread, as [`Links::prepare`].
+    /// As [`Links::prepare`], to the text thread.
     pub(super) fn prepare_text(&self, job: Job) {
         hand(&self.texts, job);
     }

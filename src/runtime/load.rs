@@ -1,4 +1,4 @@
-//! A model's load, on the prepare thread: from its source to a decoder and a vocabulary, with progress, cancellable. In HOST_STEP others
+//! A model's load, on a thread of its own: from its source to a decoder and a vocabulary, with progress, cancellable. In HOST_STEP others
 //! have their turn between its pieces.
 
 use super::core::Core;
@@ -77,8 +77,8 @@ impl Load {
     pub(super) async fn run(self) {
         let Self { model, id, links, options, producer, resources } = self;
         let interrupted = || match () {
-            () if links.is_stopping() => Some(EndReason::Shutdown),
             () if producer.is_cancelled() => Some(EndReason::Cancelled),
+            () if links.is_stopping() => Some(EndReason::Shutdown),
             () => None,
         };
         let wanted = || match interrupted() {

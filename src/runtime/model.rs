@@ -72,7 +72,7 @@ impl Model {
         let job = load::Load::new(&shared, options, producer, &owner.core);
         let model = Self { shared, owner: owner.clone() };
         let adopted = adopt(&model, Stream::new(consumer, &owner.core));
-        links.prepare(Box::pin(job.run()));
+        owner.core.load(Box::pin(job.run()));
         Ok((model, adopted))
     }
 

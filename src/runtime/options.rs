@@ -84,7 +84,7 @@ pub enum Backend {
     Auto,
     /// wick's own.
     Native,
-    /// candle-transformers.
+    /// The one on candle-core.
     Candle,
 }
 
@@ -97,7 +97,7 @@ pub type Loader = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Resu
 pub enum ModelSource {
     /// A GGUF: a file or a part of one, memory, or a host's reader.
     Gguf(Source),
-    /// A folder with safetensors, config.json and tokenizer.json.
+    /// A folder with safetensors, config.json and tokenizer.json: `Unsupported` in this release.
     Folder(std::path::PathBuf),
     /// Something else that decodes.
     Custom(Loader),

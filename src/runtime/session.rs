@@ -98,7 +98,9 @@ impl Session {
         if request.sampling.seed == 0 {
             request.sampling.seed = random_seed();
         }
-        let limit = core.options.max_sequences + core.options.max_waiting;
+        // The session's cancelled generation gives its place to this one.
+        let own = usize::from(last.as_ref().is_some_and(|last| !last.has_ended()));
+        let limit = core.options.max_sequences.saturating_add(core.options.max_waiting).saturating_add(own);
         let Some(place) = links.facts.take_place(limit) else {
             let message = format!(
                 "{limit} generations are live (max_sequences + max_waiting); wait for an END, or raise max_waiting"

@@ -172,9 +172,10 @@ impl Queue {
     pub fn put_back(&self, key: u64, time: Duration, rest: EventKind) {
         let mut state = lock(&self.state);
         let Some(member) = state.members.get_mut(&key) else { return };
-        lock(&member.stream.reader).put_back(&member.stream, time, rest);
-        let pushes = member.stream.sink.pushes;
-        let has_turn = member.stream.has_turn.swap(true, Ordering::SeqCst);
+        let stream = member.stream.clone();
+        lock(&stream.reader).put_back(&stream, time, rest);
+        let pushes = stream.sink.pushes;
+        let has_turn = stream.has_turn.swap(true, Ordering::SeqCst);
         let reopened = std::mem::take(&mut member.over);
         let turns = state.turns(pushes);
         turns.open += usize::from(reopened);
@@ -182,6 +183,8 @@ impl Queue {
             turns.ready.push_back(key);
         }
         self.announce(state);
+        // The read that the rest is from has lowered it.
+        stream.show_level();
     }
 
     /// Shows from now on whether there is something to read or dispatch, or a wake; replaces a level that was shown before.

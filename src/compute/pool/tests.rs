@@ -1,6 +1,7 @@
 //! The pool's promises: every chunk once, panics contained, threads joined.
 
 use super::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
 
@@ -63,6 +64,29 @@ fn a_panic_reaches_the_caller_and_the_pool_goes_on() {
             });
             assert_eq!(done.load(SeqCst), 50);
         }
+    }
+}
+
+#[test]
+fn what_all_threads_panic_with_is_not_raised_by_the_next_job() {
+    let mut pool = pool(3);
+    for _ in 0..20 {
+        let inside = AtomicUsize::new(0);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(3, &|_, _| {
+                inside.fetch_add(1, SeqCst);
+                while inside.load(SeqCst) < 3 {
+                    std::thread::yield_now();
+                }
+                panic!("each of them");
+            });
+        }));
+        assert!(outcome.is_err());
+        let done = AtomicUsize::new(0);
+        pool.run(8, &|_, _| {
+            done.fetch_add(1, SeqCst);
+        });
+        assert_eq!(done.load(SeqCst), 8);
     }
 }
 
