@@ -148,7 +148,10 @@ impl Runtime {
         if self.owner.core.shut_down(deadline) {
             return Ok(());
         }
-        let names = self.owner.core.thread_names().join(", ");
+        let names = match self.owner.core.thread_names() {
+            names if names.is_empty() => "threads that compute".to_owned(),
+            names => names.join(", "),
+        };
         Err(Error::new(ErrorKind::Timeout, format!("not all has ended yet ({names}); call again")))
     }
 }
