@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use wick::compute::{Pool, PoolOptions};
 use wick::error::{Error, ErrorKind};
 use wick::runtime::{EndReason, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
-use wick::testing::{Script, loader};
+use wick::testing::Script;
 
 /// Does `fault` the nth time (from 0) that the decoder comes to `at`.
 fn once(at: Point, nth: usize, fault: impl Fn() -> wick::error::Result<()> + Send + Sync + 'static) -> Rig {
@@ -170,14 +170,15 @@ fn s12_a_compute_worker_panics_between_two_barriers() {
 #[test]
 fn s15_a_load_that_fails_or_panics_ends_with_a_code_and_so_does_who_waited() {
     both(|mode| {
-        let slow = Script { load_delay_us: 50_000, ..Script::default() };
-        let failing = Script { load_error: Some("not a model".into()), ..slow.clone() };
-        let panicking = Script { load_panics: true, ..slow };
+        let failing = Script { load_error: Some("not a model".into()), ..Script::default() };
+        let panicking = Script { load_panics: true, ..Script::default() };
         for (script, kind) in [(failing, ErrorKind::ModelInvalid), (panicking, ErrorKind::Internal)] {
             let runtime = Runtime::new(options(mode)).unwrap();
-            let (model, mut loading) = begin_load(&runtime, loader(script).0);
+            let (load, go) = held(script);
+            let (model, mut loading) = begin_load(&runtime, load);
             let session = model.session(None).unwrap();
             let mut waiting = session.generate(asking("Hi"), Reading::default()).unwrap();
+            go.store(true, Ordering::SeqCst);
             assert_eq!(read(&mut loading).error().kind(), kind);
             let told = read(&mut waiting);
             assert_eq!((told.error().kind(), told.started()), (kind, false));
@@ -210,11 +211,13 @@ fn s15_a_file_that_is_missing_is_an_error_that_names_it() {
 fn s16_a_generation_waits_for_its_model() {
     both(|mode| {
         let runtime = Runtime::new(options(mode)).unwrap();
-        let script = Script { load_steps: 20, load_delay_us: 20_000, ..Script::saying("at last") };
-        let (model, mut loading) = begin_load(&runtime, loader(script).0);
+        let (load, go) = held(Script::saying("at last"));
+        let (model, mut loading) = begin_load(&runtime, load);
         let session = model.session(None).unwrap();
         let mut stream = session.generate(asking("Hi"), Reading::default()).unwrap();
         assert_eq!(model.spec().unwrap_err().kind(), ErrorKind::Busy);
+        assert!(!stream.control().has_ended());
+        go.store(true, Ordering::SeqCst);
         assert_eq!(read(&mut stream).said(), ("at last", EndReason::Stop));
         assert_eq!(read(&mut loading).end.reason, EndReason::Ready);
         assert!(model.spec().is_ok());
