@@ -5,7 +5,7 @@ mod scenario;
 
 use scenario::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use wick::error::ErrorKind;
 use wick::runtime::{
@@ -122,26 +122,36 @@ fn s9_a_model_that_is_dropped_while_it_loads_is_not_loaded_on() {
     });
 }
 
-/// What eight streams with a random model say; one of them is cancelled after `cancel_after` slices.
-fn eight(mode: Mode, cancel_after: Option<u64>) -> Vec<Told> {
-    let script = Script { random: Some(7), ends: false, slices: 2, ..Script::saying("abcdefgh") };
-    let house = house(mode, script);
+/// Which of eight streams is cancelled, the tokens of each, and the slices in which each of them is computed.
+const CUT: usize = 3;
+const TOKENS: u32 = 8;
+const SLICES: usize = 2;
+
+/// What eight streams with a random model say; one of them is cancelled while the slice `cancelled_in` is computed.
+fn eight(mode: Mode, cancelled_in: Option<usize>) -> Vec<Told> {
+    let slices = SLICES as u32;
+    let script = Script { random: Some(7), ends: false, slices, ..Script::saying("abcdefgh") };
+    let (begun, cut) = (AtomicUsize::new(0), Arc::<OnceLock<Control>>::default());
+    let own = cut.clone();
+    let rig: Rig = Arc::new(move |point| {
+        if point == Point::Slice && Some(begun.fetch_add(1, Ordering::SeqCst)) == cancelled_in {
+            own.get().expect("all were there before the first slice").cancel();
+        }
+        Ok(())
+    });
+    let (loaded, gate) = rigged(&script, rig);
+    let house = house_of(options(mode), gate, Box::new(move |_| Ok(loaded)));
     house.runtime.pause();
     let mut streams: Vec<_> = (0..8)
         .map(|number| {
             let session = house.session();
-            let request = Request { max_tokens: 8, ..asking(&format!("prompt {number}")) };
+            let request = Request { max_tokens: TOKENS, ..asking(&format!("prompt {number}")) };
             let stream = session.generate(request, Reading::default()).unwrap();
             (session, stream)
         })
         .collect();
+    assert!(cut.set(streams[CUT].1.control()).is_ok());
     house.runtime.resume();
-    if let Some(slices) = cancel_after {
-        until(&house.runtime, "slices", || {
-            house.gate.slices() >= slices || streams[3].1.control().has_ended()
-        });
-        streams[3].1.cancel();
-    }
     let told = streams.iter_mut().map(|(_, stream)| read(stream)).collect();
     house.close();
     told
@@ -151,19 +161,22 @@ fn eight(mode: Mode, cancel_after: Option<u64>) -> Vec<Told> {
 fn s9b_one_of_eight_is_cancelled_between_every_two_slices() {
     both(|mode| {
         let whole = eight(mode, None);
-        assert!(whole.iter().map(|told| told.tokens.len()).sum::<usize>() > 32, "{whole:?}");
-        for slice in 0..18 {
+        for told in &whole {
+            assert_eq!((told.tokens.len(), told.end.reason), (TOKENS as usize, EndReason::Length));
+        }
+        // The last slice gives the last token, and with it another end.
+        for slice in 0..SLICES * TOKENS as usize - 1 {
             let cut = eight(mode, Some(slice));
             for (number, (whole, cut)) in whole.iter().zip(&cut).enumerate() {
-                if number == 3 {
-                    assert!(whole.tokens.starts_with(&cut.tokens));
+                let what = format!("stream {number}, slice {slice}");
+                if number == CUT {
+                    let passes = (slice + 1) / SLICES;
+                    assert_eq!(cut.end.reason, EndReason::Cancelled, "{what}");
+                    assert_eq!(cut.tokens, whole.tokens[..passes], "{what}");
+                    assert!(whole.text.starts_with(&cut.text), "{what}: {:?}, {:?}", whole.text, cut.text);
                 } else {
-                    assert_eq!(
-                        (&whole.text, &whole.tokens),
-                        (&cut.text, &cut.tokens),
-                        "{number}, slice {slice}"
-                    );
-                    assert_eq!(whole.end.reason, cut.end.reason);
+                    assert_eq!((&whole.text, &whole.tokens), (&cut.text, &cut.tokens), "{what}");
+                    assert_eq!(whole.end.reason, cut.end.reason, "{what}");
                 }
             }
         }
@@ -178,7 +191,9 @@ fn s10_cancelled_twice_before_its_start_and_after_its_end() {
         let (_session, mut stream) = house.ask("Hi");
         stream.cancel();
         stream.cancel();
-        assert_eq!(read(&mut stream).said(), ("", EndReason::Cancelled));
+        let told = read(&mut stream);
+        assert_eq!((told.said(), told.started()), (("", EndReason::Cancelled), false));
+        assert_eq!((house.gate.prefilled(), house.gate.slices()), (0, 0));
         house.runtime.resume();
         let (_session, mut stream) = house.ask("Hi");
         let told = read(&mut stream);
@@ -204,7 +219,11 @@ fn s21_who_neither_reads_nor_closes_gets_all_or_the_deadline() {
         let mut stream = session.generate(request, Reading::default()).unwrap();
         until(&house.runtime, "the deadline", || stream.control().has_ended());
         assert!(Instant::now() >= deadline);
-        assert_eq!(read(&mut stream).end.reason, EndReason::Deadline);
+        let told = read(&mut stream);
+        assert_eq!(told.end.reason, EndReason::Deadline);
+        let ended = told.events.last().unwrap().time;
+        assert!(ended < Duration::from_millis(50) + patience() / 4, "{ended:?} for a deadline of 50 ms");
+        assert!("all of it".starts_with(&told.text), "{told:?}");
         house.close();
     });
 }
