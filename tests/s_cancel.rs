@@ -186,15 +186,18 @@ fn s9b_one_of_eight_is_cancelled_between_every_two_slices() {
 #[test]
 fn s10_cancelled_twice_before_its_start_and_after_its_end() {
     both(|mode| {
-        let house = house(mode, Script::saying("word"));
-        house.runtime.pause();
+        let options = RuntimeOptions { max_sequences: 1, ..options(mode) };
+        let house = house_with(options, Script { gated: true, ..Script::saying("word") });
+        let (_session, mut only) = house.ask("12345");
+        until(&house.runtime, "the only place to be taken", || house.gate.prefilled() == 5);
         let (_session, mut stream) = house.ask("Hi");
         stream.cancel();
         stream.cancel();
         let told = read(&mut stream);
         assert_eq!((told.said(), told.started()), (("", EndReason::Cancelled), false));
-        assert_eq!((house.gate.prefilled(), house.gate.slices()), (0, 0));
-        house.runtime.resume();
+        house.gate.release(100);
+        assert_eq!(read(&mut only).said(), ("word", EndReason::Stop));
+        assert_eq!(house.gate.prefilled(), 5);
         let (_session, mut stream) = house.ask("Hi");
         let told = read(&mut stream);
         stream.cancel();
