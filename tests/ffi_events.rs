@@ -205,6 +205,31 @@ fn a_queue_reads_what_has_no_callback_and_dispatches_the_rest() {
 }
 
 #[test]
+fn a_buffer_of_one_pauses_its_generation_alone_and_loses_nothing() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let parts: Vec<String> = (0..50).map(|part| format!("{part} ")).collect();
+        let whole = parts.concat();
+        let model = model(runtime, &serde_json::json!({ "reply": parts }).to_string());
+        let options = wick_generate_options { buffer_events: 1, ..prompt("p") };
+        let slow = generate(session_of(model), &options);
+        let mut events = vec![read(slow, LONG).unwrap()];
+        for _ in 0..5 {
+            assert_eq!(all_text(&read_all(generate(session_of(model), &prompt("p")))), whole);
+            let mut stats: wick_stats = zeroed();
+            // SAFETY: all pointers are good.
+            is(unsafe { wick_stream_stats(slow, &mut stats) }, WICK_OK);
+            assert!(stats.output_tokens as usize <= events.len() + 1, "{} tokens", stats.output_tokens);
+            events.push(read(slow, LONG).unwrap());
+        }
+        events.extend(read_all(slow));
+        assert_eq!(all_text(&events), whole);
+        assert_eq!(events.last().unwrap().end, WICK_END_STOP);
+        shut(runtime);
+    }
+}
+
+#[test]
 fn another_runtimes_queue_is_refused() {
     let (one, other) = (runtime(), runtime());
     let session = session(one, r#"{"reply":"x"}"#);
