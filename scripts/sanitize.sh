@@ -15,7 +15,8 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:allocator_may_return_null=1
 export RUST_MIN_STACK=$((64 << 20))
 # Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it.
 export RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address
-test=(cargo test --locked --target "$host" --target-dir "${CARGO_TARGET_DIR:-target}/asan" "${features[@]}")
+# Each program of tests runs under a watchdog that counts no building.
+test=(cargo test --config 'target."cfg(all())".runner = ["scripts/watched.sh"]' --locked --target "$host" --target-dir "${CARGO_TARGET_DIR:-target}/asan" "${features[@]}")
 
 if ! "${test[@]}" --no-run --lib; then
   # A machine without the sanitizer's runtime cannot link; an error in the code shows in every other step.

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 small=(--no-default-features --features native,testing,text)
+# Each program of tests runs under a watchdog that counts no building.
+watched=(--config 'target."cfg(all())".runner = ["scripts/watched.sh"]')
 end=$((SECONDS + ${SOAK_SECONDS:-7200}))
 unfinished=()
 unavailable=()
@@ -31,9 +33,9 @@ soak "the library's own tests for aarch64, in an emulator" scripts/aarch64.sh
 soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
   env WICK_CYCLES=1000 WICK_CARGO="${small[*]}" scripts/c-tests.sh plain asan
 soak "tests of the library, 1,000 cycles" \
-  env WICK_CYCLES=1000 cargo test --locked --release "${small[@]}"
+  env WICK_CYCLES=1000 cargo test "${watched[@]}" --locked --release "${small[@]}"
 soak "1,000,000 mutated model files" \
-  env WICK_FUZZ_CASES=1000000 cargo test --locked --release "${small[@]}" --test '*fuzz*'
+  env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test '*fuzz*'
 soak "Rust tests with the address sanitizer" \
   env WICK_CARGO="${small[*]}" scripts/sanitize.sh
 for target in gguf hyperparameters gguf_tokenizer; do
@@ -49,7 +51,7 @@ for target in gguf hyperparameters gguf_tokenizer; do
   fi
 done
 soak "1,000,000 shuttle schedules per scenario" \
-  env WICK_SCHEDULES=1000000 cargo test --locked --release --no-default-features --features shuttle --test 'shuttle*'
+  env WICK_SCHEDULES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release --no-default-features --features shuttle --test 'shuttle*'
 
 echo
 for line in "${unavailable[@]}"; do echo "left out: $line"; done

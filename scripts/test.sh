@@ -3,12 +3,15 @@
 #
 #   scripts/test.sh [STEP ...]   only these, in this order
 #   WICK_MODELS     a folder with real models (models/, where the default one is fetched)
+#   WICK_TEST_LIMIT seconds for one program of tests (1800)
 #   WICK_VECTORS    a folder with reference vectors (unset: the tests that need them say that they are left out)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 small=(--no-default-features --features native,testing,text)
 release=(--release --features cli,testing,oracle)
+# Each program of tests runs under a watchdog that counts no building.
+watched=(--config 'target."cfg(all())".runner = ["scripts/watched.sh"]')
 steps=(format licences clippy debug c shuttle install mutations release examples models)
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -36,12 +39,12 @@ clippy() {
 debug() {
   heading "tests without candle (debug build; with real models they run last, in release)"
   mkdir -p target/no-models
-  WICK_MODELS=$PWD/target/no-models cargo test --locked "${small[@]}" -- --show-output
+  WICK_MODELS=$PWD/target/no-models cargo test "${watched[@]}" --locked "${small[@]}" -- --show-output
 }
 
 shuttle() {
   heading "the stream's state machine under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario, and the header"
-  cargo test --locked --no-default-features --features shuttle,header --test 'shuttle*' --test header
+  cargo test "${watched[@]}" --locked --no-default-features --features shuttle,header --test 'shuttle*' --test header
 }
 
 c() {
@@ -72,7 +75,7 @@ examples() {
 
 models() {
   heading "tests in release, real models among them"
-  cargo test --locked "${release[@]}" -- --show-output
+  cargo test "${watched[@]}" --locked "${release[@]}" -- --show-output
 }
 
 [ $# -gt 0 ] || set -- "${steps[@]}"

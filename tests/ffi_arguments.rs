@@ -14,6 +14,32 @@ fn refused(session: wick_session, options: wick_generate_options, status: wick_s
 }
 
 #[test]
+fn one_more_than_may_wait_is_refused_and_the_others_go_on() {
+    let options = wick_runtime_options {
+        abi_version: WICK_ABI_VERSION,
+        threads: 1,
+        max_sequences: 1,
+        max_waiting: 2,
+        ..sized()
+    };
+    let mut runtime = wick_runtime::default();
+    // SAFETY: all pointers are good.
+    is(unsafe { wick_runtime_create(&options, &mut runtime, ptr::null_mut()) }, WICK_OK);
+    let model = model(runtime, r#"{"reply":"x","gated":true}"#);
+    let streams: Vec<_> = (0..3).map(|_| generate(session_of(model), &prompt("p"))).collect();
+    let (session, counter) = (session_of(model), Counter::new());
+    let one_more = wick_generate_options { user: counter.user(), drop: Some(count), ..prompt("p") };
+    refused(session, one_more, WICK_E_QUEUE_FULL, "max_waiting");
+    assert_eq!(counter.count(), 1);
+    is(wick_testing_release(model, 100), WICK_OK);
+    for stream in streams {
+        assert_eq!(all_text(&read_all(stream)), "x");
+    }
+    assert_eq!(all_text(&read_all(generate(session, &prompt("p")))), "x");
+    shut(runtime);
+}
+
+#[test]
 fn every_field_of_generate_is_honoured_or_refused_by_its_name() {
     let runtime = runtime();
     let session = session(runtime, r#"{"reply":"x"}"#);

@@ -80,11 +80,12 @@ fn many_ids_behind_one_text_are_all_there() {
 
 #[test]
 fn notes_are_split_too_and_an_end_is_cut() {
-    let runtime = runtime();
+    // The load begins when it is read, behind the note.
+    let runtime = runtime_in(WICK_MODE_HOST_STEP);
     let why = "ü".repeat(400);
     let mut load = wick_stream::default();
     let mut model = wick_model::default();
-    let script = serde_json::json!({ "load_error": why, "load_delay_us": 200_000 }).to_string();
+    let script = serde_json::json!({ "load_error": why }).to_string();
     // SAFETY: all pointers are good.
     unsafe {
         let (none, error) = (std::ptr::null(), std::ptr::null_mut());
@@ -201,6 +202,31 @@ fn a_queue_reads_what_has_no_callback_and_dispatches_the_rest() {
     is(wick_queue_dispatch(queue, 1, 0), WICK_ENDED);
     is(wick_queue_close(queue), WICK_OK);
     is(queue_next(queue, 0).unwrap_err(), WICK_E_STALE_HANDLE);
+}
+
+#[test]
+fn a_buffer_of_one_pauses_its_generation_alone_and_loses_nothing() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let parts: Vec<String> = (0..50).map(|part| format!("{part} ")).collect();
+        let whole = parts.concat();
+        let model = model(runtime, &serde_json::json!({ "reply": parts }).to_string());
+        let options = wick_generate_options { buffer_events: 1, ..prompt("p") };
+        let slow = generate(session_of(model), &options);
+        let mut events = vec![read(slow, LONG).unwrap()];
+        for _ in 0..5 {
+            assert_eq!(all_text(&read_all(generate(session_of(model), &prompt("p")))), whole);
+            let mut stats: wick_stats = zeroed();
+            // SAFETY: all pointers are good.
+            is(unsafe { wick_stream_stats(slow, &mut stats) }, WICK_OK);
+            assert!(stats.output_tokens as usize <= events.len() + 1, "{} tokens", stats.output_tokens);
+            events.push(read(slow, LONG).unwrap());
+        }
+        events.extend(read_all(slow));
+        assert_eq!(all_text(&events), whole);
+        assert_eq!(events.last().unwrap().end, WICK_END_STOP);
+        shut(runtime);
+    }
 }
 
 #[test]

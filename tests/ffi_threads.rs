@@ -5,7 +5,8 @@
 
 mod ffi_common;
 use ffi_common::*;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,7 @@ fn readers_get_every_end_when_the_runtime_is_shut_down() {
     for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
         let runtime = runtime_in(mode);
         let (model, queue) = (model(runtime, GATED), queue(runtime));
+        let kept = session_of(model);
         let streams: Vec<_> = (0..8).map(|_| generate(session_of(model), &prompt("p"))).collect();
         for _ in 0..8 {
             generate(session_of(model), &wick_generate_options { queue, ..prompt("p") });
@@ -105,8 +107,116 @@ fn readers_get_every_end_when_the_runtime_is_shut_down() {
         }
         assert_eq!(queue_reader.join().unwrap(), (8, WICK_ENDED));
         is(wick_queue_close(queue), WICK_OK);
-        is(wick_session_clear(wick_session { id: 3 }), WICK_E_STALE_HANDLE);
-        is(wick_model_close(model), WICK_E_STALE_HANDLE);
+        assert_stale(runtime, model, kept);
+    }
+}
+
+/// Whatever is asked of handles that were good until their runtime was shut down is refused as stale.
+fn assert_stale(runtime: wick_runtime, model: wick_model, session: wick_session) {
+    let counter = Counter::new();
+    let options = wick_generate_options { user: counter.user(), drop: Some(count), ..prompt("p") };
+    is(try_generate(session, &options).unwrap_err().0, WICK_E_STALE_HANDLE);
+    assert_eq!(counter.count(), 1);
+    let (options, mut other) = (sized::<wick_session_options>(), wick_session::default());
+    let (mut new, mut needed) = (wick_queue::default(), 0);
+    let none = std::ptr::null_mut();
+    // SAFETY: all pointers are good.
+    unsafe {
+        is(wick_session_info(session, std::ptr::null_mut(), 0, &mut needed), WICK_E_STALE_HANDLE);
+        is(wick_model_info(model, std::ptr::null_mut(), 0, &mut needed), WICK_E_STALE_HANDLE);
+        is(wick_session_create(model, &options, &mut other, none), WICK_E_STALE_HANDLE);
+        is(wick_queue_create(runtime, &mut new, none), WICK_E_STALE_HANDLE);
+    }
+    is(wick_session_clear(session), WICK_E_STALE_HANDLE);
+    is(wick_session_close(session), WICK_E_STALE_HANDLE);
+    is(wick_model_close(model), WICK_E_STALE_HANDLE);
+    is(wick_runtime_resume(runtime), WICK_E_STALE_HANDLE);
+    is(wick_runtime_shutdown(runtime, 0), WICK_E_STALE_HANDLE);
+}
+
+/// What a callback that is held knows of itself.
+#[derive(Default)]
+struct Held {
+    events: AtomicUsize,
+    /// The last one's reason to end.
+    end: AtomicUsize,
+    drops: AtomicUsize,
+    go: AtomicBool,
+}
+
+unsafe extern "C" fn hold(user: *mut c_void, event: *const wick_event) {
+    // SAFETY: what was given, and the library's event.
+    let (held, end) = unsafe { (&*user.cast::<Held>(), (*event).end_reason) };
+    held.events.fetch_add(1, Ordering::SeqCst);
+    held.end.store(end.into(), Ordering::SeqCst);
+    until(|| held.go.load(Ordering::SeqCst));
+    assert_eq!(held.drops.load(Ordering::SeqCst), 0, "dropped under a running callback");
+}
+
+unsafe extern "C" fn drop_held(user: *mut c_void) {
+    // SAFETY: what was given.
+    unsafe { &*user.cast::<Held>() }.drops.fetch_add(1, Ordering::SeqCst);
+}
+
+#[test]
+fn a_dispatch_under_way_when_its_stream_its_queue_or_the_runtime_goes() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        for goes in ["stream", "queue", "runtime"] {
+            let runtime = runtime_in(mode);
+            let endless = r#"{"reply":"x","endless":true,"delay_us":100,"context_length":16777216}"#;
+            let (model, queue) = (model(runtime, endless), queue(runtime));
+            let held = for_ever(Held::default());
+            let user = std::ptr::from_ref(held).cast_mut().cast();
+            let options = wick_generate_options {
+                queue,
+                on_event: Some(hold),
+                user,
+                drop: Some(drop_held),
+                ..prompt("p")
+            };
+            let stream = generate(session_of(model), &options);
+            let dispatch = thread::spawn(move || {
+                loop {
+                    let status = wick_queue_dispatch(queue, 0, 0);
+                    if status < 0 || held.events.load(Ordering::SeqCst) > 0 {
+                        return status;
+                    }
+                    thread::yield_now();
+                }
+            });
+            until(|| {
+                // SAFETY: NULL is allowed. Refused where there are threads.
+                let _ = unsafe { wick_runtime_step(runtime, 1000, std::ptr::null_mut()) };
+                held.events.load(Ordering::SeqCst) > 0
+            });
+            match goes {
+                "stream" => is(wick_stream_close(stream), WICK_OK),
+                "queue" => is(wick_queue_close(queue), WICK_OK),
+                _ => shut(runtime),
+            }
+            assert_eq!(held.events.load(Ordering::SeqCst), 1, "{goes}");
+            held.go.store(true, Ordering::SeqCst);
+            let status = dispatch.join().unwrap();
+            match goes {
+                "stream" => is(status, WICK_EMPTY),
+                "queue" => is(status, WICK_E_STALE_HANDLE),
+                _ => {
+                    assert!(status >= 0, "{}", name(status));
+                    until(|| wick_queue_dispatch(queue, 0, 0) == WICK_ENDED);
+                    assert_eq!(held.end.load(Ordering::SeqCst), usize::from(WICK_END_SHUTDOWN));
+                }
+            }
+            assert_eq!(held.events.load(Ordering::SeqCst) > 1, goes == "runtime", "none after the close");
+            assert_eq!(held.drops.load(Ordering::SeqCst), 1, "{goes}");
+            if goes != "queue" {
+                is(wick_queue_close(queue), WICK_OK);
+            }
+            is(wick_stream_cancel(stream), WICK_E_STALE_HANDLE);
+            is(wick_queue_dispatch(queue, 0, 0), WICK_E_STALE_HANDLE);
+            if goes != "runtime" {
+                shut(runtime);
+            }
+        }
     }
 }
 

@@ -235,6 +235,46 @@ fn f5_missing_tensors_and_wrong_shapes_are_refused_by_name() {
 }
 
 #[test]
+fn f5_every_tensor_in_every_other_shape_is_invalid() {
+    let mut changed = 0;
+    for &architecture in ARCHITECTURES {
+        let whole = Tiny { layers: 1, ..Tiny::new(architecture) };
+        for (name, shape, _) in whole.tensors() {
+            let last = shape.len() - 1;
+            let mut others = vec![[&shape[..], &[2]].concat()];
+            if last > 0 {
+                others.push(shape[..last].to_vec());
+            }
+            for dimension in 0..=last {
+                for size in [1, shape[dimension] - 1, shape[dimension] + 1] {
+                    let mut other = shape.clone();
+                    other[dimension] = size;
+                    others.push(other);
+                }
+            }
+            for other in others {
+                let without = vec![name.clone()];
+                let data = vec![0; other.iter().product::<u64>() as usize * 4];
+                let writer = Tiny { without, ..whole.clone() }.writer();
+                let file = writer.tensor(&name, TensorType::F32, &other, data).to_bytes();
+                let what = format!("{architecture}, {name} of {other:?} for {shape:?}");
+                let error = match driver::load(open(file), 1) {
+                    Err(error) => error,
+                    Ok(_) => panic!("{what} was accepted"),
+                };
+                assert_eq!(error.kind(), ErrorKind::ModelInvalid, "{what}: {error}");
+                // How many rows there are only the other matrix of the vocabulary can tell.
+                let rows = name == "token_embd.weight" && other.len() == 2 && other[0] == shape[0];
+                let named = if rows { "output.weight" } else { &name };
+                assert!(error.message().contains(named), "{what}: {error}");
+                changed += 1;
+            }
+        }
+    }
+    assert!(changed > 1000, "{changed} shapes");
+}
+
+#[test]
 fn a_tensor_that_nothing_computes_with_is_unsupported_by_name() {
     let file =
         Tiny::new("llama").writer().tensor("blk.0.attn_sinks.weight", TensorType::F32, &[4], vec![0; 16]);

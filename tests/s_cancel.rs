@@ -4,13 +4,39 @@
 mod scenario;
 
 use scenario::*;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use wick::error::ErrorKind;
 use wick::runtime::{
-    Delivery, EndReason, EventKind, Input, Mode, Next, Reading, Request, RuntimeOptions, Session,
+    Control, Delivery, EndReason, EventKind, Input, Mode, Next, Reading, Request, RuntimeOptions, Session,
 };
 use wick::testing::{Script, loader};
+
+/// A house, and how many slices its decoder has begun.
+fn counted(mode: Mode, script: &Script) -> (House, Arc<AtomicUsize>) {
+    let slices = Arc::<AtomicUsize>::default();
+    let begun = slices.clone();
+    let rig: Rig = Arc::new(move |point| {
+        begun.fetch_add(usize::from(point == Point::Slice), Ordering::SeqCst);
+        Ok(())
+    });
+    let (loaded, gate) = rigged(script, rig);
+    (house_of(options(mode), gate, Box::new(move |_| Ok(loaded))), slices)
+}
+
+/// Asserts that `stop` ends what runs in `house` before a second slice begins, and that none begins afterwards.
+fn assert_stops(house: &House, slices: &AtomicUsize, control: &Control, stop: impl FnOnce()) {
+    stop();
+    let before = slices.load(Ordering::SeqCst);
+    until(&house.runtime, "its end", || control.has_ended());
+    let after = slices.load(Ordering::SeqCst);
+    assert!(after <= before + 1, "{} slices behind the cancel", after - before);
+    house.gate.release(100);
+    settle(&house.runtime);
+    assert_eq!(slices.load(Ordering::SeqCst), after, "computed on after its end");
+    assert_eq!(control.end_reason(), Some(EndReason::Cancelled));
+}
 
 #[test]
 fn s7_a_stream_closed_before_its_first_read_is_never_prefilled() {
@@ -37,20 +63,15 @@ fn s8_a_stream_closed_after_three_tokens_stops_within_a_slice_also_while_text_is
     both(|mode| {
         for stop in [vec![], vec!["wordword never said".to_owned()]] {
             let script = Script { gated: true, endless: true, ..Script::saying("word") };
-            let house = house(mode, script);
+            let (house, slices) = counted(mode, &script);
             let session = house.session();
             let request = Request { stop, ..asking("Hi") };
             let stream = session.generate(request, Reading::default()).unwrap();
             house.gate.release(3);
             until(&house.runtime, "three tokens", || stream.stats().output_tokens == 3);
             let control = stream.control();
-            drop(stream);
-            until(&house.runtime, "its end", || control.has_ended());
-            assert_eq!(control.end_reason(), Some(EndReason::Cancelled));
-            let slices = house.gate.slices();
-            house.gate.release(100);
-            settle(&house.runtime);
-            assert_eq!((house.gate.slices(), control.stats().output_tokens), (slices, 3));
+            assert_stops(&house, &slices, &control, || drop(stream));
+            assert_eq!(control.stats().output_tokens, 3);
             house.close();
         }
     });
@@ -59,17 +80,17 @@ fn s8_a_stream_closed_after_three_tokens_stops_within_a_slice_also_while_text_is
 #[test]
 fn s9_cancel_during_a_long_prefill_a_load_and_a_decode() {
     both(|mode| {
-        let script = Script { prefill_delay_us: 5_000, slices: 100, ..Script::saying("never") };
-        let house = house(mode, script);
+        // Slices of 2 ms, for longer than any test.
+        let script = Script { prefill_delay_us: 1_000_000, slices: 250_000, ..Script::saying("never") };
+        let (house, slices) = counted(mode, &script);
         let (_session, mut stream) = house.ask(&"x".repeat(500));
-        until(&house.runtime, "some prefill", || house.gate.slices() > 2);
-        stream.cancel();
+        until(&house.runtime, "some prefill", || slices.load(Ordering::SeqCst) > 2);
+        assert_stops(&house, &slices, &stream.control(), || stream.cancel());
         assert_eq!(read(&mut stream).said(), ("", EndReason::Cancelled));
-        assert!(house.gate.slices() < 90);
         house.close();
 
         let runtime = wick::runtime::Runtime::new(options(mode)).unwrap();
-        let (load, _) = loader(Script { load_steps: 1000, load_delay_us: 2_000_000, ..Script::default() });
+        let (load, _go) = held(Script::default());
         let (model, mut loading) = begin_load(&runtime, load);
         let waiting = model.session(None).unwrap();
         let mut stream = waiting.generate(asking("Hi"), Reading::default()).unwrap();
@@ -78,10 +99,10 @@ fn s9_cancel_during_a_long_prefill_a_load_and_a_decode() {
         assert_eq!(read(&mut stream).error().kind(), ErrorKind::StaleHandle);
         runtime.shutdown(None).unwrap();
 
-        let house = scenario::house(mode, endless());
+        let (house, slices) = counted(mode, &endless());
         let (_session, mut stream) = house.ask("Hi");
         let events = read_tokens(&mut stream, 5);
-        stream.cancel();
+        assert_stops(&house, &slices, &stream.control(), || stream.cancel());
         let told = read_on(events, &mut stream);
         assert_eq!(told.end.reason, EndReason::Cancelled);
         assert_eq!(told.text, "word".repeat(told.tokens.len()));
@@ -93,7 +114,7 @@ fn s9_cancel_during_a_long_prefill_a_load_and_a_decode() {
 fn s9_a_model_that_is_dropped_while_it_loads_is_not_loaded_on() {
     both(|mode| {
         let runtime = wick::runtime::Runtime::new(options(mode)).unwrap();
-        let (load, _) = loader(Script { load_steps: 1000, load_delay_us: 2_000_000, ..Script::default() });
+        let (load, _go) = held(Script::default());
         let (model, mut loading) = begin_load(&runtime, load);
         drop(model);
         assert_eq!(read(&mut loading).end.reason, EndReason::Cancelled);
@@ -101,26 +122,36 @@ fn s9_a_model_that_is_dropped_while_it_loads_is_not_loaded_on() {
     });
 }
 
-/// What eight streams with a random model say; one of them is cancelled after `cancel_after` slices.
-fn eight(mode: Mode, cancel_after: Option<u64>) -> Vec<Told> {
-    let script = Script { random: Some(7), ends: false, slices: 2, ..Script::saying("abcdefgh") };
-    let house = house(mode, script);
+/// Which of eight streams is cancelled, the tokens of each, and the slices in which each of them is computed.
+const CUT: usize = 3;
+const TOKENS: u32 = 8;
+const SLICES: usize = 2;
+
+/// What eight streams with a random model say; one of them is cancelled while the slice `cancelled_in` is computed.
+fn eight(mode: Mode, cancelled_in: Option<usize>) -> Vec<Told> {
+    let slices = SLICES as u32;
+    let script = Script { random: Some(7), ends: false, slices, ..Script::saying("abcdefgh") };
+    let (begun, cut) = (AtomicUsize::new(0), Arc::<OnceLock<Control>>::default());
+    let own = cut.clone();
+    let rig: Rig = Arc::new(move |point| {
+        if point == Point::Slice && Some(begun.fetch_add(1, Ordering::SeqCst)) == cancelled_in {
+            own.get().expect("all were there before the first slice").cancel();
+        }
+        Ok(())
+    });
+    let (loaded, gate) = rigged(&script, rig);
+    let house = house_of(options(mode), gate, Box::new(move |_| Ok(loaded)));
     house.runtime.pause();
     let mut streams: Vec<_> = (0..8)
         .map(|number| {
             let session = house.session();
-            let request = Request { max_tokens: 8, ..asking(&format!("prompt {number}")) };
+            let request = Request { max_tokens: TOKENS, ..asking(&format!("prompt {number}")) };
             let stream = session.generate(request, Reading::default()).unwrap();
             (session, stream)
         })
         .collect();
+    assert!(cut.set(streams[CUT].1.control()).is_ok());
     house.runtime.resume();
-    if let Some(slices) = cancel_after {
-        until(&house.runtime, "slices", || {
-            house.gate.slices() >= slices || streams[3].1.control().has_ended()
-        });
-        streams[3].1.cancel();
-    }
     let told = streams.iter_mut().map(|(_, stream)| read(stream)).collect();
     house.close();
     told
@@ -130,19 +161,22 @@ fn eight(mode: Mode, cancel_after: Option<u64>) -> Vec<Told> {
 fn s9b_one_of_eight_is_cancelled_between_every_two_slices() {
     both(|mode| {
         let whole = eight(mode, None);
-        assert!(whole.iter().map(|told| told.tokens.len()).sum::<usize>() > 32, "{whole:?}");
-        for slice in 0..18 {
+        for told in &whole {
+            assert_eq!((told.tokens.len(), told.end.reason), (TOKENS as usize, EndReason::Length));
+        }
+        // The last slice gives the last token, and with it another end.
+        for slice in 0..SLICES * TOKENS as usize - 1 {
             let cut = eight(mode, Some(slice));
             for (number, (whole, cut)) in whole.iter().zip(&cut).enumerate() {
-                if number == 3 {
-                    assert!(whole.tokens.starts_with(&cut.tokens));
+                let what = format!("stream {number}, slice {slice}");
+                if number == CUT {
+                    let passes = (slice + 1) / SLICES;
+                    assert_eq!(cut.end.reason, EndReason::Cancelled, "{what}");
+                    assert_eq!(cut.tokens, whole.tokens[..passes], "{what}");
+                    assert!(whole.text.starts_with(&cut.text), "{what}: {:?}, {:?}", whole.text, cut.text);
                 } else {
-                    assert_eq!(
-                        (&whole.text, &whole.tokens),
-                        (&cut.text, &cut.tokens),
-                        "{number}, slice {slice}"
-                    );
-                    assert_eq!(whole.end.reason, cut.end.reason);
+                    assert_eq!((&whole.text, &whole.tokens), (&cut.text, &cut.tokens), "{what}");
+                    assert_eq!(whole.end.reason, cut.end.reason, "{what}");
                 }
             }
         }
@@ -152,13 +186,18 @@ fn s9b_one_of_eight_is_cancelled_between_every_two_slices() {
 #[test]
 fn s10_cancelled_twice_before_its_start_and_after_its_end() {
     both(|mode| {
-        let house = house(mode, Script::saying("word"));
-        house.runtime.pause();
+        let options = RuntimeOptions { max_sequences: 1, ..options(mode) };
+        let house = house_with(options, Script { gated: true, ..Script::saying("word") });
+        let (_session, mut only) = house.ask("12345");
+        until(&house.runtime, "the only place to be taken", || house.gate.prefilled() == 5);
         let (_session, mut stream) = house.ask("Hi");
         stream.cancel();
         stream.cancel();
-        assert_eq!(read(&mut stream).said(), ("", EndReason::Cancelled));
-        house.runtime.resume();
+        let told = read(&mut stream);
+        assert_eq!((told.said(), told.started()), (("", EndReason::Cancelled), false));
+        house.gate.release(100);
+        assert_eq!(read(&mut only).said(), ("word", EndReason::Stop));
+        assert_eq!(house.gate.prefilled(), 5);
         let (_session, mut stream) = house.ask("Hi");
         let told = read(&mut stream);
         stream.cancel();
@@ -183,7 +222,11 @@ fn s21_who_neither_reads_nor_closes_gets_all_or_the_deadline() {
         let mut stream = session.generate(request, Reading::default()).unwrap();
         until(&house.runtime, "the deadline", || stream.control().has_ended());
         assert!(Instant::now() >= deadline);
-        assert_eq!(read(&mut stream).end.reason, EndReason::Deadline);
+        let told = read(&mut stream);
+        assert_eq!(told.end.reason, EndReason::Deadline);
+        let ended = told.events.last().unwrap().time;
+        assert!(ended < Duration::from_millis(50) + patience() / 4, "{ended:?} for a deadline of 50 ms");
+        assert!("all of it".starts_with(&told.text), "{told:?}");
         house.close();
     });
 }
@@ -231,14 +274,16 @@ fn s23_more_waiting_than_allowed_is_refused_at_once() {
 #[test]
 fn s25b_a_player_interrupts_and_the_session_goes_on_at_once() {
     both(|mode| {
-        let house = house(mode, Script { echo: true, delay_us: 50, ..Script::default() });
+        let house = house(mode, Script { echo: true, gated: true, ..Script::default() });
         let session = house.session();
         let mut old = session.generate(asking(&"long".repeat(50)), Reading::default()).unwrap();
+        house.gate.release(2);
         read_tokens(&mut old, 2);
         let busy = session.generate(asking("no"), Reading::default()).unwrap_err();
         assert_eq!(busy.kind(), ErrorKind::Busy);
         old.cancel();
         let mut new = session.generate(asking("new"), Reading::default()).unwrap();
+        house.gate.release(1000);
         assert_eq!(read(&mut new).end.reason, EndReason::Stop);
         while old.next_blocking().is_some() {}
         assert_eq!(old.control().end_reason(), Some(EndReason::Cancelled));

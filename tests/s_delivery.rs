@@ -250,6 +250,40 @@ fn s25_a_load_that_blocks_and_a_callback_that_sleeps_hold_up_nobody_who_reads_ot
 }
 
 #[test]
+fn s25_while_a_callback_sleeps_the_others_wait_their_turn() {
+    let _watchdog = watchdog();
+    let house = house(Mode::Threads, Script::saying("in its turn"));
+    let asking = |prompt: &str, on_event: Box<dyn FnMut(Event) + Send>| {
+        let session = house.session();
+        let delivery = Some(Delivery::Push { on_event, close_at_end: false });
+        let reading = Reading { delivery, ..Reading::default() };
+        let stream = session.generate(scenario::asking(prompt), reading).unwrap();
+        (session, stream)
+    };
+    let ((wake, asleep), (enter, entered)) = (mpsc::channel::<()>(), mpsc::channel::<()>());
+    let sleeps = Box::new(move |_| {
+        let _ = enter.send(());
+        let _ = asleep.recv();
+    });
+    let first = asking("asleep", sleeps);
+    entered.recv().unwrap();
+    let events = Arc::<Mutex<Vec<Event>>>::default();
+    let told = events.clone();
+    let second = asking("awake", Box::new(move |event| told.lock().unwrap().push(event)));
+    until(&house.runtime, "the second one's end", || second.1.control().has_ended());
+    settle(&house.runtime);
+    assert_eq!(*events.lock().unwrap(), [], "called while another callback sleeps");
+    drop(wake);
+    until(&house.runtime, "the last callback", || {
+        events.lock().unwrap().last().is_some_and(|event| event.end_reason().is_some())
+    });
+    let told = Told::from(std::mem::take(&mut *events.lock().unwrap()));
+    assert_eq!((told.said(), told.started()), (("in its turn", EndReason::Stop), true));
+    drop((first, second));
+    house.close();
+}
+
+#[test]
 fn s25c_a_reader_that_waits_for_ever_hears_of_close_and_of_shutdown() {
     let _watchdog = watchdog();
     for close in ["queue", "stream", "runtime"] {

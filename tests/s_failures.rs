@@ -6,11 +6,12 @@ mod scenario;
 use scenario::*;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 use wick::compute::{Pool, PoolOptions};
 use wick::error::{Error, ErrorKind};
 use wick::runtime::{EndReason, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
-use wick::testing::{Script, loader};
+use wick::testing::Script;
 
 /// Does `fault` the nth time (from 0) that the decoder comes to `at`.
 fn once(at: Point, nth: usize, fault: impl Fn() -> wick::error::Result<()> + Send + Sync + 'static) -> Rig {
@@ -137,20 +138,49 @@ fn s12_a_panic_in_the_engine_itself_ends_its_generations_and_no_later_ones() {
 }
 
 #[test]
+fn s12_a_panic_ends_those_in_the_pass_and_nobody_else() {
+    both(|mode| {
+        let rig = once(Point::Slice, 2, || panic!("in the third slice"));
+        let (loaded, gate) = rigged(&Script::parse(r#"{"reply":"abcdefgh","token_bytes":1}"#).unwrap(), rig);
+        let options = RuntimeOptions { max_sequences: 3, ..options(mode) };
+        let house = house_of(options, gate, Box::new(move |_| Ok(loaded)));
+        house.runtime.pause();
+        let mut five: Vec<_> = (0..5).map(|_| house.ask("Hi")).collect();
+        house.runtime.resume();
+        let told: Vec<Told> = five.iter_mut().map(|(_, stream)| read(stream)).collect();
+        for told in &told[..3] {
+            assert_eq!(told.said(), ("ab", EndReason::Error));
+            assert_eq!(told.error().kind(), ErrorKind::Internal);
+        }
+        for told in &told[3..] {
+            assert_eq!(told.said(), ("abcdefgh", EndReason::Stop));
+        }
+        house.close();
+    });
+}
+
+#[test]
 fn s12_a_compute_worker_panics_between_two_barriers() {
     both(|mode| {
         let pool = Pool::new(&PoolOptions { threads: 3, ..PoolOptions::default() }).unwrap();
-        let (pool, broken) = (Mutex::new(pool), AtomicBool::new(false));
-        let slices = AtomicUsize::new(0);
+        let (pool, slices) = (Mutex::new(pool), AtomicUsize::new(0));
+        let panics = Arc::<AtomicUsize>::default();
+        let panicked = panics.clone();
         let rig: Rig = Arc::new(move |point| {
             if point == Point::Slice {
-                let fifth = slices.fetch_add(1, Ordering::SeqCst) == 5;
+                let sixth = slices.fetch_add(1, Ordering::SeqCst) == 5;
                 let mut pool = pool.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
                 pool.run(64, &|_, _| ());
-                pool.run(64, &|chunk, _| {
-                    if fifth && chunk == 40 {
-                        broken.store(true, Ordering::SeqCst);
+                pool.run(64, &|_, thread| {
+                    if sixth && thread != 0 {
+                        panicked.fetch_add(1, Ordering::SeqCst);
                         panic!("in a worker");
+                    }
+                    // The engine's own thread stays inside until a worker is, too.
+                    let limit = soon();
+                    while sixth && panicked.load(Ordering::SeqCst) == 0 {
+                        assert!(Some(Instant::now()) < limit, "no worker came");
+                        std::thread::yield_now();
                     }
                 });
                 pool.run(64, &|_, _| ());
@@ -160,6 +190,7 @@ fn s12_a_compute_worker_panics_between_two_barriers() {
         let (loaded, gate) = rigged(&Script::parse(r#"{"reply":"abcdefgh","token_bytes":1}"#).unwrap(), rig);
         let house = house_of(one_at_a_time(mode), gate, Box::new(move |_| Ok(loaded)));
         let told = house.answer("Hi");
+        assert!(panics.load(Ordering::SeqCst) > 0);
         assert_eq!(told.said(), ("abcde", EndReason::Error));
         assert_eq!(told.error().kind(), ErrorKind::Internal);
         assert_eq!(house.answer("later").said(), ("abcdefgh", EndReason::Stop));
@@ -170,14 +201,15 @@ fn s12_a_compute_worker_panics_between_two_barriers() {
 #[test]
 fn s15_a_load_that_fails_or_panics_ends_with_a_code_and_so_does_who_waited() {
     both(|mode| {
-        let slow = Script { load_delay_us: 50_000, ..Script::default() };
-        let failing = Script { load_error: Some("not a model".into()), ..slow.clone() };
-        let panicking = Script { load_panics: true, ..slow };
+        let failing = Script { load_error: Some("not a model".into()), ..Script::default() };
+        let panicking = Script { load_panics: true, ..Script::default() };
         for (script, kind) in [(failing, ErrorKind::ModelInvalid), (panicking, ErrorKind::Internal)] {
             let runtime = Runtime::new(options(mode)).unwrap();
-            let (model, mut loading) = begin_load(&runtime, loader(script).0);
+            let (load, go) = held(script);
+            let (model, mut loading) = begin_load(&runtime, load);
             let session = model.session(None).unwrap();
             let mut waiting = session.generate(asking("Hi"), Reading::default()).unwrap();
+            go.store(true, Ordering::SeqCst);
             assert_eq!(read(&mut loading).error().kind(), kind);
             let told = read(&mut waiting);
             assert_eq!((told.error().kind(), told.started()), (kind, false));
@@ -210,11 +242,13 @@ fn s15_a_file_that_is_missing_is_an_error_that_names_it() {
 fn s16_a_generation_waits_for_its_model() {
     both(|mode| {
         let runtime = Runtime::new(options(mode)).unwrap();
-        let script = Script { load_steps: 20, load_delay_us: 20_000, ..Script::saying("at last") };
-        let (model, mut loading) = begin_load(&runtime, loader(script).0);
+        let (load, go) = held(Script::saying("at last"));
+        let (model, mut loading) = begin_load(&runtime, load);
         let session = model.session(None).unwrap();
         let mut stream = session.generate(asking("Hi"), Reading::default()).unwrap();
         assert_eq!(model.spec().unwrap_err().kind(), ErrorKind::Busy);
+        assert!(!stream.control().has_ended());
+        go.store(true, Ordering::SeqCst);
         assert_eq!(read(&mut stream).said(), ("at last", EndReason::Stop));
         assert_eq!(read(&mut loading).end.reason, EndReason::Ready);
         assert!(model.spec().is_ok());

@@ -12,30 +12,7 @@ use wick::error::ErrorKind;
 use wick::runtime::{
     Control, Delivery, EndReason, Event, EventKind, Mode, Reading, Runtime, RuntimeOptions, Session, Stream,
 };
-use wick::testing::{Script, loader};
-
-/// Names of this process's threads that begin with `prefix`; `None` where the system does not tell.
-fn threads(prefix: &str) -> Option<Vec<String>> {
-    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-    let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    Some(names.filter(|name| name.starts_with(prefix)).collect())
-}
-
-fn assert_no_threads(prefix: &str) {
-    // The system lists a thread for a moment after it was joined.
-    for _ in 0..1000 {
-        match threads(prefix) {
-            Some(names) if names.is_empty() => return,
-            Some(_) => std::thread::sleep(Duration::from_millis(10)),
-            None => return println!("left out: the threads are not counted (no /proc)"),
-        }
-    }
-    assert_eq!(threads(prefix), Some(Vec::new()));
-}
-
-fn named(mode: Mode, name: &str) -> RuntimeOptions {
-    RuntimeOptions { threads: 3, thread_name: name.to_owned(), ..options(mode) }
-}
+use wick::testing::Script;
 
 /// Shuts down while `streams` are under way: each ends once, and later calls are refused.
 fn shut_down(house: House, name: &str, streams: Vec<(Session, Stream)>) -> Vec<Told> {
@@ -62,7 +39,7 @@ fn shut_down(house: House, name: &str, streams: Vec<(Session, Stream)>) -> Vec<T
 fn s17_shutdown_while_loading() {
     both(|mode| {
         let runtime = Runtime::new(named(mode, "s17load")).unwrap();
-        let (load, _) = loader(Script { load_steps: 1000, load_delay_us: 5_000_000, ..Script::default() });
+        let (load, _go) = held(Script::default());
         let (model, mut loading) = begin_load(&runtime, load);
         let session = model.session(None).unwrap();
         let mut stream = session.generate(asking("Hi"), Reading::default()).unwrap();
@@ -77,7 +54,8 @@ fn s17_shutdown_while_loading() {
 #[test]
 fn s17_shutdown_while_prefilling() {
     both(|mode| {
-        let script = Script { prefill_delay_us: 10_000, slices: 1000, ..Script::saying("never") };
+        // Slices of 2 ms, for longer than any test.
+        let script = Script { prefill_delay_us: 1_000_000, slices: 200_000, ..Script::saying("never") };
         let house = house_with(named(mode, "s17fill"), script);
         let streams = vec![house.ask(&"x".repeat(400))];
         until(&house.runtime, "some prefill", || house.gate.slices() > 1);
@@ -137,40 +115,6 @@ fn s18_the_last_handle_dropped_is_a_shutdown() {
         let told = read_on(events, &mut stream);
         assert!(matches!(told.end.reason, EndReason::Cancelled | EndReason::Shutdown), "{told:?}");
     });
-}
-
-/// Open files and resident KiB of this process.
-fn footprint() -> Option<(usize, u64)> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let resident = resident.trim().trim_end_matches("kB").trim().parse().ok()?;
-    let files = std::fs::read_dir("/proc/self/fd").ok()?.count();
-    Some((files, resident))
-}
-
-#[test]
-fn s18_cycles_of_create_use_and_destroy_leave_nothing() {
-    let cycles = std::env::var("WICK_CYCLES").ok().and_then(|count| count.parse().ok()).unwrap_or(200);
-    let cycle = |index: usize| {
-        let _watchdog = watchdog();
-        let mode = if index.is_multiple_of(2) { Mode::Threads } else { Mode::HostStep };
-        let house = house_with(named(mode, "s18cycle"), Script::saying("round and round"));
-        assert_eq!(house.answer("Hi").said(), ("round and round", EndReason::Stop));
-        if index.is_multiple_of(3) {
-            house.close();
-        }
-    };
-    (0..20).for_each(cycle);
-    let Some((files, resident)) = footprint() else {
-        println!("left out: nothing is measured (no /proc)");
-        return;
-    };
-    (0..cycles).for_each(cycle);
-    let (files_after, resident_after) = footprint().unwrap();
-    assert_no_threads("s18cycle");
-    // Other tests of this process open files of their own.
-    assert!(files_after <= files + 16, "{files} files before, {files_after} after");
-    assert!(resident_after < resident + 16 * 1024, "{resident} KiB before, {resident_after} KiB after");
 }
 
 /// A generation whose callback runs `work` once, when the first text comes.

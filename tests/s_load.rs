@@ -6,12 +6,13 @@ mod tiny;
 
 use scenario::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
-use wick::error::Result;
-use wick::gguf::{ReadAt, Source};
+use wick::error::{ErrorKind, Result};
+use wick::gguf::{Gguf, Limits, ReadAt, Source, TensorType};
 use wick::runtime::{EndReason, Mode, ModelOptions, ModelSource, Reading, Runtime};
 use wick::stream::Control;
+use wick::testing::Script;
 
 /// A small model that can be loaded, with `strings` more in its header.
 fn file(strings: usize) -> Vec<u8> {
@@ -19,9 +20,10 @@ fn file(strings: usize) -> Vec<u8> {
     tiny::Tiny::new("llama").speaking().with("padding", texts).writer().to_bytes()
 }
 
-/// Reads from memory; in the read with number `cancels_in` the load is cancelled.
+/// Reads from memory and counts the reads from the byte `counts_from` on; in the one with number `cancels_in` the load is cancelled.
 struct Cancelling {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
+    counts_from: u64,
     reads: Arc<AtomicUsize>,
     cancels_in: usize,
     load: Arc<OnceLock<Control>>,
@@ -33,7 +35,8 @@ impl ReadAt for Cancelling {
     }
 
     fn read_at(&mut self, offset: u64, dst: &mut [u8]) -> Result<()> {
-        if self.reads.fetch_add(1, Ordering::SeqCst) + 1 == self.cancels_in {
+        let counts = offset >= self.counts_from;
+        if counts && self.reads.fetch_add(1, Ordering::SeqCst) + 1 == self.cancels_in {
             self.load.wait().cancel();
         }
         let start = offset as usize;
@@ -45,13 +48,18 @@ impl ReadAt for Cancelling {
 #[test]
 fn s9_a_load_cancelled_while_its_header_is_read_reads_no_further() {
     both(|mode| {
-        let bytes = file(400_000);
+        let bytes = Arc::new(file(400_000));
         for vocab_only in [false, true] {
             for cancels_in in [1, 3, usize::MAX] {
                 let runtime = Runtime::new(options(mode)).unwrap();
                 let (reads, load) = (Arc::<AtomicUsize>::default(), Arc::<OnceLock<Control>>::default());
-                let reader =
-                    Cancelling { bytes: bytes.clone(), reads: reads.clone(), cancels_in, load: load.clone() };
+                let reader = Cancelling {
+                    bytes: bytes.clone(),
+                    counts_from: 0,
+                    reads: reads.clone(),
+                    cancels_in,
+                    load: load.clone(),
+                };
                 let source = ModelSource::Gguf(Source::Reader(Box::new(reader)));
                 let options = ModelOptions { vocab_only, ..ModelOptions::from_source(source) };
                 let (_model, mut loading) = runtime.load(options, Reading::default()).unwrap();
@@ -69,12 +77,144 @@ fn s9_a_load_cancelled_while_its_header_is_read_reads_no_further() {
     });
 }
 
+/// A model whose weights take several reads, and where they begin.
+fn large() -> (Arc<Vec<u8>>, u64) {
+    let bytes = tiny::Tiny { vocab: 80_000, ..tiny::Tiny::new("llama") }.speaking().writer().to_bytes();
+    let header = Gguf::open_header(Source::Memory(Box::new(bytes.clone())), &Limits::default()).unwrap();
+    (Arc::new(bytes), header.tensor_data_offset())
+}
+
+#[test]
+fn s9_a_load_cancelled_in_the_first_read_of_its_weights_reads_no_further() {
+    let (bytes, weights) = large();
+    both(|mode| {
+        for cancels_in in [1, usize::MAX] {
+            let runtime = Runtime::new(options(mode)).unwrap();
+            let (reads, load) = (Arc::<AtomicUsize>::default(), Arc::<OnceLock<Control>>::default());
+            let reader = Cancelling {
+                bytes: bytes.clone(),
+                counts_from: weights,
+                reads: reads.clone(),
+                cancels_in,
+                load: load.clone(),
+            };
+            let source = ModelSource::Gguf(Source::Reader(Box::new(reader)));
+            let (model, mut loading) =
+                runtime.load(ModelOptions::from_source(source), Reading::default()).unwrap();
+            let session = model.session(None).unwrap();
+            let mut stream = session.generate(asking("a"), Reading::default()).unwrap();
+            assert!(load.set(loading.control()).is_ok());
+            let end = read(&mut loading).end.reason;
+            if cancels_in == usize::MAX {
+                assert_eq!(end, EndReason::Ready);
+                assert!(reads.load(Ordering::SeqCst) > 1, "the weights take several reads");
+                stream.cancel();
+            } else {
+                assert_eq!((end, reads.load(Ordering::SeqCst)), (EndReason::Cancelled, 1));
+                assert_eq!(read(&mut stream).error().kind(), ErrorKind::StaleHandle);
+            }
+            runtime.shutdown(None).unwrap();
+        }
+    });
+}
+
+/// Reads from memory; the first read from the byte `holds_from` on says so and waits.
+struct Holding {
+    bytes: Arc<Vec<u8>>,
+    holds_from: u64,
+    reads: Arc<AtomicUsize>,
+    begun: mpsc::Sender<()>,
+    go: mpsc::Receiver<()>,
+}
+
+impl ReadAt for Holding {
+    fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read_at(&mut self, offset: u64, dst: &mut [u8]) -> Result<()> {
+        if offset >= self.holds_from && self.reads.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.begun.send(()).unwrap();
+            let _ = self.go.recv();
+        }
+        let start = offset as usize;
+        dst.copy_from_slice(&self.bytes[start..start + dst.len()]);
+        Ok(())
+    }
+}
+
+#[test]
+fn s17_a_shutdown_in_the_first_read_of_the_weights_reads_no_further() {
+    let _watchdog = watchdog();
+    let (bytes, holds_from) = large();
+    let runtime = Runtime::new(options(Mode::Threads)).unwrap();
+    let ((begun, has_begun), (let_go, go)) = (mpsc::channel(), mpsc::channel());
+    let reads = Arc::<AtomicUsize>::default();
+    let reader = Holding { bytes, holds_from, reads: reads.clone(), begun, go };
+    let source = ModelSource::Gguf(Source::Reader(Box::new(reader)));
+    let (_model, mut loading) = runtime.load(ModelOptions::from_source(source), Reading::default()).unwrap();
+    has_begun.recv().unwrap();
+    let other = runtime.clone();
+    let shutdown = std::thread::Builder::new().spawn(move || other.shutdown(None)).unwrap();
+    until(&runtime, "the shutdown", || runtime.queue().is_err());
+    let_go.send(()).unwrap();
+    shutdown.join().unwrap().unwrap();
+    assert_eq!(read(&mut loading).end.reason, EndReason::Shutdown);
+    assert_eq!(reads.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn s15_a_generation_that_waits_for_a_file_that_is_no_model_ends_with_the_loads_error() {
+    let cut = || file(0)[..file(0).len() / 2].to_vec();
+    let misshapen = || {
+        let mut tiny = tiny::Tiny::new("llama").speaking();
+        tiny.without.push("blk.1.attn_k.weight".into());
+        let data = vec![0; 64 * 33 * 4];
+        tiny.writer().tensor("blk.1.attn_k.weight", TensorType::F32, &[64, 33], data).to_bytes()
+    };
+    let unknown = || tiny::Tiny::new("unheard_of").speaking().writer().to_bytes();
+    let memory = |bytes: Vec<u8>| Source::Memory(Box::new(bytes));
+    both(|mode| {
+        let cases = [
+            (Source::path("no/such/model.gguf"), ErrorKind::Io, "no/such/model.gguf"),
+            (memory(cut()), ErrorKind::ModelInvalid, ""),
+            (memory(misshapen()), ErrorKind::ModelInvalid, "blk.1.attn_k.weight"),
+            (memory(unknown()), ErrorKind::Unsupported, "unheard_of"),
+        ];
+        for (source, kind, named) in cases {
+            let runtime = Runtime::new(options(mode)).unwrap();
+            // Another load before it: all that waits is there before this one begins.
+            let (before, go) = held(Script::default());
+            let _before = begin_load(&runtime, before);
+            let options = ModelOptions::from_source(ModelSource::Gguf(source));
+            let (model, mut loading) = runtime.load(options, Reading::default()).unwrap();
+            let session = model.session(None).unwrap();
+            let mut waiting = session.generate(asking("a"), Reading::default()).unwrap();
+            go.store(true, Ordering::SeqCst);
+            let (load, told) = (read(&mut loading), read(&mut waiting));
+            assert_eq!(load.error().kind(), kind, "{}", load.error());
+            assert!(load.error().message().contains(named), "{}", load.error());
+            assert_eq!((told.said(), told.started()), (("", EndReason::Error), false));
+            assert_eq!(told.error(), load.error());
+            assert_eq!(&session.generate(asking("a"), Reading::default()).unwrap_err(), load.error());
+            assert_eq!(&model.session(None).map(drop).unwrap_err(), load.error());
+            runtime.shutdown(None).unwrap();
+        }
+    });
+}
+
 #[test]
 fn s17_a_shutdown_while_a_header_is_read_ends_the_load() {
     let _watchdog = watchdog();
     let runtime = Runtime::new(options(Mode::HostStep)).unwrap();
     let (reads, load) = (Arc::<AtomicUsize>::default(), Arc::<OnceLock<Control>>::default());
-    let reader = Cancelling { bytes: file(400_000), reads: reads.clone(), cancels_in: usize::MAX, load };
+    let reader = Cancelling {
+        bytes: Arc::new(file(400_000)),
+        counts_from: 0,
+        reads: reads.clone(),
+        cancels_in: usize::MAX,
+        load,
+    };
     let source = ModelSource::Gguf(Source::Reader(Box::new(reader)));
     let (_model, mut loading) = runtime.load(ModelOptions::from_source(source), Reading::default()).unwrap();
     until(&runtime, "the first read", || reads.load(Ordering::SeqCst) > 0);

@@ -66,18 +66,21 @@ fn s30_a_conversation_is_rendered_whole_and_keeps_its_answers() {
 #[test]
 fn s13_a_generation_that_ends_before_its_first_token_leaves_the_session_as_it_was() {
     both(|mode| {
-        let script = Script { slices: 4, prefill_delay_us: 200, ..Script::saying("word") };
-        let house = house(mode, script);
+        let house = house(mode, Script { gated: true, ..Script::saying("word") });
         let session = house.session();
+        // "word" and the end.
+        house.gate.release(2);
         assert_eq!(with(&session, user("Hi")).said(), ("word", EndReason::Stop));
         let before = size(&session);
-        let request = Request { input: user(&"long".repeat(50)), ..Request::default() };
+        let request = Request { input: user(&"long".repeat(150)), ..Request::default() };
+        let prefilled = house.gate.prefilled();
         let mut stream = session.generate(request, Reading::default()).unwrap();
-        let slices = house.gate.slices();
-        until(&house.runtime, "some prefill", || house.gate.slices() > slices);
+        // One pass of 512 tokens is over, the next one waits for the gate.
+        until(&house.runtime, "some prefill", || house.gate.prefilled() > prefilled + 512);
         stream.cancel();
         assert_eq!(read(&mut stream).said(), ("", EndReason::Cancelled));
         assert_eq!(size(&session), before);
+        house.gate.release(2);
         let told = with(&session, user("Again"));
         assert_eq!(told.said(), ("word", EndReason::Stop));
         assert_eq!(size(&session).1, 4);

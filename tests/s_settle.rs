@@ -6,6 +6,7 @@ mod scenario;
 
 use scenario::*;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 use wick::error::{Error, ErrorKind};
 use wick::runtime::{EndReason, Mode};
 use wick::testing::Script;
@@ -33,6 +34,23 @@ fn settling(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Poin
     (house_of(options(mode), gate, Box::new(move |_| Ok(loaded))), points)
 }
 
+/// As [`settling`], once all pieces are done: answers pay for them. On a new house if it takes too many, for a piece that the system
+/// interrupts counts as a long one.
+fn settled(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Point>>>) {
+    let limit = soon();
+    loop {
+        let (house, points) = settling(mode, pieces, last);
+        for _ in 0..50 {
+            assert_eq!(house.answer("Hi").said(), ("one two three four five six", EndReason::Stop));
+            if count(&points) == pieces {
+                return (house, points);
+            }
+        }
+        assert!(Some(Instant::now()) < limit, "{} pieces of {pieces}", count(&points));
+        house.close();
+    }
+}
+
 fn count(points: &Mutex<Vec<Point>>) -> usize {
     points.lock().unwrap().iter().filter(|point| **point == Point::Settle).count()
 }
@@ -40,8 +58,8 @@ fn count(points: &Mutex<Vec<Point>>) -> usize {
 #[test]
 fn a_decoder_settles_behind_the_first_token_until_it_is_done() {
     both(|mode| {
-        let (house, points) = settling(mode, 3, || ());
-        for _ in 0..50 {
+        let (house, points) = settled(mode, 3, || ());
+        for _ in 0..10 {
             assert_eq!(house.answer("Hi").said(), ("one two three four five six", EndReason::Stop));
         }
         let first = |wanted| points.lock().unwrap().iter().position(|point| *point == wanted);
@@ -67,9 +85,9 @@ fn weights_that_are_to_stay_mapped_do() {
 #[test]
 fn a_panic_while_it_settles_ends_the_settling_and_no_stream() {
     both(|mode| {
-        let (house, points) = settling(mode, 2, || panic!("a fault"));
-        for _ in 0..50 {
-            assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
+        let (house, points) = settled(mode, 2, || panic!("a fault"));
+        for _ in 0..10 {
+            assert_eq!(house.answer("Hi").said(), ("one two three four five six", EndReason::Stop));
         }
         assert_eq!(count(&points), 2);
         house.close();

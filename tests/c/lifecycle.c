@@ -1,6 +1,31 @@
 /* Loads, sessions and generations from the first call to the last: what may be done when, and what it comes to. */
+#include <pthread.h>
 #include "check.h"
 #include "wick_testing.h"
+
+/* While it is locked no thread of a held runtime does anything, so that no load begins. */
+static pthread_mutex_t hold = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_for_the_hold(void *user, int32_t start) {
+  (void)user;
+  if (!start) return;
+  pthread_mutex_lock(&hold);
+  pthread_mutex_unlock(&hold);
+}
+
+static wick_runtime held_runtime(void) {
+  wick_runtime_options options;
+  wick_runtime rt;
+  SIZED(options);
+  options.abi_version = WICK_ABI_VERSION;
+  options.threads = 1;
+  options.on_thread = wait_for_the_hold;
+  CHECK(pthread_mutex_lock(&hold) == 0);
+  CHECK_STATUS(wick_runtime_create(&options, &rt, NULL), WICK_OK);
+  return rt;
+}
+
+static void let_go(void) { CHECK(pthread_mutex_unlock(&hold) == 0); }
 
 static wick_model load(wick_runtime rt, const char *script, wick_stream *load_stream) {
   wick_error error;
@@ -40,14 +65,15 @@ static uint16_t end_of(wick_stream stream, wick_status status) {
 }
 
 static void everything_waits_for_the_load(void) {
-  wick_runtime rt = check_runtime(WICK_MODE_THREADS);
+  wick_runtime rt = held_runtime();
   wick_stream loading, stream;
-  wick_model model = load(rt, "{\"reply\":\"x\",\"load_steps\":5,\"load_delay_us\":100000}", &loading);
+  wick_model model = load(rt, "{\"reply\":\"x\",\"load_steps\":5}", &loading);
   wick_session session = session_of(model);
   size_t needed;
   CHECK_STATUS(start(session, "p", &stream), WICK_OK);
   CHECK_STATUS(wick_model_tokenize(model, wick_cstr("a"), 0, 0, NULL, 0, &needed, NULL), WICK_E_BUSY);
   CHECK_STATUS(wick_model_info(model, NULL, 0, &needed), WICK_E_BUFFER_TOO_SMALL);
+  let_go();
   CHECK(end_of(stream, WICK_OK) == WICK_END_STOP);
   CHECK(end_of(loading, WICK_OK) == WICK_END_READY);
   CHECK_STATUS(wick_model_tokenize(model, wick_cstr("a"), 0, 0, NULL, 0, &needed, NULL), WICK_E_BUFFER_TOO_SMALL);
@@ -60,14 +86,15 @@ static void everything_waits_for_the_load(void) {
 }
 
 static void a_failed_load_is_everybodys_error(void) {
-  wick_runtime rt = check_runtime(WICK_MODE_THREADS);
+  wick_runtime rt = held_runtime();
   wick_stream loading, stream;
-  wick_model model = load(rt, "{\"load_error\":\"broken\",\"load_delay_us\":50000}", &loading);
+  wick_model model = load(rt, "{\"load_error\":\"broken\"}", &loading);
   wick_session session = session_of(model);
   wick_session_options options;
   size_t needed;
   SIZED(options);
   CHECK_STATUS(start(session, "p", &stream), WICK_OK);
+  let_go();
   CHECK(end_of(stream, WICK_E_MODEL_INVALID) == WICK_END_ERROR);
   CHECK(end_of(loading, WICK_E_MODEL_INVALID) == WICK_END_ERROR);
   CHECK_STATUS(wick_model_tokenize(model, wick_cstr("a"), 0, 0, NULL, 0, &needed, NULL), WICK_E_MODEL_INVALID);

@@ -4,11 +4,14 @@
 mod rig;
 #[path = "../stream_common/mod.rs"]
 mod stream_common;
+mod threads;
 
 pub use rig::{Point, Rig, around, rigged};
 pub use stream_common::{patience, soon, watchdog};
+pub use threads::{assert_no_threads, named, threads};
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use wick::error::{Error, ErrorKind};
 use wick::runtime::{
@@ -56,6 +59,20 @@ pub fn house_of(options: RuntimeOptions, gate: Gate, load: Loader) -> House {
     let (model, mut loading) = begin_load(&runtime, load);
     assert_eq!(read(&mut loading).end.reason, EndReason::Ready);
     House { runtime, model, gate }
+}
+
+/// What loads the model of `script` once the flag is set; until then it looks whether it is still wanted, and goes on for ever.
+pub fn held(script: Script) -> (Loader, Arc<AtomicBool>) {
+    let (load, go) = (loader(script).0, Arc::<AtomicBool>::default());
+    let may = go.clone();
+    let load = move |progress: &mut dyn FnMut(u64, u64) -> wick::error::Result<()>| {
+        while !may.load(Ordering::SeqCst) {
+            progress(0, 1)?;
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        load(progress)
+    };
+    (Box::new(load), go)
 }
 
 /// Starts a load.

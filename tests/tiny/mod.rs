@@ -171,7 +171,7 @@ impl Tiny {
     }
 
     /// Name, shape and type of every tensor.
-    fn tensors(&self) -> Vec<(String, Vec<u64>, TensorType)> {
+    pub fn tensors(&self) -> Vec<(String, Vec<u64>, TensorType)> {
         let mut tensors = Vec::new();
         let mut put = |name: String, shape: &[u64]| {
             let whole = shape[0].is_multiple_of(self.matrices.block_len());
