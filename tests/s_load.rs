@@ -5,14 +5,13 @@ mod scenario;
 mod tiny;
 
 use scenario::*;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 use wick::error::{ErrorKind, Result};
 use wick::gguf::{Gguf, Limits, ReadAt, Source, TensorType};
-use wick::runtime::{EndReason, Mode, ModelOptions, ModelSource, Reading, Runtime};
+use wick::runtime::{EndReason, Mode, ModelOptions, ModelSource, Reading, Runtime, RuntimeOptions, ThreadFn};
 use wick::stream::Control;
-use wick::testing::Script;
 
 /// A small model that can be loaded, with `strings` more in its header.
 fn file(strings: usize) -> Vec<u8> {
@@ -182,10 +181,20 @@ fn s15_a_generation_that_waits_for_a_file_that_is_no_model_ends_with_the_loads_e
             (memory(unknown()), ErrorKind::Unsupported, "unheard_of"),
         ];
         for (source, kind, named) in cases {
-            let runtime = Runtime::new(options(mode)).unwrap();
-            // Another load before it: all that waits is there before this one begins.
-            let (before, go) = held(Script::default());
-            let _before = begin_load(&runtime, before);
+            // All that waits is there before the load begins.
+            let go = Arc::new(AtomicBool::new(false));
+            let may_begin = go.clone();
+            let on_thread: ThreadFn = Arc::new(move |start| {
+                let own = std::thread::current();
+                while start
+                    && own.name().is_some_and(|name| name.ends_with("-prepare"))
+                    && !may_begin.load(Ordering::SeqCst)
+                {
+                    std::thread::yield_now();
+                }
+            });
+            let options = RuntimeOptions { on_thread: Some(on_thread), ..options(mode) };
+            let runtime = Runtime::new(options).unwrap();
             let options = ModelOptions::from_source(ModelSource::Gguf(source));
             let (model, mut loading) = runtime.load(options, Reading::default()).unwrap();
             let session = model.session(None).unwrap();
