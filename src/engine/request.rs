@@ -178,7 +178,7 @@ async fn render(
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
     let input = RenderInput { messages, add_generation_prompt: answers, unix_time, ..RenderInput::default() };
     pauses.look_up().await?;
-    let rendered = vocab.render(&input)?;
+    let rendered = vocab.render_in_pieces(&input, pauses).await?;
     pauses.look_up().await?;
     check_room(rendered.text.len(), 0, context, vocab.longest_token())?;
     let mut tokens = Vec::new();

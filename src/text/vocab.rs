@@ -66,7 +66,7 @@ pub struct Rendered {
 }
 
 /// Work on a text that gives others their turn now and then.
-pub type InPieces<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub type InPieces<'a, T = ()> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// A vocabulary: text to ids, ids to bytes, and the conversation's format.
 ///
@@ -130,6 +130,19 @@ pub trait Vocab: Send + Sync {
     /// # Errors
     /// `Template` if there is none, if it fails, or goes over its limits.
     fn render(&self, input: &RenderInput<'_>) -> Result<Rendered>;
+
+    /// As [`render`](Self::render), with pauses between pieces of the work, where the vocabulary can: the text is the same.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render); what stops `pauses`.
+    fn render_in_pieces<'a>(
+        &'a self,
+        input: &'a RenderInput<'_>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
+        let _ = pauses;
+        Box::pin(async move { self.render(input) })
+    }
 
     /// Appends the ids of a rendered conversation to `out`. `at_start`: it opens the sequence, so it gets BOS where the
     /// model's file says so, unless the template wrote one.
