@@ -250,7 +250,6 @@ fn f6_many_control_tokens_and_a_template_of_many_strings_are_soon_ready_and_rest
     let before = std::time::Instant::now();
     let tokenizer = tokenizer.with_template(&template).unwrap();
     assert!(before.elapsed() < std::time::Duration::from_secs(10), "{:?}", before.elapsed());
-    eprintln!("TEMPLATE {:?}", before.elapsed());
     let with_template = |tokenizer: Tokenizer| {
         let template = &template;
         async move |pauses: &mut Pauses<'_>| tokenizer.with_template_in_pieces(template, pauses).await
