@@ -115,7 +115,7 @@ fn a_load_without_a_map_on_the_hosts_thread_starts_no_thread() {
     };
     let mut path = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut path, &file(100)).unwrap();
-    for (mode, most) in [(Mode::HostStep, 0), (Mode::Threads, 3)] {
+    for (mode, most) in [(Mode::HostStep, 0), (Mode::Threads, 4)] {
         let named = wick::runtime::RuntimeOptions { thread_name: "quiet".into(), ..options(mode) };
         let runtime = Runtime::new(named).unwrap();
         let source = Source::File { path: path.path().into(), offset: 0, size: 0, no_mmap: true };
