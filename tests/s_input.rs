@@ -4,13 +4,13 @@
 mod scenario;
 
 use scenario::*;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use wick::error::{Error, ErrorKind, Result};
 use wick::pause::Pauses;
-use wick::runtime::{EndReason, Input, Reading, Request, Runtime, RuntimeOptions};
+use wick::runtime::{EndReason, Input, Mode, Reading, Request, Runtime, RuntimeOptions};
 use wick::sample::SamplerOptions;
-use wick::testing::Script;
+use wick::testing::{BOS, END, Script};
 use wick::text::{InPieces, Message, Piece, RenderInput, Rendered, Vocab};
 
 fn user(text: &str) -> Message {
@@ -210,4 +210,105 @@ fn s9_text_work_that_takes_long_ends_with_a_cancel_a_deadline_or_the_shutdown_an
         assert_eq!(read(&mut stream).said(), ("", EndReason::Shutdown));
         assert_eq!(endless.load(Ordering::SeqCst), 0, "nothing is left");
     });
+}
+
+/// A vocabulary whose texts begin and end with a token, and that tells on which thread it renders.
+struct Telling {
+    inner: Arc<dyn Vocab>,
+    rendered_on: Arc<Mutex<Vec<String>>>,
+}
+
+impl Vocab for Telling {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn encode(&self, text: &str, special: bool, parse: bool, out: &mut Vec<u32>) -> Result<()> {
+        out.extend(special.then_some(BOS));
+        self.inner.encode(text, special, parse, out)?;
+        out.extend(special.then_some(END));
+        Ok(())
+    }
+
+    fn piece(&self, id: u32) -> Option<Piece<'_>> {
+        self.inner.piece(id)
+    }
+
+    fn bos(&self) -> Option<u32> {
+        Some(BOS)
+    }
+
+    fn adds_bos(&self) -> bool {
+        true
+    }
+
+    fn end_ids(&self) -> &[u32] {
+        self.inner.end_ids()
+    }
+
+    fn longest_token(&self) -> usize {
+        self.inner.longest_token()
+    }
+
+    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        self.rendered_on.lock().unwrap().push(name);
+        self.inner.render(input)
+    }
+}
+
+fn telling(mode: Mode) -> (House, Arc<Mutex<Vec<String>>>) {
+    let script = Script { context_length: 20_000, ..Script::saying("word") };
+    let ((decoder, inner), gate) = wick::testing::model(&script);
+    let rendered_on = Arc::<Mutex<Vec<String>>>::default();
+    let vocab: Arc<dyn Vocab> = Arc::new(Telling { inner, rendered_on: rendered_on.clone() });
+    (house_of(options(mode), gate, Box::new(move |_| Ok((decoder, vocab)))), rendered_on)
+}
+
+#[test]
+fn the_first_prompt_of_a_session_gets_bos_and_none_gets_eos() {
+    both(|mode| {
+        let (house, _) = telling(mode);
+        assert_eq!(house.model.tokenize("Hi", true, false).unwrap(), [BOS, 72, 105, END]);
+        assert_eq!(house.model.tokenize("Hi", false, false).unwrap(), [72, 105]);
+        let session = house.session();
+        let mut held = 0;
+        for prompt in ["Hi", "Ho", ""] {
+            let bos = u64::from(held == 0);
+            let input = if prompt.is_empty() { Input::Continue } else { Input::Text(prompt.into()) };
+            let request = Request { input, ..Request::default() };
+            let told = read(&mut session.generate(request, Reading::default()).unwrap());
+            assert_eq!(u64::from(told.end.stats.prompt_tokens), held + bos + prompt.len() as u64);
+            held = session.info()["tokens"].as_u64().unwrap();
+        }
+        house.close();
+    });
+}
+
+#[test]
+fn messages_that_are_much_to_render_leave_the_engine_s_thread_whatever_field_makes_them_so() {
+    let _watchdog = watchdog();
+    let (house, rendered_on) = telling(Mode::Threads);
+    let extra = |value: serde_json::Value| {
+        let extra = value.as_object().cloned();
+        vec![Message { role: "tool".into(), content: String::new(), extra }]
+    };
+    let long = "x".repeat(10_000);
+    let calls = serde_json::json!({ "tool_calls": [{ "arguments": { "text": long } }] });
+    for (messages, thread) in [
+        (vec![user("Hi")], "wick-engine"),
+        (extra(serde_json::json!({ "name": "x" })), "wick-engine"),
+        (vec![user(&long)], "wick-text"),
+        (vec![Message { role: long.clone(), content: String::new(), extra: None }], "wick-text"),
+        (vec![user(""); 200], "wick-text"),
+        (extra(calls), "wick-text"),
+        (extra(serde_json::json!({ long.clone(): 1 })), "wick-text"),
+        (extra(serde_json::json!({ "numbers": vec![1; 1000] })), "wick-text"),
+    ] {
+        let request = Request { input: Input::Messages(messages), ..Request::default() };
+        let told = read(&mut house.session().generate(request, Reading::default()).unwrap());
+        assert_eq!(told.said(), ("word", EndReason::Stop));
+        assert_eq!(rendered_on.lock().unwrap().pop().as_deref(), Some(thread), "{told:?}");
+    }
+    house.close();
 }

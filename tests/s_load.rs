@@ -278,3 +278,38 @@ fn a_load_without_a_map_on_the_hosts_thread_starts_no_thread() {
         runtime.shutdown(None).unwrap();
     }
 }
+
+/// How many steps the load of a vocabulary of 60,000 control tokens takes with a template of so many strings.
+fn steps_with_template_of(strings: usize) -> usize {
+    let controls: Vec<String> = (0..60_000).map(|number| format!("<|c{number}|>")).collect();
+    let template: String = (0..strings).map(|number| format!("{{{{'<{number}'}}}}")).collect();
+    let file = wick::gguf::write::Writer::new()
+        .meta("general.architecture", "llama")
+        .meta("tokenizer.ggml.model", "llama")
+        .meta("tokenizer.ggml.tokens", controls.iter().collect::<wick::gguf::write::MetaValue>())
+        .meta("tokenizer.ggml.scores", vec![0f32; controls.len()].as_slice())
+        .meta("tokenizer.ggml.token_type", vec![3i32; controls.len()].as_slice())
+        .meta("tokenizer.chat_template", template.as_str())
+        .to_bytes();
+    let runtime = Runtime::new(options(Mode::HostStep)).unwrap();
+    let source = ModelSource::Gguf(Source::Memory(Box::new(file)));
+    let options = ModelOptions { vocab_only: true, ..ModelOptions::from_source(source) };
+    let (_model, load) = runtime.load(options, Reading::default()).unwrap();
+    let mut steps = 0;
+    while !load.control().has_ended() {
+        runtime.step(Duration::ZERO).unwrap();
+        steps += 1;
+    }
+    assert_eq!(load.control().end_reason(), Some(EndReason::Ready));
+    runtime.shutdown(None).unwrap();
+    steps
+}
+
+#[test]
+fn f6_a_template_of_many_strings_beside_many_control_tokens_is_loaded_in_pieces() {
+    let _watchdog = watchdog();
+    // Steps are counted by time: another process may make either load look longer.
+    let more = (0..5).map(|_| (steps_with_template_of(1), steps_with_template_of(20_000)));
+    let more: Vec<_> = more.collect();
+    assert!(more.iter().any(|(few, many)| *many > few + 50), "{more:?}");
+}

@@ -143,7 +143,8 @@ impl Engine {
             _ => (Mode::Raw, Vec::new()),
         };
         let keeps_answer = mode == Mode::Chat;
-        let (keep, undo) = session.advance(tokens, mode, messages);
+        let output = Output::new(generation.request.echo_special, &generation.request.stop, keeps_answer)?;
+        let (keep, undo) = session.advance(tokens, mode, messages)?;
         // The last token is fed again if need be: its logits are wanted.
         let keep = keep.min(if fills_only { total } else { total - 1 });
         let keep = session.cut.take().map_or(keep, |cut| cut.min(keep));
@@ -165,7 +166,6 @@ impl Engine {
             stats.cached_tokens = held as u32;
             stats.session_tokens = total as u32;
         });
-        let output = Output::new(generation.request.echo_special, &generation.request.stop, keeps_answer);
         let mut run = Run::new(sampler, output, undo, continues);
         let end = if fills_only && held == total {
             run.undo = None;

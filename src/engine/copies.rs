@@ -3,6 +3,7 @@
 use super::request::Input;
 use crate::error::Result;
 use crate::text::Message;
+use serde_json::{Map, Value};
 
 /// # Errors
 /// `OutOfMemory`.
@@ -21,7 +22,8 @@ pub(super) fn messages(given: &[Message]) -> Result<Vec<Message>> {
     let mut copies = Vec::new();
     copies.try_reserve_exact(given.len())?;
     for Message { role, content, extra } in given {
-        copies.push(Message { role: text(role)?, content: text(content)?, extra: extra.clone() });
+        let extra = extra.as_ref().map(object).transpose()?;
+        copies.push(Message { role: text(role)?, content: text(content)?, extra });
     }
     Ok(copies)
 }
@@ -40,4 +42,44 @@ fn text(given: &str) -> Result<String> {
     copy.try_reserve_exact(given.len())?;
     copy.push_str(given);
     Ok(copy)
+}
+
+/// The table of the keys itself is the library's, which cannot be refused memory.
+fn object(given: &Map<String, Value>) -> Result<Map<String, Value>> {
+    given.iter().map(|(key, item)| Ok((text(key)?, value(item)?))).collect()
+}
+
+fn value(given: &Value) -> Result<Value> {
+    Ok(match given {
+        Value::String(given) => Value::String(text(given)?),
+        Value::Array(given) => {
+            let mut copies = Vec::new();
+            copies.try_reserve_exact(given.len())?;
+            for item in given {
+                copies.push(value(item)?);
+            }
+            Value::Array(copies)
+        }
+        Value::Object(given) => Value::Object(object(given)?),
+        small => small.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_messages_is_the_same_with_all_their_fields() {
+        let fields = serde_json::json!({
+            "tool_calls": [{"name": "a", "arguments": {"x": [1, -2.5, null, true, "é", [], {}]}}],
+            "content": null,
+        });
+        let extra = fields.as_object().cloned();
+        let given = [
+            Message { role: "tool".into(), content: String::new(), extra },
+            Message { role: "user".into(), content: "Hi".into(), extra: None },
+        ];
+        assert_eq!(messages(&given).unwrap(), given);
+    }
 }

@@ -1,5 +1,6 @@
 //! A generation's tokens on their way to its stream: whole code points, cut at stop strings, ids complete.
 
+use crate::error::Result;
 use crate::stream::{Channel, Text};
 use crate::text::{Detokenizer, StopMatcher, StopScan, Vocab};
 use compact_str::CompactString;
@@ -21,15 +22,17 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(echo_special: bool, stops: &[String], keeps_answer: bool) -> Self {
-        Self {
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn new(echo_special: bool, stops: &[String], keeps_answer: bool) -> Result<Self> {
+        Ok(Self {
             detokenizer: Detokenizer::new(echo_special),
-            stops: StopMatcher::new(stops),
+            stops: StopMatcher::new(stops)?,
             pending: SmallVec::new(),
             fresh: String::new(),
             ready: String::new(),
             answer: keeps_answer.then(String::new),
-        }
+        })
     }
 
     /// Takes the next id: the text that is out with it, and the stop string that is complete with it.

@@ -116,16 +116,16 @@ impl TextJob {
         TextDone { generation, tokens }
     }
 
-    /// Bytes of text.
+    /// Bytes of text, and what counts as such.
     pub(super) fn bytes(&self) -> usize {
         let new = match &self.input {
             Input::Continue | Input::Tokens(_) => 0,
             Input::Text(text) => text.len(),
-            Input::Messages(messages) => content_bytes(messages),
+            Input::Messages(messages) => weight(messages),
         };
         let old = match &self.past {
             Past::Tokens(_) => 0,
-            Past::Messages(messages) => content_bytes(messages),
+            Past::Messages(messages) => weight(messages),
         };
         new + old
     }
@@ -142,13 +142,17 @@ impl TextJob {
             }
             (Past::Tokens(mut tokens), Input::Text(text)) => {
                 check_room(text.len(), tokens.len(), context, vocab.longest_token())?;
-                let first = tokens.is_empty();
-                vocab.encode_in_pieces(&text, first, false, &mut tokens, pauses).await?;
+                // BOS alone: where a file wants EOS behind its texts too, nothing would be left to say behind it.
+                if tokens.is_empty() && vocab.adds_bos() {
+                    tokens.extend(vocab.bos());
+                }
+                vocab.encode_in_pieces(&text, false, false, &mut tokens, pauses).await?;
                 tokens
             }
             (Past::Messages(mut messages), input) => {
                 let answers = !self.prefill_only;
                 if let Input::Messages(new) = input {
+                    messages.try_reserve(new.len())?;
                     messages.extend(new);
                 }
                 render(&*vocab, &messages, answers, context, pauses).await?
@@ -164,8 +168,8 @@ impl TextJob {
     }
 }
 
-fn content_bytes(messages: &[Message]) -> usize {
-    messages.iter().map(|message| message.content.len()).sum()
+fn weight(messages: &[Message]) -> usize {
+    messages.iter().map(Message::weight).sum()
 }
 
 async fn render(
@@ -178,7 +182,7 @@ async fn render(
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
     let input = RenderInput { messages, add_generation_prompt: answers, unix_time, ..RenderInput::default() };
     pauses.look_up().await?;
-    let rendered = vocab.render(&input)?;
+    let rendered = vocab.render_in_pieces(&input, pauses).await?;
     pauses.look_up().await?;
     check_room(rendered.text.len(), 0, context, vocab.longest_token())?;
     let mut tokens = Vec::new();

@@ -1,6 +1,7 @@
 //! A session inside the engine: what it holds, what waits for it, and how a generation that came to nothing is undone.
 
 use super::facts::SessionFacts;
+use crate::error::Result;
 use crate::model::Sequence;
 use crate::text::Message;
 use std::collections::VecDeque;
@@ -68,7 +69,16 @@ impl Session {
     }
 
     /// Replaces the session's tokens by `target`, keeping the common beginning: how many tokens that is, and the way back.
-    pub(super) fn advance(&mut self, target: Vec<u32>, mode: Mode, messages: Vec<Message>) -> (usize, Undo) {
+    ///
+    /// # Errors
+    /// `OutOfMemory`; the session is as it was.
+    pub(super) fn advance(
+        &mut self,
+        target: Vec<u32>,
+        mode: Mode,
+        messages: Vec<Message>,
+    ) -> Result<(usize, Undo)> {
+        self.messages.try_reserve(messages.len())?;
         let keep = self.tokens.iter().zip(&target).take_while(|(old, new)| old == new).count();
         let mut tail = std::mem::replace(&mut self.tokens, target);
         tail.drain(..keep);
@@ -77,7 +87,7 @@ impl Session {
         self.mode = mode;
         self.messages.extend(messages);
         self.publish();
-        (keep, undo)
+        Ok((keep, undo))
     }
 
     pub(super) fn restore(&mut self, undo: Undo) {

@@ -77,10 +77,9 @@ async fn vocabulary(
 ) -> Result<(Arc<dyn Vocab>, bool)> {
     let data = VocabularyData::from_gguf_in_pieces(header.metadata(), pauses).await?;
     let tokenizer = Tokenizer::new_in_pieces(&data, pauses).await?;
-    pauses.look_up().await?;
     let own = chat_template(header.metadata())?;
     match wanted.chat_template.as_deref().or(own) {
-        Some(template) => Ok((Arc::new(tokenizer.with_template(template)?), true)),
+        Some(template) => Ok((Arc::new(tokenizer.with_template_in_pieces(template, pauses).await?), true)),
         None => Ok((Arc::new(tokenizer), false)),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::options::SamplerOptions;
+use crate::error::Result;
 
 /// Marks a token whose penalty has been applied in the current pass.
 const APPLIED: u32 = 1 << 31;
@@ -23,23 +24,30 @@ pub(super) struct Penalties {
 
 impl Penalties {
     /// `None` if nothing is penalized.
-    pub(super) fn new(options: &SamplerOptions, vocab_len: usize) -> Option<Self> {
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn new(options: &SamplerOptions, vocab_len: usize) -> Result<Option<Self>> {
         if !options.penalizes() {
-            return None;
+            return Ok(None);
         }
         let limit = match options.penalty_last_n {
             0 => 64,
             all if all < 0 => usize::MAX,
             last => last as usize,
         };
-        Some(Self {
+        let (mut window, mut counts) = (VecDeque::new(), Vec::new());
+        window.try_reserve(limit.min(4096))?;
+        counts.try_reserve_exact(vocab_len)?;
+        counts.resize(vocab_len, 0);
+        Ok(Some(Self {
             repeat: if options.repeat_penalty == 0.0 { 1.0 } else { options.repeat_penalty },
             presence: options.presence_penalty,
             frequency: options.frequency_penalty,
-            window: VecDeque::with_capacity(limit.min(4096)),
+            window,
             limit,
-            counts: vec![0; vocab_len],
-        })
+            counts,
+        }))
     }
 
     /// `token` is the newest one; those beyond the vocabulary are ignored.

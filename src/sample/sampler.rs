@@ -32,7 +32,7 @@ impl Sampler {
     /// A sampler over a vocabulary of `vocab_len` tokens.
     ///
     /// # Errors
-    /// `InvalidArgument` if the options are not valid, or a bias is for a token beyond the vocabulary.
+    /// `InvalidArgument` if the options are not valid, or a bias is for a token beyond the vocabulary; `OutOfMemory`.
     pub fn new(options: SamplerOptions, vocab_len: usize) -> Result<Self> {
         options.validate()?;
         if let Some((token, _)) = options.logit_bias.iter().find(|(token, _)| *token as usize >= vocab_len) {
@@ -40,7 +40,7 @@ impl Sampler {
                 format!("logit_bias names token {token}, but the vocabulary has {vocab_len} tokens");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        let penalties = Penalties::new(&options, vocab_len);
+        let penalties = Penalties::new(&options, vocab_len)?;
         let rng = Rng::new(options.seed);
         Ok(Self { options, vocab_len, penalties, rng, candidates: Vec::new() })
     }
@@ -49,7 +49,7 @@ impl Sampler {
     ///
     /// # Errors
     /// `Numeric` if a logit is NaN or infinite (a model's never is; what is forbidden is so by bias or mask), or if no token is left;
-    /// `InvalidArgument` if there are not `vocab_len` of them.
+    /// `InvalidArgument` if there are not `vocab_len` of them; `OutOfMemory`.
     pub fn sample(&mut self, logits: &mut [f32]) -> Result<Sampled> {
         self.choose(logits, None)
     }
@@ -86,18 +86,18 @@ impl Sampler {
             mask(logits, allowed);
         }
         let likeliest = argmax(logits)?;
-        let token = if self.options.temperature > 0.0 { self.draw(logits, likeliest) } else { likeliest };
+        let token = if self.options.temperature > 0.0 { self.draw(logits, likeliest)? } else { likeliest };
         let logprob =
             if self.options.logprobs { log_probability(logits, token, likeliest) } else { f32::NAN };
         Ok(Sampled { token, logprob })
     }
 
     /// Draws from what the truncations leave; `likeliest` is the token of the highest logit.
-    fn draw(&mut self, logits: &[f32], likeliest: u32) -> u32 {
+    fn draw(&mut self, logits: &[f32], likeliest: u32) -> Result<u32> {
         let highest = logits[likeliest as usize];
         let options = &self.options;
         let candidates = &mut self.candidates;
-        truncate::candidates(logits, highest, candidates);
+        truncate::candidates(logits, highest, candidates)?;
         if options.top_k > 0 {
             truncate::top_k(candidates, options.top_k as usize);
         }
@@ -126,7 +126,7 @@ impl Sampler {
                 break;
             }
         }
-        chosen
+        Ok(chosen)
     }
 }
 

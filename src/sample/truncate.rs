@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::math::{exp_negative, ln};
+use crate::error::Result;
 
 /// A token that may still be drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,13 +17,18 @@ pub(super) struct Candidate {
 }
 
 /// A candidate for every token that is not forbidden, in ascending order of ids.
-pub(super) fn candidates(logits: &[f32], highest: f32, out: &mut Vec<Candidate>) {
+///
+/// # Errors
+/// `OutOfMemory`.
+pub(super) fn candidates(logits: &[f32], highest: f32, out: &mut Vec<Candidate>) -> Result<()> {
     out.clear();
+    out.try_reserve_exact(logits.len())?;
     out.extend(
         logits.iter().zip(0..).filter(|(logit, _)| **logit > f32::NEG_INFINITY).map(|(&logit, id)| {
             Candidate { id, logit, weight: exp_negative(logit - highest), surprise: 0.0 }
         }),
     );
+    Ok(())
 }
 
 /// Likeliest first; of equal ones the lowest id. A total order, so that sums do not depend on how the sort works.
@@ -110,7 +116,7 @@ mod tests {
     fn all(logits: &[f32]) -> Vec<Candidate> {
         let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut out = Vec::new();
-        candidates(logits, highest, &mut out);
+        candidates(logits, highest, &mut out).unwrap();
         out
     }
 

@@ -1,5 +1,7 @@
 //! Stop strings over a stream of text; knows neither tokens nor why the text is wanted.
 
+use crate::error::Result;
+
 /// What [`StopMatcher::push`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopScan {
@@ -33,9 +35,12 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn new(text: &str) -> Self {
-        let bytes: Box<[u8]> = text.as_bytes().into();
-        let mut fallback = vec![0; bytes.len() + 1].into_boxed_slice();
+    fn new(text: &str) -> Result<Self> {
+        let (mut bytes, mut fallback) = (Vec::new(), Vec::new());
+        bytes.try_reserve_exact(text.len())?;
+        bytes.extend_from_slice(text.as_bytes());
+        fallback.try_reserve_exact(text.len() + 1)?;
+        fallback.resize(text.len() + 1, 0);
         let mut border = 0;
         for end in 1..bytes.len() {
             while border > 0 && bytes[border] != bytes[end] {
@@ -44,7 +49,7 @@ impl Pattern {
             border += usize::from(bytes[border] == bytes[end]);
             fallback[end + 1] = border;
         }
-        Self { bytes, fallback, state: 0 }
+        Ok(Self { bytes: bytes.into(), fallback: fallback.into(), state: 0 })
     }
 
     /// Takes one byte; true: the whole stop string is there.
@@ -59,8 +64,16 @@ impl Pattern {
 
 impl StopMatcher {
     /// Looks for any of `stops`; an empty one is never found.
-    pub fn new<S: AsRef<str>>(stops: &[S]) -> Self {
-        Self { patterns: stops.iter().map(|stop| Pattern::new(stop.as_ref())).collect(), ..Self::default() }
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn new<S: AsRef<str>>(stops: &[S]) -> Result<Self> {
+        let mut patterns = Vec::new();
+        patterns.try_reserve_exact(stops.len())?;
+        for stop in stops {
+            patterns.push(Pattern::new(stop.as_ref())?);
+        }
+        Ok(Self { patterns, ..Self::default() })
     }
 
     /// Takes the next `text` of the stream and appends to `out` what is certain to be no part of a stop string. After a
@@ -124,7 +137,7 @@ mod tests {
 
     /// Feeds the parts, checks that what is out plus what is held is always the text so far.
     fn run(stops: &[&str], parts: &[&str]) -> (String, StopScan) {
-        let mut matcher = StopMatcher::new(stops);
+        let mut matcher = StopMatcher::new(stops).unwrap();
         let (mut out, mut seen, mut scan) = (String::new(), String::new(), StopScan::Open);
         for part in parts {
             scan = matcher.push(part, &mut out);
@@ -162,7 +175,7 @@ mod tests {
 
     #[test]
     fn only_a_possible_beginning_is_held_back() {
-        let mut matcher = StopMatcher::new(&["世界"]);
+        let mut matcher = StopMatcher::new(&["世界"]).unwrap();
         let mut out = String::new();
         matcher.push("a世", &mut out);
         assert_eq!((out.as_str(), matcher.held_back()), ("a", 3));

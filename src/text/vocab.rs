@@ -27,6 +27,32 @@ pub struct Message {
     pub extra: Option<Map<String, Value>>,
 }
 
+/// A message takes a template about as long as so many bytes of it; so does a further value.
+const MESSAGE_WEIGHT: usize = 64;
+const VALUE_WEIGHT: usize = 16;
+
+impl Message {
+    /// How much there is to render, in about bytes of text.
+    pub(crate) fn weight(&self) -> usize {
+        let extra = self.extra.as_ref().map_or(0, weight_of_object);
+        MESSAGE_WEIGHT + self.role.len() + self.content.len() + extra
+    }
+}
+
+fn weight_of_object(object: &Map<String, Value>) -> usize {
+    object.iter().map(|(key, value)| key.len() + weight_of(value)).sum()
+}
+
+fn weight_of(value: &Value) -> usize {
+    VALUE_WEIGHT
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(weight_of).sum(),
+            Value::Object(object) => weight_of_object(object),
+            _ => 0,
+        }
+}
+
 /// What a chat template is given.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RenderInput<'a> {
@@ -66,7 +92,7 @@ pub struct Rendered {
 }
 
 /// Work on a text that gives others their turn now and then.
-pub type InPieces<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub type InPieces<'a, T = ()> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
 /// A vocabulary: text to ids, ids to bytes, and the conversation's format.
 ///
@@ -130,6 +156,19 @@ pub trait Vocab: Send + Sync {
     /// # Errors
     /// `Template` if there is none, if it fails, or goes over its limits.
     fn render(&self, input: &RenderInput<'_>) -> Result<Rendered>;
+
+    /// As [`render`](Self::render), with pauses between pieces of the work, where the vocabulary can: the text is the same.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render); what stops `pauses`.
+    fn render_in_pieces<'a>(
+        &'a self,
+        input: &'a RenderInput<'_>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
+        let _ = pauses;
+        Box::pin(async move { self.render(input) })
+    }
 
     /// Appends the ids of a rendered conversation to `out`. `at_start`: it opens the sequence, so it gets BOS where the
     /// model's file says so, unless the template wrote one.

@@ -13,6 +13,7 @@ pub(super) mod input;
 mod json;
 mod limits;
 mod methods;
+mod overlap;
 mod shield;
 mod time;
 

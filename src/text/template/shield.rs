@@ -13,9 +13,13 @@
 //!
 //! A control token without a guard (a plain word) never counts as one in a rendered prompt.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use std::collections::BTreeSet;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+
+use super::overlap;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::Pauses;
 
 /// Private-use planes 15 and 16, in blocks: a rendering takes the first block that its input does not use.
 const FIRST_BLOCK: u32 = 0xF_0000;
@@ -39,20 +43,34 @@ pub(crate) struct Marks<'a> {
 }
 
 impl Shield {
-    /// For these control tokens, and a template with these literals.
-    pub(crate) fn new<'a>(controls: impl Iterator<Item = &'a str>, literals: &[String]) -> Result<Self> {
-        let controls: Vec<&str> = controls.filter(|text| !text.is_empty()).collect();
-        let mut guards: Vec<char> = controls.iter().flat_map(|text| guards_of(text)).flatten().collect();
-        guards.sort_unstable();
-        guards.dedup();
-        guards.truncate(BLOCK as usize);
-        let kept: Vec<&String> = literals
-            .iter()
-            .filter(|literal| literal.contains(guards.as_slice()))
-            .filter(|literal| !controls.iter().any(|control| overlap(literal, control)))
-            .collect();
+    /// For these control tokens, none of them empty, and a template with these literals.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; what stops `pauses`.
+    pub(crate) async fn new(controls: &[&str], literals: &[String], pauses: &mut Pauses<'_>) -> Result<Self> {
+        let mut guards = BTreeSet::new();
+        for control in controls {
+            guards.extend(guards_of(control).into_iter().flatten());
+            while guards.len() > BLOCK as usize {
+                guards.pop_last();
+            }
+            if pauses.is_due(control.len()) {
+                pauses.look_up().await?;
+            }
+        }
+        let mut named = Vec::new();
+        for literal in literals {
+            if literal.chars().any(|letter| guards.contains(&letter)) {
+                named.try_reserve(1)?;
+                named.push(literal.as_str());
+            }
+            if pauses.is_due(literal.len()) {
+                pauses.look_up().await?;
+            }
+        }
+        let kept = overlap::apart(named, controls, pauses).await?;
         let literals = if kept.is_empty() { None } else { Some(find_any(&kept)?) };
-        Ok(Self { guards, literals })
+        Ok(Self { guards: guards.into_iter().collect(), literals })
     }
 
     /// Whether a control token with this text can be told from a message's.
@@ -131,15 +149,10 @@ fn can_guard(letter: char) -> bool {
         || (!letter.is_ascii() && !letter.is_alphanumeric() && !letter.is_whitespace())
 }
 
-/// Whether one contains the other, or one ends as the other begins.
-fn overlap(a: &str, b: &str) -> bool {
-    let meets = |a: &str, b: &str| b.char_indices().skip(1).any(|(cut, _)| a.ends_with(&b[..cut]));
-    a.contains(b) || b.contains(a) || meets(a, b) || meets(b, a)
-}
-
-fn find_any(texts: &[&String]) -> Result<AhoCorasick> {
+fn find_any(texts: &[&str]) -> Result<AhoCorasick> {
     AhoCorasick::builder()
         .match_kind(MatchKind::LeftmostLongest)
+        .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(texts)
         .map_err(|e| Error::new(ErrorKind::Template, format!("the template's strings: {e}")))
 }
@@ -147,10 +160,12 @@ fn find_any(texts: &[&String]) -> Result<AhoCorasick> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pause::at_once;
 
     fn shield(literals: &[&str]) -> Shield {
         let literals: Vec<String> = literals.iter().map(|text| (*text).to_owned()).collect();
-        Shield::new(["<|im_start|>", "<|im_end|>", "[INST]", "plain"].into_iter(), &literals).unwrap()
+        let controls = ["<|im_start|>", "<|im_end|>", "[INST]", "plain"];
+        at_once(Shield::new(&controls, &literals, &mut Pauses::none())).unwrap()
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Tokenizer {
         end_ids.sort_unstable();
         end_ids.dedup();
         let model = Model::Hub(Box::new(Hub { parsing, plain }));
-        let finders = at_once(Finder::both(&pieces, &mut Pauses::none()))?;
+        let finders = at_once(Finder::both(&pieces, &data, &mut Pauses::none()))?;
         Ok(Self::assemble(&data, pieces, end_ids, model, finders, false))
     }
 }

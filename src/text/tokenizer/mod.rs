@@ -97,7 +97,7 @@ impl Tokenizer {
                 (Model::Spm { spm, space_prefix: data.add_space_prefix.unwrap_or(true) }, true)
             }
         };
-        let finders = Finder::both(&pieces, pauses).await?;
+        let finders = Finder::both(&pieces, data, pauses).await?;
         Ok(Self::assemble(data, pieces, end_ids, model, finders, default_bos))
     }
 
@@ -129,8 +129,16 @@ impl Tokenizer {
     ///
     /// # Errors
     /// `Template` if it is malformed or over its limits.
-    pub fn with_template(mut self, source: &str) -> Result<Self> {
-        self.chat = Some(Chat::new(source, &self)?);
+    pub fn with_template(self, source: &str) -> Result<Self> {
+        at_once(self.with_template_in_pieces(source, &mut Pauses::none()))
+    }
+
+    /// As [`with_template`](Self::with_template), for those who have other things to do meanwhile. The template is parsed in one piece.
+    ///
+    /// # Errors
+    /// As [`with_template`](Self::with_template)'s; what stops `pauses`.
+    pub async fn with_template_in_pieces(mut self, source: &str, pauses: &mut Pauses<'_>) -> Result<Self> {
+        self.chat = Some(Chat::new(source, &self, pauses).await?);
         Ok(self)
     }
 
@@ -245,6 +253,21 @@ impl Tokenizer {
         Ok(())
     }
 
+    /// [`Vocab::render`], with pauses.
+    async fn render_conversation(
+        &self,
+        input: &RenderInput<'_>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Rendered> {
+        match &self.chat {
+            Some(chat) => chat.render(input, self, pauses).await,
+            None => {
+                let message = "the model has no chat template; give one, or the name of a built-in one such as \"chatml\"";
+                Err(Error::new(ErrorKind::Template, message))
+            }
+        }
+    }
+
     /// [`Vocab::encode_rendered`], with pauses.
     async fn encode_conversation(
         &self,
@@ -345,13 +368,15 @@ impl Vocab for Tokenizer {
     }
 
     fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
-        match &self.chat {
-            Some(chat) => chat.render(input, self),
-            None => {
-                let message = "the model has no chat template; give one, or the name of a built-in one such as \"chatml\"";
-                Err(Error::new(ErrorKind::Template, message))
-            }
-        }
+        at_once(self.render_conversation(input, &mut Pauses::none()))
+    }
+
+    fn render_in_pieces<'a>(
+        &'a self,
+        input: &'a RenderInput<'_>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
+        Box::pin(self.render_conversation(input, pauses))
     }
 
     fn encode_rendered(&self, rendered: &Rendered, at_start: bool, out: &mut Vec<u32>) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use super::Tokenizer;
 use crate::error::Result;
+use crate::pause::Pauses;
 use crate::text::template::{Shield, Template, input};
 use crate::text::vocab::{ControlSpan, RenderInput, Rendered};
 
@@ -13,22 +14,42 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    pub(super) fn new(source: &str, tokenizer: &Tokenizer) -> Result<Self> {
+    /// The template is parsed in one piece.
+    pub(super) async fn new(source: &str, tokenizer: &Tokenizer, pauses: &mut Pauses<'_>) -> Result<Self> {
+        pauses.look_up().await?;
         let template =
             Template::new(source, tokenizer.text_of(tokenizer.bos), tokenizer.text_of(tokenizer.eos))?;
-        let controls =
-            tokenizer.pieces.of_kinds(|kind| kind.is_special()).map(|id| tokenizer.text_of(Some(id)));
-        let shield = Shield::new(controls, template.literals())?;
+        pauses.look_up().await?;
+        let mut controls = Vec::new();
+        for id in tokenizer.pieces.of_kinds(|kind| kind.is_special()) {
+            let text = tokenizer.text_of(Some(id));
+            if !text.is_empty() {
+                controls.try_reserve(1)?;
+                controls.push(text);
+            }
+            if pauses.is_due(1) {
+                pauses.look_up().await?;
+            }
+        }
+        let shield = Shield::new(&controls, template.literals(), pauses).await?;
         Ok(Self { template, shield })
     }
 
-    /// Renders with the input's guards marked, finds the control tokens that have theirs, takes the marks away.
-    pub(super) fn render(&self, input: &RenderInput<'_>, tokenizer: &Tokenizer) -> Result<Rendered> {
+    /// Renders with the input's guards marked, finds the control tokens that have theirs, takes the marks away. The template runs in one
+    /// piece.
+    pub(super) async fn render(
+        &self,
+        input: &RenderInput<'_>,
+        tokenizer: &Tokenizer,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Rendered> {
         let marks = self.shield.marks(|visit| input::for_each_string(input, visit))?;
         let marked = self.template.render_with(input, &|text| marks.mark(text))?;
+        pauses.look_up().await?;
         let mut rendered = Rendered::default();
-        let mut done = 0;
-        for found in tokenizer.special.find(&marked) {
+        let (mut done, mut from) = (0, 0);
+        while let Some(found) = tokenizer.special.find_from(&marked, from, pauses).await? {
+            from = found.end;
             let text = &marked[found.start..found.end];
             let control = tokenizer.pieces.kind(found.id).is_some_and(|kind| kind.is_special());
             if !control || !self.shield.guarded(text) {

@@ -2,7 +2,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, Match, MatchKind};
 
-use super::data::{TokenKind, VocabularyData};
+use super::data::{TokenKind, VocabularyData, invalid};
 use super::pieces::{Pieces, TOKEN_UNITS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::Pauses;
@@ -75,6 +75,11 @@ pub(super) async fn end_ids(
     Ok(ids)
 }
 
+/// Bytes of a special token at most (real ones: 31), and of all of them (a speech model's 65,536 sounds: 750 KiB). An automaton takes some 60
+/// times as much while it is made, and its memory is neither counted nor refused.
+const MAX_BYTES: usize = 256;
+const MAX_BYTES_IN_ALL: usize = 2 << 20;
+
 /// Bytes that are searched at least between two pauses.
 const WINDOW: usize = 16 << 10;
 
@@ -99,11 +104,19 @@ pub(super) struct Found {
 
 impl Finder {
     /// One for what is one token in any text, and one for control tokens too.
-    pub(super) async fn both(pieces: &Pieces, pauses: &mut Pauses<'_>) -> Result<[Self; 2]> {
+    ///
+    /// # Errors
+    /// `ModelInvalid` if a special token, or all of them, are longer than any model's.
+    pub(super) async fn both(
+        pieces: &Pieces,
+        data: &VocabularyData<'_>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<[Self; 2]> {
+        check_lengths(pieces, data, pauses).await?;
         pauses.look_up().await?;
         let user_defined = Self::new(pieces, |kind| kind == TokenKind::UserDefined)?;
         pauses.look_up().await?;
-        Ok([user_defined, Self::new(pieces, |kind| kind == TokenKind::UserDefined || kind.is_special())?])
+        Ok([user_defined, Self::new(pieces, is_found)?])
     }
 
     /// Finds the tokens of the kinds that `wanted` names.
@@ -121,15 +134,7 @@ impl Finder {
         Ok(Self { automaton: Some(automaton), ids })
     }
 
-    /// All places in `text`, ascending, not overlapping.
-    pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Found> + 'a {
-        self.automaton
-            .iter()
-            .flat_map(move |automaton| automaton.find_iter(text))
-            .filter_map(|found| self.found(found))
-    }
-
-    /// The first place at or behind `from`, as [`find`](Self::find) would go on from there.
+    /// The first place at or behind `from`.
     pub(super) async fn find_from(
         &self,
         text: &str,
@@ -137,18 +142,21 @@ impl Finder {
         pauses: &mut Pauses<'_>,
     ) -> Result<Option<Found>> {
         let Some(automaton) = &self.automaton else { return Ok(None) };
-        // Not less than a token: else a hostile file's long one would be looked for many times in the same bytes.
-        let window = WINDOW.max(automaton.max_pattern_len());
+        let longest = automaton.max_pattern_len();
         while from < text.len() {
             // What begins in these bytes is found whole.
-            let until = from + window.min(text.len() - from);
-            let end = until + automaton.max_pattern_len().min(text.len() - until);
+            let until = from + WINDOW.min(text.len() - from);
+            let end = until + longest.min(text.len() - until);
             let found =
                 automaton.find(Input::new(text).range(from..end)).filter(|found| found.start() < until);
+            // A match is looked at for a longer one behind its end.
+            let seen = found.map_or(until, |found| end.min(found.end() + longest));
+            if pauses.is_due(1 + (seen - from) / BYTES_IN_A_UNIT) {
+                pauses.look_up().await?;
+            }
             if let Some(found) = found.and_then(|found| self.found(found)) {
                 return Ok(Some(found));
             }
-            pauses.after((until - from) / BYTES_IN_A_UNIT).await?;
             from = until;
         }
         Ok(None)
@@ -165,4 +173,32 @@ impl Finder {
         let id = *self.ids.get(found.pattern().as_usize())?;
         Some(Found { start: found.start(), end: found.end(), id })
     }
+}
+
+/// Whether `kind` is found by its text, in any text or where control tokens are parsed.
+fn is_found(kind: TokenKind) -> bool {
+    kind == TokenKind::UserDefined || kind.is_special()
+}
+
+async fn check_lengths(pieces: &Pieces, data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<()> {
+    let mut total = 0;
+    // Templates are given BOS and EOS whatever their kinds.
+    for id in pieces.of_kinds(is_found).chain(data.bos).chain(data.eos) {
+        let bytes = pieces.get(id).map_or(0, <[u8]>::len);
+        if bytes > MAX_BYTES {
+            return Err(invalid(format!(
+                "token {id} is a special one of {bytes} bytes; at most {MAX_BYTES} are possible"
+            )));
+        }
+        total += bytes;
+        if total > MAX_BYTES_IN_ALL {
+            return Err(invalid(format!(
+                "the special tokens up to token {id} take {total} bytes; at most {MAX_BYTES_IN_ALL} are possible"
+            )));
+        }
+        if pauses.is_due(1) {
+            pauses.look_up().await?;
+        }
+    }
+    Ok(())
 }

@@ -151,6 +151,116 @@ fn a_word_longer_than_what_is_merged_at_once_is_merged_as_a_whole() {
     }
 }
 
+#[test]
+fn f6_special_tokens_longer_than_any_model_s_are_refused_by_name() {
+    let letters = letters();
+    let id = letters.len();
+    let [most, long] = [256, 257].map(|bytes| "<".repeat(bytes));
+    for kind in [TokenKind::Control, TokenKind::UserDefined, TokenKind::Unknown] {
+        Tokenizer::new(&bpe(&[(&most, kind)], &[], &letters)).unwrap();
+        let message = refused(&bpe(&[(&long, kind)], &[], &letters));
+        assert!(message.contains(&format!("token {id} ")), "{message}");
+        assert!(message.contains("257 bytes") && message.contains("at most 256"), "{message}");
+    }
+    let mut plain = bpe(&[(&long, TokenKind::Normal)], &[], &letters);
+    Tokenizer::new(&plain).unwrap();
+    plain.eos = Some(id as u32);
+    assert!(refused(&plain).contains("257 bytes"), "a template gets its text");
+    let many: Vec<String> = (0..8193).map(|number| format!("<{number:0>254}>")).collect();
+    let many: Vec<_> = many.iter().map(|text| (text.as_str(), TokenKind::Control)).collect();
+    Tokenizer::new(&bpe(&many[..8192], &[], &letters)).unwrap();
+    let message = refused(&bpe(&many, &[], &letters));
+    assert!(message.contains(&format!("token {} ", id + 8192)) && message.contains("2097152"), "{message}");
+}
+
+/// How often `work` looks whether it is still wanted.
+fn looks<T>(work: impl AsyncFnOnce(&mut Pauses<'_>) -> Result<T>) -> usize {
+    let mut looks = 0;
+    let mut look = || {
+        looks += 1;
+        Ok(())
+    };
+    at_once(work(&mut Pauses::new(&mut look, None))).unwrap();
+    looks
+}
+
+/// The error of `work` that is stopped when it looks for the `last` time.
+fn stopped<T>(last: usize, work: impl AsyncFnOnce(&mut Pauses<'_>) -> Result<T>) -> Option<ErrorKind> {
+    let mut left = last;
+    let mut look = || {
+        left = left.saturating_sub(1);
+        if left > 0 { Ok(()) } else { Err(Error::new(ErrorKind::StaleHandle, "no longer wanted")) }
+    };
+    at_once(work(&mut Pauses::new(&mut look, None))).err().map(|error| error.kind())
+}
+
+#[test]
+fn a_long_run_of_special_tokens_rests() {
+    let (tokenizer, [.., tool]) = chat_tokenizer();
+    let text = "<tool>".repeat(20_000);
+    let mut out = Vec::new();
+    let encode = async |pauses: &mut Pauses<'_>| {
+        tokenizer.encode_in_pieces(&text, false, false, &mut out, pauses).await
+    };
+    assert!(looks(encode) >= 9);
+    assert_eq!(out, [tool; 20_000]);
+}
+
+#[test]
+fn special_tokens_that_look_far_ahead_rest_as_they_take_their_time() {
+    let letters = letters();
+    let long = format!("{}b", "a".repeat(255));
+    let more = [("a", TokenKind::UserDefined), (long.as_str(), TokenKind::UserDefined)];
+    // The letter is one already.
+    let letters: Vec<String> = letters.into_iter().filter(|letter| letter != "a").collect();
+    let tokenizer = Tokenizer::new(&bpe(&more, &[], &letters)).unwrap();
+    let text = "a".repeat(100_000);
+    let mut out = Vec::new();
+    let encode = async |pauses: &mut Pauses<'_>| {
+        tokenizer.encode_in_pieces(&text, false, false, &mut out, pauses).await
+    };
+    assert!(looks(encode) >= 1000);
+    assert_eq!(out.len(), 100_000);
+}
+
+#[test]
+fn the_search_for_control_tokens_in_a_rendered_conversation_rests() {
+    let (tokenizer, _) = chat_tokenizer();
+    let messages = [message("user", &"word ".repeat(200_000))];
+    let input = RenderInput { messages: &messages, ..RenderInput::default() };
+    let render = async |pauses: &mut Pauses<'_>| tokenizer.render_in_pieces(&input, pauses).await;
+    assert!(looks(render) >= 50);
+    assert_eq!(stopped(10, render), Some(ErrorKind::StaleHandle));
+    assert_eq!(at_once(render(&mut Pauses::none())).unwrap(), tokenizer.render(&input).unwrap());
+}
+
+#[test]
+fn f6_many_control_tokens_and_a_template_of_many_strings_are_soon_ready_and_rest() {
+    let letters = letters();
+    let controls: Vec<String> = (0..100_000).map(|number| format!("<|c{number}|>")).collect();
+    let controls: Vec<_> = controls.iter().map(|text| (text.as_str(), TokenKind::Control)).collect();
+    let data = bpe(&controls, &[], &letters);
+    let digits = |number: u32| {
+        [number / 1296, number / 36 % 36, number % 36].map(|digit| char::from_digit(digit, 36).unwrap())
+    };
+    let template: String = (0..25_000)
+        .map(|number| format!("{{{{'<{}'}}}}", digits(number).iter().collect::<String>()))
+        .collect();
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    let before = std::time::Instant::now();
+    let tokenizer = tokenizer.with_template(&template).unwrap();
+    assert!(before.elapsed() < std::time::Duration::from_secs(10), "{:?}", before.elapsed());
+    let with_template = |tokenizer: Tokenizer| {
+        let template = &template;
+        async move |pauses: &mut Pauses<'_>| tokenizer.with_template_in_pieces(template, pauses).await
+    };
+    let (control, _) = prompt(&tokenizer, &[message("user", "<|c7|>")]);
+    assert!(control.is_empty());
+    assert!(looks(with_template(tokenizer)) >= 500);
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    assert_eq!(stopped(100, with_template(tokenizer)), Some(ErrorKind::StaleHandle));
+}
+
 fn message(role: &str, content: &str) -> Message {
     Message { role: role.into(), content: content.into(), extra: None }
 }
