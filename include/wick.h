@@ -224,7 +224,8 @@ typedef struct wick_runtime_options {
   uint32_t mode;
   /* Compute threads; 0: as many as there are physical cores. */
   uint32_t threads;
-  /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. */
+  /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is used up: caches go, then keys and values of
+   * idle sessions (computed again when needed), then WICK_E_OUT_OF_MEMORY. */
   uint64_t memory_budget;
   /* Generations computed together; 0: 16. */
   uint32_t max_sequences;
@@ -624,7 +625,7 @@ wick_status wick_runtime_pause(struct wick_runtime runtime);
 /* [ANY] Computes again. */
 wick_status wick_runtime_resume(struct wick_runtime runtime);
 
-/* [ANY] Gives back memory that can be computed again: for the system's low-memory warning. */
+/* [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's low-memory warning. */
 wick_status wick_runtime_trim(struct wick_runtime runtime);
 
 /* [ANY] Counts, memory and queue depths as JSON; never waits for compute. `(json, cap, needed)` as in wick_build_info. */

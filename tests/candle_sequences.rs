@@ -7,7 +7,7 @@ use candle_common::small::{VOCABULARY, small};
 use candle_common::{compute, feed, hurried, load_bytes};
 use wick::error::ErrorKind;
 use wick::model::candle::{CandleDecoder, Options};
-use wick::model::{Chunk, Decoder, Step};
+use wick::model::{Budget, Chunk, Decoder, Step};
 
 const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
 
@@ -120,9 +120,14 @@ fn a_refused_pass_leaves_the_others_right() {
 
 #[test]
 fn memory_comes_back_when_sequences_close() {
-    // One sequence of a few tokens, not two.
-    let budget = Some(decoder("llama").spec().kv_bytes_per_token * 100);
-    let options = Options { kv_budget: budget, ..Options::default() };
+    // One sequence of a few tokens and its pass, not two.
+    let budget = {
+        let mut free = decoder("llama");
+        let sequence = free.open(128).expect("room");
+        free.begin(&[Chunk { sequence, tokens: &tokens(5, 1), logits: true }]).expect("a pass");
+        Budget::new(Some(free.memory() + free.spec().kv_bytes_per_token * 32))
+    };
+    let options = Options { budget: budget.clone(), ..Options::default() };
     let mut decoder = load_bytes(small("llama").bytes(), &options).expect("a supported model");
     let per_token = decoder.spec().kv_bytes_per_token;
     assert_eq!(decoder.memory(), 0);
@@ -134,8 +139,12 @@ fn memory_comes_back_when_sequences_close() {
     let error =
         decoder.begin(&[Chunk { sequence: other, tokens: &[1], logits: true }]).expect_err("over the budget");
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    decoder.truncate(kept, 0);
+    assert_eq!((decoder.memory(), budget.held()), (0, 0));
+    feed(&mut decoder, kept, &[1]);
+    assert_eq!(budget.held(), decoder.memory());
     decoder.close(kept);
-    assert_eq!(decoder.memory(), 0);
+    assert_eq!((decoder.memory(), budget.held()), (0, 0));
     feed(&mut decoder, other, &[1]);
 
     // Closed within a pass: gone with it.

@@ -11,7 +11,7 @@ use tiny::{ARCHITECTURES, Tiny, open};
 use wick::error::{Error, ErrorKind};
 use wick::gguf::write::MetaValue;
 use wick::gguf::{TensorType, ValueType};
-use wick::model::{Decoder, NativeDecoder, NativeOptions};
+use wick::model::{Budget, Decoder, NativeDecoder, NativeOptions};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -307,7 +307,7 @@ fn f5_the_vocabulary_is_the_embedding() {
 #[test]
 fn f11_a_model_over_the_budget_says_both_numbers() {
     let mut options = NativeOptions::new(driver::compute(1));
-    options.budget = Some(1000);
+    options.budget = Budget::new(Some(1000));
     let error = NativeDecoder::load(Tiny::new("llama").open(), options).err();
     assert!(error.is_some_and(|e| e.kind() == ErrorKind::OutOfMemory && e.message().contains("1000")));
 }

@@ -10,7 +10,7 @@ use tiny::known::longrope;
 use tiny::{Random, Tiny};
 use wick::error::ErrorKind;
 use wick::gguf::TensorType;
-use wick::model::{Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
+use wick::model::{Budget, Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
 
 fn model() -> Tiny {
     Tiny::new("llama").of(TensorType::Q8_0)
@@ -131,7 +131,7 @@ fn over_the_budget_no_pass_begins_and_what_fits_still_does() {
         free.extend(sequence, &prompt(8, 100));
         free.decoder.memory()
     };
-    options.budget = Some(needed);
+    options.budget = Budget::new(Some(needed));
     let decoder = NativeDecoder::load(model().open(), options).expect("a model");
     let mut driver = Driver { decoder, slice: Duration::from_millis(1) };
     let (sequence, tokens) = (driver.sequence(), prompt(8, 250));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tiny::Tiny;
 use wick::gguf::{Gguf, Limits, Source};
-use wick::model::{Decoder, NativeDecoder, NativeOptions};
+use wick::model::{Budget, Decoder, NativeDecoder, NativeOptions};
 
 /// Copies of weights on their way to huge pages count, give way to keys and values, and are made again when there is room.
 #[test]
@@ -22,7 +22,7 @@ fn copies_of_weights_keep_within_the_budget() {
     let copies = gguf.moving_bytes();
     assert!(copies > 0, "the file is not mapped");
     let with = |budget| {
-        let options = NativeOptions { budget, ..NativeOptions::new(driver::compute(1)) };
+        let options = NativeOptions { budget: Budget::new(budget), ..NativeOptions::new(driver::compute(1)) };
         let decoder = NativeDecoder::load(gguf.clone(), options).expect("a model that loads");
         Driver { decoder, slice: Duration::from_secs(1) }
     };

@@ -15,7 +15,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 /// How much the engine may do at a time.
@@ -67,6 +66,8 @@ pub struct Engine {
     /// How many of them waited for a reader when the last pass was planned.
     pub(super) unread: usize,
     pub(super) pass: Option<Pass>,
+    /// A trim is to be finished behind the pass.
+    pub(super) trims: bool,
     /// Empty, kept for their memory.
     pub(super) candidates: Vec<u64>,
     pub(super) spare_rows: Vec<Row>,
@@ -109,6 +110,7 @@ impl Engine {
             running: Vec::new(),
             unread: 0,
             pass: None,
+            trims: false,
             candidates: Vec::new(),
             spare_rows: Vec::new(),
             jobs: VecDeque::new(),
@@ -156,6 +158,7 @@ impl Engine {
             session.errands.push_back(Errand::Clear);
         }
         self.run_errands(session);
+        self.weigh();
     }
 
     /// Cancels the session's generations and forgets it.
@@ -230,16 +233,6 @@ impl Engine {
         if let ModelState::Ready { decoder, .. } = &mut model.state {
             quietly(|| decoder.trim());
         }
-    }
-
-    /// Gives back memory that can be computed again.
-    pub fn trim(&mut self) {
-        for model in self.models.values_mut() {
-            if let ModelState::Ready { decoder, .. } = &mut model.state {
-                decoder.trim();
-            }
-        }
-        self.weigh();
     }
 
     /// Does one slice of work.
@@ -339,26 +332,13 @@ impl Engine {
     }
 
     /// Does what waits for the session, up to its next generation.
-    fn run_errands(&mut self, session: u64) {
-        let Some(session) = self.sessions.get_mut(&session) else { return };
+    fn run_errands(&mut self, id: u64) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
         while session.active.is_none() && session.errands.front() == Some(&Errand::Clear) {
             session.errands.pop_front();
             session.clear();
         }
-    }
-
-    /// Publishes what is held.
-    pub(super) fn weigh(&self) {
-        let (mut held, mut weights) = (0, 0);
-        for model in self.models.values() {
-            if let ModelState::Ready { decoder, .. } = &model.state {
-                held += decoder.memory();
-                weights += decoder.spec().weight_bytes;
-            }
-        }
-        self.facts.decoder_bytes.store(held, Ordering::Relaxed);
-        self.facts.weight_bytes.store(weights, Ordering::Relaxed);
-        self.facts.running.store(self.running.len(), Ordering::Relaxed);
+        self.empty_if_cut(id);
     }
 }
 

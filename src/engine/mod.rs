@@ -8,6 +8,7 @@ mod generation;
 mod output;
 mod pass;
 mod request;
+mod room;
 mod session;
 mod settle;
 

@@ -46,17 +46,11 @@ impl Engine {
     pub(super) fn begin_pass(&mut self) -> bool {
         loop {
             let Some((model, mut rows)) = self.plan() else { return false };
-            match self.begin(model, &rows) {
+            match self.begin_somehow(model, &mut rows) {
                 Ok(()) => {
                     self.serve(&rows);
                     self.pass = Some(Pass { model, rows });
-                    return true;
-                }
-                // Together they found no room; alone the first may.
-                Err(_) if rows.len() > 1 && self.begin(model, &rows[..1]).is_ok() => {
-                    rows.truncate(1);
-                    self.serve(&rows);
-                    self.pass = Some(Pass { model, rows });
+                    self.weigh();
                     return true;
                 }
                 Err(error) => self.end(rows[0].generation, End::failed(error)),
@@ -117,7 +111,11 @@ impl Engine {
         if let Some(decoder) = self.decoder(pass.model) {
             quietly(|| decoder.finish());
         }
+        for row in pass.rows.iter().filter(|row| !row.live) {
+            self.empty_if_cut(row.session);
+        }
         self.spare_rows = pass.rows;
+        self.trim_behind();
     }
 
     fn decoder(&mut self, model: u64) -> Option<&mut dyn Decoder> {
@@ -210,7 +208,7 @@ impl Engine {
         Some(Row { generation: id, session: generation.session, tokens, from, last, live: true })
     }
 
-    fn begin(&mut self, model: u64, rows: &[Row]) -> Result<()> {
+    pub(super) fn begin(&mut self, model: u64, rows: &[Row]) -> Result<()> {
         let Some(ModelState::Ready { decoder, .. }) =
             self.models.get_mut(&model).map(|model| &mut model.state)
         else {
@@ -237,6 +235,9 @@ impl Engine {
                 self.generations.get_mut(&row.generation).map(|one| &mut one.state)
             {
                 run.served = pass;
+            }
+            if let Some(session) = self.sessions.get_mut(&row.session) {
+                session.used = pass;
             }
         }
     }

@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) cut: Option<usize>,
     pub(super) errands: VecDeque<Errand>,
     pub(super) active: Option<u64>,
+    /// The pass that it last took part in.
+    pub(super) used: u64,
     pub(super) facts: Arc<SessionFacts>,
 }
 
@@ -64,6 +66,7 @@ impl Session {
             cut: None,
             errands: VecDeque::new(),
             active: None,
+            used: 0,
             facts,
         }
     }

@@ -42,7 +42,8 @@ pub struct wick_runtime_options {
     pub mode: u32,
     /// Compute threads; 0: as many as there are physical cores.
     pub threads: u32,
-    /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget.
+    /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is used up: caches go, then keys and values of
+    /// idle sessions (computed again when needed), then WICK_E_OUT_OF_MEMORY.
     pub memory_budget: u64,
     /// Generations computed together; 0: 16.
     pub max_sequences: u32,
@@ -220,7 +221,7 @@ pub extern "C" fn wick_runtime_resume(runtime: wick_runtime) -> wick_status {
     with_runtime(runtime, |runtime| runtime.resume())
 }
 
-/// [ANY] Gives back memory that can be computed again: for the system's low-memory warning.
+/// [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's low-memory warning.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_trim(runtime: wick_runtime) -> wick_status {
     with_runtime(runtime, |runtime| runtime.trim())

@@ -70,10 +70,13 @@ impl Gguf {
     ///
     /// Errors: as [`open`](Self::open)'s; the budget counts the tensor data all the same.
     pub fn open_header(source: Source, limits: &Limits) -> Result<Header> {
-        at_once(Self::open_header_in_pieces(source, limits, &mut Pauses::none()))
+        let (header, inputs) = at_once(read_headers(source, limits, &mut Pauses::none()))?;
+        allow_tensors(&header, &inputs, limits)?;
+        Ok(header)
     }
 
-    /// As [`open_header`](Self::open_header), for those who have other things to do meanwhile.
+    /// As [`open_header`](Self::open_header), for those who have other things to do meanwhile and want no tensor: the budget counts the headers
+    /// alone.
     ///
     /// Errors: as [`open`](Self::open)'s; what stops `pauses`.
     pub async fn open_header_in_pieces(
@@ -146,6 +149,7 @@ impl Opening {
     /// Errors: as [`Gguf::open`]'s; what stops `pauses`.
     pub async fn begin(source: Source, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<Self> {
         let (header, inputs) = read_headers(source, limits, pauses).await?;
+        allow_tensors(&header, &inputs, limits)?;
         let mut inputs: Vec<_> = inputs.into_iter().zip(header.extents.iter().copied()).collect();
         inputs.reverse();
         Ok(Self { header, inputs, reading: None, data: Vec::new(), done: 0 })
@@ -265,9 +269,14 @@ async fn read_headers(
     if count > 1 {
         split::check_total(&header).map_err(|e| e.within(&label))?;
     }
-    let needed = header.data_bytes().saturating_add(header.metadata().byte_len() as u64);
-    limits.allow(needed).map_err(|e| e.within(&label))?;
     Ok((header, inputs))
+}
+
+/// `OutOfMemory` if the tensors' bytes and the header's are over the limit.
+fn allow_tensors(header: &Header, inputs: &[Input], limits: &Limits) -> Result<()> {
+    let needed = header.data_bytes().saturating_add(header.metadata().byte_len() as u64);
+    let label = |e: Error| inputs.first().map_or(e.clone(), |first| e.within(first.label()));
+    limits.allow(needed).map_err(label)
 }
 
 async fn read_header(source: Source, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<(Header, Input)> {

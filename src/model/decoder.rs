@@ -130,6 +130,9 @@ pub trait Decoder: Send {
         false
     }
 
-    /// Gives back what can be computed again.
+    /// Gives back the memory of keys and values that no sequence holds any more.
+    fn release_unused(&mut self) {}
+
+    /// Gives back what can be computed again, but for what sequences hold; what the pass in progress works in stays.
     fn trim(&mut self) {}
 }

@@ -9,6 +9,7 @@ use crate::compute::default_threads;
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Readers;
+use crate::model::Budget;
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
 use smol::future::FutureExt;
@@ -54,6 +55,7 @@ pub(super) struct Core {
     /// Gone after the shutdown, which joins its threads.
     #[cfg(feature = "native")]
     compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
+    budget: Arc<Budget>,
     roll: Arc<Roll>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     queues: Mutex<Vec<Weak<Queue>>>,
@@ -104,8 +106,10 @@ impl Core {
         let engine = Engine::new(limits, links.facts.clone());
         #[cfg(feature = "native")]
         let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
+        let budget = Budget::new(options.memory_budget);
         let mut core = Self {
             options,
+            budget,
             links,
             clock,
             host: None,
@@ -208,10 +212,10 @@ impl Core {
         Resources {
             #[cfg(feature = "native")]
             compute: self.compute.clone(),
-            budget: self.options.memory_budget,
+            budget: self.budget.clone(),
             slice: if self.is_host_step() { HOST_SLICE } else { THREAD_SLICE },
             readers: (!self.is_host_step()).then(|| readers(&self.options)),
-            facts: self.links.facts.clone(),
+            links: self.links.clone(),
         }
     }
 

@@ -92,6 +92,9 @@ fn obey(engine: &mut Engine, command: Command) {
         Command::FinishText(done) => engine.finish_text(done),
         Command::Pause(paused) => engine.set_paused(paused),
         Command::Trim => engine.trim(),
+        Command::MakeRoom(answer) => {
+            let _ = answer.try_send(engine.make_room());
+        }
         Command::Shutdown => {}
     }
 }

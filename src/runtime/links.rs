@@ -15,13 +15,25 @@ pub(super) enum Command {
     SettleModel(u64, Result<Loaded>),
     KeepMapped(u64),
     RemoveModel(u64),
-    AddSession { session: u64, model: u64, context: usize, facts: Arc<SessionFacts> },
+    AddSession {
+        session: u64,
+        model: u64,
+        context: usize,
+        facts: Arc<SessionFacts>,
+    },
     ClearSession(u64),
     RemoveSession(u64),
-    Submit { session: u64, request: Box<Request>, producer: Producer, place: Place },
+    Submit {
+        session: u64,
+        request: Box<Request>,
+        producer: Producer,
+        place: Place,
+    },
     FinishText(TextDone),
     Pause(bool),
     Trim,
+    /// Whether anything could give way comes back.
+    MakeRoom(async_channel::Sender<bool>),
     Shutdown,
 }
 
@@ -112,6 +124,14 @@ impl Links {
             producer.end(End::new(EndReason::Shutdown));
         }
         self.signal.raise();
+    }
+
+    /// Has something that can be computed again give way to what found no room; false: nothing is left that can.
+    #[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
+    pub(super) async fn make_room(&self) -> bool {
+        let (sender, answer) = async_channel::bounded(1);
+        self.tell(Command::MakeRoom(sender));
+        answer.recv().await.unwrap_or(false)
     }
 
     /// Hands a load to the host's executor. During the shutdown it is done here: jobs are short then.

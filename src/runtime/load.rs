@@ -5,10 +5,9 @@ use super::core::Core;
 use super::links::{Command, Links};
 use super::model::{LoadState, ModelFacts, ModelShared};
 use super::options::{Level, Loaded, ModelOptions, ModelSource};
-use crate::engine::EngineFacts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Readers, Source};
-use crate::model::{Decoder, Spec};
+use crate::model::{Budget, Decoder, Spec};
 use crate::pause::Pauses;
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::lock;
@@ -25,22 +24,14 @@ pub(super) struct Resources {
     /// What the native decoder computes with: the engine's thread is the first of its threads.
     #[cfg(feature = "native")]
     pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
-    /// Bytes for everything.
-    pub(super) budget: Option<u64>,
+    /// What all models of the runtime take from.
+    pub(super) budget: Arc<Budget>,
     /// How long the load goes on before others on its thread have their turn.
     pub(super) slice: Duration,
     /// Who reads files that are not mapped; `None`: the load's thread alone, with a rest after each piece.
     pub(super) readers: Option<Readers>,
-    pub(super) facts: Arc<EngineFacts>,
-}
-
-#[cfg(feature = "text")]
-impl Resources {
-    /// What the budget leaves beside what is held now.
-    pub(super) fn left(&self) -> Option<u64> {
-        let held = self.facts.weight_bytes() + self.facts.decoder_bytes();
-        self.budget.map(|budget| budget.saturating_sub(held))
-    }
+    /// The way to the engine, whose idle sessions give way to a model.
+    pub(super) links: Arc<Links>,
 }
 
 /// What hears of bytes that are there, and of how many there are in all; stops the load by an error.

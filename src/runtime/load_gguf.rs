@@ -4,7 +4,7 @@ use super::load::{Opened, Progress, Resources};
 use super::options::Backend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Limits, Opening, Source};
-use crate::model::{Decoder, Spec};
+use crate::model::{Decoder, Share, Spec};
 use crate::pause::Pauses;
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
@@ -30,7 +30,7 @@ pub(super) async fn open(
     progress: &mut Progress<'_>,
     pauses: &mut Pauses<'_>,
 ) -> Result<Opened> {
-    let limits = Limits { max_bytes: resources.left() };
+    let limits = Limits { max_bytes: resources.budget.limit() };
     if wanted.vocab_only {
         let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
         let (vocab, has_template) = vocabulary(&header, wanted, pauses).await?;
@@ -38,7 +38,8 @@ pub(super) async fn open(
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
     let mut opening = Opening::begin(source, &limits, pauses).await?;
-    check(opening.header(), wanted)?;
+    let needed = check(opening.header(), wanted)?;
+    let mut weights = Some(fit(resources, || resources.budget.take("weights", needed)).await?);
     progress(opening.done(), opening.total())?;
     yield_now().await;
     match &resources.readers {
@@ -57,7 +58,7 @@ pub(super) async fn open(
     let gguf = Arc::new(opening.finish());
     let (vocab, has_template) = vocabulary(gguf.header(), wanted, pauses).await?;
     pauses.look_up().await?;
-    let decoder = decoder(&gguf, wanted, resources, progress)?;
+    let decoder = fit(resources, || decoder(&gguf, wanted, resources, &mut weights, &mut *progress)).await?;
     let spec = decoder.spec().clone();
     if spec.vocab_size != vocab.len() {
         let message = format!(
@@ -68,6 +69,20 @@ pub(super) async fn open(
         return Err(Error::new(ErrorKind::ModelInvalid, message));
     }
     Ok(Opened { decoder: Some(decoder), vocab, spec, has_template })
+}
+
+/// What `work` comes to when idle sessions have made room for it, as far as they can.
+async fn fit<T>(resources: &Resources, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    loop {
+        match work() {
+            Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+                if !resources.links.make_room().await {
+                    return work();
+                }
+            }
+            result => return result,
+        }
+    }
 }
 
 async fn vocabulary(
@@ -84,14 +99,21 @@ async fn vocabulary(
     }
 }
 
-/// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before.
-fn check(header: &Header, wanted: &Wanted) -> Result<()> {
+/// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before. Else the bytes that its weights take.
+fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
     let context = wanted.context_length;
     by_backend(wanted.backend, |backend| match backend {
         #[cfg(feature = "native")]
-        Backend::Native => crate::model::NativeDecoder::check(header, context),
+        Backend::Native => {
+            use crate::model::NativeDecoder;
+            NativeDecoder::check(header, context).map(|()| NativeDecoder::weight_bytes(header))
+        }
         #[cfg(feature = "candle")]
-        Backend::Candle => crate::model::candle::CandleDecoder::check(header, context),
+        Backend::Candle => {
+            use crate::model::candle::{CandleDecoder, Precision};
+            let bytes = || CandleDecoder::weight_bytes(header, Precision::default());
+            CandleDecoder::check(header, context).map(|()| bytes())
+        }
         backend => Err(lacking(backend)),
     })
 }
@@ -101,13 +123,14 @@ fn decoder(
     gguf: &Arc<Gguf>,
     wanted: &Wanted,
     resources: &Resources,
+    weights: &mut Option<Share>,
     progress: &mut Progress<'_>,
 ) -> Result<Box<dyn Decoder>> {
     by_backend(wanted.backend, |backend| match backend {
         #[cfg(feature = "native")]
-        Backend::Native => native(gguf, wanted, resources),
+        Backend::Native => native(gguf, wanted, resources, weights),
         #[cfg(feature = "candle")]
-        Backend::Candle => candle(gguf, wanted, resources, progress),
+        Backend::Candle => candle(gguf, wanted, resources, weights, progress),
         backend => Err(lacking(backend)),
     })
 }
@@ -135,14 +158,20 @@ fn lacking(backend: Backend) -> Error {
 }
 
 #[cfg(feature = "native")]
-fn native(gguf: &Arc<Gguf>, wanted: &Wanted, resources: &Resources) -> Result<Box<dyn Decoder>> {
+fn native(
+    gguf: &Arc<Gguf>,
+    wanted: &Wanted,
+    resources: &Resources,
+    weights: &mut Option<Share>,
+) -> Result<Box<dyn Decoder>> {
     use crate::model::{NativeDecoder, NativeOptions};
     let options = NativeOptions {
         context_length: wanted.context_length,
-        budget: resources.left().map(|left| left.saturating_sub(gguf.data_bytes())),
+        budget: resources.budget.clone(),
         ..NativeOptions::new(resources.compute.clone())
     };
-    Ok(Box::new(NativeDecoder::load(gguf.clone(), options)?))
+    let decoder = NativeDecoder::load(gguf.clone(), options)?;
+    Ok(Box::new(decoder.with_weights(weights.take())))
 }
 
 #[cfg(feature = "candle")]
@@ -150,15 +179,17 @@ fn candle(
     gguf: &Arc<Gguf>,
     wanted: &Wanted,
     resources: &Resources,
+    weights: &mut Option<Share>,
     progress: &mut Progress<'_>,
 ) -> Result<Box<dyn Decoder>> {
     use crate::model::candle::{CandleDecoder, Options};
     let options = Options {
         context_length: wanted.context_length,
-        kv_budget: resources.left().map(|left| left.saturating_sub(gguf.data_bytes())),
+        budget: resources.budget.clone(),
         ..Options::default()
     };
-    Ok(Box::new(CandleDecoder::load(gguf, &options, progress)?))
+    let decoder = CandleDecoder::load(gguf, &options, progress)?;
+    Ok(Box::new(decoder.with_weights(weights.take())))
 }
 
 /// What a header says of a model that is not loaded.

@@ -124,7 +124,7 @@ impl Runtime {
         self.owner.core.links.tell(links::Command::Pause(false));
     }
 
-    /// Gives back memory that can be computed again.
+    /// Gives back memory that can be computed again: what idle sessions hold, and what the next pass would work in.
     pub fn trim(&self) {
         self.owner.core.links.tell(links::Command::Trim);
     }

@@ -44,7 +44,8 @@ pub struct RuntimeOptions {
     pub mode: Mode,
     /// Compute threads; 0: physical cores. Without meaning in [`Mode::HostStep`].
     pub threads: usize,
-    /// Bytes for weights, keys and values, and scratch; `None`: no budget.
+    /// Bytes for weights, keys and values, and scratch of all models; `None`: no budget. When it is used up, caches go, then the keys and
+    /// values of idle sessions, which are computed again when they are needed; what then finds no room ends with `OutOfMemory`.
     pub memory_budget: Option<u64>,
     /// Generations computed together.
     pub max_sequences: usize,

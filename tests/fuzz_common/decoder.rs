@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wick::compute::Compute;
 use wick::error::{Error, ErrorKind};
 use wick::gguf::{Gguf, Limits, Source};
-use wick::model::{Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
+use wick::model::{Budget, Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
 use wick::sample::{Sampler, SamplerOptions};
 
 /// Bytes that keys, values and scratch may take: far over what the largest of these files needs for so few tokens, so that what a
@@ -30,7 +30,7 @@ pub fn judge(bytes: &[u8]) -> bool {
     let Ok(gguf) = Gguf::open(source, &Limits::default(), &mut |_, _| Ok(())) else { return false };
     let mut options = NativeOptions::new(COMPUTE.clone());
     options.context_length = Some(CONTEXT);
-    options.budget = Some(BUDGET);
+    options.budget = Budget::new(Some(BUDGET));
     match NativeDecoder::load(Arc::new(gguf), options) {
         Ok(decoder) => {
             compute(decoder);

@@ -106,9 +106,12 @@ impl Cache {
         self.length = (self.length + count).min(self.capacity);
     }
 
-    /// Keeps at most the first `length` tokens; returns how many are kept.
+    /// Keeps at most the first `length` tokens; returns how many are kept. Without a token it holds no memory.
     pub(super) fn truncate(&mut self, length: usize) -> usize {
         self.length = self.length.min(length);
+        if self.length == 0 {
+            (self.layers, self.capacity) = (Vec::new(), 0);
+        }
         self.length
     }
 }

@@ -3,15 +3,16 @@
 use super::cache::Cache;
 use super::computing;
 use super::hyperparameters::Hyperparameters;
-use super::linear::Precision;
+use super::linear::{Precision, stays_quantised};
 use super::network::{Network, Positions};
 use super::shapes;
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, TensorInfo};
-use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+use crate::model::{Budget, Chunk, Decoder, Pace, Sequence, Share, Spec, Step};
 use candle_core::{Device, Tensor};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Tokens of one pass at most: masks and scores grow with them.
 const MAX_CHUNK: usize = 256;
@@ -20,14 +21,21 @@ const MAX_CHUNK: usize = 256;
 const MAX_SCORES: usize = 1 << 24;
 
 /// What loading may be told.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Caps the file's context length; `None` leaves it.
     pub context_length: Option<usize>,
     /// How weights are kept.
     pub precision: Precision,
-    /// Bytes that keys and values of all sequences may take together; `None`: no limit.
-    pub kv_budget: Option<u64>,
+    /// What keys, values and scratch are taken from; weights are their reader's to take ([`CandleDecoder::with_weights`]).
+    pub budget: Arc<Budget>,
+}
+
+impl Default for Options {
+    /// The file's context length, quantised weights, no limit.
+    fn default() -> Self {
+        Self { context_length: None, precision: Precision::default(), budget: Budget::new(None) }
+    }
 }
 
 /// The candle backend: one model and its sequences.
@@ -37,7 +45,10 @@ pub struct Options {
 pub struct CandleDecoder {
     spec: Spec,
     network: Network,
-    kv_budget: Option<u64>,
+    /// What [`Decoder::memory`] says.
+    share: Share,
+    /// Given back with the weights.
+    _weights: Option<Share>,
     sequences: BTreeMap<Sequence, Cache>,
     /// Never handed out before.
     next: u32,
@@ -50,6 +61,8 @@ struct Pass {
     tokens: Vec<u32>,
     wants_logits: bool,
     state: State,
+    /// Bytes that it works in.
+    scratch: u64,
     /// The sequence goes with the pass.
     closed: bool,
 }
@@ -88,8 +101,19 @@ impl CandleDecoder {
         progress(gguf.data_bytes(), gguf.data_bytes())?;
         let spec = spec(gguf, &numbers, options.precision, vocab_size)?;
         let network = Network { numbers, weights, device };
-        let kv_budget = options.kv_budget;
-        Ok(Self { spec, network, kv_budget, sequences: BTreeMap::new(), next: 0, pass: None })
+        let share = options.budget.share("keys, values and scratch");
+        Ok(Self { spec, network, share, _weights: None, sequences: BTreeMap::new(), next: 0, pass: None })
+    }
+
+    /// The same, holding what its weights have of the budget.
+    pub fn with_weights(self, weights: Option<Share>) -> Self {
+        Self { _weights: weights, ..self }
+    }
+
+    /// Bytes that the weights of such a model take: plain numbers become f32.
+    pub fn weight_bytes(header: &Header, precision: Precision) -> u64 {
+        let held = header.tensors().iter().map(|tensor| held_bytes(tensor, precision));
+        held.fold(0, u64::saturating_add)
     }
 
     /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
@@ -111,9 +135,9 @@ impl CandleDecoder {
         tokens * self.spec.kv_bytes_per_token
     }
 
-    /// Makes room for `count` tokens behind those that the sequence holds.
-    fn reserve(&mut self, sequence: Sequence, count: usize) -> Result<()> {
-        let (budget, held) = (self.kv_budget, self.kv_bytes());
+    /// Makes room for `count` tokens behind those that the sequence holds; the bytes that their pass works in.
+    fn reserve(&mut self, sequence: Sequence, count: usize) -> Result<u64> {
+        let held = self.kv_bytes();
         let per_token = self.spec.kv_bytes_per_token;
         let cache = self.cache(sequence)?;
         if count > cache.room() {
@@ -121,17 +145,25 @@ impl CandleDecoder {
             return Err(Error::new(ErrorKind::ContextFull, message));
         }
         let capacity = cache.capacity_for(count);
+        let seen = cache.length() + count;
         let needed = held + (capacity - cache.capacity()) as u64 * per_token;
-        if let Some(budget) = budget.filter(|&budget| needed > budget) {
-            let message = format!(
-                "keys and values need {needed} bytes, and {budget} are allowed; close sequences or raise the memory budget"
-            );
-            return Err(Error::new(ErrorKind::OutOfMemory, message));
-        }
+        let logits = (self.spec.vocab_size * size_of::<f32>()) as u64;
+        let scratch = self.network.scratch_bytes(count, seen) + logits;
+        self.share.resize(needed + scratch)?;
         let Self { network, sequences, .. } = self;
         match sequences.get_mut(&sequence) {
             Some(cache) => cache.grow(capacity, &network.numbers, &network.device),
             None => Ok(()),
+        }
+        .map(|()| scratch)
+    }
+
+    /// Leaves to others what is not held any more.
+    fn give_back(&mut self) {
+        let held = self.memory();
+        if held < self.share.bytes() {
+            // To become smaller never fails.
+            let _ = self.share.resize(held);
         }
     }
 }
@@ -155,6 +187,7 @@ impl Decoder for CandleDecoder {
             Some(pass) if pass.sequence == sequence => pass.closed = true,
             _ => drop(self.sequences.remove(&sequence)),
         }
+        self.give_back();
     }
 
     fn length(&self, sequence: Sequence) -> usize {
@@ -162,7 +195,9 @@ impl Decoder for CandleDecoder {
     }
 
     fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
-        self.sequences.get_mut(&sequence).map_or(0, |cache| cache.truncate(length))
+        let kept = self.sequences.get_mut(&sequence).map_or(0, |cache| cache.truncate(length));
+        self.give_back();
+        kept
     }
 
     fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize {
@@ -189,12 +224,13 @@ impl Decoder for CandleDecoder {
             let message = format!("a pass takes 1 to {MAX_CHUNK} tokens, one pass at a time");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        self.reserve(chunk.sequence, chunk.tokens.len())?;
+        let scratch = self.reserve(chunk.sequence, chunk.tokens.len()).inspect_err(|_| self.give_back())?;
         self.pass = Some(Pass {
             sequence: chunk.sequence,
             tokens: chunk.tokens.to_vec(),
             wants_logits: chunk.logits,
             state: State::Begun,
+            scratch,
             closed: false,
         });
         Ok(())
@@ -240,15 +276,11 @@ impl Decoder for CandleDecoder {
         if let Some(pass) = self.pass.take().filter(|pass| pass.closed) {
             self.sequences.remove(&pass.sequence);
         }
+        self.give_back();
     }
 
     fn memory(&self) -> u64 {
-        let scratch = match self.pass.as_ref().map(|pass| &pass.state) {
-            Some(State::Within { x, .. }) => x.elem_count(),
-            Some(State::Done { logits }) => logits.len(),
-            _ => 0,
-        };
-        self.kv_bytes() + (scratch * size_of::<f32>()) as u64
+        self.kv_bytes() + self.pass.as_ref().map_or(0, |pass| pass.scratch)
     }
 }
 
@@ -286,17 +318,20 @@ fn spec(gguf: &Gguf, numbers: &Hyperparameters, precision: Precision, vocab_size
         context_length: numbers.context_length,
         embedding_length: numbers.embedding_length,
         parameters: gguf.tensors().iter().map(TensorInfo::elements).sum(),
-        weight_bytes: gguf.tensors().iter().map(|tensor| held_bytes(tensor, precision)).sum(),
+        weight_bytes: CandleDecoder::weight_bytes(gguf, precision),
         kv_bytes_per_token: (kv_elements * size_of::<f32>()) as u64,
         max_batch: 1,
         max_tokens: MAX_CHUNK,
     })
 }
 
-/// Blocks stay as they are where that is wanted; everything else is f32.
+/// Blocks of matrices stay as they are where that is wanted; everything else is f32.
 fn held_bytes(tensor: &TensorInfo, precision: Precision) -> u64 {
-    let quantised = precision == Precision::Quantised && tensor.kind().block_len() > 1;
-    if quantised { tensor.byte_len() } else { tensor.elements() * size_of::<f32>() as u64 }
+    let columns = tensor.shape().first().copied().unwrap_or_default();
+    let quantised = precision == Precision::Quantised
+        && tensor.shape().len() > 1
+        && stays_quantised(tensor.kind().block_len(), columns);
+    if quantised { tensor.byte_len() } else { tensor.elements().saturating_mul(size_of::<f32>() as u64) }
 }
 
 /// The type that holds most weights.

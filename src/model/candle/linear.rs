@@ -22,7 +22,9 @@ impl Matrix {
     pub(super) fn new(tensor: QTensor, precision: Precision) -> Result<Self> {
         // Not `QMatMul::from_qtensor`, which asks environment variables.
         Ok(Self(match precision {
-            Precision::Quantised if stays_quantised(&tensor) => QMatMul::QTensor(Arc::new(tensor)),
+            Precision::Quantised if stays_quantised(block(&tensor), columns(&tensor)) => {
+                QMatMul::QTensor(Arc::new(tensor))
+            }
             _ => QMatMul::Tensor(tensor.dequantize(&tensor.device())?),
         }))
     }
@@ -37,10 +39,16 @@ impl Matrix {
 }
 
 /// Plain numbers become f32; so do rows of an odd number of blocks of 32, which candle's kernels assert against in debug builds.
-fn stays_quantised(tensor: &QTensor) -> bool {
-    let block = tensor.dtype().block_size();
-    let columns = tensor.shape().dims().last().copied().unwrap_or_default();
+pub(super) fn stays_quantised(block: u64, columns: u64) -> bool {
     block > 32 || (block == 32 && (columns / block).is_multiple_of(2))
+}
+
+fn block(tensor: &QTensor) -> u64 {
+    tensor.dtype().block_size() as u64
+}
+
+fn columns(tensor: &QTensor) -> u64 {
+    tensor.shape().dims().last().copied().unwrap_or_default() as u64
 }
 
 /// A projection: weight (out, in) and perhaps a bias (out).

@@ -54,6 +54,18 @@ impl Network {
         Ok(Positions { global, windowed: windowed.transpose()? })
     }
 
+    /// Bytes that a pass of `count` tokens, which see `seen`, works in at most: scores of one layer and their softmax, or what lies between
+    /// a layer's two halves, beside masks.
+    pub(super) fn scratch_bytes(&self, count: usize, seen: usize) -> u64 {
+        let numbers = &self.numbers;
+        let masks = if count > 1 { 2 * count * seen } else { 0 };
+        let scores = 2 * numbers.head_count * count * seen;
+        let heads = 4 * count * (numbers.head_count + numbers.head_count_kv) * numbers.head_dim;
+        let fed = 3 * count * numbers.feed_forward_length;
+        let floats = 4 * count * numbers.embedding_length + masks + (scores + heads).max(fed);
+        (floats * size_of::<f32>()) as u64
+    }
+
     /// Tokens to (count, embedding_length).
     pub(super) fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         let ids = Tensor::new(tokens, &self.device)?;

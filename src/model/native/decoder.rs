@@ -2,14 +2,14 @@
 
 use super::config::Config;
 use super::forward::Forward;
-use super::kv::{Blocks, Sequences, allow};
+use super::kv::{Blocks, Sequences};
 use super::pass::{Pass, Span};
 use super::weights::ModelWeights;
 use crate::compute::Compute;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Moving, TensorInfo};
 use crate::kernel::{KV_BLOCK, KvLayout};
-use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+use crate::model::{Budget, Chunk, Decoder, Pace, Sequence, Share, Spec, Step};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -31,14 +31,14 @@ pub struct NativeOptions {
     pub context_length: Option<usize>,
     /// What computes, shared by models: the thread that drives the decoder is the first of its threads.
     pub compute: Arc<Mutex<Compute>>,
-    /// Bytes for keys, values and scratch together; `None`: no limit.
-    pub budget: Option<u64>,
+    /// What keys, values and scratch are taken from; weights are their reader's to take ([`NativeDecoder::with_weights`]).
+    pub budget: Arc<Budget>,
 }
 
 impl NativeOptions {
     /// The model's own context length and no budget.
     pub fn new(compute: Arc<Mutex<Compute>>) -> Self {
-        Self { context_length: None, compute, budget: None }
+        Self { context_length: None, compute, budget: Budget::new(None) }
     }
 }
 
@@ -49,8 +49,11 @@ pub struct NativeDecoder {
     blocks: Blocks,
     sequences: Sequences,
     pass: Pass,
-    budget: Option<u64>,
+    /// What [`Decoder::memory`] says, at least.
+    share: Share,
     moving: Moving,
+    /// Given back with the weights.
+    _weights: Option<Share>,
 }
 
 impl NativeDecoder {
@@ -82,16 +85,29 @@ impl NativeDecoder {
             max_tokens: MAX_TOKENS.min(context_length),
         };
         let forward = Forward::new(gguf, config, weights, options.compute)?;
-        allow(forward.scratch().bytes_for(1, 1) + blocks.block_bytes(), options.budget)?;
+        let mut share = options.budget.share("keys, values and scratch");
+        share.resize(forward.scratch().bytes_for(1, 1) + blocks.block_bytes())?;
+        share.resize(0)?;
         Ok(Self {
             spec,
             forward,
             blocks,
             sequences: Sequences::default(),
             pass: Pass::new(MAX_BATCH, MAX_TOKENS)?,
-            budget: options.budget,
+            share,
             moving: Moving::default(),
+            _weights: None,
         })
+    }
+
+    /// The same, holding what its weights have of the budget.
+    pub fn with_weights(self, weights: Option<Share>) -> Self {
+        Self { _weights: weights, ..self }
+    }
+
+    /// Bytes that the weights of such a model and its header take.
+    pub fn weight_bytes(header: &Header) -> u64 {
+        header.data_bytes().saturating_add(header.metadata().byte_len() as u64)
     }
 
     /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
@@ -151,11 +167,11 @@ impl NativeDecoder {
         let (tokens, outputs) = (self.pass.tokens.len(), self.pass.outputs());
         let scratch = self.forward.scratch().bytes_for(tokens, outputs).max(self.forward.scratch().bytes());
         let needed = self.blocks.bytes() + self.blocks.growth(count) + scratch;
-        if self.budget.is_some_and(|budget| needed + self.moving.held() > budget) {
+        if self.share.resize(needed + self.moving.held()).is_err() {
             // Copies of weights on their way can wait.
             self.moving.drop_copies();
+            self.share.resize(needed)?;
         }
-        allow(needed, self.budget)?;
         self.forward.scratch_mut().reserve(tokens, outputs)?;
         for span in &self.pass.spans {
             if let Some(state) = self.sequences.get_mut(span.sequence) {
@@ -173,6 +189,16 @@ impl NativeDecoder {
             }
         }
         self.pass.clear();
+        self.give_back();
+    }
+
+    /// Leaves to others what is not held any more.
+    fn give_back(&mut self) {
+        let held = self.memory();
+        if held < self.share.bytes() {
+            // To become smaller never fails.
+            let _ = self.share.resize(held);
+        }
     }
 }
 
@@ -295,11 +321,18 @@ impl Decoder for NativeDecoder {
     fn settle(&mut self) -> bool {
         let needed =
             self.blocks.bytes() + self.forward.scratch().bytes() + self.forward.gguf().moving_bytes();
-        if self.budget.is_some_and(|budget| needed > budget) {
+        let moves = self.share.resize(needed).is_ok();
+        if !moves {
             self.moving.drop_copies();
-            return false;
         }
-        self.forward.gguf().move_to_huge_pages(&mut self.moving)
+        let moved = moves && self.forward.gguf().move_to_huge_pages(&mut self.moving);
+        self.give_back();
+        moved
+    }
+
+    fn release_unused(&mut self) {
+        self.blocks.trim();
+        self.give_back();
     }
 
     fn trim(&mut self) {
@@ -308,6 +341,7 @@ impl Decoder for NativeDecoder {
         if !self.pass.is_active() {
             self.forward.scratch_mut().trim();
         }
+        self.give_back();
     }
 }
 

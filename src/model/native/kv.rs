@@ -1,8 +1,8 @@
 //! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are lists of them.
-//! Knows budgets and who shares what; not what a key is.
+//! Knows who shares what; not what a key is.
 
 use crate::compute::Zeroed;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::Sequence;
 use std::sync::Arc;
@@ -207,19 +207,5 @@ impl Sequences {
         for block in state.into_iter().flat_map(|state| state.blocks) {
             blocks.release(block);
         }
-    }
-}
-
-/// `OutOfMemory`, with both numbers, if `needed` bytes are over the budget.
-pub(super) fn allow(needed: u64, budget: Option<u64>) -> Result<()> {
-    match budget {
-        Some(allowed) if needed > allowed => Err(Error::new(
-            ErrorKind::OutOfMemory,
-            format!(
-                "keys, values and scratch need {needed} bytes, the memory budget allows {allowed}; \
-                 raise it, close sequences or take a shorter context"
-            ),
-        )),
-        _ => Ok(()),
     }
 }
