@@ -395,7 +395,7 @@ typedef struct wick_model_options {
   uint32_t struct_size;
   /* WICK_BACKEND_… */
   uint32_t backend;
-  /* A .gguf file, or a folder with safetensors, config.json and tokenizer.json. */
+  /* A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this release. */
   struct wick_str path;
   /* Where in the file the .gguf begins: in bytes. */
   uint64_t path_offset;
@@ -769,7 +769,10 @@ wick_status wick_session_restore(struct wick_model model,
 /* [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what needs the model (template, ids beyond
  * the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
  * `out` may be NULL if there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the session is live:
- * until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait. */
+ * until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait.
+ *
+ * What the session holds after END: with output_tokens 0, for any reason but WICK_END_READY, what it held before, without the new input; else the
+ * input and all tokens that came, of messages the text that came as the assistant's message. */
 wick_status wick_generate(struct wick_session session,
                           const struct wick_generate_options *options,
                           struct wick_stream *out,
