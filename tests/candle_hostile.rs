@@ -11,6 +11,7 @@ use wick::error::{
 };
 use wick::gguf::write::MetaValue;
 use wick::gguf::{Gguf, Limits, Source, ValueType};
+use wick::model::Decoder;
 use wick::model::candle::{CandleDecoder, Options};
 
 const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
