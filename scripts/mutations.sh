@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 limit=${WICK_MUTATION_LIMIT:-300}        # seconds for one run of the tests, building aside
-watchdog=${WICK_WATCHDOG:-60}            # seconds for one test: the same for what is sound, else a slow machine would pass for a notice
+watchdog=${WICK_WATCHDOG:-20}            # seconds for one test: the same for what is sound, else a slow machine would pass for a notice
 work=$PWD/target/mutations
 tree=$work/tree
 log=$work/log
