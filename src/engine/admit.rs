@@ -24,7 +24,7 @@ impl Engine {
     pub(super) fn admit(&mut self, until: Instant) -> bool {
         let line: Vec<u64> = self.line.iter().map(|(_, id)| *id).collect();
         // Who waits for a reader leaves its place to others.
-        let computing = self.running.iter().filter(|id| !self.waits_for_reader(**id)).count();
+        let computing = self.running.iter().filter(|id| self.has_room(**id) != Some(false)).count();
         let mut free = self.limits.max_sequences.saturating_sub(computing);
         let mut late = false;
         for id in line {

@@ -129,8 +129,14 @@ impl Engine {
     fn plan(&mut self) -> Option<(u64, Vec<Row>)> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
-        candidates.extend(self.running.iter().copied().filter(|id| self.can_compute(*id)));
-        let unread = self.running.iter().filter(|id| self.waits_for_reader(**id)).count();
+        let mut unread = 0;
+        for &id in &self.running {
+            match self.has_room(id) {
+                Some(true) => candidates.push(id),
+                Some(false) => unread += 1,
+                None => {}
+            }
+        }
         // Their places are free.
         self.stirred |= unread > self.unread;
         self.unread = unread;
@@ -145,19 +151,11 @@ impl Engine {
         plan.filter(|_| !rows.is_empty()).map(|model| (model, rows))
     }
 
-    fn can_compute(&self, id: u64) -> bool {
-        self.generations.get(&id).is_some_and(|generation| {
-            matches!(generation.state, State::Running(_))
-                && generation.producer.has_room(generation.request.buffer_events)
-        })
-    }
-
-    /// Whether the generation goes on when somebody reads, and not before.
-    pub(super) fn waits_for_reader(&self, id: u64) -> bool {
-        self.generations.get(&id).is_some_and(|generation| {
-            matches!(generation.state, State::Running(_))
-                && !generation.producer.has_room(generation.request.buffer_events)
-        })
+    /// Whether the reader of a generation that can go on has left it room; if not, it goes on when somebody reads, and not before.
+    pub(super) fn has_room(&self, id: u64) -> Option<bool> {
+        let generation = self.generations.get(&id)?;
+        matches!(generation.state, State::Running(_))
+            .then(|| generation.producer.has_room(generation.request.buffer_events))
     }
 
     fn rank(&self, id: u64) -> (Reverse<i32>, u64, u64) {

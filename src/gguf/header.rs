@@ -65,6 +65,11 @@ impl Header {
         self.tensors.get(*self.by_name.get(found)? as usize)
     }
 
+    /// Bytes that the tensors' data and the header take, mapped or read.
+    pub fn held_bytes(&self) -> u64 {
+        self.data_bytes().saturating_add(self.metadata().byte_len() as u64)
+    }
+
     /// Bytes of the model's file, or of all its files.
     pub fn file_bytes(&self) -> u64 {
         self.extents.iter().fold(0, |sum, extent| sum.saturating_add(extent.file_bytes))

@@ -189,9 +189,9 @@ mod copies {
                 return false;
             }
             let to = over.as_ptr().cast_mut();
-            // SAFETY: `over` is whole pages of a file's mapping that is only read, and that nobody but its owner unmaps. The move replaces them at once as far as other threads see
-            // (they wait for it at a page that is missing), by pages with the same bytes that can only be read, and that the mapping's
-            // owner unmaps with the rest.
+            // SAFETY: `over` is whole pages of a file's mapping that is only read, and that nobody but its owner unmaps. The move replaces
+            // them at once as far as other threads see (they wait for it at a page that is missing), by pages with the same bytes that can
+            // only be read, and that the owner unmaps with the rest.
             let moved = unsafe {
                 libc::mprotect(self.start.cast(), self.len, libc::PROT_READ) == 0
                     && libc::mremap(

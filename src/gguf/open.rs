@@ -274,9 +274,10 @@ async fn read_headers(
 
 /// `OutOfMemory` if the tensors' bytes and the header's are over the limit.
 fn allow_tensors(header: &Header, inputs: &[Input], limits: &Limits) -> Result<()> {
-    let needed = header.data_bytes().saturating_add(header.metadata().byte_len() as u64);
-    let label = |e: Error| inputs.first().map_or(e.clone(), |first| e.within(first.label()));
-    limits.allow(needed).map_err(label)
+    limits.allow(header.held_bytes()).map_err(|e| match inputs.first() {
+        Some(first) => e.within(first.label()),
+        None => e,
+    })
 }
 
 async fn read_header(source: Source, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<(Header, Input)> {

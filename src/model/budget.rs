@@ -57,6 +57,14 @@ impl Share {
         self.bytes
     }
 
+    /// Gives back what is over `bytes`, if it is larger.
+    pub fn shrink(&mut self, bytes: u64) {
+        if bytes < self.bytes {
+            self.budget.held.fetch_sub(self.bytes - bytes, Ordering::SeqCst);
+            self.bytes = bytes;
+        }
+    }
+
     /// Makes it `bytes` in all. To become smaller never fails.
     ///
     /// # Errors

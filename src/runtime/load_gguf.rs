@@ -105,14 +105,14 @@ fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
     by_backend(wanted.backend, |backend| match backend {
         #[cfg(feature = "native")]
         Backend::Native => {
-            use crate::model::NativeDecoder;
-            NativeDecoder::check(header, context).map(|()| NativeDecoder::weight_bytes(header))
+            crate::model::NativeDecoder::check(header, context)?;
+            Ok(header.held_bytes())
         }
         #[cfg(feature = "candle")]
         Backend::Candle => {
             use crate::model::candle::{CandleDecoder, Precision};
-            let bytes = || CandleDecoder::weight_bytes(header, Precision::default());
-            CandleDecoder::check(header, context).map(|()| bytes())
+            CandleDecoder::check(header, context)?;
+            Ok(CandleDecoder::weight_bytes(header, Precision::default()))
         }
         backend => Err(lacking(backend)),
     })

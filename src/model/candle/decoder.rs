@@ -161,10 +161,7 @@ impl CandleDecoder {
     /// Leaves to others what is not held any more.
     fn give_back(&mut self) {
         let held = self.memory();
-        if held < self.share.bytes() {
-            // To become smaller never fails.
-            let _ = self.share.resize(held);
-        }
+        self.share.shrink(held);
     }
 }
 

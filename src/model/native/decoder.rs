@@ -87,7 +87,7 @@ impl NativeDecoder {
         let forward = Forward::new(gguf, config, weights, options.compute)?;
         let mut share = options.budget.share("keys, values and scratch");
         share.resize(forward.scratch().bytes_for(1, 1) + blocks.block_bytes())?;
-        share.resize(0)?;
+        share.shrink(0);
         Ok(Self {
             spec,
             forward,
@@ -103,11 +103,6 @@ impl NativeDecoder {
     /// The same, holding what its weights have of the budget.
     pub fn with_weights(self, weights: Option<Share>) -> Self {
         Self { _weights: weights, ..self }
-    }
-
-    /// Bytes that the weights of such a model and its header take.
-    pub fn weight_bytes(header: &Header) -> u64 {
-        header.data_bytes().saturating_add(header.metadata().byte_len() as u64)
     }
 
     /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
@@ -195,10 +190,7 @@ impl NativeDecoder {
     /// Leaves to others what is not held any more.
     fn give_back(&mut self) {
         let held = self.memory();
-        if held < self.share.bytes() {
-            // To become smaller never fails.
-            let _ = self.share.resize(held);
-        }
+        self.share.shrink(held);
     }
 }
 

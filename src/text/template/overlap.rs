@@ -88,7 +88,7 @@ impl Tables {
         let mut tables = Self {
             beginnings: HashMap::new(),
             ends: HashMap::new(),
-            texts: find_each(texts)?,
+            texts: find_any(texts, MatchKind::Standard)?,
             inside: Vec::new(),
             controls: HashSet::new(),
             lengths: BTreeSet::new(),
@@ -144,9 +144,10 @@ impl Tables {
     }
 }
 
-fn find_each(texts: &[&str]) -> Result<AhoCorasick> {
+/// Finds `texts`; of those that begin at one place as `kind` says.
+pub(super) fn find_any(texts: &[&str], kind: MatchKind) -> Result<AhoCorasick> {
     AhoCorasick::builder()
-        .match_kind(MatchKind::Standard)
+        .match_kind(kind)
         .kind(Some(AhoCorasickKind::ContiguousNFA))
         .build(texts)
         .map_err(|e| Error::new(ErrorKind::Template, format!("the template's strings: {e}")))

@@ -15,7 +15,7 @@
 
 use std::collections::BTreeSet;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::overlap;
 use crate::error::{Error, ErrorKind, Result};
@@ -69,7 +69,8 @@ impl Shield {
             }
         }
         let kept = overlap::apart(named, controls, pauses).await?;
-        let literals = if kept.is_empty() { None } else { Some(find_any(&kept)?) };
+        let literals =
+            if kept.is_empty() { None } else { Some(overlap::find_any(&kept, MatchKind::LeftmostLongest)?) };
         Ok(Self { guards: guards.into_iter().collect(), literals })
     }
 
@@ -147,14 +148,6 @@ fn guards_of(control: &str) -> [Option<char>; 2] {
 fn can_guard(letter: char) -> bool {
     "<>[]{}()|#@$&*+=~^\\".contains(letter)
         || (!letter.is_ascii() && !letter.is_alphanumeric() && !letter.is_whitespace())
-}
-
-fn find_any(texts: &[&str]) -> Result<AhoCorasick> {
-    AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .kind(Some(AhoCorasickKind::ContiguousNFA))
-        .build(texts)
-        .map_err(|e| Error::new(ErrorKind::Template, format!("the template's strings: {e}")))
 }
 
 #[cfg(test)]
