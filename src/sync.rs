@@ -23,6 +23,20 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// Locks `mutex`, poisoned or not, by `deadline` (none: whenever that is). For locks that are seldom held: it looks again and again.
+pub(crate) fn lock_by<T>(mutex: &Mutex<T>, deadline: Option<Instant>) -> Option<MutexGuard<'_, T>> {
+    use std::sync::TryLockError;
+    let Some(deadline) = deadline else { return Some(lock(mutex)) };
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
+            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_micros(100)),
+        }
+    }
+}
+
 /// A point at which another thread may run: where a library that counts as atomic is called. Nothing without shuttle.
 #[inline]
 pub(crate) fn yield_point() {

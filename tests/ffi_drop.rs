@@ -6,6 +6,7 @@ mod ffi_common;
 use ffi_common::*;
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::Barrier;
 
 unsafe extern "C" fn ignore(_: *mut c_void, _: *const wick_event) {}
 
@@ -199,8 +200,32 @@ fn an_unread_queued_load_closes_itself_after_its_end() {
         }
         assert_eq!((event.kind, counter.count()), (WICK_EVENT_PROGRESS, 0));
     };
-    assert_eq!((end.end, counter.count()), (WICK_END_READY, 1));
+    // The END has its `user`: it is dropped by the next call, not by this one.
+    assert_eq!((end.end, counter.count()), (WICK_END_READY, 0));
     is(wick_stream_close(wick_stream { id: end.stream }), WICK_E_STALE_HANDLE);
+    assert_eq!(queue_next(queue, 0), Err(WICK_EMPTY));
+    assert_eq!(counter.count(), 1);
+    is(wick_queue_close(queue), WICK_OK);
+    assert_eq!(counter.count(), 1);
+    shut(runtime);
+}
+
+#[test]
+fn an_unread_queued_load_goes_with_its_queue() {
+    let runtime = runtime();
+    let queue = queue(runtime);
+    let counter = Counter::new();
+    let options = wick_model_options { queue, user: counter.user(), drop: Some(count), ..sized() };
+    let mut model = wick_model::default();
+    // SAFETY: all pointers are good; NULL for a load that nobody keeps.
+    unsafe {
+        let nobody = ptr::null_mut();
+        is(wick_testing_model_load(runtime, text("{}"), &options, &mut model, nobody, ptr::null_mut()), WICK_OK);
+    }
+    while queue_next(queue, LONG).unwrap().kind != WICK_EVENT_END {}
+    assert_eq!(counter.count(), 0);
+    is(wick_queue_close(queue), WICK_OK);
+    assert_eq!(counter.count(), 1);
     shut(runtime);
 }
 
@@ -233,4 +258,35 @@ fn a_runtimes_own_when_it_is_shut_down_or_was_not_made() {
     // SAFETY: all pointers are good.
     is(unsafe { wick_runtime_create(&refused, &mut runtime, ptr::null_mut()) }, WICK_E_INVALID_ARGUMENT);
     assert_eq!((threads.count(), log.count()), (2, 2));
+}
+
+#[test]
+fn no_shutdown_is_done_while_anothers_drop_runs() {
+    static DROPPING: Barrier = Barrier::new(2);
+    static LEAVE: Barrier = Barrier::new(2);
+    unsafe extern "C" fn slow(user: *mut c_void) {
+        DROPPING.wait();
+        LEAVE.wait();
+        // SAFETY: a counter's pointer.
+        unsafe { count(user) };
+    }
+    let log = Counter::new();
+    let options = wick_runtime_options {
+        abi_version: WICK_ABI_VERSION,
+        threads: 1,
+        log_user: log.user(),
+        log_drop: Some(slow),
+        ..sized()
+    };
+    let mut runtime = wick_runtime::default();
+    // SAFETY: all pointers are good.
+    is(unsafe { wick_runtime_create(&options, &mut runtime, ptr::null_mut()) }, WICK_OK);
+    let first = std::thread::spawn(move || wick_runtime_shutdown(runtime, LONG));
+    DROPPING.wait();
+    is(wick_runtime_shutdown(runtime, 0), WICK_E_TIMEOUT);
+    is(wick_runtime_shutdown(runtime, 1_000_000), WICK_E_TIMEOUT);
+    LEAVE.wait();
+    is(first.join().unwrap(), WICK_OK);
+    assert_eq!(log.count(), 1);
+    is(wick_runtime_shutdown(runtime, 0), WICK_E_STALE_HANDLE);
 }

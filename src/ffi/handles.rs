@@ -46,7 +46,9 @@ impl Reservation {
     /// `OutOfMemory` if the table cannot grow.
     pub(super) fn new() -> Result<Self> {
         let process = process();
-        lock(&process.table).add(process, 0, Content::Reserved).map(Self)
+        let mut table = lock(&process.table);
+        let index = table.vacant()?;
+        Ok(Self(table.put(process, index, 0, Content::Reserved)))
     }
 
     /// The id.
@@ -88,7 +90,9 @@ pub(super) fn insert(owner: u64, object: Object) -> Result<u64> {
     let process = process();
     let mut table = lock(&process.table);
     table.slot(process, owner)?;
-    table.add(process, owner, Content::Live(object))
+    // The object goes in only now: refused, it is dropped when nobody holds the table any more.
+    let index = table.vacant()?;
+    Ok(table.put(process, index, owner, Content::Live(object)))
 }
 
 /// The object behind a handle.
@@ -132,23 +136,30 @@ fn take(id: u64, wanted: impl FnOnce(&Object) -> bool) -> Result<Object> {
 }
 
 impl Table {
-    fn add(&mut self, process: &Process, owner: u64, content: Content) -> Result<u64> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => self.grow()?,
-        };
-        let slot = self.slots.get_mut(index as usize).ok_or_else(stale)?;
-        slot.owner = owner;
-        slot.content = content;
-        let mut id = encode(process, index, slot.generation);
-        if id == 0 {
-            slot.generation += 1;
-            id = encode(process, index, slot.generation);
+    /// The index of a slot for [`Table::put`].
+    fn vacant(&mut self) -> Result<usize> {
+        match self.free.pop() {
+            Some(index) => Ok(index as usize),
+            None => self.grow(),
         }
-        Ok(id)
     }
 
-    fn grow(&mut self) -> Result<u32> {
+    /// Fills a slot that was vacant; its id.
+    fn put(&mut self, process: &Process, index: usize, owner: u64, content: Content) -> u64 {
+        let slot = &mut self.slots[index];
+        slot.owner = owner;
+        slot.content = content;
+        match encode(process, index, slot.generation) {
+            // That is no handle.
+            0 => {
+                slot.generation += 1;
+                encode(process, index, slot.generation)
+            }
+            id => id,
+        }
+    }
+
+    fn grow(&mut self) -> Result<usize> {
         let index = self.slots.len();
         if index >= 1 << INDEX_BITS {
             let why = "16,777,216 handles are open; close those that are not needed";
@@ -158,7 +169,7 @@ impl Table {
         // So that giving a slot back never allocates.
         self.free.try_reserve(index + 1 - self.free.len())?;
         self.slots.push(Slot { generation: 0, owner: 0, content: Content::Free });
-        Ok(index as u32)
+        Ok(index)
     }
 
     /// The slot that `id` means.
@@ -195,10 +206,10 @@ impl Table {
     }
 }
 
-fn encode(process: &Process, index: u32, generation: u32) -> u64 {
+fn encode(process: &Process, index: usize, generation: u32) -> u64 {
     let epoch = process.epoch % (1 << EPOCH_BITS);
     let plain =
-        epoch << (INDEX_BITS + GENERATION_BITS) | u64::from(generation) << INDEX_BITS | u64::from(index);
+        epoch << (INDEX_BITS + GENERATION_BITS) | u64::from(generation) << INDEX_BITS | index as u64;
     plain ^ process.salt
 }
 

@@ -11,6 +11,7 @@ use super::status::{WICK_EMPTY, WICK_ENDED, WICK_MORE, WICK_OK, wick_status};
 use super::stream::{Deadline, StreamObject, Turn, closed};
 use super::write_event::EventOut;
 use crate::stream::{Dispatched, Event, EventKind, Queue, QueueNext};
+use crate::sync::{Mutex, lock};
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(super) struct QueueObject {
     pub(super) queue: Arc<Queue>,
     pub(super) runtime: u64,
     reading: AtomicBool,
+    /// A stream that closes itself: its END was read by the last call, which gave its `user` away.
+    ended: Mutex<Option<Arc<StreamObject>>>,
     os: OsSlot,
 }
 
@@ -45,8 +48,13 @@ pub unsafe extern "C" fn wick_queue_create(
         // SAFETY: the caller's places, as this function's docs say.
         let out = unsafe { wick_error::check(error).and_then(|()| Out::required(out, "out")) }?;
         let queue = object.runtime.queue()?;
-        let os = OsSlot::default();
-        let queue = QueueObject { queue, runtime: runtime.id, reading: AtomicBool::new(false), os };
+        let queue = QueueObject {
+            queue,
+            runtime: runtime.id,
+            reading: AtomicBool::new(false),
+            ended: Mutex::new(None),
+            os: OsSlot::default(),
+        };
         let reservation = handles::Reservation::new()?;
         handles::fill(reservation.id(), Arc::new(queue));
         out.set(wick_queue { id: reservation.keep() });
@@ -70,6 +78,7 @@ pub unsafe extern "C" fn wick_queue_next(
         // SAFETY: the caller's struct and buffer, as this function's docs say.
         let out = unsafe { EventOut::new(event, buf, cap) }?;
         let _turn = Turn::take(&object.reading)?;
+        object.close_ended();
         let deadline = Deadline::after(timeout_ns);
         loop {
             match object.wait(deadline) {
@@ -105,9 +114,17 @@ impl QueueObject {
             self.queue.put_back(id, time, rest);
         }
         if ended && stream.close_after_end && handles::remove::<StreamObject>(id).is_ok() {
-            stream.close();
+            // Closed by the next call: until then the host may look at its `user`.
+            *lock(&self.ended) = Some(stream);
         }
         true
+    }
+
+    fn close_ended(&self) {
+        let ended = lock(&self.ended).take();
+        if let Some(stream) = ended {
+            stream.close();
+        }
     }
 }
 
@@ -165,6 +182,7 @@ pub extern "C" fn wick_queue_close(queue: wick_queue) -> wick_status {
                 stream.close();
             }
         }
+        object.close_ended();
         object.os.close();
         Ok(WICK_OK)
     })

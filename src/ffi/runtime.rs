@@ -12,6 +12,7 @@ use super::stream::Deadline;
 use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Level, Mode, Runtime, RuntimeOptions, Stepped};
+use crate::sync::{Mutex, lock_by};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
@@ -80,12 +81,24 @@ pub(super) struct RuntimeObject {
     pub(super) log: Arc<LogSink>,
     pub(super) steps_on_host: bool,
     threads: Arc<Guest>,
+    /// Held while the runtime's objects and what the host lent are dropped: no other shutdown is done before that.
+    dropping: Mutex<()>,
 }
 
 impl RuntimeObject {
-    /// Drops what the host lent for the runtime's life; whether nothing of it is in use any more.
-    fn finish(&self, deadline: Option<Instant>) -> bool {
-        self.threads.finish(deadline) && self.log.guest.finish(deadline)
+    /// Drops all that goes with the runtime, and what the host lent for its life; whether nothing of it is in use any more.
+    fn finish(&self, id: u64, deadline: Option<Instant>) -> bool {
+        let Some(_dropping) = lock_by(&self.dropping, deadline) else { return false };
+        // The models go before what they may still log to.
+        drop(handles::remove_owned(id));
+        if !(self.threads.finish(deadline) && self.log.guest.finish(deadline)) {
+            return false;
+        }
+        // Refused if another thread's shutdown came first.
+        let _ = handles::remove::<Self>(id);
+        // What another thread made meanwhile; from here on nothing can be.
+        drop(handles::remove_owned(id));
+        true
     }
 }
 
@@ -137,7 +150,7 @@ fn create(options: &wick_runtime_options, log: UserData, threads: UserData) -> R
     }));
     let steps_on_host = checked.mode == Mode::HostStep;
     let runtime = Runtime::new(checked)?;
-    Ok(RuntimeObject { runtime, log, steps_on_host, threads })
+    Ok(RuntimeObject { runtime, log, steps_on_host, threads, dropping: Mutex::new(()) })
 }
 
 fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
@@ -264,15 +277,9 @@ pub extern "C" fn wick_runtime_shutdown(runtime: wick_runtime, timeout_ns: u64) 
         };
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         logging(&object.log, || object.runtime.shutdown(timeout))?;
-        // The models go before what they may still log to.
-        drop(handles::remove_owned(runtime.id));
-        if object.finish(deadline) {
-            // Refused if another thread's shutdown came first.
-            let _ = handles::remove::<RuntimeObject>(runtime.id);
-            // What another thread made meanwhile; from here on nothing can be.
-            drop(handles::remove_owned(runtime.id));
+        if object.finish(runtime.id, deadline) {
             return Ok(WICK_OK);
         }
-        Err(Error::new(ErrorKind::Timeout, "a log or thread callback is still running; call again"))
+        Err(Error::new(ErrorKind::Timeout, "a log, thread or drop callback is still running; call again"))
     })
 }

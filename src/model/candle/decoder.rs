@@ -5,6 +5,7 @@ use super::computing;
 use super::hyperparameters::Hyperparameters;
 use super::linear::{Precision, stays_quantised};
 use super::network::{Network, Positions};
+use super::process;
 use super::shapes;
 use super::weights::Weights;
 use crate::error::{Error, ErrorKind, Result};
@@ -88,14 +89,15 @@ impl CandleDecoder {
     /// The first call in a process starts candle's and rayon's threads, which stay.
     ///
     /// # Errors
-    /// `Unsupported` for an architecture, a variant or a tensor type that is not here; `ModelInvalid`, naming the key or tensor, for a
-    /// file whose parts do not fit each other; `OutOfMemory`.
+    /// `Unsupported` for an architecture, a variant or a tensor type that is not here, and in a child forked from a process that has
+    /// loaded such a model; `ModelInvalid`, naming the key or tensor, for a file whose parts do not fit each other; `OutOfMemory`.
     pub fn load(
         gguf: &Gguf,
         options: &Options,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
         let (numbers, vocab_size) = read(gguf, options.context_length)?;
+        process::claim()?;
         let device = Device::Cpu;
         let weights = Weights::load(gguf, &numbers, options.precision, &device, progress)?;
         progress(gguf.data_bytes(), gguf.data_bytes())?;
@@ -121,7 +123,8 @@ impl CandleDecoder {
     /// # Errors
     /// As [`CandleDecoder::load`]'s.
     pub fn check(header: &Header, context_length: Option<usize>) -> Result<()> {
-        read(header, context_length).map(drop)
+        read(header, context_length)?;
+        process::check()
     }
 
     fn cache(&mut self, sequence: Sequence) -> Result<&mut Cache> {

@@ -10,7 +10,8 @@
 //! rewind, or rest within a pass.
 //!
 //! **Process-wide threads.** candle computes on rayon's global pool and on a pool of its own. Both start with the first model that
-//! this backend loads, belong to the process, and are never joined: a host that unloads the library has to know this.
+//! this backend loads, belong to the process, and are never joined: a host that unloads the library has to know this. A forked child
+//! has none of them: there a load is refused.
 
 mod architecture;
 mod cache;
@@ -18,6 +19,7 @@ mod decoder;
 mod hyperparameters;
 mod linear;
 mod network;
+mod process;
 mod rope;
 mod shapes;
 mod weights;
