@@ -220,7 +220,10 @@ fn an_unread_queued_load_goes_with_its_queue() {
     // SAFETY: all pointers are good; NULL for a load that nobody keeps.
     unsafe {
         let nobody = ptr::null_mut();
-        is(wick_testing_model_load(runtime, text("{}"), &options, &mut model, nobody, ptr::null_mut()), WICK_OK);
+        is(
+            wick_testing_model_load(runtime, text("{}"), &options, &mut model, nobody, ptr::null_mut()),
+            WICK_OK,
+        );
     }
     while queue_next(queue, LONG).unwrap().kind != WICK_EVENT_END {}
     assert_eq!(counter.count(), 0);

@@ -49,7 +49,7 @@ const BYTES: usize = 1 << 20;
 
 /// How products of `tokens` tokens are cut: the same at every call, so that a cursor is a number of chunks.
 struct Cut {
-    /// Rows of a chunk: a multiple of 16.
+    /// Rows of a chunk: a multiple of 16, for many tokens of 32.
     rows: usize,
     /// Tokens of a chunk: a multiple of [`GROUP`].
     tokens: usize,
@@ -62,14 +62,17 @@ impl Cut {
     fn new(rows: usize, tokens: usize, threads: usize, (cols, row_bytes): (usize, usize)) -> Self {
         let chunk = tokens.next_multiple_of(GROUP).clamp(GROUP, TOKENS);
         // Some chunks for each thread, so that a late one leaves its share to the others.
-        let fair = rows.div_ceil(threads * 6).next_multiple_of(16);
+        let fair = rows.div_ceil(threads * 6).max(1);
         // Rows that follow each other are asked for ahead of time: a few tokens, bound by memory, take many of them.
         let most = match tokens {
             0..=GROUP => (BYTES / row_bytes.max(1)).clamp(32, 512) / 16 * 16,
             _ if cols < MANY_COLS => 64,
             _ => 32,
         };
-        Self { rows: fair.min(most).max(16), tokens: chunk, across: tokens.div_ceil(chunk).max(1) }
+        // Many tokens take rows 32 at a time where they can: two panels share each token's bytes.
+        let unit = if tokens > GROUP { 32 } else { 16 };
+        let rows = fair.next_multiple_of(unit).min(most);
+        Self { rows, tokens: chunk, across: tokens.div_ceil(chunk).max(1) }
     }
 
     fn chunks(&self, rows: usize) -> usize {
@@ -156,12 +159,13 @@ impl Compute {
             let (part, tokens) = cut.part(chunk, rows, tokens);
             kernels.product(gate, part.clone(), activations, tokens.clone(), left, part.len());
             kernels.product(up, part.clone(), activations, tokens.clone(), right, part.len());
-            let results = tokens.len() * part.len();
-            kernels.gate(act, &mut left[..results], &right[..results]);
-            for (token, results) in tokens.zip(left.chunks_exact(part.len().max(1))) {
+            let width = part.len().max(1);
+            for ((token, gate), up) in tokens.zip(left.chunks_exact_mut(width)).zip(right.chunks_exact(width))
+            {
+                kernels.gate(act, gate, up);
                 // SAFETY: each row of each token is in one chunk only.
                 let out = unsafe { out.slice(token * rows + part.start..token * rows + part.end) };
-                out.copy_from_slice(results);
+                out.copy_from_slice(gate);
             }
         });
         finish(at, chunks)

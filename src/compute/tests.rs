@@ -157,18 +157,14 @@ fn attention(compute: &mut Compute, window: Option<usize>, chunk: usize, pause: 
     // Unwritten places hold NaN.
     let mut blocks = vec![vec![0x7e00u16; layout.block_len()]; TOKENS.div_ceil(KV_BLOCK)];
     let mut other = [vec![0x7e00u16; layout.block_len()]];
-    layout.store(&mut other[0], 1, 0, &keys[..32], &vals[..48]);
+    let kernels = compute.kernels();
+    layout.store(kernels, &mut other[0], (1, 0), &keys[..32], &vals[..48]);
     let mut out = Vec::new();
     for first in (0..TOKENS).step_by(chunk) {
         let end = TOKENS.min(first + chunk);
         for t in first..end {
-            layout.store(
-                &mut blocks[t / KV_BLOCK],
-                1,
-                t % KV_BLOCK,
-                &keys[t * 32..][..32],
-                &vals[t * 48..][..48],
-            );
+            let (keys, vals) = (&keys[t * 32..][..32], &vals[t * 48..][..48]);
+            layout.store(kernels, &mut blocks[t / KV_BLOCK], (1, t % KV_BLOCK), keys, vals);
         }
         let own = &queries[first * HEADS * 16..end * HEADS * 16];
         let queries = [&queries[..HEADS * 16], own].concat();

@@ -208,8 +208,7 @@ impl Table {
 
 fn encode(process: &Process, index: usize, generation: u32) -> u64 {
     let epoch = process.epoch % (1 << EPOCH_BITS);
-    let plain =
-        epoch << (INDEX_BITS + GENERATION_BITS) | u64::from(generation) << INDEX_BITS | index as u64;
+    let plain = epoch << (INDEX_BITS + GENERATION_BITS) | u64::from(generation) << INDEX_BITS | index as u64;
     plain ^ process.salt
 }
 

@@ -9,25 +9,20 @@ pub fn f16_to_f32(half: u16) -> f32 {
     f32::from_bits(magnitude.to_bits() | special | ((half & 0x8000) as u32) << 16)
 }
 
-/// The nearest IEEE binary16, ties to even; beyond its range infinite, a NaN stays one.
+/// The nearest IEEE binary16, ties to even; beyond its range infinite, a NaN stays one. Free of branches: loops over it vectorise.
 #[inline(always)]
 pub fn f32_to_f16(value: f32) -> u16 {
     let bits = value.to_bits();
-    let sign = (bits >> 16 & 0x8000) as u16;
     let magnitude = bits & 0x7fff_ffff;
-    if magnitude > 0x7f80_0000 {
-        return sign | 0x7e00 | (magnitude >> 13 & 0x3ff) as u16;
-    }
-    if magnitude >= 0x477f_f000 {
-        return sign | 0x7c00;
-    }
-    if magnitude < 0x3880_0000 {
-        // Subnormal: adding 0.5 lets the f32 adder round at binary16's last place.
-        let rounded = f32::from_bits(magnitude) + 0.5;
-        return sign | (rounded.to_bits() - 0.5f32.to_bits()) as u16;
-    }
-    let rebiased = magnitude - (112 << 23);
-    sign | ((rebiased + 0xfff + (rebiased >> 13 & 1)) >> 13) as u16
+    let rebiased = magnitude.wrapping_sub(112 << 23);
+    let normal = rebiased.wrapping_add(0xfff + (rebiased >> 13 & 1)) >> 13;
+    // Adding 0.5 lets the f32 adder round at a subnormal's last place.
+    let subnormal = (f32::from_bits(magnitude) + 0.5).to_bits().wrapping_sub(0.5f32.to_bits());
+    let nan = 0x7e00 | (magnitude >> 13 & 0x3ff);
+    let half = if magnitude < 0x3880_0000 { subnormal } else { normal };
+    let half = if magnitude >= 0x477f_f000 { 0x7c00 } else { half };
+    let half = if magnitude > 0x7f80_0000 { nan } else { half };
+    (bits >> 16 & 0x8000 | half) as u16
 }
 
 /// The value of a bfloat16.

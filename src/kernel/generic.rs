@@ -2,6 +2,7 @@
 //!
 //! Sums run in 16 lanes (lane = index mod 16) that [`tree`] adds at the end, so that any vector width gives the same bits.
 
+use super::float::f32_to_f16;
 use super::math;
 
 /// 16 lanes to one, pairwise: 8 apart, then 4, 2, 1.
@@ -90,6 +91,14 @@ pub(crate) fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f
         for (out, &b) in out.iter_mut().zip(bias) {
             *out += b;
         }
+    }
+}
+
+/// x, rounded to f16.
+#[inline(always)]
+pub(crate) fn to_f16(x: &[f32], out: &mut [u16]) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = f32_to_f16(x);
     }
 }
 

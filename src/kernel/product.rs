@@ -2,7 +2,7 @@
 
 use super::activations::{Activations, GROUP};
 use super::direct::Few;
-use super::panel::{Blocks, Meaning, Memory, PANEL_K, Unpack};
+use super::panel::{Blocks, Meaning, Memory, Unpack, per_panel};
 use super::tile::{Ahead, Large, Small, Work};
 use super::tiles::Tiles;
 use super::types::{Form, Type, Weights};
@@ -118,11 +118,9 @@ fn rows_of_panels<S: Tiles>(
 ) {
     assert!(tokens.start.is_multiple_of(GROUP), "a group of tokens begins at {}", tokens.start);
     assert!(tile.len() >= (tokens.len() - 1) * stride + panels * S::ROWS, "tile");
-    for results in tile.chunks_mut(stride).take(tokens.len()) {
-        results[..panels * S::ROWS].fill(0.0);
-    }
     let (ty, row_bytes) = (weights.ty(), weights.row_bytes());
-    let (blocks, per_panel) = (weights.cols() / ty.block_len(), PANEL_K / ty.block_len());
+    let blocks = weights.cols() / ty.block_len();
+    let per_panel = per_panel(ty.form(), blocks);
     let bytes = &weights.bytes()[row * row_bytes..(row + panels * S::ROWS) * row_bytes];
     let mut memory = [Memory::EMPTY; 2];
     let panel: *mut u8 = memory.as_mut_ptr().cast();
@@ -138,7 +136,7 @@ fn rows_of_panels<S: Tiles>(
             let from = bytes[p * S::ROWS * row_bytes + block * ty.block_bytes()..].as_ptr();
             let to = panel.wrapping_add(p * size_of::<Memory>());
             let part = Blocks { ty, from, stride: row_bytes, count };
-            // SAFETY: `count` blocks are within each row's bytes; a panel has room for PANEL_K elements.
+            // SAFETY: `count` blocks are within each row's bytes; a panel has room for them.
             s.launch(unsafe { Unpack::new(part, to, ahead) });
         }
         let meaning = Meaning::of(ty, S::SIGNED);

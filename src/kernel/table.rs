@@ -42,6 +42,7 @@ pub struct Kernels {
     pub(super) rms_norm: RmsNorm,
     pub(super) rms_norm_in_place: unsafe fn(&mut [f32], Option<&[f32]>, f32),
     pub(super) layer_norm: LayerNorm,
+    pub(super) to_f16: unsafe fn(&[f32], &mut [u16]),
     pub(super) add: unsafe fn(&mut [f32], &[f32]),
     pub(super) add_scaled: unsafe fn(&mut [f32], &[f32], f32),
     pub(super) scale: unsafe fn(&mut [f32], f32),
@@ -89,6 +90,10 @@ macro_rules! instantiate {
         $(#[$features])*
         fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
             generic::layer_norm(x, weight, bias, eps, out)
+        }
+        $(#[$features])*
+        fn to_f16(x: &[f32], out: &mut [u16]) {
+            generic::to_f16(x, out)
         }
         $(#[$features])*
         fn add(x: &mut [f32], y: &[f32]) {
@@ -146,6 +151,7 @@ macro_rules! instantiate {
             rms_norm,
             rms_norm_in_place,
             layer_norm,
+            to_f16,
             add,
             add_scaled,
             scale,
@@ -248,6 +254,12 @@ impl Kernels {
     pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.layer_norm)(x, weight, bias, eps, out) }
+    }
+
+    /// `out = x`, rounded to f16, as far as the shorter goes.
+    pub(crate) fn to_f16(&self, x: &[f32], out: &mut [u16]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.to_f16)(x, out) }
     }
 
     /// `x += y`, as far as the shorter goes.

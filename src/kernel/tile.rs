@@ -2,10 +2,11 @@
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::activations::{GROUP, Quantised};
-use super::panel::{PANEL_K, place};
+use super::panel::{SMALL, place};
 use super::simd::Task;
 use super::tiles::Tiles;
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 /// Panels beside each other times all tokens of a range, to be added to the tile's results.
 #[derive(Clone, Copy)]
@@ -24,7 +25,7 @@ pub(crate) struct Work<'a> {
     pub(crate) all: usize,
     /// Which of them are meant, to the end; the first begins a group.
     pub(crate) tokens: (usize, usize),
-    /// `(tokens, stride)` from the panels' first row on.
+    /// `(tokens, stride)` from the panels' first row on; unspecified before the first panel's work.
     pub(crate) results: *mut f32,
     pub(crate) stride: usize,
     /// What codes are kept plus.
@@ -168,6 +169,20 @@ unsafe fn dots<S: Tiles, const R: usize, const WIDE: bool, const N: usize>(
     sums
 }
 
+/// What the first of a row's panels adds to.
+///
+/// # Safety
+/// `results` has room for `N` tokens and `R` panels' rows.
+#[inline(always)]
+unsafe fn clear<S: Tiles, const R: usize, const N: usize>(s: S, work: &Work<'_>, results: *mut f32) {
+    for t in 0..N {
+        for r in 0..R {
+            // SAFETY: as the caller promises.
+            unsafe { s.store_r(s.splat_r(0.0), results.add(t * work.stride + r * S::ROWS)) };
+        }
+    }
+}
+
 /// Blocks of 32 of `R` panels. `WIDE`: see [`Tiles::dot`].
 pub(crate) struct Small<'a, const R: usize, const WIDE: bool, const MIN: bool>(Work<'a>);
 
@@ -200,12 +215,10 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Sm
         let last = first + (work.count - 1) * width + N;
         let (scales, sums_of) = (&work.right.scales[first..last], &work.right.sums[first..last]);
         let scaled_sums = &work.right.scaled_sums[first..last];
-        // What the codes' bias adds to each token's sum of a block, to be taken out again.
-        let mut biases = [0; PANEL_K / 32 * GROUP];
-        if work.bias != 0 {
-            for (bias, sum) in biases.iter_mut().zip(sums_of) {
-                *bias = sum.wrapping_mul(-work.bias);
-            }
+        // What the codes' bias adds to each token's sum of a block, to be taken out again. As many as there are sums; zeroed they would be a call.
+        let mut biases = [MaybeUninit::uninit(); SMALL * GROUP];
+        for (bias, sum) in biases.iter_mut().zip(sums_of) {
+            bias.write(sum.wrapping_mul(-work.bias));
         }
         let (mut panel, mut values) = (work.panel, work.values(at, 32));
         let place = |t: usize, r: usize| t * work.stride + r * S::ROWS;
@@ -214,14 +227,18 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Sm
         unsafe {
             // One panel's totals stay in registers; those of two come from the first-level cache, once per block.
             let mut totals = [s.splat_r(0.0); N];
-            for t in 0..N {
-                totals[t] = s.load_r(results.add(place(t, 0)));
+            if R > 1 && work.block == 0 {
+                clear::<S, R, N>(s, work, results);
+            } else if R == 1 && work.block != 0 {
+                for t in 0..N {
+                    totals[t] = s.load_r(results.add(place(t, 0)));
+                }
             }
             for b in 0..work.count {
                 work.ahead.step(s);
                 let mut sums = [[s.splat_i(0); N]; R];
                 for t in 0..N {
-                    let bias = s.splat_i(*biases.get_unchecked(b * width + t));
+                    let bias = s.splat_i(biases.get_unchecked(b * width + t).assume_init());
                     for r in 0..R {
                         sums[r][t] = bias;
                     }
@@ -356,6 +373,9 @@ impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bo
         let (mut panel, mut values) = (work.panel, work.values(at, 256));
         // SAFETY: pointers go through the blocks that `new` was promised.
         unsafe {
+            if work.block == 0 {
+                clear::<S, R, N>(s, work, results);
+            }
             for _ in 0..work.count {
                 let mut sums = self.dots::<S, N>(s, panel, values, width);
                 for r in 0..R {

@@ -26,19 +26,26 @@ pub(crate) mod place {
     pub(crate) const SIZE256: usize = 90;
 }
 
-/// Elements of k in a panel: with its scales it takes a third of a first-level cache.
-pub(crate) const PANEL_K: usize = 512;
+/// Blocks of 256 in a panel at most: it takes a third of a first-level cache.
+const LARGE: usize = 2;
+
+/// Blocks of 32 in a panel at most: as many as fit where those of 256 do.
+pub(crate) const SMALL: usize = LARGE * place::SIZE256 / place::SIZE32;
+
+/// Blocks in each panel but the last, for rows of `blocks` blocks of `form`: as few panels as can be, of equal sizes.
+pub(crate) fn per_panel(form: Form, blocks: usize) -> usize {
+    let most = if form == Form::Q256 { LARGE } else { SMALL };
+    blocks.div_ceil(blocks.div_ceil(most).max(1))
+}
 
 /// Memory for a panel.
 #[repr(align(64))]
-pub(crate) struct Memory(#[allow(dead_code)] [MaybeUninit<u8>; 2 * place::SIZE256 * 64]);
+pub(crate) struct Memory(#[allow(dead_code)] [MaybeUninit<u8>; LARGE * place::SIZE256 * 64]);
 
 impl Memory {
     /// Nothing yet.
     pub(crate) const EMPTY: Self = Self([MaybeUninit::uninit(); _]);
 }
-
-const _: () = assert!(2 * place::SIZE256 >= PANEL_K / 32 * place::SIZE32);
 
 /// How codes and factors of a type are to be read.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,8 @@ fn blocks(layout: &KvLayout, tokens: usize, random: &mut Random) -> Vec<Vec<u16>
             random.values(layout.heads() * layout.key_dim()),
             random.values(layout.heads() * layout.value_dim()),
         );
-        layout.store(&mut blocks[token / KV_BLOCK], 1, token % KV_BLOCK, &keys, &values);
+        let block = &mut blocks[token / KV_BLOCK];
+        layout.store(Kernels::scalar(), block, (1, token % KV_BLOCK), &keys, &values);
     }
     blocks
 }

@@ -3,7 +3,7 @@
 
 use crate::compute::Zeroed;
 use crate::error::Result;
-use crate::kernel::{KV_BLOCK, KvLayout};
+use crate::kernel::{KV_BLOCK, Kernels, KvLayout};
 use crate::model::Sequence;
 use std::sync::Arc;
 
@@ -153,7 +153,7 @@ impl SequenceState {
     /// Writes keys and values, `(heads, head_dim)` each, of the token at `position` in `layer`.
     pub(super) fn store(
         &mut self,
-        layout: &KvLayout,
+        (kernels, layout): (&Kernels, &KvLayout),
         layer: usize,
         position: usize,
         keys: &[f32],
@@ -161,7 +161,7 @@ impl SequenceState {
     ) {
         let block = self.blocks.get_mut(position / KV_BLOCK).and_then(Block::sole);
         let Some(block) = block else { unreachable!("begin made this position the sequence's own") };
-        layout.store(block, layer, position % KV_BLOCK, keys, values);
+        layout.store(kernels, block, (layer, position % KV_BLOCK), keys, values);
     }
 }
 

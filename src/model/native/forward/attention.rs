@@ -101,12 +101,13 @@ impl Slice<'_> {
     pub(super) fn store(&mut self) -> Step {
         let total = self.pass.tokens.len();
         let rows = self.cursor.block(total);
+        let to = (self.compute.kernels(), self.layout);
         for span in &self.pass.spans {
             let Some(state) = self.sequences.get_mut(span.sequence) else { continue };
             let (first, end) = (rows.start.max(span.row), rows.end.min(span.row + span.count));
             for row in first..end {
                 let (keys, values) = (self.scratch.keys.row(row), self.scratch.values.row(row));
-                state.store(self.layout, self.cursor.layer, span.position + row - span.row, keys, values);
+                state.store(to, self.cursor.layer, span.position + row - span.row, keys, values);
             }
         }
         let step = self.cursor.step(total);
