@@ -14,9 +14,11 @@ target=${CARGO_TARGET_DIR:-target}
 [ $# -gt 0 ] || set -- plain valgrind asan
 objects=$target/c-tests
 mkdir -p "$objects"
+jobs=$(nproc 2>/dev/null || echo 1)
+# How each language is compiled.
 c99=(cc -x c -std=c99)
-cxx11=(c++ -x c++ -std=c++11)
-cxx11_bare=(c++ -x c++ -std=c++11 -fno-exceptions)
+c__11=(c++ -x c++ -std=c++11)
+no_exceptions=(c++ -x c++ -std=c++11 -fno-exceptions)
 flags=(-Wall -Wextra -Werror -pedantic -g -Iinclude)
 system=(-lpthread -lm -ldl)
 
@@ -42,27 +44,29 @@ run() { # seconds, name, command
   echo "ok: $name"
 }
 
-# Fills `programs`: every test, compiled in each of its languages.
-build_all() { # suffix, library, further flags
-  local suffix=$1 library=$2 source
-  shift 2
+# Fills `programs`: every test, compiled in the languages given, as many at once as there are processors.
+build_all() { # suffix, library, languages, further flags
+  local suffix=$1 library=$2 languages=$3 source language pid pids=()
+  shift 3
+  local extra=("$@")
   programs=()
-  build() { # source, language, compiler
+  build() { # source, language
+    local -n compiler=${2//[+-]/_}
     local program
     program=$objects/$(basename "${1%.*}")-$2$suffix
-    "${@:3}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$program.o"
-    "$3" "${extra[@]}" "$program.o" "$library" "${system[@]}" -o "$program"
-    programs+=("$program")
+    "${compiler[@]}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$program.o"
+    "${compiler[0]}" "${extra[@]}" "$program.o" "$library" "${system[@]}" -o "$program"
   }
-  local extra=("$@")
-  for source in tests/c/*.c; do
-    build "$source" c99 "${c99[@]}"
-    build "$source" c++11 "${cxx11[@]}"
+  for language in $languages; do
+    sources=(tests/c/*.c)
+    for source in "${sources[@]}"; do
+      while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.02; done
+      build "$source" "$language" &
+      pids+=($!)
+      programs+=("$objects/$(basename "${source%.*}")-$language$suffix")
+    done
   done
-  for source in tests/cpp/*.cpp; do
-    build "$source" c++11 "${cxx11[@]}"
-    build "$source" no-exceptions "${cxx11_bare[@]}"
-  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
 # Each test in one of its languages: a memory checker sees no difference.
@@ -80,18 +84,17 @@ under_valgrind() {
   done
 }
 
-# Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it. Not optimised: compiling takes far longer than the tests.
+# Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it. Ours alone has it, not what it depends on, and it is not
+# optimised: compiling takes longer than the tests.
 with_asan() {
-  local host
   unset WICK_LIBRARY
-  host=$(rustc -vV | sed -n 's/^host: //p')
   if ! echo 'int main(void) { return 0; }' | cc -x c -fsanitize=address - -o "$objects/asan-works" 2>/dev/null || ! "$objects/asan-works"; then
     echo "left out: C tests with the address sanitizer (this compiler cannot link it)"
     return
   fi
-  CARGO_PROFILE_DEV_OPT_LEVEL=0 RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo rustc --locked --quiet --lib --crate-type staticlib --target "$host" \
-    --target-dir "$target/asan" "${features[@]}"
-  build_all -asan "$target/asan/$host/debug/libwick.a" -fsanitize=address
+  RUSTC_BOOTSTRAP=1 cargo rustc --locked --quiet --lib --crate-type staticlib --target-dir "$target/asan" "${features[@]}" -- \
+    -Zsanitizer=address -C opt-level=0
+  build_all -asan "$target/asan/debug/libwick.a" -fsanitize=address
   for program in $(once_each); do
     WICK_CYCLES=${WICK_CYCLES:-100} run "$((seconds * 3))" "$(basename "$program")" \
       env WICK_MODELS="$small" ASAN_OPTIONS=detect_stack_use_after_return=1 "$program"
