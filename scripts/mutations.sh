@@ -11,6 +11,8 @@ tree=$work/tree
 log=$work/log
 # Never the build folder of the tree itself: cargo takes a package in another folder for the same one, and would hand out mutants.
 export CARGO_TARGET_DIR=$work/build
+# Most of the library is the same in every mutant.
+export CARGO_INCREMENTAL=1
 list=tests/mutations/list
 
 # The copy: what git would commit, as it lies here.

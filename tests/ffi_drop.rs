@@ -284,7 +284,7 @@ fn no_shutdown_is_done_while_anothers_drop_runs() {
     let mut runtime = wick_runtime::default();
     // SAFETY: all pointers are good.
     is(unsafe { wick_runtime_create(&options, &mut runtime, ptr::null_mut()) }, WICK_OK);
-    let first = std::thread::spawn(move || wick_runtime_shutdown(runtime, LONG));
+    let first = std::thread::Builder::new().spawn(move || wick_runtime_shutdown(runtime, LONG)).unwrap();
     DROPPING.wait();
     is(wick_runtime_shutdown(runtime, 0), WICK_E_TIMEOUT);
     is(wick_runtime_shutdown(runtime, 1_000_000), WICK_E_TIMEOUT);

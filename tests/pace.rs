@@ -39,9 +39,13 @@ fn engine() -> (Engine, Arc<AtomicUsize>) {
 
 /// Hands in a prompt of 4,096 tokens for a new session.
 fn ask(engine: &mut Engine, session: u64) -> Consumer {
+    give(engine, session, Input::Tokens((0..PROMPT as u32).map(|id| id * 31 % 160).collect()))
+}
+
+/// Hands in `input` for a new session.
+fn give(engine: &mut Engine, session: u64, input: Input) -> Consumer {
     engine.add_session(session, 1, usize::MAX, Arc::default());
     let (producer, consumer) = open(session);
-    let input = Input::Tokens((0..PROMPT as u32).map(|id| id * 31 % 160).collect());
     let place = EngineFacts::default().take_place(1).expect("a place");
     engine.submit(session, Request { input, ..Request::default() }, producer, place);
     consumer
@@ -94,6 +98,42 @@ fn the_cancel_of_one_prompt_lets_another_go_on() {
     while other.control().stats().output_tokens == 0 {
         assert_eq!(engine.step(), Outcome::Worked);
     }
+}
+
+#[test]
+fn what_a_pass_computed_is_sampled_with_a_rest_behind_each_row() {
+    let _watchdog = watchdog();
+    let limits =
+        EngineLimits { max_sequences: 4, slice: Duration::ZERO, settle_idle: false, inline_bytes: 4096 };
+    let mut engine = Engine::new(limits, Arc::default());
+    let sampled = Arc::new(AtomicUsize::new(0));
+    let counter = sampled.clone();
+    let count: Rig = Arc::new(move |point| {
+        counter.fetch_add(usize::from(point == Point::Logits), Ordering::SeqCst);
+        Ok(())
+    });
+    let ((decoder, vocab), _) = rigged(&Script::saying("word"), count);
+    engine.add_model(1);
+    engine.settle_model(1, Ok((decoder, vocab)));
+    let streams: Vec<_> =
+        (0..4).map(|session| give(&mut engine, session, Input::Text("go".into()))).collect();
+    // Of the four that end together one is cancelled between the rows: the others are not concerned.
+    let (mut most, mut cancelled) = (0, false);
+    while streams.iter().any(|stream| !stream.control().has_ended()) {
+        let before = sampled.load(Ordering::SeqCst);
+        assert_eq!(engine.step(), Outcome::Worked);
+        most = most.max(sampled.load(Ordering::SeqCst) - before);
+        if sampled.load(Ordering::SeqCst) == 6 && !cancelled {
+            cancelled = true;
+            streams[0].control().cancel();
+            engine.attend();
+        }
+    }
+    assert_eq!((most, cancelled), (1, true), "rows sampled in a slice");
+    let ends: Vec<_> = streams.iter().map(|stream| stream.control().end_reason()).collect();
+    let [first, rest @ ..] = &ends[..] else { panic!("four streams") };
+    assert_eq!(*first, Some(EndReason::Cancelled));
+    assert!(rest.iter().all(|end| *end == Some(EndReason::Stop)), "{ends:?}");
 }
 
 #[test]

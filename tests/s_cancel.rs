@@ -342,3 +342,33 @@ fn s9_only_cancel_is_heard_while_the_runtime_is_paused() {
         house.close();
     });
 }
+
+#[test]
+fn s9_a_prefill_that_is_cancelled_in_its_last_slice_leaves_nothing_in_the_session() {
+    both(|mode| {
+        let own = Arc::<OnceLock<Control>>::default();
+        let control = own.clone();
+        let rig: Rig = Arc::new(move |point| {
+            if point == Point::Slice {
+                // It was set before the first slice; later generations end as they like.
+                control.get().expect("a control").cancel();
+            }
+            Ok(())
+        });
+        let (loaded, gate) = rigged(&Script::saying("word"), rig);
+        let house = house_of(options(mode), gate, Box::new(move |_| Ok(loaded)));
+        house.runtime.pause();
+        let session = house.session();
+        let request = Request { prefill_only: true, ..asking("123456") };
+        let mut stream = session.generate(request, Reading::default()).unwrap();
+        assert!(own.set(stream.control()).is_ok());
+        house.runtime.resume();
+        let told = read(&mut stream);
+        assert_eq!(told.said(), ("", EndReason::Cancelled));
+        assert_eq!((house.gate.prefilled(), told.end.stats.session_tokens), (6, 0));
+        // The same text again is not behind itself.
+        let told = read(&mut session.generate(asking("123456"), Reading::default()).unwrap());
+        assert_eq!((told.said(), told.end.stats.prompt_tokens), (("word", EndReason::Stop), 6));
+        house.close();
+    });
+}

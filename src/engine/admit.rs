@@ -4,7 +4,7 @@ use super::copies;
 use super::core::{Engine, ModelState, guarded};
 use super::generation::{Run, State};
 use super::output::Output;
-use super::request::{Input, Past, TextJob, context_full};
+use super::request::{Input, TextJob, Work, context_full};
 use super::session::{Errand, Mode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Sampler;
@@ -68,9 +68,9 @@ impl Engine {
         generation.producer.started();
         let wanted = Arc::new(());
         let job = Arc::downgrade(&wanted);
-        generation.state = State::Preparing(wanted);
+        generation.state = State::Preparing { since: Instant::now(), _wanted: wanted };
         match self.text_job(id, job) {
-            Ok(job) if job.bytes() <= self.limits.inline_bytes => self.finish_text(job.run()),
+            Ok(job) if job.is_short(self.limits.inline_bytes) => self.finish_text(job.run()),
             Ok(job) => self.jobs.push_back(job),
             Err(error) => self.end(id, End::failed(error)),
         }
@@ -88,17 +88,22 @@ impl Engine {
         session.active = Some(id);
         session.errands.pop_front();
         session.context = session.context.min(decoder.spec().context_length);
-        let past = match (session.mode, &generation.request.input) {
+        let work = match (session.mode, &generation.request.input) {
             (Mode::Raw, Input::Messages(_)) => return Err(mixed("raw input", "messages")),
             (Mode::Chat, Input::Text(_) | Input::Tokens(_)) => return Err(mixed("messages", "raw input")),
-            (_, Input::Messages(_)) => Past::Messages(copies::messages(&session.messages)?),
-            _ => Past::Tokens(copies::tokens(&session.tokens)?),
+            (_, Input::Messages(new)) => Work::Conversation(copies::messages([&session.messages, new])?),
+            (_, Input::Text(text)) => {
+                Work::Text { past: copies::tokens([&session.tokens, &[]])?, text: copies::text(text)? }
+            }
+            (_, Input::Tokens(new)) => {
+                Work::Tokens { tokens: copies::tokens([&session.tokens, new])?, new: new.len() }
+            }
+            (_, Input::Continue) => Work::Tokens { tokens: copies::tokens([&session.tokens, &[]])?, new: 0 },
         };
         Ok(TextJob {
             generation: id,
             vocab: vocab.clone(),
-            past,
-            input: copies::input(&generation.request.input)?,
+            work,
             context: session.context,
             prefill_only: generation.request.prefill_only,
             wanted,
@@ -121,6 +126,7 @@ impl Engine {
         else {
             return Ok(None);
         };
+        let State::Preparing { since, .. } = generation.state else { return Ok(None) };
         if tokens.is_empty() {
             let why = "the input has no tokens and the session is empty: give it a prompt or messages";
             return Err(Error::new(ErrorKind::InvalidArgument, why));
@@ -166,9 +172,9 @@ impl Engine {
             stats.cached_tokens = held as u32;
             stats.session_tokens = total as u32;
         });
-        let mut run = Run::new(sampler, output, undo, continues);
+        let run = Run::new(sampler, output, undo, continues, since);
         let end = if fills_only && held == total {
-            run.undo = None;
+            run.count_prefill(&generation.producer, Instant::now());
             Some(End::new(EndReason::Ready))
         } else {
             (!fills_only && total >= session.context).then(|| End::new(EndReason::ContextFull))

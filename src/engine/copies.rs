@@ -1,43 +1,37 @@
 //! Copies of what is sized by a host's input: refused by a code where the system has no memory, never by an abort.
 
-use super::request::Input;
 use crate::error::Result;
 use crate::text::Message;
 use serde_json::{Map, Value};
 
+/// The messages of both lists.
+///
 /// # Errors
 /// `OutOfMemory`.
-pub(super) fn input(input: &Input) -> Result<Input> {
-    Ok(match input {
-        Input::Continue => Input::Continue,
-        Input::Text(given) => Input::Text(text(given)?),
-        Input::Tokens(given) => Input::Tokens(tokens(given)?),
-        Input::Messages(given) => Input::Messages(messages(given)?),
-    })
-}
-
-/// # Errors
-/// `OutOfMemory`.
-pub(super) fn messages(given: &[Message]) -> Result<Vec<Message>> {
+pub(super) fn messages(given: [&[Message]; 2]) -> Result<Vec<Message>> {
     let mut copies = Vec::new();
-    copies.try_reserve_exact(given.len())?;
-    for Message { role, content, extra } in given {
+    copies.try_reserve_exact(given[0].len() + given[1].len())?;
+    for Message { role, content, extra } in given.into_iter().flatten() {
         let extra = extra.as_ref().map(object).transpose()?;
         copies.push(Message { role: text(role)?, content: text(content)?, extra });
     }
     Ok(copies)
 }
 
+/// The tokens of both lists.
+///
 /// # Errors
 /// `OutOfMemory`.
-pub(super) fn tokens(given: &[u32]) -> Result<Vec<u32>> {
+pub(super) fn tokens(given: [&[u32]; 2]) -> Result<Vec<u32>> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(given.len())?;
-    copy.extend_from_slice(given);
+    copy.try_reserve_exact(given[0].len() + given[1].len())?;
+    given.into_iter().for_each(|given| copy.extend_from_slice(given));
     Ok(copy)
 }
 
-fn text(given: &str) -> Result<String> {
+/// # Errors
+/// `OutOfMemory`.
+pub(super) fn text(given: &str) -> Result<String> {
     let mut copy = String::new();
     copy.try_reserve_exact(given.len())?;
     copy.push_str(given);
@@ -80,6 +74,6 @@ mod tests {
             Message { role: "tool".into(), content: String::new(), extra },
             Message { role: "user".into(), content: "Hi".into(), extra: None },
         ];
-        assert_eq!(messages(&given).unwrap(), given);
+        assert_eq!(messages([&given[..1], &given[1..]]).unwrap(), given);
     }
 }

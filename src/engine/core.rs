@@ -24,7 +24,8 @@ pub struct EngineLimits {
     pub max_sequences: usize,
     /// How long a slice of a pass takes about.
     pub slice: Duration,
-    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]).
+    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as are messages: the template that
+    /// renders them is the model file's, and may take its time.
     pub inline_bytes: usize,
     /// Decoders settle while nothing else is to do, too.
     pub settle_idle: bool,
@@ -210,7 +211,7 @@ impl Engine {
         self.limits.slice
     }
 
-    /// Text work that is too long for the time between two slices: run it anywhere, then hand it to [`Engine::finish_text`].
+    /// Text work that is, or may be, too long for the time between two slices: run it anywhere, then hand it to [`Engine::finish_text`].
     pub fn take_job(&mut self) -> Option<TextJob> {
         self.jobs.pop_front()
     }
@@ -309,6 +310,9 @@ impl Engine {
             quietly(|| {
                 let State::Running(run) = &mut generation.state else { return };
                 run.flush(&generation.producer);
+                if end.reason == EndReason::Ready {
+                    run.undo = None;
+                }
                 match run.undo.take() {
                     Some(undo) => session.restore(undo),
                     None => {

@@ -25,7 +25,11 @@ pub(super) enum State {
     /// In line.
     Waiting,
     /// It has a place; its text is being turned into tokens, as long as this is there.
-    Preparing(#[allow(dead_code, reason = "that it is gone is what it tells")] Arc<()>),
+    Preparing {
+        /// When it got its place.
+        since: Instant,
+        _wanted: Arc<()>,
+    },
     /// It takes part in passes.
     Running(Box<Run>),
 }
@@ -47,14 +51,21 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(sampler: Sampler, output: Output, undo: Undo, continues: bool) -> Self {
+    /// `started`: when its stream said so.
+    pub(super) fn new(
+        sampler: Sampler,
+        output: Output,
+        undo: Undo,
+        continues: bool,
+        started: Instant,
+    ) -> Self {
         Self {
             sampler,
             output,
             undo: Some(undo),
             generated: 0,
             served: 0,
-            started: Instant::now(),
+            started,
             first: None,
             last: None,
             spoke: false,
@@ -114,14 +125,21 @@ impl Run {
         producer.text_at(text, now);
     }
 
+    /// Keeps how long the input took.
+    pub(super) fn count_prefill(&self, producer: &Producer, now: Instant) {
+        let took = (now - self.started).as_nanos() as u64;
+        producer.update(|stats| stats.prefill_ns = took);
+    }
+
     /// Keeps the figures after a sampled token.
     fn count(&mut self, session: &Session, producer: &Producer, now: Instant) {
+        if self.first.is_none() {
+            self.count_prefill(producer, now);
+        }
         let first = *self.first.get_or_insert(now);
         let gap = self.last.map_or(0, |last| (now - last).as_nanos() as u64);
         self.last = Some(now);
-        let prefill = (first - self.started).as_nanos() as u64;
         producer.update(|stats| {
-            stats.prefill_ns = prefill;
             stats.decode_ns = (now - first).as_nanos() as u64;
             stats.max_gap_ns = stats.max_gap_ns.max(gap);
             stats.output_tokens = self.generated;

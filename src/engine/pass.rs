@@ -17,6 +17,10 @@ const SHARED_PREFILL: usize = 128;
 pub(super) struct Pass {
     pub(super) model: u64,
     pub(super) rows: Vec<Row>,
+    /// Computed: what is left is to take over its rows, from this one on.
+    committed: Option<usize>,
+    /// How generations end that are known to, once the pass is over.
+    ends: Vec<(u64, End)>,
 }
 
 /// One generation's part of a pass.
@@ -49,7 +53,7 @@ impl Engine {
             match self.begin_somehow(model, &mut rows) {
                 Ok(()) => {
                     self.serve(&rows);
-                    self.pass = Some(Pass { model, rows });
+                    self.pass = Some(Pass { model, rows, committed: None, ends: Vec::new() });
                     self.weigh();
                     return true;
                 }
@@ -60,7 +64,11 @@ impl Engine {
 
     /// Computes one slice of the pass under way.
     pub(super) fn run_slice(&mut self, until: Instant) {
-        let Some(model) = self.pass.as_ref().map(|pass| pass.model) else { return };
+        let Some(pass) = &self.pass else { return };
+        let (model, is_computed) = (pass.model, pass.committed.is_some());
+        if is_computed {
+            return self.commit(until);
+        }
         let unsettled = self.models.get(&model).is_some_and(|model| !model.settled);
         let Some(decoder) = self.decoder(model) else {
             self.pass = None;
@@ -74,7 +82,7 @@ impl Engine {
         }
         match step {
             Ok(Step::More) => {}
-            Ok(Step::Done) => self.commit(),
+            Ok(Step::Done) => self.commit(until),
             Err(error) => self.fail_pass(&error),
         }
     }
@@ -240,26 +248,31 @@ impl Engine {
         }
     }
 
-    /// Takes over the rows of a pass that is done: samples, emits, ends.
-    fn commit(&mut self) {
-        let Some(model) = self.pass.as_ref().map(|pass| pass.model) else { return };
-        let mut ends = Vec::new();
-        let mut index = 0;
-        while let Some(row) = self.pass.as_ref().and_then(|pass| pass.rows.get(index)).copied() {
+    /// Takes over the rows of a pass that is computed: samples, emits, ends. Rests between two rows when it is past `until`.
+    fn commit(&mut self, until: Instant) {
+        while let Some(pass) = &mut self.pass {
+            let (model, index) = (pass.model, pass.committed.unwrap_or(0));
+            pass.committed = Some(index + 1);
+            let Some(row) = pass.rows.get(index).copied() else { break };
             if row.live {
-                match guarded(|| Ok(self.commit_row(model, index, &row))) {
-                    Ok(None) => {}
-                    Ok(Some(end)) => ends.push((row.generation, end)),
-                    Err(error) => ends.push((row.generation, End::failed(error))),
+                let end = guarded(|| Ok(self.commit_row(model, index, &row)));
+                if let Some(end) = end.unwrap_or_else(|error| Some(End::failed(error)))
+                    && let Some(pass) = &mut self.pass
+                {
+                    pass.ends.push((row.generation, end));
                 }
             }
             if row.last {
                 self.settling.allow(model);
             }
-            index += 1;
+            let is_left = self.pass.as_ref().is_some_and(|pass| index + 1 < pass.rows.len());
+            if is_left && Instant::now() >= until {
+                return;
+            }
         }
+        let ends = self.pass.as_mut().map(|pass| std::mem::take(&mut pass.ends));
         self.finish_pass();
-        for (generation, end) in ends {
+        for (generation, end) in ends.into_iter().flatten() {
             self.end(generation, end);
         }
     }
@@ -277,7 +290,7 @@ impl Engine {
             return None;
         }
         if generation.request.prefill_only {
-            run.undo = None;
+            run.count_prefill(&generation.producer, Instant::now());
             return Some(End::new(EndReason::Ready));
         }
         match run.sampler.sample(decoder.logits(index)) {

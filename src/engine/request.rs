@@ -68,20 +68,21 @@ impl Default for Request {
 pub struct TextJob {
     pub(super) generation: u64,
     pub(super) vocab: Arc<dyn Vocab>,
-    pub(super) past: Past,
-    pub(super) input: Input,
+    pub(super) work: Work,
     pub(super) context: usize,
     pub(super) prefill_only: bool,
     /// Gone with the generation.
     pub(super) wanted: Weak<()>,
 }
 
-/// What the session holds before the generation.
-pub(super) enum Past {
-    /// Raw tokens.
-    Tokens(Vec<u32>),
-    /// The conversation.
-    Messages(Vec<Message>),
+/// What is to become the session's tokens.
+pub(super) enum Work {
+    /// Tokens, of which the last `new` are the host's.
+    Tokens { tokens: Vec<u32>, new: usize },
+    /// Raw text behind what the session holds.
+    Text { past: Vec<u32>, text: String },
+    /// All messages, to be rendered.
+    Conversation(Vec<Message>),
 }
 
 /// What a [`TextJob`] came to.
@@ -116,31 +117,23 @@ impl TextJob {
         TextDone { generation, tokens }
     }
 
-    /// Bytes of text, and what counts as such.
-    pub(super) fn bytes(&self) -> usize {
-        let new = match &self.input {
-            Input::Continue | Input::Tokens(_) => 0,
-            Input::Text(text) => text.len(),
-            Input::Messages(messages) => weight(messages),
-        };
-        let old = match &self.past {
-            Past::Tokens(_) => 0,
-            Past::Messages(messages) => weight(messages),
-        };
-        new + old
+    /// Whether it is over soon: at most `most` bytes of text, and no template to be rendered.
+    pub(super) fn is_short(&self, most: usize) -> bool {
+        match &self.work {
+            Work::Tokens { .. } => true,
+            Work::Text { text, .. } => text.len() <= most,
+            Work::Conversation(_) => false,
+        }
     }
 
     async fn tokens(self, pauses: &mut Pauses<'_>) -> Result<Vec<u32>> {
         let (vocab, context) = (self.vocab, self.context);
-        let tokens = match (self.past, self.input) {
-            (Past::Tokens(tokens), Input::Continue) => tokens,
-            (Past::Tokens(mut tokens), Input::Tokens(new)) => {
-                check_ids(&new, vocab.len())?;
-                tokens.try_reserve(new.len())?;
-                tokens.extend_from_slice(&new);
+        let tokens = match self.work {
+            Work::Tokens { tokens, new } => {
+                check_ids(&tokens[tokens.len() - new..], vocab.len())?;
                 tokens
             }
-            (Past::Tokens(mut tokens), Input::Text(text)) => {
+            Work::Text { past: mut tokens, text } => {
                 check_room(text.len(), tokens.len(), context, vocab.longest_token())?;
                 // BOS alone: where a file wants EOS behind its texts too, nothing would be left to say behind it.
                 if tokens.is_empty() && vocab.adds_bos() {
@@ -149,16 +142,8 @@ impl TextJob {
                 vocab.encode_in_pieces(&text, false, false, &mut tokens, pauses).await?;
                 tokens
             }
-            (Past::Messages(mut messages), input) => {
-                let answers = !self.prefill_only;
-                if let Input::Messages(new) = input {
-                    messages.try_reserve(new.len())?;
-                    messages.extend(new);
-                }
-                render(&*vocab, &messages, answers, context, pauses).await?
-            }
-            (Past::Tokens(_), Input::Messages(new)) => {
-                render(&*vocab, &new, !self.prefill_only, context, pauses).await?
+            Work::Conversation(messages) => {
+                render(&*vocab, &messages, !self.prefill_only, context, pauses).await?
             }
         };
         if tokens.len() > context {
@@ -166,10 +151,6 @@ impl TextJob {
         }
         Ok(tokens)
     }
-}
-
-fn weight(messages: &[Message]) -> usize {
-    messages.iter().map(Message::weight).sum()
 }
 
 async fn render(

@@ -171,6 +171,9 @@ fn check_free(last: Option<&Control>) -> Result<()> {
 
 fn check(request: &Request) -> Result<()> {
     request.sampling.validate()?;
+    if request.sampling.logprobs {
+        return Err(Error::new(ErrorKind::Unsupported, "logprobs are not in this release; leave them off"));
+    }
     if let Some(index) = request.stop.iter().position(String::is_empty) {
         let message = format!("stop[{index}] is empty; leave it out");
         return Err(Error::new(ErrorKind::InvalidArgument, message));

@@ -27,32 +27,6 @@ pub struct Message {
     pub extra: Option<Map<String, Value>>,
 }
 
-/// A message takes a template about as long as so many bytes of it; so does a further value.
-const MESSAGE_WEIGHT: usize = 64;
-const VALUE_WEIGHT: usize = 16;
-
-impl Message {
-    /// How much there is to render, in about bytes of text.
-    pub(crate) fn weight(&self) -> usize {
-        let extra = self.extra.as_ref().map_or(0, weight_of_object);
-        MESSAGE_WEIGHT + self.role.len() + self.content.len() + extra
-    }
-}
-
-fn weight_of_object(object: &Map<String, Value>) -> usize {
-    object.iter().map(|(key, value)| key.len() + weight_of(value)).sum()
-}
-
-fn weight_of(value: &Value) -> usize {
-    VALUE_WEIGHT
-        + match value {
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(weight_of).sum(),
-            Value::Object(object) => weight_of_object(object),
-            _ => 0,
-        }
-}
-
 /// What a chat template is given.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RenderInput<'a> {

@@ -147,18 +147,21 @@ impl CandleDecoder {
             let message = format!("{count} tokens, and room for {}", cache.room());
             return Err(Error::new(ErrorKind::ContextFull, message));
         }
-        let capacity = cache.capacity_for(count);
+        let (capacity, old) = (cache.capacity_for(count), cache.capacity());
         let seen = cache.length() + count;
-        let needed = held + (capacity - cache.capacity()) as u64 * per_token;
+        let needed = held + (capacity - old) as u64 * per_token;
+        // While a cache grows, its old memory is still there.
+        let copied = if capacity > old { old as u64 * per_token } else { 0 };
         let logits = (self.spec.vocab_size * size_of::<f32>()) as u64;
         let scratch = self.network.scratch_bytes(count, seen) + logits;
-        self.share.resize(needed + scratch)?;
-        let Self { network, sequences, .. } = self;
-        match sequences.get_mut(&sequence) {
+        self.share.resize(needed + copied + scratch)?;
+        let Self { network, sequences, share, .. } = self;
+        let grown = match sequences.get_mut(&sequence) {
             Some(cache) => cache.grow(capacity, &network.numbers, &network.device),
             None => Ok(()),
-        }
-        .map(|()| scratch)
+        };
+        share.shrink(needed + scratch);
+        grown.map(|()| scratch)
     }
 
     /// Leaves to others what is not held any more.

@@ -21,12 +21,16 @@ pub(super) struct Matrix(QMatMul);
 impl Matrix {
     pub(super) fn new(tensor: QTensor, precision: Precision) -> Result<Self> {
         // Not `QMatMul::from_qtensor`, which asks environment variables.
-        Ok(Self(match precision {
-            Precision::Quantised if stays_quantised(block(&tensor), columns(&tensor)) => {
-                QMatMul::QTensor(Arc::new(tensor))
-            }
-            _ => QMatMul::Tensor(tensor.dequantize(&tensor.device())?),
+        Ok(Self(if Self::stays(&tensor, precision) {
+            QMatMul::QTensor(Arc::new(tensor))
+        } else {
+            QMatMul::Tensor(tensor.dequantize(&tensor.device())?)
         }))
+    }
+
+    /// Whether such a matrix is kept as the file has it, not unpacked to f32.
+    pub(super) fn stays(tensor: &QTensor, precision: Precision) -> bool {
+        precision == Precision::Quantised && stays_quantised(block(tensor), columns(tensor))
     }
 
     /// Rows `ids` as f32, (ids, in).

@@ -160,8 +160,10 @@ impl Loader<'_> {
 
     fn matrix(&mut self, name: &str) -> Result<Matrix> {
         let tensor = self.tensor(name)?;
-        let unpacked = tensor.shape().elem_count().saturating_mul(size_of::<f32>());
-        Vec::<u8>::new().try_reserve_exact(if self.precision == Precision::F32 { unpacked } else { 0 })?;
+        if !Matrix::stays(&tensor, self.precision) {
+            let unpacked = tensor.shape().elem_count().saturating_mul(size_of::<f32>());
+            Vec::<u8>::new().try_reserve_exact(unpacked)?;
+        }
         Matrix::new(tensor, self.precision).map_err(computing)
     }
 
