@@ -1,9 +1,13 @@
 # What people do with wick, each in one word. The work is in scripts/ and tests/; cargo decides what has to be built.
 
-MODEL  ?= models/SmolLM2-135M-Instruct.Q4_1.gguf
+SMALL  := $(or $(WICK_MODELS),models)/SmolLM2-135M-Instruct.Q4_1.gguf
+MODEL  ?= $(SMALL)
 PROMPT ?= Hello, who are you?
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
 CC     ?= cc
+# For the shell to quote.
+export MODEL PROMPT
 
 .PHONY: help run test soak bench install fmt lint
 
@@ -16,13 +20,13 @@ help:
 	@echo "make fmt, make lint                        format; check the format and clippy"
 
 # The same features as in the release tests, so that cargo builds candle once.
-run: $(MODEL)
+run: $(filter $(SMALL),$(MODEL))
 	cargo build --locked --release --features cli
 	@mkdir -p build
-	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude examples/c/chat.c target/release/libwick.a -lpthread -lm -ldl -o build/chat
-	build/chat "$(MODEL)" "$(PROMPT)"
+	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude examples/c/chat.c "$(TARGET)/release/libwick.a" -lpthread -lm -ldl -o build/chat
+	build/chat "$$MODEL" "$$PROMPT"
 
-models/SmolLM2-135M-Instruct.Q4_1.gguf:
+$(SMALL):
 	scripts/fetch-models.sh
 
 test:

@@ -9,11 +9,17 @@
  *
  * Rules that hold for all of it:
  *   - Inputs are copied before a function returns. Outputs are written only on success (error details and *needed excepted).
+ *   - (out, cap, needed): *needed, unless NULL, is set to the size of the whole result in elements; for text in bytes, without the NUL
+ *     that always follows it. Too small (text: cap <= *needed; out may be NULL if cap is 0): WICK_E_BUFFER_TOO_SMALL.
  *   - Every pointer is checked for NULL, every handle for staleness (WICK_E_STALE_HANDLE), every string for UTF-8.
- *   - Where there is a struct_size, the caller sets it to the struct's sizeof, in outputs too. In inputs zero means "the default"
- *     for every other field. A struct longer than the library knows is taken if its unknown tail is zero, else WICK_E_UNSUPPORTED.
- *     In outputs the library fills what both sides know, zeroes the rest and leaves struct_size alone. Flags are 0 or 1.
- *   - No panic, abort, exit, signal handler, atexit hook, stdout or stderr output comes out of this library.
+ *   - Where there is a struct_size, the caller sets it to the struct's sizeof, in outputs too; less than in the first release is
+ *     WICK_E_INVALID_ARGUMENT. In inputs zero means "the default" for every other field, and so does a field beyond struct_size; a struct
+ *     longer than the library knows is taken if its unknown tail is zero, else WICK_E_UNSUPPORTED. In outputs the library fills what
+ *     both sides know, zeroes the rest and leaves struct_size alone. Later fields never lie in the padding of an earlier release.
+ *     `reserved` is 0. Flags are 0 or 1, else WICK_E_INVALID_ARGUMENT.
+ *   - No panic, abort, exit, signal handler, atexit hook, stdout or stderr output comes out of this library. Beyond its power: an
+ *     exception out of a callback, a mapped file cut short by others (SIGBUS; see no_mmap), and a system that refuses small
+ *     allocations (those sized by a model, a file or an argument give WICK_E_OUT_OF_MEMORY).
  *   - A `user` pointer given with a `drop` function is dropped exactly once: in the call that takes it if that fails (a struct with
  *     a wrong struct_size is not read at all); for a stream after its END callback or when it is closed, whichever is first, on that
  *     thread, and never under a running callback. For a stream without a callback: when it is closed.
@@ -78,7 +84,7 @@
 /* The tokenizer failed. */
 #define WICK_E_TOKENIZER -11
 
-/* The grammar is malformed or cannot be satisfied. */
+/* The grammar is malformed or cannot be satisfied: not in this release. */
 #define WICK_E_GRAMMAR -12
 
 /* NaN or infinite logits. */
@@ -105,7 +111,7 @@
 /* The request left the waiting line; at most once, and then first. */
 #define WICK_EVENT_STARTED 1
 
-/* A load went on: `done` of `total`. */
+/* A load went on, or the computing of an input: `done` of `total` bytes, or tokens. Only the newest unread one is kept. */
 #define WICK_EVENT_PROGRESS 2
 
 /* Text that can be shown, and the ids behind it. */
@@ -117,7 +123,7 @@
 /* The end: always the last event, exactly once. */
 #define WICK_EVENT_END 5
 
-/* One call of a tool, as JSON. */
+/* One call of a tool, as JSON. Not in this release. */
 #define WICK_EVENT_TOOL_CALL 6
 
 /* Not an END event. */
@@ -150,13 +156,13 @@
 /* Something failed: see the event's status and text. */
 #define WICK_END_ERROR 9
 
-/* A TEXT to be shown. */
+/* A TEXT to be shown. In this release all are. */
 #define WICK_CHANNEL_ANSWER 0
 
-/* A TEXT of thinking. */
+/* A TEXT of thinking. Not in this release: it comes as WICK_CHANNEL_ANSWER. */
 #define WICK_CHANNEL_REASONING 1
 
-/* A TEXT that is a tool call's markup. */
+/* A TEXT that is a tool call's markup. Not in this release: it comes as WICK_CHANNEL_ANSWER. */
 #define WICK_CHANNEL_TOOL 2
 
 /* The runtime owns its threads. */
@@ -165,28 +171,28 @@
 /* No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait. */
 #define WICK_MODE_HOST_STEP 1
 
-/* The native backend where it knows the architecture, else candle's. */
+/* The native backend. A file that it does not support is tried with candle, which today knows nothing that the native one does not. */
 #define WICK_BACKEND_AUTO 0
 
 /* wick's own decoder. */
 #define WICK_BACKEND_NATIVE 1
 
-/* candle. */
+/* candle: a second opinion, slow. WICK_E_UNSUPPORTED in a build without it. */
 #define WICK_BACKEND_CANDLE 2
 
 /* No grammar. */
 #define WICK_GRAMMAR_NONE 0
 
-/* A JSON schema. */
+/* A JSON schema. Not in this release. */
 #define WICK_GRAMMAR_JSON_SCHEMA 1
 
-/* A regular expression. */
+/* A regular expression. Not in this release. */
 #define WICK_GRAMMAR_REGEX 2
 
-/* A Lark grammar. */
+/* A Lark grammar. Not in this release. */
 #define WICK_GRAMMAR_LARK 3
 
-/* Any JSON. */
+/* Any JSON. Not in this release. */
 #define WICK_GRAMMAR_JSON 4
 
 /* What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an error. */
@@ -222,12 +228,12 @@ typedef struct wick_runtime_options {
   uint32_t abi_version;
   /* WICK_MODE_… */
   uint32_t mode;
-  /* Compute threads; 0: as many as there are physical cores. */
+  /* Compute threads, at most 1024; 0: as many as there are physical cores. */
   uint32_t threads;
   /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is used up: caches go, then keys and values of
    * idle sessions (computed again when needed), then WICK_E_OUT_OF_MEMORY. */
   uint64_t memory_budget;
-  /* Generations computed together; 0: 16. */
+  /* Generations computed together, at most 4096; 0: 16. */
   uint32_t max_sequences;
   /* Generations waiting for a place; 0: 1024. */
   uint32_t max_waiting;
@@ -282,9 +288,9 @@ typedef struct wick_stream {
 
 /* A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size, `reserved` is its room. */
 typedef struct wick_stats {
-  /* Tokens of the input, cached ones included. */
+  /* Tokens before the first generated one: the session's past and the input, cached ones included. */
   uint32_t prompt_tokens;
-  /* Tokens whose keys and values were there already. */
+  /* Those of them whose keys and values were there already. */
   uint32_t cached_tokens;
   /* Generated tokens. */
   uint32_t output_tokens;
@@ -292,7 +298,7 @@ typedef struct wick_stats {
   uint32_t session_tokens;
   /* From wick_generate to STARTED. */
   uint64_t queue_ns;
-  /* From STARTED to the first sampled token. */
+  /* From the input being tokens, which is after STARTED, to the first sampled token. */
   uint64_t prefill_ns;
   /* From wick_generate to the first TEXT being readable. */
   uint64_t ttft_ns;
@@ -336,7 +342,7 @@ typedef struct wick_event {
   const uint32_t *tokens;
   /* How many ids there are at `tokens`. */
   uint32_t token_count;
-  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. */
+  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always NaN. */
   float logprob;
   /* PROGRESS: bytes or tokens so far. */
   uint64_t done;
@@ -423,7 +429,8 @@ typedef struct wick_model_options {
   uint32_t context_length;
   /* 0. Anything else is WICK_E_UNSUPPORTED in this release. */
   uint64_t prefix_cache_bytes;
-  /* Jinja text that replaces the model's own chat template, or the name of a built-in one ("chatml", …); absent: the model's own. */
+  /* Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml", "llama2", "llama3", "gemma",
+   * "phi3", "mistral", "zephyr"; absent: the model's own. */
   struct wick_str chat_template;
   /* How the load's events are read: as in wick_generate_options. */
   struct wick_queue queue;
@@ -488,25 +495,25 @@ typedef struct wick_store_options {
 } wick_store_options;
 
 /* How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, grammar, top_k, typical_p, top_p, min_p,
- * temperature. This struct lies inside another: it has no struct_size, `reserved` is its room. */
+ * temperature. A value out of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size, `reserved` is its room. */
 typedef struct wick_sampling {
-  /* 0: greedy. Above: logits are divided by it before the draw. */
+  /* 0 or more. 0: greedy. Above: logits are divided by it before the draw. */
   float temperature;
-  /* Keeps the likeliest tokens whose probabilities add up to this; 0 or 1: off. */
+  /* 0 to 1. Keeps the likeliest tokens whose probabilities add up to this; 0 or 1: off. */
   float top_p;
-  /* Keeps tokens at least this fraction as likely as the likeliest; 0: off. */
+  /* 0 to 1. Keeps tokens at least this fraction as likely as the likeliest; 0: off. */
   float min_p;
   /* 0: off. Anything else is WICK_E_UNSUPPORTED in this release. */
   float typical_p;
-  /* Keeps the k likeliest tokens; 0: off. */
+  /* 0 or more. Keeps the k likeliest tokens; 0: off. */
   int32_t top_k;
-  /* Tokens seen: positive logits are divided by it, others multiplied; 0 or 1: off. */
+  /* 0 or more. Tokens seen: positive logits are divided by it, others multiplied; 0 or 1: off. */
   float repeat_penalty;
   /* Tokens seen: subtracted from the logit once; 0: off. */
   float presence_penalty;
   /* Tokens seen: subtracted from the logit once per occurrence; 0: off. */
   float frequency_penalty;
-  /* How many of the last tokens count as seen; 0: 64; -1: all. */
+  /* -1 or more. How many of the last tokens count as seen; 0: 64; -1: all. */
   int32_t penalty_last_n;
   /* Begins the random numbers; 0: random, and reported in wick_stats. */
   uint64_t seed;
@@ -514,7 +521,7 @@ typedef struct wick_sampling {
   uint32_t reserved[12];
 } wick_sampling;
 
-/* What is added to one token's logit. */
+/* What is added to one token's logit. Not in this release. */
 typedef struct wick_logit_bias {
   /* The token. */
   uint32_t token;
@@ -602,8 +609,10 @@ uint32_t wick_abi_version(void);
 /* The version of the library that is linked, such as "0.1.0". Static. */
 const char *wick_version(void);
 
-/* What this build is, as JSON: version, features, backends, the CPU kernels in use, the target. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
- * bytes of the whole text without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that. */
+/* What this build is, as JSON: `version`, `abi_version` (integer), `features` and `backends` (arrays of strings), `kernels` (what this CPU computes with:
+ * "scalar", "avx2", "avxvnni", "avx512", "neon", "neoni8mm"), `target` ("x86_64-linux"), `debug` (boolean). Later releases may add keys, here and in
+ * the other info calls. `(json, cap, needed)`: `*needed`, unless NULL, is set to the bytes of the whole text without its NUL;
+ * WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that. */
 wick_status wick_build_info(char *json,
                             size_t cap,
                             size_t *needed);
@@ -628,8 +637,14 @@ wick_status wick_runtime_resume(struct wick_runtime runtime);
 /* [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's low-memory warning. */
 wick_status wick_runtime_trim(struct wick_runtime runtime);
 
-/* [ANY] Counts, memory and queue depths as JSON; never waits for compute. `(json, cap, needed)` as in wick_build_info. */
-wick_status wick_runtime_info(struct wick_runtime runtime, char *json, size_t cap, size_t *needed);
+/* [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads", "host_step"); `state` ("running", "shutting down");
+ * `threads` (array: the names of those that run); `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
+ * (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is none; `queues` {`count`, `streams` (array:
+ * how many streams each queue has)}. All else are integers. `(json, cap, needed)` as in wick_build_info. */
+wick_status wick_runtime_info(struct wick_runtime runtime,
+                              char *json,
+                              size_t cap,
+                              size_t *needed);
 
 /* [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none of this runtime's threads runs, no callback can
  * run save by wick_queue_dispatch, its drop functions have run, its memory is returned, and the handles of it, its models and its
@@ -667,17 +682,19 @@ wick_status wick_queue_close(struct wick_queue queue);
 /* [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY, CANCELLED, ERROR, …). Sessions and
  * generations may be made at once: they wait for it; wick_model_tokenize, _detokenize and _render return WICK_E_BUSY until then; after a failed load
  * everything returns its error. Closing `load` before its END cancels the load. `load` may be NULL: then the outcome shows in
- * the generations, and the stream, if it has a callback or a queue, closes itself after its END. If this fails, `drop`, `data_drop` and the
- * drop of `io` have been called. */
+ * the generations, and the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
+ * for that queue. If this fails, `drop`, `data_drop` and the drop of `io` have been called. */
 wick_status wick_model_load(struct wick_runtime runtime,
                             const struct wick_model_options *options,
                             struct wick_model *out,
                             struct wick_stream *load,
                             struct wick_error *error);
 
-/* [ANY] What is known of the model, as JSON: `state` ("loading", "ready"), and once it is loaded name, architecture, parameters, quantisation, context,
- * vocabulary, end-of-generation ids, bytes, whether it has a chat template. `(json, cap, needed)` as in wick_build_info. After a failed load: its
- * error. */
+/* [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"), `name`, `architecture`, `backend` ("native", "candle",
+ * "none" with vocab_only, "fake" for the tests' model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
+ * `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets it), `eos_ids` (array: what ends an answer),
+ * `weight_bytes`, `kv_bytes_per_token`, `chat_template` (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)` as in
+ * wick_build_info. After a failed load: its error. */
 wick_status wick_model_info(struct wick_model model,
                             char *json,
                             size_t cap,
@@ -743,8 +760,8 @@ wick_status wick_session_clear(struct wick_session session);
 /* [ANY] Keeps the first `token_count` tokens. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_rewind(struct wick_session session, uint32_t token_count);
 
-/* [ANY] What is known of the session, as JSON: tokens, messages, context left, state ("idle", "generating", "stopping"). `(json, cap, needed)` as in
- * wick_build_info. */
+/* [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`, `messages`, `context_length`, `context_left` (integers;
+ * the last two null while the model loads, if the session was given no length). `(json, cap, needed)` as in wick_build_info. */
 wick_status wick_session_info(struct wick_session session,
                               char *json,
                               size_t cap,

@@ -71,6 +71,8 @@ public:
     details_.code = status;
     std::size_t n = 0;
     for (; why && why[n] && n + 1 < sizeof details_.message; n++) details_.message[n] = why[n];
+    if (why && why[n])
+      while (n && (static_cast<unsigned char>(why[n]) & 0xC0) == 0x80) n--; /* cut between code points */
     details_.message[n] = 0;
   }
   wick_status code() const noexcept { return details_.code; }

@@ -9,7 +9,9 @@ cd "$(dirname "$0")/.."
 models=${WICK_MODELS:-models}
 mkdir -p "$models"
 work=$(mktemp -d "$models/.fetch.XXXXXX")
-trap 'rm -rf "$work"' EXIT INT TERM
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 sum() { if command -v sha256sum >/dev/null; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1; }
 

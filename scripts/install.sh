@@ -5,6 +5,7 @@
 #   DESTDIR      put before PREFIX when copying (empty)
 #   WICK_CARGO   cargo's features (the default ones): "--no-default-features --features native,text"
 #   WICK_PROFILE cargo's profile (dist)
+#   CARGO        the program (cargo)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,23 +14,26 @@ root=${DESTDIR:-}$prefix
 profile=${WICK_PROFILE:-dist}
 read -ra features <<<"${WICK_CARGO:-}"
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-major=${version%%.*}
+# What stays compatible has one soname: libwick.so.0.1 before 1.0, then libwick.so.1.
+abi=$(sed -E 's/^((0\.)?[0-9]+).*/\1/' <<<"$version")
 target=${CARGO_TARGET_DIR:-target}
 built=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
 
 [ "$(uname -s)" = Linux ] || { echo "install.sh: knows ELF libraries on Linux only; elsewhere use: cargo build --release" >&2; exit 1; }
 
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
 # One crate type at a time: beside an rlib there is no link-time optimisation.
 build() { # crate-type, then arguments for rustc
   local kind=$1
   shift
-  cargo rustc --locked --profile "$profile" --lib --crate-type "$kind" "${features[@]}" -- "$@"
+  "${CARGO:-cargo}" rustc --locked --profile "$profile" --lib --crate-type "$kind" "${features[@]}" -- "$@"
 }
 
 # One relocatable object in which only wick_* is global, so that it links beside another Rust static library.
 localize() { # archive in, archive out
-  local work undefined=()
-  work=$(mktemp -d)
+  local undefined=()
   nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk '$1 ~ /^wick_/ && $2 == "T" {print $1}' | sort -u >"$work/symbols"
   [ -s "$work/symbols" ] || { echo "install.sh: $1 defines no wick_* symbol" >&2; exit 1; }
   mapfile -t undefined < <(sed 's/^/--undefined=/' "$work/symbols")
@@ -38,21 +42,20 @@ localize() { # archive in, archive out
   objcopy --keep-global-symbols="$work/symbols" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/wick.o"
   rm -f "$2"
   ar rcsD "$2" "$work/wick.o"
-  rm -r "$work"
 }
 
-# Copies a template with @VERSION@ and @MAJOR@ filled in.
+# Copies a template with @VERSION@ and @ABI@ filled in.
 fill() { # template, destination
-  sed -e "s/@VERSION@/$version/g" -e "s/@MAJOR@/$major/g" "$1" >"$2"
+  sed -e "s/@VERSION@/$version/g" -e "s/@ABI@/$abi/g" "$1" >"$2"
   chmod 644 "$2"
 }
 
 install -d "$root/include" "$root/lib/pkgconfig" "$root/lib/cmake/wick" "$root/share/licenses/wick"
 
-build cdylib -C link-arg=-Wl,-soname,"libwick.so.$major"
+build cdylib -C link-arg=-Wl,-soname,"libwick.so.$abi"
 install -m 755 "$built/libwick.so" "$root/lib/libwick.so.$version"
-ln -sf "libwick.so.$version" "$root/lib/libwick.so.$major"
-ln -sf "libwick.so.$major" "$root/lib/libwick.so"
+ln -sf "libwick.so.$version" "$root/lib/libwick.so.$abi"
+ln -sf "libwick.so.$abi" "$root/lib/libwick.so"
 
 build staticlib
 localize "$built/libwick.a" "$root/lib/libwick.a"

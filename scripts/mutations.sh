@@ -15,6 +15,11 @@ export CARGO_TARGET_DIR=$work/build
 export CARGO_INCREMENTAL=1
 list=tests/mutations/list
 
+for name in "$@"; do
+  awk -v name="$name" '!/^#/ && $1 == name {found = 1} END {exit !found}' "$list" ||
+    { echo "mutations.sh: no mutation \"$name\" in $list" >&2; exit 2; }
+done
+
 # The copy: what git would commit, as it lies here.
 rm -rf "$tree" && mkdir -p "$tree"
 git ls-files -z --cached --others --exclude-standard | while IFS= read -r -d '' file; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Writes THIRD_PARTY_LICENSES: what the library of the default features links, and the licence texts; `--check` only compares the
-list of crates with Cargo.lock's. Build-time and test-time crates are left out, all platforms are in."""
+list with Cargo.lock's. Build-time and test-time crates are left out, all platforms are in."""
 
 import json
 import pathlib
@@ -9,10 +9,16 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "THIRD_PARTY_LICENSES"
-HEAD = """wick is linked with the crates below (the default features, every platform). Each line: crate, version, licence.
+HEAD = """wick is linked with what is below (the default features, every platform). Each line: crate, version, licence.
 The texts follow. Where a crate offers a choice that includes MIT, its MIT text is given.
 Made by scripts/third-party.py; do not edit.
 """
+
+# What is inside and no crate: title, and whose the MIT text is.
+OTHERS = [
+    ("Rust's standard library  MIT OR Apache-2.0", "The Rust Project Developers (see https://thanks.rust-lang.org)"),
+    ("the gguf Python package's tables, in src/kernel/block/grids.rs  MIT", "2023 Georgi Gerganov"),
+]
 
 
 def linked_packages():
@@ -51,11 +57,20 @@ def own_texts(package):
     return ["\n".join(line.rstrip() for line in f.read_text("utf-8", "replace").strip().splitlines()) for f in files]
 
 
+def mit_text(who):
+    return (ROOT / "LICENSE-MIT").read_text().strip().replace("2026 The wick contributors", who)
+
+
+def titles(packages):
+    """The list: crates, then what is none."""
+    return [title(package) for package in packages] + [name for name, _ in OTHERS]
+
+
 def standard_texts(package):
     """For a crate that ships no licence file: the standard text of its licence, with its authors."""
     if offers_mit(package):
         who = ", ".join(package["authors"]) or f"the authors of {package['name']}"
-        return [(ROOT / "LICENSE-MIT").read_text().strip().replace("2026 The wick contributors", who)]
+        return [mit_text(who)]
     if "Apache-2.0" in (package["license"] or ""):
         return [(ROOT / "LICENSE-APACHE").read_text().strip()]
     sys.exit(f"third-party.py: {title(package)} has no licence file and no standard text is known: add it here")
@@ -66,13 +81,15 @@ def render(packages):
     for package in packages:
         for text in own_texts(package) or standard_texts(package):
             by_text.setdefault(text, []).append(f"{package['name']} {package['version']}")
-    parts = [HEAD, "\n".join(title(package) for package in packages)]
+    for name, who in OTHERS:
+        by_text.setdefault(mit_text(who), []).append(name.split("  ")[0])
+    parts = [HEAD, "\n".join(titles(packages))]
     parts += ["-" * 100 + "\n" + ", ".join(names) + "\n\n" + text for text, names in by_text.items()]
     return "\n\n".join(parts) + "\n"
 
 
 def listed():
-    """The lines of the committed file's list of crates."""
+    """The lines of the committed file's list."""
     body = OUTPUT.read_text("utf-8").removeprefix(HEAD).lstrip("\n")
     return body.split("\n\n", 1)[0].splitlines()
 
@@ -82,12 +99,12 @@ def main():
     if sys.argv[1:] != ["--check"]:
         OUTPUT.write_text(render(packages), "utf-8")
         return
-    expected = [title(package) for package in packages]
+    expected = titles(packages)
     if listed() != expected:
         for line in sorted(set(expected) ^ set(listed())):
             print(("missing: " if line in expected else "no longer linked: ") + line)
         sys.exit("THIRD_PARTY_LICENSES is out of date: run scripts/third-party.py")
-    print(f"ok: THIRD_PARTY_LICENSES lists the {len(expected)} crates that are linked")
+    print(f"ok: THIRD_PARTY_LICENSES lists the {len(packages)} crates that are linked, and {len(OTHERS)} more")
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@
 //! // The generation waits for the load; a failed load comes as its end.
 //! let (model, _load) = runtime.load(ModelOptions::path("model.gguf"), Reading::default())?;
 //! let request = Request { input: Input::Text("Once upon a time".into()), max_tokens: 64, ..Request::default() };
-//! let mut stream = model.session(None)?.generate(request, Reading::default())?;
+//! // The last clone of a session cancels its generation when it is dropped.
+//! let session = model.session(None)?;
+//! let mut stream = session.generate(request, Reading::default())?;
 //! while let Some(event) = stream.next_blocking() {
 //!     match event.kind {
 //!         EventKind::Text(text) => print!("{}", text.text),
-//!         EventKind::End(end) => println!("\n{:?}", end.reason),
+//!         EventKind::End(end) => end.error.map_or(Ok(()), Err)?,
 //!         _ => {}
 //!     }
 //! }
@@ -26,7 +28,7 @@
 //! C and C++ hosts use `include/wick.h`, which is [`ffi`]. `docs/design.md` tells how the house is built.
 //!
 //! # Features
-//! `native` (default): the own CPU decoder. `candle` (default): the second backend, for what the first lacks. `text` (default): tokenizers
+//! `native` (default): the own CPU decoder. `candle` (default): the second backend, a second opinion. `text` (default): tokenizers
 //! and chat templates; without it no model file can be loaded. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and C.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]

@@ -59,7 +59,8 @@ int main(int argc, char **argv) {
   answer a = { .code = 1 };
   if (argc < 2) return fprintf(stderr, "usage: %s MODEL [PROMPT]\n", argv[0]), 2;
   if (sem_init(&a.dropped, 0, 0) != 0) return perror("sem_init"), 1;
-  if (wick_runtime_create(&options, &rt, &error) != WICK_OK) return failed("runtime", error.code, error.message);
+  if (wick_runtime_create(&options, &rt, &error) != WICK_OK)
+    return sem_destroy(&a.dropped), failed("runtime", error.code, error.message);
   int code = ask(rt, argv[1], argc > 2 ? argv[2] : "Name three seas.", &a);
   wick_status status = wick_runtime_shutdown(rt, WICK_FOREVER);
   if (status == WICK_OK) sem_destroy(&a.dropped);

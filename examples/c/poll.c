@@ -27,7 +27,7 @@ static wick_status frame(wick_stream stream, int *code) {
   wick_event ev = { .struct_size = sizeof ev };
   wick_status status;
   while ((status = wick_stream_next(stream, &ev, buf, sizeof buf, 0)) == WICK_OK) {
-    if (ev.kind == WICK_EVENT_TEXT) printf("%s", ev.text);
+    if (ev.kind == WICK_EVENT_TEXT) fwrite(ev.text, 1, ev.text_len, stdout);
     if (ev.kind == WICK_EVENT_END && ev.end_reason == WICK_END_ERROR) *code = failed("answer", ev.status, ev.text);
   }
   fflush(stdout);

@@ -56,9 +56,10 @@ static int play(wick_runtime rt, const char *path) {
   wick_model model;
   wick_queue queue;
   wick_status status = WICK_OK;
-  if (wick_queue_create(rt, &queue, &error) != WICK_OK || wick_model_load(rt, &options, &model, NULL, &error) != WICK_OK ||
+  if (wick_queue_create(rt, &queue, &error) != WICK_OK) return failed("queue", error.code, error.message);
+  if (wick_model_load(rt, &options, &model, NULL, &error) != WICK_OK ||
       speak(model, queue, &cast[0], &error) != WICK_OK || speak(model, queue, &cast[1], &error) != WICK_OK)
-    return failed(path, error.code, error.message);
+    return wick_queue_close(queue), failed(path, error.code, error.message);
   while (status >= 0 && !(cast[0].ended && cast[1].ended)) {
     status = wick_queue_dispatch(queue, 64, PUMP_NS);
     nanosleep(&(struct timespec){ 0, FRAME_NS }, NULL); /* the rest of the frame */

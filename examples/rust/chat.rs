@@ -4,12 +4,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use wick::error::{Error, ErrorKind, Result};
 use wick::runtime::{EventKind, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
 use wick::text::Message;
 
-fn chat(path: &str, prompt: &str) -> Result<()> {
+fn chat(path: &Path, prompt: &str) -> Result<()> {
     let runtime = Runtime::new(RuntimeOptions::default())?;
     // Loading goes on while we go on; the answer waits for it, and tells how it went.
     let (model, _loading) = runtime.load(ModelOptions::path(path), Reading::default())?;
@@ -21,8 +22,9 @@ fn chat(path: &str, prompt: &str) -> Result<()> {
     while let Some(event) = answer.next_blocking() {
         match event.kind {
             EventKind::Text(part) => {
-                print!("{}", part.text);
-                std::io::stdout().flush().map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
+                let mut out = std::io::stdout();
+                let shown = write!(out, "{}", part.text).and_then(|()| out.flush());
+                shown.map_err(|error| Error::new(ErrorKind::Io, error.to_string()))?;
             }
             EventKind::End(end) => {
                 if let Some(error) = end.error {
@@ -37,16 +39,17 @@ fn chat(path: &str, prompt: &str) -> Result<()> {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let (path, prompt) = match &arguments[..] {
-        [_, path] => (path, "Hello, who are you?"),
-        [_, path, prompt] => (path, prompt.as_str()),
-        _ => {
-            eprintln!("usage: chat MODEL [PROMPT]");
-            return ExitCode::from(2);
-        }
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let given = match &arguments[..] {
+        [path] => Some((path, "Hello, who are you?")),
+        [path, prompt] => prompt.to_str().map(|prompt| (path, prompt)),
+        _ => None,
     };
-    match chat(path, prompt) {
+    let Some((path, prompt)) = given else {
+        eprintln!("usage: chat MODEL [PROMPT], the prompt in UTF-8");
+        return ExitCode::from(2);
+    };
+    match chat(path.as_ref(), prompt) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

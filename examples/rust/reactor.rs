@@ -3,10 +3,11 @@
 //! cargo run --release --example reactor -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Hello, who are you?"
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 #[cfg(unix)]
-fn read(path: &str, prompt: &str) -> wick::error::Result<()> {
+fn read(path: &Path, prompt: &str) -> wick::error::Result<()> {
     use async_io::Async;
     use std::io::Write;
     use wick::error::{Error, ErrorKind};
@@ -34,8 +35,8 @@ fn read(path: &str, prompt: &str) -> wick::error::Result<()> {
             while let Next::Event(event) = answer.try_next() {
                 match event.kind {
                     EventKind::Text(part) => {
-                        print!("{}", part.text);
-                        std::io::stdout().flush().map_err(io)?;
+                        let mut out = std::io::stdout();
+                        write!(out, "{}", part.text).and_then(|()| out.flush()).map_err(io)?;
                     }
                     EventKind::End(end) => {
                         eprintln!("\n\n{:?}, {} events, {wakes} wakes", end.reason, event.seq + 1);
@@ -50,7 +51,7 @@ fn read(path: &str, prompt: &str) -> wick::error::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn read(_: &str, _: &str) -> wick::error::Result<()> {
+fn read(_: &Path, _: &str) -> wick::error::Result<()> {
     Err(wick::error::Error::new(
         wick::error::ErrorKind::Unsupported,
         "this example waits on a file descriptor",
@@ -58,16 +59,17 @@ fn read(_: &str, _: &str) -> wick::error::Result<()> {
 }
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let (path, prompt) = match &arguments[..] {
-        [_, path] => (path, "Hello, who are you?"),
-        [_, path, prompt] => (path, prompt.as_str()),
-        _ => {
-            eprintln!("usage: reactor MODEL [PROMPT]");
-            return ExitCode::from(2);
-        }
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let given = match &arguments[..] {
+        [path] => Some((path, "Hello, who are you?")),
+        [path, prompt] => prompt.to_str().map(|prompt| (path, prompt)),
+        _ => None,
     };
-    match read(path, prompt) {
+    let Some((path, prompt)) = given else {
+        eprintln!("usage: reactor MODEL [PROMPT], the prompt in UTF-8");
+        return ExitCode::from(2);
+    };
+    match read(path.as_ref(), prompt) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

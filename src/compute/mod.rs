@@ -15,6 +15,7 @@ mod zeroed;
 
 pub use attention::{Attention, Span};
 pub use pace::{Pace, Step};
+pub(crate) use pool::STACK_SIZE;
 pub use pool::{OnThread, Pool, PoolOptions};
 pub use product::{Output, Product};
 pub use threads::default_threads;

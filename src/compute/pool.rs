@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// Bytes of stack of every thread of the library: std's default, which it looks for in the environment (RUST_MIN_STACK) unless it is told.
+pub(crate) const STACK_SIZE: usize = 2 << 20;
+
 /// Called on each of the pool's threads: with `true` when it starts, with `false` before it ends.
 pub type OnThread = Arc<dyn Fn(bool) + Send + Sync>;
 
@@ -57,6 +60,7 @@ impl Pool {
             let name = format!("{}-{index}", options.name);
             let thread = std::thread::Builder::new()
                 .name(name.clone())
+                .stack_size(STACK_SIZE)
                 .spawn(move || live(&shared, index, on_thread))
                 .map_err(|error| {
                     let message = format!("cannot start thread {name}: {error}; ask for fewer threads");

@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_void};
 
 /// The request left the waiting line; at most once, and then first.
 pub const WICK_EVENT_STARTED: u16 = 1;
-/// A load went on: `done` of `total`.
+/// A load went on, or the computing of an input: `done` of `total` bytes, or tokens. Only the newest unread one is kept.
 pub const WICK_EVENT_PROGRESS: u16 = 2;
 /// Text that can be shown, and the ids behind it.
 pub const WICK_EVENT_TEXT: u16 = 3;
@@ -16,7 +16,7 @@ pub const WICK_EVENT_TEXT: u16 = 3;
 pub const WICK_EVENT_NOTE: u16 = 4;
 /// The end: always the last event, exactly once.
 pub const WICK_EVENT_END: u16 = 5;
-/// One call of a tool, as JSON.
+/// One call of a tool, as JSON. Not in this release.
 pub const WICK_EVENT_TOOL_CALL: u16 = 6;
 
 /// Not an END event.
@@ -40,20 +40,20 @@ pub const WICK_END_SHUTDOWN: u16 = 8;
 /// Something failed: see the event's status and text.
 pub const WICK_END_ERROR: u16 = 9;
 
-/// A TEXT to be shown.
+/// A TEXT to be shown. In this release all are.
 pub const WICK_CHANNEL_ANSWER: u16 = 0;
-/// A TEXT of thinking.
+/// A TEXT of thinking. Not in this release: it comes as WICK_CHANNEL_ANSWER.
 pub const WICK_CHANNEL_REASONING: u16 = 1;
-/// A TEXT that is a tool call's markup.
+/// A TEXT that is a tool call's markup. Not in this release: it comes as WICK_CHANNEL_ANSWER.
 pub const WICK_CHANNEL_TOOL: u16 = 2;
 
 /// A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size, `reserved` is its room.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct wick_stats {
-    /// Tokens of the input, cached ones included.
+    /// Tokens before the first generated one: the session's past and the input, cached ones included.
     pub prompt_tokens: u32,
-    /// Tokens whose keys and values were there already.
+    /// Those of them whose keys and values were there already.
     pub cached_tokens: u32,
     /// Generated tokens.
     pub output_tokens: u32,
@@ -61,7 +61,7 @@ pub struct wick_stats {
     pub session_tokens: u32,
     /// From wick_generate to STARTED.
     pub queue_ns: u64,
-    /// From STARTED to the first sampled token.
+    /// From the input being tokens, which is after STARTED, to the first sampled token.
     pub prefill_ns: u64,
     /// From wick_generate to the first TEXT being readable.
     pub ttft_ns: u64,
@@ -107,7 +107,7 @@ pub struct wick_event {
     pub tokens: *const u32,
     /// How many ids there are at `tokens`.
     pub token_count: u32,
-    /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN.
+    /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always NaN.
     pub logprob: f32,
     /// PROGRESS: bytes or tokens so far.
     pub done: u64,

@@ -23,16 +23,16 @@ use std::time::{Duration, Instant};
 
 /// No grammar.
 pub const WICK_GRAMMAR_NONE: u32 = 0;
-/// A JSON schema.
+/// A JSON schema. Not in this release.
 pub const WICK_GRAMMAR_JSON_SCHEMA: u32 = 1;
-/// A regular expression.
+/// A regular expression. Not in this release.
 pub const WICK_GRAMMAR_REGEX: u32 = 2;
-/// A Lark grammar.
+/// A Lark grammar. Not in this release.
 pub const WICK_GRAMMAR_LARK: u32 = 3;
-/// Any JSON.
+/// Any JSON. Not in this release.
 pub const WICK_GRAMMAR_JSON: u32 = 4;
 
-/// What is added to one token's logit.
+/// What is added to one token's logit. Not in this release.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_logit_bias {

@@ -25,11 +25,11 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The native backend where it knows the architecture, else candle's.
+/// The native backend. A file that it does not support is tried with candle, which today knows nothing that the native one does not.
 pub const WICK_BACKEND_AUTO: u32 = 0;
 /// wick's own decoder.
 pub const WICK_BACKEND_NATIVE: u32 = 1;
-/// candle.
+/// candle: a second opinion, slow. WICK_E_UNSUPPORTED in a build without it.
 pub const WICK_BACKEND_CANDLE: u32 = 2;
 
 /// A model's handle; id 0 is none.
@@ -76,7 +76,8 @@ pub struct wick_model_options {
     pub context_length: u32,
     /// 0. Anything else is WICK_E_UNSUPPORTED in this release.
     pub prefix_cache_bytes: u64,
-    /// Jinja text that replaces the model's own chat template, or the name of a built-in one ("chatml", …); absent: the model's own.
+    /// Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml", "llama2", "llama3", "gemma",
+    /// "phi3", "mistral", "zephyr"; absent: the model's own.
     pub chat_template: wick_str,
     /// How the load's events are read: as in wick_generate_options.
     pub queue: wick_queue,
@@ -252,9 +253,11 @@ impl Given {
     }
 }
 
-/// [ANY] What is known of the model, as JSON: `state` ("loading", "ready"), and once it is loaded name, architecture, parameters, quantisation, context,
-/// vocabulary, end-of-generation ids, bytes, whether it has a chat template. `(json, cap, needed)` as in wick_build_info. After a failed load: its
-/// error.
+/// [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"), `name`, `architecture`, `backend` ("native", "candle",
+/// "none" with vocab_only, "fake" for the tests' model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
+/// `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets it), `eos_ids` (array: what ends an answer),
+/// `weight_bytes`, `kv_bytes_per_token`, `chat_template` (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)` as in
+/// wick_build_info. After a failed load: its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_info(
     model: wick_model,

@@ -41,12 +41,12 @@ pub struct wick_runtime_options {
     pub abi_version: u32,
     /// WICK_MODE_…
     pub mode: u32,
-    /// Compute threads; 0: as many as there are physical cores.
+    /// Compute threads, at most 1024; 0: as many as there are physical cores.
     pub threads: u32,
     /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is used up: caches go, then keys and values of
     /// idle sessions (computed again when needed), then WICK_E_OUT_OF_MEMORY.
     pub memory_budget: u64,
-    /// Generations computed together; 0: 16.
+    /// Generations computed together, at most 4096; 0: 16.
     pub max_sequences: u32,
     /// Generations waiting for a place; 0: 1024.
     pub max_waiting: u32,
@@ -247,7 +247,10 @@ fn with_runtime(runtime: wick_runtime, act: impl FnOnce(&Runtime)) -> wick_statu
     })
 }
 
-/// [ANY] Counts, memory and queue depths as JSON; never waits for compute. `(json, cap, needed)` as in wick_build_info.
+/// [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads", "host_step"); `state` ("running", "shutting down");
+/// `threads` (array: the names of those that run); `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
+/// (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is none; `queues` {`count`, `streams` (array:
+/// how many streams each queue has)}. All else are integers. `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_runtime_info(
     runtime: wick_runtime,

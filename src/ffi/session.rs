@@ -99,8 +99,8 @@ pub extern "C" fn wick_session_rewind(session: wick_session, token_count: u32) -
     })
 }
 
-/// [ANY] What is known of the session, as JSON: tokens, messages, context left, state ("idle", "generating", "stopping"). `(json, cap, needed)` as in
-/// wick_build_info.
+/// [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`, `messages`, `context_length`, `context_left` (integers;
+/// the last two null while the model loads, if the session was given no length). `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_info(
     session: wick_session,

@@ -43,7 +43,7 @@ pub const WICK_E_CONTEXT_FULL: i32 = -9;
 pub const WICK_E_TEMPLATE: i32 = -10;
 /// The tokenizer failed.
 pub const WICK_E_TOKENIZER: i32 = -11;
-/// The grammar is malformed or cannot be satisfied.
+/// The grammar is malformed or cannot be satisfied: not in this release.
 pub const WICK_E_GRAMMAR: i32 = -12;
 /// NaN or infinite logits.
 pub const WICK_E_NUMERIC: i32 = -13;
@@ -136,8 +136,10 @@ pub extern "C" fn wick_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// What this build is, as JSON: version, features, backends, the CPU kernels in use, the target. `(json, cap, needed)`: `*needed`, unless NULL, is set to the
-/// bytes of the whole text without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that.
+/// What this build is, as JSON: `version`, `abi_version` (integer), `features` and `backends` (arrays of strings), `kernels` (what this CPU computes with:
+/// "scalar", "avx2", "avxvnni", "avx512", "neon", "neoni8mm"), `target` ("x86_64-linux"), `debug` (boolean). Later releases may add keys, here and in
+/// the other info calls. `(json, cap, needed)`: `*needed`, unless NULL, is set to the bytes of the whole text without its NUL;
+/// WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_build_info(json: *mut c_char, cap: usize, needed: *mut usize) -> wick_status {
     guard(Tag::Any, std::ptr::null_mut(), || {

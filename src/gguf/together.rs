@@ -1,6 +1,7 @@
 //! One file read by several threads, a piece at a time each. Knows positions; not what the bytes mean.
 
 use super::source::FileRange;
+use crate::compute::STACK_SIZE;
 use crate::error::Result;
 use std::iter::Enumerate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -63,7 +64,7 @@ pub(super) fn read(
         // Also if `progress` panics: else the helpers would read the file to its end first.
         let stop = Stop(&work);
         let start = |number: usize| {
-            let thread = Builder::new().name(format!("{}-{number}", readers.name));
+            let thread = Builder::new().name(format!("{}-{number}", readers.name)).stack_size(STACK_SIZE);
             thread.spawn_scoped(scope, || readers.live(&work)).ok()
         };
         let helpers: Vec<_> = (1..=helpers).map_while(start).collect();

@@ -1,5 +1,6 @@
 //! A lane: one executor and, with threads, the one thread that runs it; knows no engine.
 
+use crate::compute::STACK_SIZE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{Mutex, Parker, Signal, Waiters, lock};
 use smol::{Executor, Task};
@@ -167,7 +168,8 @@ pub(super) fn spawn(
     let entry: Arc<str> = name.as_str().into();
     lock(&roll.names).push(entry.clone());
     let (on_roll, own) = (roll.clone(), entry.clone());
-    let thread = std::thread::Builder::new().name(name.clone()).spawn(move || {
+    let builder = std::thread::Builder::new().name(name.clone()).stack_size(STACK_SIZE);
+    let thread = builder.spawn(move || {
         let call = |start| {
             if let Some(hook) = &hook {
                 let _ = catch_unwind(AssertUnwindSafe(|| hook(start)));

@@ -42,12 +42,12 @@ pub type ThreadFn = Arc<dyn Fn(bool) + Send + Sync>;
 pub struct RuntimeOptions {
     /// Who computes.
     pub mode: Mode,
-    /// Compute threads; 0: physical cores. Without meaning in [`Mode::HostStep`].
+    /// Compute threads, at most 1,024; 0: physical cores. Without meaning in [`Mode::HostStep`].
     pub threads: usize,
     /// Bytes for weights, keys and values, and scratch of all models; `None`: no budget. When it is used up, caches go, then the keys and
     /// values of idle sessions, which are computed again when they are needed; what then finds no room ends with `OutOfMemory`.
     pub memory_budget: Option<u64>,
-    /// Generations computed together.
+    /// Generations computed together: 1 to 4,096.
     pub max_sequences: usize,
     /// Generations waiting for a place.
     pub max_waiting: usize,
@@ -80,7 +80,7 @@ impl Default for RuntimeOptions {
 /// Which decoder computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
-    /// The native one where it knows the architecture, else candle's.
+    /// The native one. A file that it does not support is tried with candle, which today knows nothing that the native one does not.
     #[default]
     Auto,
     /// wick's own.
@@ -115,7 +115,7 @@ pub struct ModelOptions {
     /// Tokens of context at most; `None`: the model's own. Models with two sets of rope factors (Phi 3) take the short one if no context
     /// is longer than those of the training.
     pub context_length: Option<usize>,
-    /// Jinja text that replaces the model's own, or the name of a built-in one.
+    /// Jinja text that replaces the model's own, or the name of a built-in one: chatml, llama2, llama3, gemma, phi3, mistral, zephyr.
     pub chat_template: Option<String>,
 }
 

@@ -60,12 +60,20 @@ if [ -n "$have_model" ]; then
   echo "ok: chat, Ctrl-C"
 fi
 
-# The README's program, as it stands there.
-awk '/^```c$/ {inside = 1; next} /^```$/ {if (inside) exit} inside' README.md >"$tmp/readme.c"
+# The README's programs, as they stand there.
+readme() { awk -v open="\`\`\`$1" '$0 == open {inside = 1; next} /^```$/ {if (inside) exit} inside' README.md; }
+readme c >"$tmp/readme.c"
 cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude "$tmp/readme.c" "$library" -lpthread -lm -ldl -o "$tmp/readme" 2>"$tmp/err" ||
-  fail "the README's program does not build"
+  fail "the README's C program does not build"
+{ echo 'fn main() -> wick::error::Result<()> {'; readme rust; echo 'Ok(()) }'; } >"$tmp/readme.rs"
+rustc --edition 2024 --extern wick="${library%.a}.rlib" -L "${library%/*}/deps" "$tmp/readme.rs" -o "$tmp/readme-rust" 2>"$tmp/err" ||
+  fail "the README's Rust program does not build"
 if [ -f models/SmolLM2-135M-Instruct.Q4_1.gguf ]; then
-  timeout -s KILL 300 "$tmp/readme" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "the README's program: exit $?"
-  [ -s "$tmp/out" ] || fail "the README's program says nothing"
-  echo "ok: the README's program"
+  timeout -s KILL 300 "$tmp/readme" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "the README's C program: exit $?"
+  [ -s "$tmp/out" ] || fail "the README's C program says nothing"
+  # It names model.gguf.
+  ln -s "$PWD/models/SmolLM2-135M-Instruct.Q4_1.gguf" "$tmp/model.gguf"
+  (cd "$tmp" && timeout -s KILL 300 ./readme-rust >out 2>err </dev/null) || fail "the README's Rust program: exit $?"
+  [ -s "$tmp/out" ] || fail "the README's Rust program says nothing"
+  echo "ok: the README's programs"
 fi

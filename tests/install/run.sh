@@ -33,7 +33,7 @@ nm -D --defined-only --format=posix "$prefix/lib/libwick.so" | awk '{print $1}' 
 nm -g --defined-only --format=posix "$prefix/lib/libwick.a" | awk 'NF > 1 {print $1}' | public | diff tests/symbols.txt - ||
   fail "the static library's global symbols are not those of tests/symbols.txt"
 readelf -d "$prefix/lib/libwick.so" >"$tmp/dynamic"
-grep -q 'soname: \[libwick\.so\.0\]' "$tmp/dynamic" || fail "soname"
+grep -q 'soname: \[libwick\.so\.0\.1\]' "$tmp/dynamic" || fail "soname"
 grep -q 'NODELETE' "$tmp/dynamic" || fail "-z nodelete"
 echo "ok: exported symbols, soname, nodelete"
 
@@ -74,7 +74,7 @@ cmake_project() { # name, cmake's arguments
   cmake -S $here -B "$build" -DCMAKE_BUILD_TYPE=Release "$@" >"$tmp/log" 2>&1 && cmake --build "$build" >>"$tmp/log" 2>&1 ||
     { cat "$tmp/log"; fail "cmake, $name"; }
   for program in c_shared c_static cpp_shared cpp_static; do runs "cmake $name, $program" "$build/$program"; done
-  readelf -d "$build/c_shared" | grep -q 'libwick\.so\.0' || fail "cmake $name: c_shared does not need libwick.so.0"
+  readelf -d "$build/c_shared" | grep -q 'libwick\.so\.0\.1\]' || fail "cmake $name: c_shared does not need libwick.so.0.1"
   ! readelf -d "$build/c_static" | grep -q libwick || fail "cmake $name: c_static needs the shared library"
   readelf -d "$build/libplugin.so" | grep -q NODELETE || fail "cmake $name does not hand nodelete on to a plugin"
 }

@@ -29,7 +29,7 @@ pub struct Bench {
     /// A .gguf file
     model: PathBuf,
     /// Processes that are measured; shown are medians
-    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     runs: u32,
     /// As JSON
     #[arg(long)]

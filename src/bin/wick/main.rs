@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Command::BenchChild(child) => child.run(),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("wick: {error}");
+        output::tell(&format!("wick: {error}"));
         ExitCode::FAILURE
     })
 }

@@ -9,7 +9,7 @@ use wick::runtime::{Backend, ModelOptions, Runtime, RuntimeOptions};
 #[derive(Args, Clone, Default)]
 pub struct Computing {
     /// Compute threads; 0: as many as there are physical cores
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     pub threads: usize,
     /// What computes the model
     #[arg(long, value_enum, default_value_t)]
@@ -19,7 +19,7 @@ pub struct Computing {
 /// A backend's name on the command line.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub enum BackendName {
-    /// The native one where it knows the architecture, else candle's
+    /// The native one; candle is tried with what it does not support
     #[default]
     Auto,
     /// wick's own decoder

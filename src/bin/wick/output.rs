@@ -1,4 +1,4 @@
-//! Standard output, where a reader that went away is no error; knows no command.
+//! Standard output and standard error, where a reader that went away is no error; knows no command.
 
 use std::io::{ErrorKind as IoKind, Write};
 use wick::error::{Error, ErrorKind, Result};
@@ -22,4 +22,9 @@ pub fn write(text: &str) -> Result<bool> {
 /// As [`write`].
 pub fn line(text: &str) -> Result<()> {
     write(&format!("{text}\n")).map(drop)
+}
+
+/// Writes `text` and a new line to standard error, if somebody reads it.
+pub fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use smol::future::{or, pending};
 use smol::stream::StreamExt;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wick::error::{Error, ErrorKind, Result};
@@ -33,28 +33,28 @@ pub struct Run {
     #[arg(long)]
     raw: bool,
     /// The most tokens to generate; 0: until the context is full
-    #[arg(long, default_value_t = 512, value_name = "N")]
+    #[arg(long, default_value_t = 512, value_name = "N", allow_negative_numbers = true)]
     max_tokens: u32,
     /// 0: the likeliest token each time
-    #[arg(long, default_value_t = 0.0, value_name = "T")]
+    #[arg(long, default_value_t = 0.0, value_name = "T", allow_negative_numbers = true)]
     temperature: f32,
     /// Draw from the likeliest tokens whose probabilities add up to this; 0 or 1: off
-    #[arg(long, default_value_t = 0.0, value_name = "P")]
+    #[arg(long, default_value_t = 0.0, value_name = "P", allow_negative_numbers = true)]
     top_p: f32,
     /// Draw from the K likeliest tokens; 0: off
-    #[arg(long, default_value_t = 0, value_name = "K")]
+    #[arg(long, default_value_t = 0, value_name = "K", allow_negative_numbers = true)]
     top_k: i32,
     /// Draw from tokens at least this fraction as likely as the likeliest; 0: off
-    #[arg(long, default_value_t = 0.0, value_name = "P")]
+    #[arg(long, default_value_t = 0.0, value_name = "P", allow_negative_numbers = true)]
     min_p: f32,
     /// Begins the random numbers; 0: a random seed
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     seed: u64,
     /// End the answer before this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
     /// The most tokens of prompt and answer; 0: the model's own
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     context: usize,
     #[command(flatten)]
     computing: Computing,
@@ -73,6 +73,9 @@ impl Run {
         match self.prompt.as_deref() {
             Some(prompt) if prompt != "-" => Ok(prompt.to_owned()),
             _ => {
+                if std::io::stdin().is_terminal() {
+                    output::tell("wick: type the prompt; Ctrl-D on a line of its own ends it");
+                }
                 let mut prompt = String::new();
                 let read = std::io::stdin().read_to_string(&mut prompt);
                 read.map_err(|error| Error::new(ErrorKind::Io, format!("standard input: {error}")))?;
@@ -181,7 +184,7 @@ async fn show(mut stream: Stream, interrupts: &mut Signals) -> Result<ExitCode> 
                     return Ok(ExitCode::SUCCESS);
                 }
                 output::line("")?;
-                eprintln!("\n{}", figures(&end));
+                output::tell(&format!("\n{}", figures(&end)));
                 let cancelled = end.reason == EndReason::Cancelled;
                 return Ok(if cancelled { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS });
             }

@@ -11,6 +11,8 @@ use wick::error::{Error, ErrorKind, Result};
 
 /// What the process ends with if a check hangs.
 const HUNG: i32 = 3;
+/// Bytes of the watchdog's stack: else std would ask the environment.
+const WATCHDOG_STACK: usize = 256 << 10;
 
 /// One check: what holds, and how that is seen.
 pub struct Check {
@@ -34,7 +36,7 @@ pub struct Selftest {
     /// A .gguf file to check as well
     model: Option<PathBuf>,
     /// Seconds after which the process ends with exit code 3, whatever hangs
-    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]
     timeout: u64,
     /// A check that never ends, for the watchdog's own test
     #[arg(long, hide = true)]
@@ -79,10 +81,11 @@ fn watch(limit: Duration, current: Arc<Mutex<&'static str>>) -> Result<()> {
     let watchdog = move || {
         std::thread::sleep(limit);
         let check = *current.lock().unwrap_or_else(PoisonError::into_inner);
-        eprintln!("wick: after {} s still at: {check}", limit.as_secs());
+        output::tell(&format!("wick: after {} s still at: {check}", limit.as_secs()));
         #[allow(clippy::disallowed_methods, reason = "this is the program, not the library")]
         std::process::exit(HUNG);
     };
-    let started = std::thread::Builder::new().name("watchdog".to_owned()).spawn(watchdog);
+    let builder = std::thread::Builder::new().name("watchdog".to_owned()).stack_size(WATCHDOG_STACK);
+    let started = builder.spawn(watchdog);
     started.map(drop).map_err(|error| Error::new(ErrorKind::OutOfMemory, format!("no watchdog: {error}")))
 }
