@@ -298,7 +298,7 @@ typedef struct wick_stats {
   uint32_t session_tokens;
   /* From wick_generate to STARTED. */
   uint64_t queue_ns;
-  /* From the input being tokens, which is after STARTED, to the first sampled token. */
+  /* From STARTED to the first sampled token, with prefill_only to END. */
   uint64_t prefill_ns;
   /* From wick_generate to the first TEXT being readable. */
   uint64_t ttft_ns;

@@ -61,7 +61,7 @@ pub struct wick_stats {
     pub session_tokens: u32,
     /// From wick_generate to STARTED.
     pub queue_ns: u64,
-    /// From the input being tokens, which is after STARTED, to the first sampled token.
+    /// From STARTED to the first sampled token, with prefill_only to END.
     pub prefill_ns: u64,
     /// From wick_generate to the first TEXT being readable.
     pub ttft_ns: u64,
