@@ -171,27 +171,24 @@ fn queued_streams_at_the_close_of_the_queue() {
     assert_eq!(counter.count(), 2);
 }
 
+/// Starts a load that nobody keeps, with a queue and a counted `user`.
+fn load_for_nobody(runtime: wick_runtime, queue: wick_queue) -> &'static Counter {
+    let counter = Counter::new();
+    let options = wick_model_options { queue, user: counter.user(), drop: Some(count), ..sized() };
+    let (mut model, nobody) = (wick_model::default(), ptr::null_mut());
+    // SAFETY: all pointers are good; NULL for a load that nobody keeps.
+    let status = unsafe {
+        wick_testing_model_load(runtime, text("{}"), &options, &mut model, nobody, ptr::null_mut())
+    };
+    is(status, WICK_OK);
+    counter
+}
+
 #[test]
 fn an_unread_queued_load_closes_itself_after_its_end() {
     let runtime = runtime();
     let queue = queue(runtime);
-    let counter = Counter::new();
-    let options = wick_model_options { queue, user: counter.user(), drop: Some(count), ..sized() };
-    let mut model = wick_model::default();
-    // SAFETY: all pointers are good; NULL for a load that nobody keeps.
-    unsafe {
-        is(
-            wick_testing_model_load(
-                runtime,
-                text("{}"),
-                &options,
-                &mut model,
-                ptr::null_mut(),
-                ptr::null_mut(),
-            ),
-            WICK_OK,
-        );
-    }
+    let counter = load_for_nobody(runtime, queue);
     let end = loop {
         let event = queue_next(queue, LONG).unwrap();
         assert_eq!(event.user, counter.user() as usize);
@@ -214,17 +211,7 @@ fn an_unread_queued_load_closes_itself_after_its_end() {
 fn an_unread_queued_load_goes_with_its_queue() {
     let runtime = runtime();
     let queue = queue(runtime);
-    let counter = Counter::new();
-    let options = wick_model_options { queue, user: counter.user(), drop: Some(count), ..sized() };
-    let mut model = wick_model::default();
-    // SAFETY: all pointers are good; NULL for a load that nobody keeps.
-    unsafe {
-        let nobody = ptr::null_mut();
-        is(
-            wick_testing_model_load(runtime, text("{}"), &options, &mut model, nobody, ptr::null_mut()),
-            WICK_OK,
-        );
-    }
+    let counter = load_for_nobody(runtime, queue);
     while queue_next(queue, LONG).unwrap().kind != WICK_EVENT_END {}
     assert_eq!(counter.count(), 0);
     is(wick_queue_close(queue), WICK_OK);
