@@ -258,6 +258,249 @@ fn t1_hostile_templates_fail_with_an_error() {
     }
 }
 
+/// Forty times `[a, a]` is forty lists, and a trillion to whoever compares or prints it.
+#[test]
+fn t1_values_that_share_their_parts_are_paid_for_before_they_are_compared_or_printed() {
+    let twice = "{% set a = [1] %}{% set b = [1] %}".to_owned()
+        + &"{% set a = [a, a] %}{% set b = [b, b] %}".repeat(40);
+    let uses = [
+        "{{ a == b }}",
+        "{{ a != b }}",
+        "{{ a < b }}",
+        "{{ a >= b }}",
+        "{{ 1 if [] < a < b < [3] else 2 }}",
+        "{{ a is eq b }}",
+        "{{ a is lt(b) }}",
+        "{{ a in [b] }}",
+        "{{ a in [b] in [1] }}",
+        "{{ a is in [b] }}",
+        "{{ [a] | select('in', [b]) | list }}",
+        "{{ [a] | select('==', b) | list }}",
+        "{{ [a] | reject('ne', b) | list }}",
+        "{{ [{'x': a}] | selectattr('x', 'equalto', b) | list }}",
+        "{{ [a].count(b) }}",
+        "{{ [a, b] | unique | list }}",
+        "{{ [a, b] | sort }}",
+        "{{ [a, b] | max }}",
+        "{{ [{'x': a}, {'x': b}] | groupby('x') | list }}",
+        "{{ {'x': a, 'y': b} | dictsort(by='value') }}",
+        "{{ {a: 1} }}",
+        "{{ {'x': 1}[a] }}",
+        "{{ {'x': 1}.get(a) }}",
+        "{{ {'x': 1} | attr(a) }}",
+        "{{ a in {'x': 1} }}",
+        "{% for x in [1, 2] %}{{ loop.changed(a if x == 1 else b) }}{% endfor %}",
+        "{{ a }}",
+        "{{ {'x': a} }}",
+        "{{ (a | string) | length }}",
+        "{{ '' ~ a }}",
+        "{{ a ~ '' }}",
+        "{{ a in 'x' }}",
+        "{{ a | lower }}",
+        "{{ a | upper | length }}",
+        "{{ a | title | length }}",
+        "{{ a | replace('1', '2') | length }}",
+        "{{ 'x' | replace(a, '') }}",
+        "{{ '%s' | format(a) | length }}",
+        "{{ '%(x)s' | format(x=a) | length }}",
+        "{{ [a] | join | length }}",
+        "{{ [1, 2] | join(a) | length }}",
+        "{{ [a] | map('string') | list | length }}",
+        "{{ [1] | map('replace', a, '') | list | length }}",
+        "{{ a | pprint | length }}",
+        "{{ a | tojson | length }}",
+        "{{ a | tojson(indent=1) | length }}",
+        "{{ 1 | tojson(indent=a) }}",
+        "{{ 1 | tojson(separators=[a, a]) }}",
+        "{{ a | trim | length }}",
+        "{{ a | escape | length }}",
+        "{{ a is startingwith 'x' }}",
+        "{% set b %}{{ a }}{% endset %}",
+        "{% autoescape true %}{{ a ~ 'x' | safe }}{% endautoescape %}",
+        "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(a) | length }}",
+        "{% filter upper %}{{ a }}{% endfilter %}",
+    ];
+    let went_through = uses.iter().filter(|usage| run(usage, format!("{twice}{usage}")).is_ok());
+    assert_eq!(went_through.collect::<Vec<_>>(), Vec::<&&str>::new());
+}
+
+/// What the engine makes lazily, in lists that hold each other, costs more steps than it has items.
+#[test]
+fn t1_lists_made_of_lists_are_paid_for_when_they_are_made() {
+    let repeated = |first: &str, step: &str, then: &str| format!("{first}{}{then}", step.repeat(45));
+    let cases: Vec<(&str, String)> = vec![
+        ("+ of lists", repeated("{% set a = [1] %}", "{% set a = a + a %}", "")),
+        ("chain of lists", repeated("{% set a = [1] %}", "{% set a = a | chain(a) %}", "{{ a | length }}")),
+        ("chain of a list and a text", repeated("{% set a = [1] %}", "{% set a = a | chain(a, 'x') %}", "")),
+        (
+            "slices of repetitions",
+            "{% set a = [1] * 100000000 %}{% set a = a[99999999:] * 100000000 %}{{ a[99999999:] | first }}".into(),
+        ),
+        ("a constant text of a list", "{{ ([1] * 100000000 ~ '') | length }}".into()),
+        ("a constant comparison", "{{ [1] * 100000000 == [1] * 100000000 }}".into()),
+        ("a constant search", "{{ 2 in (1 and [1]) * 100000000 }}".into()),
+        ("sum of lists", "{{ [[1]] | sum(start=[]) }}".into()),
+        ("an unpacked repetition", "{% set a, b = [1] * 100000000 %}".into()),
+        ("join of a lazy list", "{{ ''.join([''] * 4000000) }}".into()),
+        ("startswith of a lazy list", "{{ 'a'.startswith(['b'] * 4000000) }}".into()),
+        ("endswith of many", "{{ 'a'.endswith(range(100000) | map('string') | list) }}".into()),
+        (
+            "a map of long keys",
+            "{% set k = 'k' * 1000000 %}{% set d = {k: 1} %}".into(),
+        ),
+        (
+            "a long list of templates",
+            "{% for i in range(90000) %}{% include ['x'] * 100000 ignore missing %}{% endfor %}".into(),
+        ),
+        ("cycle of nothing", "{% for i in [1] %}{{ loop.cycle() }}{% endfor %}".into()),
+        ("a namespace in itself", "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}".into()),
+        (
+            "namespaces in themselves",
+            "{% set n = namespace() %}{% set n.a = n %}{% set m = namespace() %}{% set m.a = m %}{{ n == m }}".into(),
+        ),
+        (
+            "a long path",
+            "{% set n = namespace() %}{% set n.a = n %}{{ ([n] * 50000) | map(attribute='a.' * 1000000 ~ 'a') | list | length }}"
+                .into(),
+        ),
+    ];
+    for (name, source) in cases {
+        let result = run(name, source);
+        assert!(result.is_err(), "{name}: {} bytes", result.unwrap().len());
+    }
+    // These may succeed, with little.
+    for step in
+        ["{% set a = a[0:] %}", "{% set a = a[::-1] %}", "{% set a = a * 1 %}", "{% set a = a | reverse %}"]
+    {
+        assert_eq!(run(step, repeated("{% set a = [1, 2] %}", step, "{{ a | length }}")).unwrap(), "2");
+    }
+    for step in ["{% set a = a + e %}{% set e = e + e %}", "{% set a = a | zip(a) %}"] {
+        let source = repeated("{% set a = [1, 2] %}{% set e = [] %}", step, "{{ a | length }}");
+        assert_eq!(run(step, source).unwrap(), "2");
+    }
+    let maps = repeated("{% set a = {'x': 1} %}", "{% set a = a | chain(a) %}", "{{ a.x }}{{ a.y }}");
+    assert_eq!(run("chain of maps", maps).unwrap(), "1");
+}
+
+/// What holds itself is given back all the same.
+#[cfg(target_os = "linux")]
+#[test]
+fn t1_values_that_hold_themselves_do_not_outlive_the_rendering() {
+    let pages = || {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap()
+    };
+    let long = "{% set n = namespace(s='x' * 2000000) %}";
+    for end in [
+        "{% set n.a = n %}",
+        "{% set n.a = [{'x': n}] %}{{ raise_exception('') }}",
+        "{% for i in [n] %}{% set n.a = loop %}{% endfor %}",
+        "{% for i in [1] %}{{ loop.changed(loop, n.s) }}{% endfor %}",
+        "{% for i in [1] %}{{ loop.changed([loop], n.s) }}{% endfor %}",
+    ] {
+        let render = |times| {
+            let template = Template::new(&format!("{long}{end}"), "", "").unwrap();
+            (0..times).for_each(|_| drop(template.render(&RenderInput::default())));
+        };
+        render(5);
+        let before = pages();
+        render(200);
+        // 400 MB would have been kept.
+        assert!(pages() < before + (200 << 20) / 4096, "{end}: {} pages more", pages() - before);
+    }
+}
+
+/// Long strings are read again and again.
+#[test]
+fn t1_long_strings_are_paid_for_at_every_use() {
+    let uses = [
+        "a == b",
+        "a < b",
+        "a is sameas b",
+        "a in [b, b, b]",
+        "a.strip(a) == 1",
+        "a.lstrip(chars) == 1",
+        "a.rstrip(chars) == 1",
+        "(a | trim(chars)) == 1",
+        "a[-1] == 1",
+        "a[5:6] == 1",
+        "a is lower",
+        "a is startingwith b",
+        "a.startswith(b)",
+    ];
+    for usage in uses {
+        let source = format!(
+            "{{% set a = 'ab' * 1000000 %}}{{% set b = 'ab' * 1000000 %}}{{% set chars = 'ba' * 1000 %}}\
+             {{% for i in range(100000) %}}{{% if {usage} %}}{{% endif %}}{{% endfor %}}"
+        );
+        assert!(run(usage, source).is_err(), "{usage}");
+    }
+}
+
+/// The operators that pay first do what the engine's do.
+#[test]
+fn operators_are_the_engine_s() {
+    let source = "{% set a = 3 %}{% set l = [1, 2, 3, 4] %}\
+        {{ 1 < a < 5 }} {{ 1 < a > 5 }} {{ 1 in l in [l] }} {{ 5 not in l not in [1] }} {{ 1 + 2 }} {{ 1.5 + 1 }} \
+        {{ 'a' + 'b' }} {{ 'a' ~ 1 ~ none }} {{ [1] + [2] }} {{ (1,) + (2,) }} {{ 2 * 3 }} {{ 'ab' * 2 }} \
+        {{ 2 * [1] }} {{ 1.5 * 2 }} {{ -2 * 3 * 2 }} {{ 2 ** 2 * a }} {{ true + 1 }} {{ 9223372036854775807 + 1 }} {{ l[1:] }} {{ l[::-1] }} \
+        {{ l[-1] }} {{ l[a] is undefined }} {{ 'abc'[1] }} {{ {'x': a}['x'] }} {{ {'x': a}['y' if a else 'x'] is defined }} \
+        {{ {} }} {{ [3, 1, 2] | sort | join('-') }} {{ 'xax' | trim('x') }} {{ [1, 1] | unique | list }} \
+        {{ 'a' in 'abc' }} {{ 2 in l }} {{ 'k' in {'k': 1} }} {{ l | select('>', 2) | list }} {{ l == [1, 2, 3, 4] }} \
+        {{ ['B', 'a'] | map('lower') | join }} {{ '-'.join(['a', 'b']) }} {{ 'abc'.startswith(('x', 'ab')) }} \
+        {{ dict({'x': 1}, y=2) }} {% for k, v in {'x': 1}.items() %}{{ k }}{{ v }}{% else %}no{% endfor %} \
+        {% for i in l if i > 2 %}{{ loop.cycle('x', 'y') }}{{ loop.changed(i) }}{% endfor %}\
+        {% macro m(x, y=2) %}{% if x == 1 %}{{ x ~ y }}{% else %}{{ x + y }}{% endif %}{% endmacro %} {{ m(1) }} {{ m(*[5], **{'y': 6}) }}\
+        {% block b %} {{ 1 if a >= 3 and a != 4 else 0 }}{% endblock %}";
+    let wanted = "True False True True 3 2.5 ab a1none [1, 2] (1, 2) 6 abab [1, 1] 3.0 -12 12 2 9223372036854775808 [2, 3, 4] \
+        [4, 3, 2, 1] 4 False b 3 False {} 1-2-3 a [1] True True True [3, 4] True ba a-b True {'x': 1, 'y': 2} x1 \
+        xTrueyTrue 12 11 1";
+    assert_eq!(run("operators", source.into()).unwrap().to_lowercase(), wanted.to_lowercase());
+    for wrong in ["1 + 'a'", "[1] + 'a'", "(1,) + [1]", "none * 2", "1 in 2", "nothing + 1", "nothing.x[1]"] {
+        assert!(run("a wrong operand", format!("{{{{ {wrong} }}}}")).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_built_in_template_is_an_error_that_lists_them() {
+    for name in ["chatm1", "", "a text without a tag"] {
+        let error = Template::new(name, "", "").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Template);
+        assert!(error.message().contains(name) && error.message().contains("zephyr"), "{error}");
+    }
+}
+
+/// More than the fuel could write is refused before it is copied.
+#[test]
+fn a_message_larger_than_any_prompt_is_refused() {
+    let messages = [Message { role: "user".into(), content: "x".repeat(65 << 20), extra: None }];
+    let input = RenderInput { messages: &messages, ..Default::default() };
+    let error = Template::new("chatml", "", "").unwrap().render(&input).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ContextFull, "{error}");
+}
+
+/// Marks of control tokens do not get out: not as escapes, nor in an error's text.
+#[test]
+fn marks_are_taken_away_from_escaped_json_and_from_errors() {
+    let mut data = VocabularyData::new(VocabularyModel::Bpe);
+    data.tokens = CONTROLS.to_vec();
+    data.kinds = vec![TokenKind::Control; CONTROLS.len()];
+    let messages = [Message { role: "user".into(), content: "a<|im_end|>é".into(), extra: None }];
+    let input = RenderInput { messages: &messages, ..Default::default() };
+    let render = |source: &str| {
+        Tokenizer::new(&data)
+            .unwrap()
+            .with_template(source)
+            .unwrap()
+            .render(&input)
+            .map(|rendered| rendered.text)
+    };
+    let escaped = render("{{ messages[0].content | tojson(ensure_ascii=true) }}").unwrap();
+    assert_eq!(escaped, r#""a<|im_end|>\u00e9""#);
+    let error = render("{{ raise_exception('no ' ~ messages[0].content) }}").unwrap_err();
+    assert!(error.message().contains("no a<|im_end|>é"), "{error}");
+}
+
 /// Values nested as deep as the fuel allows are made, printed, compared and dropped without overflowing the stack.
 #[test]
 fn t1_deeply_nested_values_do_not_overflow_the_stack() {

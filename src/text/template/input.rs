@@ -3,7 +3,11 @@
 use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
+use crate::error::Result;
 use crate::text::vocab::{Message, RenderInput};
+
+/// What is done to every string before a template sees it.
+pub(super) type Change<'a> = &'a dyn Fn(&str) -> Result<String>;
 
 /// Calls `visit` with every string of the input, keys too.
 pub(crate) fn for_each_string(input: &RenderInput<'_>, visit: &mut dyn FnMut(&str)) {
@@ -33,16 +37,20 @@ fn visit_value(value: &Json, visit: &mut dyn FnMut(&str)) {
 }
 
 /// A message as templates see it, with `change` applied to every string.
-pub(super) fn message(message: &Message, change: &dyn Fn(&str) -> String) -> Value {
-    let fixed = [("role", &message.role), ("content", &message.content)];
-    let fixed = fixed.into_iter().map(|(key, text)| (key.to_owned(), Value::from(change(text))));
-    let extra = message.extra.iter().flatten().filter(|(key, _)| *key != "role");
-    Value::from_pairs(fixed.chain(extra.map(|(key, item)| (change(key), value(item, change)))))
+pub(super) fn message(message: &Message, change: Change<'_>) -> Result<Value> {
+    let mut pairs = Vec::new();
+    for (key, text) in [("role", &message.role), ("content", &message.content)] {
+        pairs.push((key.to_owned(), Value::from(change(text)?)));
+    }
+    for (key, item) in message.extra.iter().flatten().filter(|(key, _)| *key != "role") {
+        pairs.push((change(key)?, value(item, change)?));
+    }
+    Ok(Value::from_pairs(pairs))
 }
 
 /// A value as templates see it, with `change` applied to every string, keys too.
-pub(super) fn value(item: &Json, change: &dyn Fn(&str) -> String) -> Value {
-    match item {
+pub(super) fn value(item: &Json, change: Change<'_>) -> Result<Value> {
+    Ok(match item {
         Json::Null => Value::from(()),
         Json::Bool(yes) => Value::from(*yes),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
@@ -50,10 +58,13 @@ pub(super) fn value(item: &Json, change: &dyn Fn(&str) -> String) -> Value {
             (_, Some(integer)) => Value::from(integer),
             _ => Value::from(number.as_f64().unwrap_or(f64::NAN)),
         },
-        Json::String(text) => Value::from(change(text)),
-        Json::Array(items) => items.iter().map(|item| value(item, change)).collect(),
-        Json::Object(items) => {
-            Value::from_pairs(items.iter().map(|(key, item)| (change(key), value(item, change))))
+        Json::String(text) => Value::from(change(text)?),
+        Json::Array(items) => {
+            Value::from(items.iter().map(|item| value(item, change)).collect::<Result<Vec<_>>>()?)
         }
-    }
+        Json::Object(items) => {
+            let pairs = items.iter().map(|(key, item)| Ok((change(key)?, value(item, change)?)));
+            Value::from_pairs(pairs.collect::<Result<Vec<_>>>()?)
+        }
+    })
 }

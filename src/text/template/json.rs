@@ -8,6 +8,12 @@ use minijinja::{Error, ErrorKind, State, Value};
 /// Deeper values are refused, as Python's recursion limit would.
 const MAX_DEPTH: usize = 500;
 
+/// The most bytes of a separator.
+const MAX_SEPARATOR: usize = 64;
+
+/// From here on letters may be the marks of a control token's ends, which are written as they are.
+const FIRST_MARK: char = '\u{F0000}';
+
 /// How json.dumps was asked to write.
 struct Writer {
     out: String,
@@ -56,15 +62,30 @@ fn indentation(value: &Value) -> Result<String, Error> {
     }
     match value.as_i64() {
         Some(width @ 0..=64) => Ok(" ".repeat(width as usize)),
-        _ => Err(invalid(format!("tojson: indent is {value}; 0 to 64 are possible"))),
+        Some(width) => Err(invalid(format!("tojson: indent is {width}; 0 to 64 are possible"))),
+        None => {
+            Err(invalid(format!("tojson: indent is a {}; a number or a string is possible", value.kind())))
+        }
     }
 }
 
 fn pair(value: &Value) -> Result<(String, String), Error> {
-    let items: Vec<Value> = value.try_iter()?.take(3).collect();
-    match items.as_slice() {
-        [item, key] => Ok((item.to_string(), key.to_string())),
+    let mut items = value.try_iter()?.checked();
+    let mut next = || items.next().transpose();
+    match (next()?, next()?, next()?) {
+        (Some(item), Some(key), None) => Ok((separator(&item)?, separator(&key)?)),
         _ => Err(invalid("tojson: separators are two strings".to_owned())),
+    }
+}
+
+fn separator(value: &Value) -> Result<String, Error> {
+    match value.as_str() {
+        Some(text) if text.len() <= MAX_SEPARATOR => Ok(text.to_owned()),
+        Some(text) => Err(invalid(format!(
+            "tojson: a separator has {} bytes; {MAX_SEPARATOR} are possible",
+            text.len()
+        ))),
+        None => Err(invalid(format!("tojson: a separator is a {}, not a string", value.kind()))),
     }
 }
 
@@ -83,7 +104,7 @@ impl Writer {
             ValueKind::None => self.out.push_str("null"),
             ValueKind::Bool => self.out.push_str(if value.is_true() { "true" } else { "false" }),
             ValueKind::Number => self.number(value),
-            ValueKind::String => self.string(value.as_str().unwrap_or_default()),
+            ValueKind::String => self.string(value.as_str().unwrap_or_default())?,
             ValueKind::Seq | ValueKind::Iterable => self.list(value, depth)?,
             ValueKind::Map => self.object(value, depth)?,
             other => return Err(invalid(format!("tojson: a value of type {other} has no JSON"))),
@@ -108,9 +129,12 @@ impl Writer {
         }
     }
 
-    fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) -> Result<(), Error> {
         self.out.push('"');
         for letter in text.chars() {
+            if self.out.len() > self.limit {
+                return Err(invalid("tojson: the value is too large".to_owned()));
+            }
             match letter {
                 '"' => self.out.push_str("\\\""),
                 '\\' => self.out.push_str("\\\\"),
@@ -119,7 +143,7 @@ impl Writer {
                 '\t' => self.out.push_str("\\t"),
                 '\u{8}' => self.out.push_str("\\b"),
                 '\u{c}' => self.out.push_str("\\f"),
-                control if control < ' ' || (self.ensure_ascii && control > '~') => {
+                control if control < ' ' || (self.ensure_ascii && control > '~' && control < FIRST_MARK) => {
                     for unit in control.encode_utf16(&mut [0; 2]) {
                         let _ = write!(self.out, "\\u{unit:04x}");
                     }
@@ -128,14 +152,15 @@ impl Writer {
             }
         }
         self.out.push('"');
+        Ok(())
     }
 
     fn list(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         self.out.push('[');
         let mut empty = true;
-        for item in value.try_iter()? {
+        for item in value.try_iter()?.checked() {
             self.separate(&mut empty, depth + 1);
-            self.value(&item, depth + 1)?;
+            self.value(&item?, depth + 1)?;
         }
         self.close(empty, depth, ']');
         Ok(())
@@ -150,9 +175,12 @@ impl Writer {
         let mut empty = true;
         for key in keys {
             self.separate(&mut empty, depth + 1);
-            match key.as_str() {
-                Some(text) => self.string(text),
-                None => self.string(&key.to_string()),
+            match (key.as_str(), key.kind()) {
+                (Some(text), _) => self.string(text)?,
+                (None, ValueKind::None | ValueKind::Bool | ValueKind::Number) => {
+                    self.string(&key.to_string())?;
+                }
+                (None, other) => return Err(invalid(format!("tojson: a key is a {other}"))),
             }
             self.out.push_str(&self.separators.1);
             self.value(&value.get_item(&key)?, depth + 1)?;

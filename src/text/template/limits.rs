@@ -9,9 +9,15 @@ const MAX_BYTES: usize = 256 << 10;
 const MAX_TOKENS_IN_A_TAG: usize = 4096;
 const MAX_ELIF: usize = 256;
 
+/// A filter that changes nothing.
+pub(super) const SAME: &str = "__same";
+
+/// Ends the left side of a product: the engine works constants out while it compiles, without fuel, `[1] * 100000000` too.
+const PRODUCT: &str = "|__same *";
+
 /// A source within the limits.
 pub(super) struct Checked {
-    /// With `{% generation %}` as a block that does nothing.
+    /// With `{% generation %}` as a block that does nothing, and products that are no constants.
     pub(super) source: String,
     /// The strings in the tags, each once.
     pub(super) literals: Vec<String>,
@@ -23,7 +29,7 @@ pub(super) fn check(source: &str, syntax: SyntaxConfig) -> Result<Checked> {
     if source.len() > MAX_BYTES {
         return Err(too_much("bytes", source.len(), MAX_BYTES));
     }
-    let (mut in_tag, mut elifs, mut opens) = (0, 0, false);
+    let (mut in_tag, mut elifs, mut opens, mut operand) = (0, 0, false, false);
     let mut literals = Vec::new();
     let mut renamed = Vec::new();
     for token in tokenize(source, false, syntax) {
@@ -34,11 +40,25 @@ pub(super) fn check(source: &str, syntax: SyntaxConfig) -> Result<Checked> {
             Token::Ident("elif") if opens => elifs += 1,
             Token::Ident("generation") if opens => renamed.push((span, "if true")),
             Token::Ident("endgeneration") if opens => renamed.push((span, "endif")),
+            // Not those of `f(*list)`.
+            Token::Mul if operand => renamed.push((span, PRODUCT)),
             Token::Str(text) => literals.push((*text).to_owned()),
             Token::String(text) => literals.push(text.to_string()),
             _ => {}
         }
         opens = matches!(token, Token::BlockStart);
+        operand = matches!(
+            token,
+            Token::Ident(_)
+                | Token::Str(_)
+                | Token::String(_)
+                | Token::Int(_)
+                | Token::Int128(_)
+                | Token::Float(_)
+                | Token::BracketClose
+                | Token::ParenClose
+                | Token::BraceClose
+        );
         if in_tag > MAX_TOKENS_IN_A_TAG {
             return Err(too_much("tokens in a tag", in_tag, MAX_TOKENS_IN_A_TAG));
         }

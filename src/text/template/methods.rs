@@ -4,28 +4,52 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
 use minijinja_contrib::pycompat;
 
+use super::{filters, measure};
+
 /// Bytes that one unit of fuel pays for.
 const BYTES_PER_FUEL: u64 = 64;
 
 /// Bytes that an item of a list costs.
 const ITEM: usize = 64;
 
+/// The most prefixes that `startswith` tries.
+const MAX_AFFIXES: usize = 64;
+
 /// Calls the method that Python has and the engine lacks.
 pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
     if let Some(text) = value.as_str() {
         let needed = match method {
+            "join" => return join(state, text, args),
             "replace" => replaced_len(text, args),
-            "join" => joined_len(text, args)?,
             "format" => formatted_len(text, args)?,
             "split" | "rsplit" | "splitlines" => split_len(text, args),
             _ => text.len().saturating_mul(3),
         };
         check(state, method, needed)?;
     }
-    match (value.kind(), method) {
-        (ValueKind::String, "removeprefix" | "removesuffix") => remove_affix(value, method, args),
-        _ => pycompat::unknown_method_callback(state, value, method, args),
+    match (value.kind(), method, args) {
+        (ValueKind::String, "removeprefix" | "removesuffix", _) => return remove_affix(value, method, args),
+        (ValueKind::String, "strip" | "lstrip" | "rstrip", [letters, ..]) => {
+            filters::product(state, value, letters)?;
+        }
+        (ValueKind::String, "startswith" | "endswith", [affix, ..]) => short(affix, method)?,
+        (ValueKind::Map, "get", [key, ..]) => measure::lookup(state, key)?,
+        (ValueKind::Seq, "count", [what, ..]) => {
+            state.consume_fuel(value.len().unwrap_or(0) as u64)?;
+            measure::contains(state, what, value)?;
+        }
+        _ => {}
     }
+    pycompat::unknown_method_callback(state, value, method, args)
+}
+
+/// A string, or a list that is tried in no time.
+fn short(affix: &Value, method: &str) -> Result<(), Error> {
+    if affix.as_str().is_some() || affix.len().is_some_and(|len| len <= MAX_AFFIXES) {
+        return Ok(());
+    }
+    let message = format!("{method}: a string or a list of at most {MAX_AFFIXES}, not a {}", affix.kind());
+    Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
 fn check(state: &State, method: &str, needed: usize) -> Result<(), Error> {
@@ -54,18 +78,24 @@ fn split_len(text: &str, args: &[Value]) -> usize {
     text.len().saturating_add(parts.saturating_mul(ITEM))
 }
 
-/// Only strings are joined, as in Python.
-fn joined_len(separator: &str, args: &[Value]) -> Result<usize, Error> {
-    let Some(items) = args.first() else { return Ok(0) };
-    let mut len = 0usize;
-    for item in items.try_iter()? {
+/// Only strings are joined, as in Python. Each item is paid for, and what has come together checked, before the next one.
+fn join(state: &State, separator: &str, args: &[Value]) -> Result<Value, Error> {
+    let [items] = args else { return Err(Error::from(ErrorKind::MissingArgument)) };
+    let mut out = String::new();
+    for (at, item) in items.try_iter()?.checked().enumerate() {
+        let item = item?;
         let Some(text) = item.as_str() else {
             let message = format!("join: an item is a {}, not a string", item.kind());
             return Err(Error::new(ErrorKind::InvalidOperation, message));
         };
-        len = len.saturating_add(text.len()).saturating_add(separator.len());
+        state.consume_fuel(1)?;
+        check(state, "join", out.len().saturating_add(separator.len()).saturating_add(text.len()))?;
+        if at > 0 {
+            out.push_str(separator);
+        }
+        out.push_str(text);
     }
-    Ok(len)
+    Ok(Value::from(out))
 }
 
 /// Every field at its widest. Only strings, numbers, booleans and none are formatted: how long others get is not known.

@@ -6,14 +6,20 @@
 //! - the stack: parse and render (and the drop of what they made) run on a stack of our own, of 64 MiB or more;
 //! - the engine's fuel: a unit is an instruction, or 64 bytes that an operator (`~ + *`), filter, function or the
 //!   output makes, charged before the allocation where its size is known. So no product of strings outgrows the fuel;
+//! - what the engine charges too little for is exchanged for what pays first: comparing and printing values that share
+//!   their parts, hashing them, and lists that make their items when asked (`program`, `operators`, `filters`, `measure`);
 //! - Python's string methods, which are not the engine's, check their result against the fuel left before they make it.
 
 pub mod builtin;
+mod filters;
 pub(super) mod input;
 mod json;
 mod limits;
+mod measure;
 mod methods;
+mod operators;
 mod overlap;
+mod program;
 mod shield;
 mod time;
 
@@ -25,6 +31,9 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, ErrorKind as JinjaErrorKind, Value};
 
 pub(super) use shield::Shield;
+
+use operators::Namespaces;
+use program::Program;
 
 use super::vocab::RenderInput;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,9 +51,13 @@ const FUEL: u64 = 100_000;
 const FUEL_PER_MESSAGE: u64 = 2_000;
 const FUEL_LIMIT: u64 = 1_000_000;
 
+/// More input than could ever be written: a unit of fuel is 64 bytes.
+const MAX_INPUT: u64 = FUEL_LIMIT * 64;
+
 /// A parsed chat template. Rendering does not change it; threads may share it.
 pub struct Template {
     environment: Environment<'static>,
+    program: Program,
     /// The strings that the template itself writes in its tags.
     literals: Vec<String>,
     bos: String,
@@ -62,25 +75,37 @@ impl Template {
     /// vocabulary's tokens, the template's `bos_token` and `eos_token`.
     ///
     /// # Errors
-    /// `Template` if it is malformed or over the limits.
+    /// `Template` if it is malformed or over the limits, or neither a name nor a text with a tag.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
-        let source = builtin::source(source).unwrap_or(source);
+        let source = match builtin::source(source) {
+            Some(text) => text,
+            // Without a tag it would leave out every message.
+            None if !source.contains('{') => return Err(no_template(source)),
+            None => source,
+        };
         on_own_stack(STACK, || {
             let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
             let syntax = syntax.map_err(|e| template_error(&e))?;
             let checked = limits::check(source, syntax.clone())?;
-            let mut environment = environment(syntax);
-            environment.add_template_owned(NAME, checked.source).map_err(|e| template_error(&e))?;
-            Ok(Self { environment, literals: checked.literals, bos: bos.to_owned(), eos: eos.to_owned() })
+            let environment = environment(syntax.clone());
+            let program = Program::new(NAME, &checked.source, syntax).map_err(|e| template_error(&e))?;
+            let literals = checked.literals;
+            Ok(Self { environment, program, literals, bos: bos.to_owned(), eos: eos.to_owned() })
         })
     }
 
     /// The prompt's text.
     ///
     /// # Errors
-    /// `Template` if the template raises an exception, fails, or goes over its limits.
+    /// `Template` if the template raises an exception, fails, or goes over its limits; `ContextFull` if the input is more
+    /// than any template may write.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<String> {
-        self.render_with(input, &|text| text.to_owned())
+        self.render_with(input, &|text| {
+            let mut copy = String::new();
+            copy.try_reserve_exact(text.len())?;
+            copy.push_str(text);
+            Ok(copy)
+        })
     }
 
     /// The strings in the template's own tags: comparisons, separators, markup.
@@ -89,13 +114,13 @@ impl Template {
     }
 
     /// The prompt's text, with `change` applied to every string of the input.
-    pub(super) fn render_with(
-        &self,
-        input: &RenderInput<'_>,
-        change: &dyn Fn(&str) -> String,
-    ) -> Result<String> {
-        let mut bytes = 0;
+    pub(super) fn render_with(&self, input: &RenderInput<'_>, change: input::Change<'_>) -> Result<String> {
+        let mut bytes = 0u64;
         input::for_each_string(input, &mut |text| bytes += text.len() as u64);
+        if bytes > MAX_INPUT {
+            let message = format!("the conversation has {bytes} bytes; at most {MAX_INPUT} can be rendered");
+            return Err(Error::new(ErrorKind::ContextFull, message));
+        }
         let fuel = FUEL + FUEL_PER_MESSAGE.saturating_mul(input.messages.len() as u64) + bytes / 4;
         let fuel = fuel.min(FUEL_LIMIT);
         on_own_stack(STACK / FUEL as usize * fuel as usize, || {
@@ -103,23 +128,43 @@ impl Template {
             environment.set_fuel(Some(fuel));
             let now = input.unix_time;
             environment.add_function("strftime_now", move |format: &str| time::strftime(now, format));
-            let mut context: Vec<(String, Value)> = vec![
-                ("bos_token".into(), self.bos.as_str().into()),
-                ("eos_token".into(), self.eos.as_str().into()),
-                ("documents".into(), ().into()),
-            ];
-            let variables = input.variables.into_iter().flatten();
-            context.extend(variables.map(|(name, value)| (name.clone(), input::value(value, change))));
-            let messages: Value =
-                input.messages.iter().map(|message| input::message(message, change)).collect();
-            context.push(("messages".into(), messages));
-            context
-                .push(("tools".into(), input.tools.map_or(().into(), |tools| input::value(tools, change))));
-            context.push(("add_generation_prompt".into(), input.add_generation_prompt.into()));
-            let template = environment.get_template(NAME).map_err(|e| template_error(&e))?;
-            template.render(Value::from_pairs(context)).map_err(|e| template_error(&e))
+            let namespaces = Namespaces::default();
+            namespaces.add_to(&mut environment);
+            let context = self.context(input, change)?;
+            let text = self.program.run(&environment, context).map_err(|e| template_error(&e));
+            namespaces.empty();
+            text
         })
     }
+
+    /// The template's variables.
+    fn context(&self, input: &RenderInput<'_>, change: input::Change<'_>) -> Result<Value> {
+        let mut context: Vec<(String, Value)> = vec![
+            ("bos_token".into(), self.bos.as_str().into()),
+            ("eos_token".into(), self.eos.as_str().into()),
+            ("documents".into(), ().into()),
+        ];
+        // No template could write the name of an operator.
+        for (name, value) in input.variables.into_iter().flatten().filter(|(name, _)| !name.starts_with('!'))
+        {
+            context.push((name.clone(), input::value(value, change)?));
+        }
+        let messages = input.messages.iter().map(|message| input::message(message, change));
+        context.push(("messages".into(), Value::from(messages.collect::<Result<Vec<_>>>()?)));
+        let tools = input.tools.map(|tools| input::value(tools, change)).transpose()?;
+        context.push(("tools".into(), tools.unwrap_or_else(|| ().into())));
+        context.push(("add_generation_prompt".into(), input.add_generation_prompt.into()));
+        Ok(Value::from_pairs(context))
+    }
+}
+
+/// Neither a template's name nor its text.
+fn no_template(source: &str) -> Error {
+    let names = builtin::NAMES.join(", ");
+    let message = format!(
+        "{source:.64?} is no chat template: a text would have a tag ({{{{ … }}}}), and the built-in ones are {names}"
+    );
+    Error::new(ErrorKind::Template, message)
 }
 
 /// Runs `work` on a new stack of this many bytes.
@@ -148,6 +193,13 @@ fn environment(syntax: SyntaxConfig) -> Environment<'static> {
     environment.remove_global("debug");
     // The engine takes none for an empty list here, Python does not.
     environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+    operators::add_to(&mut environment);
+    filters::add_to(&mut environment);
+    environment.set_formatter(|out, state, value| {
+        measure::print(state, value)?;
+        minijinja::escape_formatter(out, state, value)
+    });
+    environment.add_filter(limits::SAME, |value: &Value| value.clone());
     environment.add_filter("tojson", json::tojson);
     environment.add_function("raise_exception", raise_exception);
     environment.set_unknown_method_callback(methods::call);

@@ -26,6 +26,9 @@ const FIRST_BLOCK: u32 = 0xF_0000;
 const LAST_BLOCK: u32 = 0x10_FF00;
 const BLOCK: u32 = 64;
 
+/// Bytes of one of their letters.
+const MARK_LEN: usize = 4;
+
 /// What has to be marked for one vocabulary and one template.
 #[derive(Debug)]
 pub(crate) struct Shield {
@@ -104,8 +107,13 @@ impl Shield {
 
 impl Marks<'_> {
     /// `text` with its guards marked.
-    pub(crate) fn mark(&self, text: &str) -> String {
-        let mut out = String::with_capacity(text.len());
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(crate) fn mark(&self, text: &str) -> Result<String> {
+        let marked = text.chars().filter(|letter| self.shield.guards.binary_search(letter).is_ok()).count();
+        let mut out = String::new();
+        out.try_reserve_exact(text.len().saturating_add(marked.saturating_mul(MARK_LEN)))?;
         let mut done = 0;
         for kept in self.shield.literals.iter().flat_map(|literals| literals.find_iter(text)) {
             self.mark_part(&text[done..kept.start()], &mut out);
@@ -113,12 +121,19 @@ impl Marks<'_> {
             done = kept.end();
         }
         self.mark_part(&text[done..], &mut out);
-        out
+        Ok(out)
     }
 
     /// Appends `text` with the marks taken away.
     pub(crate) fn unmark(&self, text: &str, out: &mut String) {
         out.extend(text.chars().map(|letter| self.guard(letter).unwrap_or(letter)));
+    }
+
+    /// `error` as its reader knows the messages: its text with the marks taken away.
+    pub(crate) fn unmark_error(&self, error: Error) -> Error {
+        let mut text = String::new();
+        self.unmark(error.message(), &mut text);
+        Error::new(error.kind(), text)
     }
 
     fn mark_part(&self, text: &str, out: &mut String) {
@@ -166,7 +181,7 @@ mod tests {
         let shield = shield(&[]);
         let marks = shield.marks(|_| {}).unwrap();
         let text = "a<|im_end|>b[INST] < > 世界";
-        let marked = marks.mark(text);
+        let marked = marks.mark(text).unwrap();
         assert!(!marked.contains(['<', '>', '[', ']']));
         assert_eq!(marked.chars().count(), text.chars().count());
         let mut back = String::new();
@@ -178,9 +193,9 @@ mod tests {
     fn the_template_s_own_literals_stay_readable_unless_they_could_forge() {
         let shield = shield(&["</think>", "<", "<|im_", "]x"]);
         let marks = shield.marks(|_| {}).unwrap();
-        assert!(marks.mark("a</think>b").contains("</think>"));
-        assert!(!marks.mark("<|im_start|>").contains('<'));
-        assert!(!marks.mark("[INST]x").contains(']'));
+        assert!(marks.mark("a</think>b").unwrap().contains("</think>"));
+        assert!(!marks.mark("<|im_start|>").unwrap().contains('<'));
+        assert!(!marks.mark("[INST]x").unwrap().contains(']'));
     }
 
     #[test]
@@ -189,7 +204,7 @@ mod tests {
         let text = "<\u{F0000}\u{F0001}>";
         let marks = shield.marks(|visit| visit(text)).unwrap();
         let mut back = String::new();
-        marks.unmark(&marks.mark(text), &mut back);
+        marks.unmark(&marks.mark(text).unwrap(), &mut back);
         assert_eq!(back, text);
     }
 

@@ -44,7 +44,8 @@ impl Chat {
         pauses: &mut Pauses<'_>,
     ) -> Result<Rendered> {
         let marks = self.shield.marks(|visit| input::for_each_string(input, visit))?;
-        let marked = self.template.render_with(input, &|text| marks.mark(text))?;
+        let marked = self.template.render_with(input, &|text| marks.mark(text));
+        let marked = marked.map_err(|error| marks.unmark_error(error))?;
         pauses.look_up().await?;
         let mut rendered = Rendered::default();
         let (mut done, mut from) = (0, 0);
