@@ -425,6 +425,9 @@ fn t1_long_strings_are_paid_for_at_every_use() {
         "a[-1] == 1",
         "a[5:6] == 1",
         "a is lower",
+        "a[0:1] == 'x'",
+        "(a | split('b') | length) == 1",
+        "(a | lines | length) == 5",
         "a is startingwith b",
         "a.startswith(b)",
     ];
@@ -434,6 +437,21 @@ fn t1_long_strings_are_paid_for_at_every_use() {
              {{% for i in range(100000) %}}{{% if {usage} %}}{{% endif %}}{{% endfor %}}"
         );
         assert!(run(usage, source).is_err(), "{usage}");
+    }
+    let broken = "{% set a = 'ab' * 2000000 %}{% for i in range(100000) %}{% for c in a %}{% break %}{% endfor %}{% endfor %}";
+    assert!(run("a loop that ends at once", broken.into()).is_err());
+    assert!(run("many parts", "{{ ('a' * 3000000) | split('a') | length }}".into()).is_err());
+    assert!(run("a long format", "{{ strftime_now('%A' * 1000000) }}".into()).is_err());
+}
+
+/// Constants are worked out while the template is compiled.
+#[test]
+fn t1_long_constants_are_compiled_in_no_time() {
+    let sums = format!("{{{{ x{} }}}}", "+1".repeat(2000)).repeat(60);
+    let texts = format!("{{{{ x{} }}}}", "~'aaaa'".repeat(2000)).repeat(15);
+    let lists = format!("{{{{ x{} }}}}", "~([1,2]+[3])".repeat(350)).repeat(30);
+    for (name, source) in [("sums", sums), ("texts", texts), ("lists", lists)] {
+        assert!(run(name, source).is_err(), "{name}");
     }
 }
 
@@ -451,10 +469,11 @@ fn operators_are_the_engine_s() {
         {{ dict({'x': 1}, y=2) }} {% for k, v in {'x': 1}.items() %}{{ k }}{{ v }}{% else %}no{% endfor %} \
         {% for i in l if i > 2 %}{{ loop.cycle('x', 'y') }}{{ loop.changed(i) }}{% endfor %}\
         {% macro m(x, y=2) %}{% if x == 1 %}{{ x ~ y }}{% else %}{{ x + y }}{% endif %}{% endmacro %} {{ m(1) }} {{ m(*[5], **{'y': 6}) }}\
+        {% for x in [1, [2, [3]]] recursive %}{% if x is number %}{{ x }}{% else %}{{ loop(x) }}{% endif %}{% endfor %}\
         {% block b %} {{ 1 if a >= 3 and a != 4 else 0 }}{% endblock %}";
     let wanted = "True False True True 3 2.5 ab a1none [1, 2] (1, 2) 6 abab [1, 1] 3.0 -12 12 2 9223372036854775808 [2, 3, 4] \
         [4, 3, 2, 1] 4 False b 3 False {} 1-2-3 a [1] True True True [3, 4] True ba a-b True {'x': 1, 'y': 2} x1 \
-        xTrueyTrue 12 11 1";
+        xTrueyTrue 12 11123 1";
     assert_eq!(run("operators", source.into()).unwrap().to_lowercase(), wanted.to_lowercase());
     for wrong in ["1 + 'a'", "[1] + 'a'", "(1,) + [1]", "none * 2", "1 in 2", "nothing + 1", "nothing.x[1]"] {
         assert!(run("a wrong operand", format!("{{{{ {wrong} }}}}")).is_err(), "{wrong}");

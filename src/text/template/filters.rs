@@ -4,7 +4,7 @@ use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::measure::{self, Purpose};
-use super::operators;
+use super::{methods, operators};
 
 /// The names under which filters pay first: `!` and the engine's name. No template can write them as one.
 const GUARDED: [&str; 36] = [
@@ -76,6 +76,13 @@ fn apply(state: &mut State, name: &str, mut args: Vec<Value>) -> Result<Value, E
                 product(state, text, letters)?;
             }
         }
+        "split" | "lines" => {
+            print(state, &args)?;
+            if let Some(text) = args.first().and_then(Value::as_str) {
+                let separator = if name == "lines" { "\n" } else { methods::str_arg(&args, 1) };
+                measure::ensure(state, methods::split_len(text, separator))?;
+            }
+        }
         "map" => rename(args.get_mut(1)),
         "chain" | "zip" => {
             let made = state.apply_filter(name, &args)?;
@@ -89,7 +96,7 @@ fn apply(state: &mut State, name: &str, mut args: Vec<Value>) -> Result<Value, E
         "select" | "reject" | "selectattr" | "rejectattr" => {}
         _ => print(state, &args)?,
     }
-    check_paths(name, &args)?;
+    check_paths(state, name, &args)?;
     state.apply_filter(name, &args)
 }
 
@@ -171,7 +178,7 @@ fn merged(state: &State, maps: &[Value]) -> Result<Value, Error> {
     Ok(Value::from_pairs(pairs))
 }
 
-fn check_paths(name: &str, args: &[Value]) -> Result<(), Error> {
+fn check_paths(state: &State, name: &str, args: &[Value]) -> Result<(), Error> {
     let positional = match name {
         "groupby" | "selectattr" | "rejectattr" | "sum" => args.get(1),
         "join" => args.get(2),
@@ -185,6 +192,8 @@ fn check_paths(name: &str, args: &[Value]) -> Result<(), Error> {
             let message = format!("{name}: a path of {} bytes; {MAX_PATH} are possible", path.len());
             return Err(Error::new(ErrorKind::InvalidOperation, message));
         }
+        let items = args.first().and_then(Value::len).unwrap_or(0) as u64;
+        state.consume_fuel(items.saturating_mul(path.len() as u64) / 16)?;
     }
     Ok(())
 }

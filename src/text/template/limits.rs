@@ -9,6 +9,10 @@ const MAX_BYTES: usize = 256 << 10;
 const MAX_TOKENS_IN_A_TAG: usize = 4096;
 const MAX_ELIF: usize = 256;
 
+/// What tags may have in all, each the square of its tokens: the engine looks for constants in a sum of many again at each
+/// of its parts.
+const MAX_SQUARES: usize = 4 * MAX_TOKENS_IN_A_TAG * MAX_TOKENS_IN_A_TAG;
+
 /// A filter that changes nothing.
 pub(super) const SAME: &str = "__same";
 
@@ -30,13 +34,17 @@ pub(super) fn check(source: &str, syntax: SyntaxConfig) -> Result<Checked> {
         return Err(too_much("bytes", source.len(), MAX_BYTES));
     }
     let (mut in_tag, mut elifs, mut opens, mut operand) = (0, 0, false, false);
+    let mut squares = 0;
     let mut literals = Vec::new();
     let mut renamed = Vec::new();
     for token in tokenize(source, false, syntax) {
         let (token, span) = token.map_err(|e| super::template_error(&e))?;
         in_tag += 1;
         match &token {
-            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => in_tag = 0,
+            Token::TemplateData(_) | Token::VariableStart | Token::BlockStart => {
+                squares += in_tag * in_tag;
+                in_tag = 0;
+            }
             Token::Ident("elif") if opens => elifs += 1,
             Token::Ident("generation") if opens => renamed.push((span, "if true")),
             Token::Ident("endgeneration") if opens => renamed.push((span, "endif")),
@@ -61,6 +69,9 @@ pub(super) fn check(source: &str, syntax: SyntaxConfig) -> Result<Checked> {
         );
         if in_tag > MAX_TOKENS_IN_A_TAG {
             return Err(too_much("tokens in a tag", in_tag, MAX_TOKENS_IN_A_TAG));
+        }
+        if squares > MAX_SQUARES {
+            return Err(too_much("squared tokens of a tag in all", squares, MAX_SQUARES));
         }
         if elifs > MAX_ELIF {
             return Err(too_much("elif", elifs, MAX_ELIF));

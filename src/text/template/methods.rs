@@ -22,7 +22,7 @@ pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value
             "join" => return join(state, text, args),
             "replace" => replaced_len(text, args),
             "format" => formatted_len(text, args)?,
-            "split" | "rsplit" | "splitlines" => split_len(text, args),
+            "split" | "rsplit" | "splitlines" => split_len(text, str_arg(args, 0)),
             _ => text.len().saturating_mul(3),
         };
         check(state, method, needed)?;
@@ -63,7 +63,7 @@ fn check(state: &State, method: &str, needed: usize) -> Result<(), Error> {
     }
 }
 
-fn str_arg(args: &[Value], at: usize) -> &str {
+pub(super) fn str_arg(args: &[Value], at: usize) -> &str {
     args.get(at).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -72,8 +72,8 @@ fn replaced_len(text: &str, args: &[Value]) -> usize {
     text.len().saturating_add(text.matches(old).count().saturating_mul(new.len()))
 }
 
-fn split_len(text: &str, args: &[Value]) -> usize {
-    let separator = str_arg(args, 0);
+/// With nothing as the separator: at every space.
+pub(super) fn split_len(text: &str, separator: &str) -> usize {
     let parts = if separator.is_empty() { text.len() / 2 } else { text.matches(separator).count() };
     text.len().saturating_add(parts.saturating_mul(ITEM))
 }

@@ -30,7 +30,7 @@ impl Object for Operator {
 
 /// Adds the operators to `environment`.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
-    let operators: [(&'static str, Operate); 12] = [
+    let operators: [(&'static str, Operate); 13] = [
         ("!+", add),
         ("!*", multiply),
         ("!~", |state, args| concat(state, &args[0], &args[1])),
@@ -39,6 +39,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
         ("!slice", before_slice),
         ("!list", |state, args| listed(state, &args[0])),
         ("!**", before_merge),
+        ("!for", before_loop),
         ("!chain", before_chained),
         ("!changed", |state, args| loop_method(state, "changed", args)),
         ("!cycle", |state, args| loop_method(state, "cycle", args)),
@@ -204,7 +205,9 @@ fn multiply(state: &mut State, args: &[Value]) -> Result<Value, Error> {
 fn scalar(expression: &'static str, a: &Value, b: &Value) -> Result<Value, Error> {
     let environment = Environment::new();
     let values = Value::from_pairs([("a", a.clone()), ("b", b.clone())]);
-    environment.compile_expression(expression)?.eval(values)
+    let result = environment.compile_expression(expression)?.eval(values);
+    // Where it happened is the template's to say.
+    result.map_err(|error| Error::new(error.kind(), error.detail().unwrap_or_default().to_owned()))
 }
 
 /// `a ~ b`, and `a + b` of strings.
@@ -273,6 +276,12 @@ pub(super) fn listed(state: &State, value: &Value) -> Result<Value, Error> {
         ValueKind::Iterable => measure::collect(state, value).map(Value::from),
         _ => Ok(value.clone()),
     }
+}
+
+/// Pays for a loop over `value`, which it gives back. The letters of a text are counted first.
+fn before_loop(state: &mut State, args: &[Value]) -> Result<Value, Error> {
+    state.consume_fuel(args[0].as_str().map_or(0, str::len) as u64 / 128)?;
+    Ok(args[0].clone())
 }
 
 /// Pays for the copies that `f(**a, **b)` makes of its maps, which it gives back, the last one first.

@@ -155,6 +155,10 @@ fn exchange<'a>(instruction: Instruction<'a>, named: bool, put: &mut dyn FnMut(I
             put(Instruction::Slice);
             put(Instruction::CallFunction("!list", Some(1)));
         }
+        Instruction::PushLoop(_) => {
+            put(Instruction::CallFunction("!for", Some(1)));
+            put(instruction);
+        }
         Instruction::MergeKwargs(count) => {
             put(Instruction::CallFunction("!**", u16::try_from(count).ok()));
             put(Instruction::UnpackList(count));

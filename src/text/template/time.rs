@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use minijinja::{Error, ErrorKind};
 
+/// The most bytes of a format.
+const MAX_FORMAT: usize = 1024;
+
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -96,6 +99,10 @@ impl Moment {
 
 /// The time as C's strftime shows it; `%-d` leaves the leading zeros out.
 pub(super) fn strftime(unix_time: i64, format: &str) -> Result<String, Error> {
+    if format.len() > MAX_FORMAT {
+        let message = format!("strftime_now: a format of {} bytes; {MAX_FORMAT} are possible", format.len());
+        return Err(Error::new(ErrorKind::InvalidOperation, message));
+    }
     // Beyond these the year has more than four digits, or the day count overflows.
     let moment = Moment::new(unix_time.clamp(-62_135_596_800, 253_402_300_799));
     let mut out = String::new();
