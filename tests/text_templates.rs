@@ -425,6 +425,8 @@ fn t1_long_strings_are_paid_for_at_every_use() {
         "a[-1] == 1",
         "a[5:6] == 1",
         "a is lower",
+        "a is iterable and a is iterable and a is iterable and a[0] == 'x'",
+        "range(100000)[-1] == 1",
         "a[0:1] == 'x'",
         "(a | split('b') | length) == 1",
         "(a | lines | length) == 5",
@@ -440,6 +442,8 @@ fn t1_long_strings_are_paid_for_at_every_use() {
     }
     let broken = "{% set a = 'ab' * 2000000 %}{% for i in range(100000) %}{% for c in a %}{% break %}{% endfor %}{% endfor %}";
     assert!(run("a loop that ends at once", broken.into()).is_err());
+    let again = "{% set a = 'ab' * 2000000 %}{% for c in [1] * 20000 recursive %}{% if c is number %}{{ loop(a) }}{% else %}{% break %}{% endif %}{% endfor %}";
+    assert!(run("a loop that calls itself", again.into()).is_err());
     assert!(run("many parts", "{{ ('a' * 3000000) | split('a') | length }}".into()).is_err());
     assert!(run("a long format", "{{ strftime_now('%A' * 1000000) }}".into()).is_err());
 }

@@ -192,7 +192,10 @@ fn environment(syntax: SyntaxConfig) -> Environment<'static> {
     environment.set_syntax(syntax);
     environment.remove_global("debug");
     // The engine takes none for an empty list here, Python does not.
-    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
+    environment.add_test("iterable", |value: &Value| {
+        // An iterator over a text counts its letters first.
+        value.as_str().is_some() || (!value.is_none() && value.try_iter().is_ok())
+    });
     operators::add_to(&mut environment);
     filters::add_to(&mut environment);
     environment.set_formatter(|out, state, value| {

@@ -250,8 +250,13 @@ fn item(state: &mut State, args: &[Value]) -> Result<Value, Error> {
         // Their letters or items are counted from the start.
         ValueKind::String => state.consume_fuel(container.as_str().map_or(0, str::len) as u64 / 128)?,
         ValueKind::Iterable => {
-            let steps = key.as_i64().map_or(0, i64::unsigned_abs);
-            let steps = container.len().map_or(steps, |len| steps.min(len as u64));
+            let len = container.len().map_or(u64::MAX, |len| len as u64);
+            let steps = match key.as_i64() {
+                None => 0,
+                // From the end: all of them are gone through.
+                Some(..0) => container.len().map_or(0, |len| len as u64),
+                Some(at) => len.min(at.unsigned_abs()),
+            };
             state.consume_fuel(steps / 2)?;
         }
         _ => {}

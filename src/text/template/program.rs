@@ -155,7 +155,7 @@ fn exchange<'a>(instruction: Instruction<'a>, named: bool, put: &mut dyn FnMut(I
             put(Instruction::Slice);
             put(Instruction::CallFunction("!list", Some(1)));
         }
-        Instruction::PushLoop(_) => {
+        Instruction::PushLoop(_) | Instruction::FastRecurse | Instruction::CallFunction("loop", Some(1)) => {
             put(Instruction::CallFunction("!for", Some(1)));
             put(instruction);
         }
