@@ -33,7 +33,6 @@ use minijinja::{Environment, ErrorKind as JinjaErrorKind, Value};
 pub(super) use shield::Shield;
 
 use operators::Namespaces;
-use program::Program;
 
 use super::vocab::RenderInput;
 use crate::error::{Error, ErrorKind, Result};
@@ -57,7 +56,6 @@ const MAX_INPUT: u64 = FUEL_LIMIT * 64;
 /// A parsed chat template. Rendering does not change it; threads may share it.
 pub struct Template {
     environment: Environment<'static>,
-    program: Program,
     /// The strings that the template itself writes in its tags.
     literals: Vec<String>,
     bos: String,
@@ -87,10 +85,9 @@ impl Template {
             let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
             let syntax = syntax.map_err(|e| template_error(&e))?;
             let checked = limits::check(source, syntax.clone())?;
-            let environment = environment(syntax.clone());
-            let program = Program::new(NAME, &checked.source, syntax).map_err(|e| template_error(&e))?;
-            let literals = checked.literals;
-            Ok(Self { environment, program, literals, bos: bos.to_owned(), eos: eos.to_owned() })
+            let mut environment = environment(syntax);
+            environment.add_template_owned(NAME, checked.source).map_err(|e| template_error(&e))?;
+            Ok(Self { environment, literals: checked.literals, bos: bos.to_owned(), eos: eos.to_owned() })
         })
     }
 
@@ -131,7 +128,7 @@ impl Template {
             let namespaces = Namespaces::default();
             namespaces.add_to(&mut environment);
             let context = self.context(input, change)?;
-            let text = self.program.run(&environment, context).map_err(|e| template_error(&e));
+            let text = program::render(&environment, NAME, context).map_err(|e| template_error(&e));
             namespaces.empty();
             text
         })

@@ -1,51 +1,26 @@
-//! A template as the engine's instructions, those that work on values deeply exchanged for calls that pay first.
+//! A template's instructions with those that work on values deeply exchanged for calls that pay first.
 //!
-//! Knows instructions; what the calls do is in `operators` and `filters`.
-#![allow(unsafe_code, reason = "instructions borrow the text that they were made of")]
+//! Knows instructions; what the calls do is in `operators` and `filters`. They are exchanged at each rendering: what is compiled borrows
+//! from the environment that owns its text, so it could not be kept beside it.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use minijinja::machinery::{CodeGenerator, Instruction, Instructions, parse};
-use minijinja::syntax::SyntaxConfig;
+use minijinja::machinery::{Instruction, Instructions};
 use minijinja::{AutoEscape, Environment, Error, Value, machinery};
 
 use super::filters;
 
 type Blocks<'a> = BTreeMap<&'a str, Instructions<'a>>;
 
-/// A compiled template.
-pub(super) struct Program {
-    /// They borrow from `source`: they are dropped before it, and nobody gets them but for less long than it lives.
-    main: Instructions<'static>,
-    blocks: Blocks<'static>,
-    /// Never read again, nor replaced.
-    _source: Arc<str>,
-}
-
-impl Program {
-    /// Compiles `source`, named `name` in errors.
-    pub(super) fn new(name: &'static str, source: &str, syntax: SyntaxConfig) -> Result<Self, Error> {
-        let source: Arc<str> = source.into();
-        // SAFETY: the text is on the heap, in an allocation that `_source` shares and no one writes to, so it stays where
-        // it is until `_source` is dropped: after `main` and `blocks`, which alone keep the reference. (`ast` and
-        // `generator` are gone when this function is; an error owns its text.)
-        let text: &'static str = unsafe { &*Arc::as_ptr(&source) };
-        let ast = parse(text, name, syntax)?;
-        let mut generator = CodeGenerator::new(name, text);
-        generator.compile_stmt(&ast);
-        let (main, blocks) = generator.finish();
-        let main = guard(&main);
-        let blocks = blocks.iter().map(|(name, block)| (*name, guard(block))).collect();
-        Ok(Self { main, blocks, _source: source })
-    }
-
-    /// Runs the template.
-    pub(super) fn run(&self, environment: &Environment<'_>, values: Value) -> Result<String, Error> {
-        let mut out = String::new();
-        run(environment, &self.main, &self.blocks, values, &mut out)?;
-        Ok(out)
-    }
+/// Renders the template `name` of `environment`.
+pub(super) fn render(environment: &Environment<'_>, name: &str, values: Value) -> Result<String, Error> {
+    let template = environment.get_template(name)?;
+    let compiled = machinery::get_compiled_template(&template);
+    let main = guard(&compiled.instructions);
+    let blocks = compiled.blocks.iter().map(|(name, block)| (*name, guard(block))).collect();
+    let mut out = String::new();
+    run(environment, &main, &blocks, values, &mut out)?;
+    Ok(out)
 }
 
 fn run<'a>(
@@ -74,8 +49,13 @@ pub(super) fn empty(namespace: &Value) {
 
 /// The instructions with the deep ones exchanged, and jumps going where they went.
 fn guard<'a>(old: &Instructions<'a>) -> Instructions<'a> {
-    let targets: BTreeSet<u32> =
-        each(old).filter_map(|mut instruction| target(&mut instruction).copied()).collect();
+    let mut targets = Vec::new();
+    for mut instruction in each(old) {
+        if let Some(target) = target(&mut instruction) {
+            targets.push(*target);
+        }
+    }
+    targets.sort_unstable();
     // Where the instruction that was the nth begins.
     let mut places = Vec::new();
     let mut new = Instructions::new(old.name(), old.source());
@@ -83,7 +63,7 @@ fn guard<'a>(old: &Instructions<'a>) -> Instructions<'a> {
     for (at, instruction) in (0u32..).zip(each(old)) {
         places.push(count);
         // A constant name is no long key; but a jump may bring another one.
-        let named = !targets.contains(&at)
+        let named = targets.binary_search(&at).is_err()
             && at.checked_sub(1).and_then(|before| old.get(before)).is_some_and(
                 |before| matches!(before, Instruction::LoadConst(key) if key.as_str().is_some_and(|key| key.len() < 256)),
             );
