@@ -15,6 +15,7 @@ use wick::gguf::TensorType;
 use wick::runtime::{Delivery, EndReason, Input, Mode, Request};
 use wick::stream::Consumer;
 use wick::testing::Script;
+use wick::text::Message;
 
 const PROMPT: usize = 4096;
 
@@ -134,6 +135,26 @@ fn what_a_pass_computed_is_sampled_with_a_rest_behind_each_row() {
     let [first, rest @ ..] = &ends[..] else { panic!("four streams") };
     assert_eq!(*first, Some(EndReason::Cancelled));
     assert!(rest.iter().all(|end| *end == Some(EndReason::Stop)), "{ends:?}");
+}
+
+#[test]
+fn a_conversation_is_never_rendered_between_two_slices() {
+    let (mut engine, _) = engine();
+    let hi = Message { role: "user".into(), content: "Hi".into(), extra: None };
+    let consumer = give(&mut engine, 1, Input::Messages(vec![hi]));
+    engine.step();
+    let job = engine.take_job().expect("the template is the model file's, and may take its time");
+    // Cancelled meanwhile it has its end, however long the template takes.
+    consumer.control().cancel();
+    engine.attend();
+    engine.step();
+    assert_eq!(consumer.control().end_reason(), Some(EndReason::Cancelled));
+    engine.finish_text(job.run());
+    assert_eq!(engine.step(), Outcome::Idle(None));
+    // A short text is no such job.
+    give(&mut engine, 2, Input::Text("Hi".into()));
+    engine.step();
+    assert!(engine.take_job().is_none());
 }
 
 #[test]
