@@ -44,32 +44,32 @@ run() { # seconds, name, command
   echo "ok: $name"
 }
 
-# Fills `programs`: every test, compiled in the languages given, as many at once as there are processors.
-build_all() { # suffix, library, languages, further flags
-  local suffix=$1 library=$2 languages=$3 source language pid pids=()
+# Fills `programs`: every test, compiled in its languages, or `once` in one of them, as many at once as there are processors.
+build_all() { # suffix, library, all or once, further flags
+  local suffix=$1 library=$2 languages=(c99 c++11) cpp_languages=(c++11 no-exceptions) source language pid pids=()
+  # A memory checker sees no difference.
+  [ "$3" = all ] || languages=(c99) cpp_languages=(no-exceptions)
   shift 3
   local extra=("$@")
   programs=()
-  build() { # source, language
+  build() { # source, language, program
     local -n compiler=${2//[+-]/_}
-    local program
-    program=$objects/$(basename "${1%.*}")-$2$suffix
-    "${compiler[@]}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$program.o"
-    "${compiler[0]}" "${extra[@]}" "$program.o" "$library" "${system[@]}" -o "$program"
+    "${compiler[@]}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$3.o"
+    "${compiler[0]}" "${extra[@]}" "$3.o" "$library" "${system[@]}" -o "$3"
   }
-  for language in $languages; do
-    sources=(tests/c/*.c)
-    for source in "${sources[@]}"; do
+  for source in tests/c/*.c tests/cpp/*.cpp; do
+    [ "${source##*.}" = c ] || languages=("${cpp_languages[@]}")
+    for language in "${languages[@]}"; do
       while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.02; done
-      build "$source" "$language" &
-      pids+=($!)
       programs+=("$objects/$(basename "${source%.*}")-$language$suffix")
+      build "$source" "$language" "${programs[-1]}" &
+      pids+=($!)
     done
   done
   for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
-# Each test in one of its languages: a memory checker sees no difference.
+# Each test in one of its languages.
 once_each() { printf '%s\n' "${programs[@]}" | grep -E -- '-(c99|no-exceptions)(-asan)?$'; }
 
 plain() {
@@ -94,7 +94,7 @@ with_asan() {
   fi
   RUSTC_BOOTSTRAP=1 cargo rustc --locked --quiet --lib --crate-type staticlib --target-dir "$target/asan" "${features[@]}" -- \
     -Zsanitizer=address -C opt-level=0
-  build_all -asan "$target/asan/debug/libwick.a" -fsanitize=address
+  build_all -asan "$target/asan/debug/libwick.a" once -fsanitize=address
   for program in $(once_each); do
     WICK_CYCLES=${WICK_CYCLES:-100} run "$((seconds * 3))" "$(basename "$program")" \
       env WICK_MODELS="$small" ASAN_OPTIONS=detect_stack_use_after_return=1 "$program"
@@ -105,7 +105,7 @@ for kind in "$@"; do
   case $kind in plain | valgrind)
     if [ -z "${built:-}" ]; then
       cargo build --locked --quiet --lib "${features[@]}"
-      build_all "" "$target/debug/libwick.a"
+      build_all "" "$target/debug/libwick.a" all
       # For dlopen.c: beside the copy that the tests are linked with.
       WICK_LIBRARY=$(cd "$target/debug" && pwd)/libwick.so
       export WICK_LIBRARY
