@@ -32,16 +32,32 @@ fi
 # Runs a test; its output shows when it fails, and where it says what it left out.
 run() { # seconds, name, command
   local limit=$1 name=$2 code=0
+  local out=$objects/${name// /-}.out
   shift 2
-  timeout -s KILL "$limit" "$@" >"$objects/out" 2>&1 </dev/null || code=$?
+  timeout -s KILL "$limit" "$@" >"$out" 2>&1 </dev/null || code=$?
   if [ "$code" -ne 0 ]; then
-    cat "$objects/out"
+    cat "$out"
     [ "$code" -ne 137 ] || echo "killed after $limit s: it hangs"
     echo "FAILED: $name (exit $code)"
     exit 1
   fi
-  grep 'left out:' "$objects/out" || true
+  grep 'left out:' "$out" || true
   echo "ok: $name"
+}
+
+# Waits until a processor is free for one more job in the background.
+a_place() { while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.02; done; }
+
+# Runs the tests given on standard input, one program a line, side by side.
+run_all() { # seconds, what is said behind their names, command before them
+  local limit=$1 said=$2 program pid pids=()
+  shift 2
+  while read -r program; do
+    a_place
+    run "$limit" "$(basename "$program")$said" "$@" "$program" &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
 # Fills `programs`: every test, compiled in its languages, or `once` in one of them, as many at once as there are processors.
@@ -60,7 +76,7 @@ build_all() { # suffix, library, all or once, further flags
   for source in tests/c/*.c tests/cpp/*.cpp; do
     [ "${source##*.}" = c ] || languages=("${cpp_languages[@]}")
     for language in "${languages[@]}"; do
-      while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.02; done
+      a_place
       programs+=("$objects/$(basename "${source%.*}")-$language$suffix")
       build "$source" "$language" "${programs[-1]}" &
       pids+=($!)
@@ -72,16 +88,12 @@ build_all() { # suffix, library, all or once, further flags
 # Each test in one of its languages.
 once_each() { printf '%s\n' "${programs[@]}" | grep -E -- '-(c99|no-exceptions)(-asan)?$'; }
 
-plain() {
-  for program in "${programs[@]}"; do run "$seconds" "$(basename "$program")" "$program"; done
-}
+plain() { run_all "$seconds" "" < <(printf '%s\n' "${programs[@]}"); }
 
 under_valgrind() {
   command -v valgrind >/dev/null || { echo "left out: C tests under valgrind (it is not installed)"; return; }
-  for program in $(once_each); do
-    WICK_CYCLES=${WICK_CYCLES:-20} run "$((seconds * 10))" "$(basename "$program"), valgrind" env WICK_MODELS="$small" valgrind --quiet --error-exitcode=99 \
-      --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes "$program"
-  done
+  run_all "$((seconds * 10))" ", valgrind" env WICK_CYCLES="${WICK_CYCLES:-20}" WICK_MODELS="$small" valgrind --quiet --error-exitcode=99 \
+    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes < <(once_each)
 }
 
 # Rust's sanitizer flag is unstable: RUSTC_BOOTSTRAP lets the stable compiler take it. Ours alone has it, not what it depends on, and it is not
@@ -95,10 +107,7 @@ with_asan() {
   RUSTC_BOOTSTRAP=1 cargo rustc --locked --quiet --lib --crate-type staticlib --target-dir "$target/asan" "${features[@]}" -- \
     -Zsanitizer=address -C opt-level=0
   build_all -asan "$target/asan/debug/libwick.a" once -fsanitize=address
-  for program in $(once_each); do
-    WICK_CYCLES=${WICK_CYCLES:-100} run "$((seconds * 3))" "$(basename "$program")" \
-      env WICK_MODELS="$small" ASAN_OPTIONS=detect_stack_use_after_return=1 "$program"
-  done
+  run_all "$((seconds * 3))" "" env WICK_CYCLES="${WICK_CYCLES:-100}" WICK_MODELS="$small" ASAN_OPTIONS=detect_stack_use_after_return=1 < <(once_each)
 }
 
 for kind in "$@"; do

@@ -75,9 +75,11 @@ examples() {
   tests/examples/run.sh
 }
 
+# The others say nothing else in release; `make soak` runs them all.
 models() {
-  heading "tests in release, real models among them"
-  cargo test "${watched[@]}" --locked "${release[@]}" -- --show-output
+  heading "tests in release: kernels, and all that is for candle, the command or a real model"
+  cargo test "${watched[@]}" --locked "${release[@]}" --lib --bins --test 'candle_*' --test 'native_*' --test 'memory_*' --test 'f_*' \
+    --test cli --test real_model --test s_load --test text_vectors -- --show-output
 }
 
 [ $# -gt 0 ] || set -- "${steps[@]}"
