@@ -5,8 +5,7 @@ use std::fmt::Write;
 use minijinja::value::{Kwargs, Rest, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 
-/// Deeper values are refused, as Python's recursion limit would.
-const MAX_DEPTH: usize = 500;
+use super::measure::{self, MAX_DEPTH};
 
 /// The most bytes of a separator.
 const MAX_SEPARATOR: usize = 64;
@@ -47,8 +46,7 @@ pub(super) fn tojson(
     let separators = positional(2, "separators")?.map(|value| pair(&value)).transpose()?.unwrap_or(default);
     let sort_keys = positional(3, "sort_keys")?.is_some_and(|value| value.is_true());
     kwargs.assert_all_used()?;
-    let fuel = state.fuel_levels().map_or(u64::MAX, |(_, left)| left);
-    let limit = usize::try_from(fuel.saturating_mul(4)).unwrap_or(usize::MAX);
+    let limit = usize::try_from(measure::fuel_left(state).saturating_mul(4)).unwrap_or(usize::MAX);
     let mut writer = Writer { out: String::new(), limit, separators, indent, ensure_ascii, sort_keys };
     writer.value(value, 0)?;
     // Walking a value costs more than copying bytes.

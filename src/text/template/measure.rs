@@ -7,7 +7,10 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
 
 /// Deeper values are refused, as Python's recursion limit would: the engine compares and prints by recursion.
-const MAX_DEPTH: usize = 500;
+pub(super) const MAX_DEPTH: usize = 500;
+
+/// Bytes that a unit of fuel pays for, to the engine too.
+pub(super) const BYTES_PER_FUEL: u64 = 64;
 
 /// What a map's key may be at most, since every lookup and every copy of the map hashes it again.
 const MAX_KEY_NODES: u64 = 64;
@@ -140,8 +143,7 @@ pub(super) fn collect(state: &State, value: &Value) -> Result<Vec<Value>, Error>
 
 /// Fails unless `bytes` more can be paid for. They are paid for when they exist.
 pub(super) fn ensure(state: &State, bytes: usize) -> Result<(), Error> {
-    // A unit of fuel is 64 bytes to the engine.
-    if bytes as u64 / 64 < fuel_left(state) { Ok(()) } else { Err(out_of_fuel(state)) }
+    if bytes as u64 / BYTES_PER_FUEL < fuel_left(state) { Ok(()) } else { Err(out_of_fuel(state)) }
 }
 
 pub(super) fn fuel_left(state: &State) -> u64 {

@@ -6,9 +6,6 @@ use minijinja_contrib::pycompat;
 
 use super::{filters, measure};
 
-/// Bytes that one unit of fuel pays for.
-const BYTES_PER_FUEL: u64 = 64;
-
 /// Bytes that an item of a list costs.
 const ITEM: usize = 64;
 
@@ -53,14 +50,12 @@ fn short(affix: &Value, method: &str) -> Result<(), Error> {
 }
 
 fn check(state: &State, method: &str, needed: usize) -> Result<(), Error> {
-    match state.fuel_levels() {
-        Some((_, left)) if needed as u64 > left.saturating_mul(BYTES_PER_FUEL) => {
-            // The result would not be paid for; say so before it is made.
-            let message = format!("{method} would make {needed} bytes, more than the template may");
-            Err(Error::new(ErrorKind::OutOfFuel, message))
-        }
-        _ => Ok(()),
+    if needed as u64 <= measure::fuel_left(state).saturating_mul(measure::BYTES_PER_FUEL) {
+        return Ok(());
     }
+    // The result would not be paid for; say so before it is made.
+    let message = format!("{method} would make {needed} bytes, more than the template may");
+    Err(Error::new(ErrorKind::OutOfFuel, message))
 }
 
 pub(super) fn str_arg(args: &[Value], at: usize) -> &str {

@@ -50,8 +50,8 @@ const FUEL: u64 = 100_000;
 const FUEL_PER_MESSAGE: u64 = 2_000;
 const FUEL_LIMIT: u64 = 1_000_000;
 
-/// More input than could ever be written: a unit of fuel is 64 bytes.
-const MAX_INPUT: u64 = FUEL_LIMIT * 64;
+/// More input than could ever be written.
+const MAX_INPUT: u64 = FUEL_LIMIT * measure::BYTES_PER_FUEL;
 
 /// A parsed chat template. Rendering does not change it; threads may share it.
 pub struct Template {

@@ -4,6 +4,7 @@
 //! template writes can. What makes lists makes them at once: the engine's lazy ones (slices, sums, repetitions) could be
 //! stacked so that one item costs any number of steps.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::{Kwargs, Object, ObjectRepr, Tuple, ValueKind, ValueOrKwargs};
@@ -116,14 +117,8 @@ fn add_tests(environment: &mut Environment<'static>) {
             }
             let letters = text.as_str().map_or(0, str::len).min(part.as_str().map_or(0, str::len));
             state.consume_fuel(letters as u64 / 256)?;
-            let both = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let (text, part) = match (text.as_str(), part.as_str()) {
-                (Some(text), Some(part)) => {
-                    return Ok(if start { text.starts_with(part) } else { text.ends_with(part) });
-                }
-                _ => (both(text), both(part)),
-            };
-            Ok::<_, Error>(if start { text.starts_with(&part) } else { text.ends_with(&part) })
+            let (text, part) = (shown(text), shown(part));
+            Ok::<_, Error>(if start { text.starts_with(&*part) } else { text.ends_with(&*part) })
         });
     }
     for (name, test) in [("lower", tests::is_lower as fn(&Value) -> bool), ("upper", tests::is_upper)] {
@@ -132,6 +127,11 @@ fn add_tests(environment: &mut Environment<'static>) {
             Ok::<_, Error>(test(value))
         });
     }
+}
+
+/// A string as it is, anything else as it prints.
+fn shown(value: &Value) -> Cow<'_, str> {
+    value.as_str().map_or_else(|| Cow::Owned(value.to_string()), Cow::Borrowed)
 }
 
 /// The operator `in`, which fails where the test is false.
