@@ -9,25 +9,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+what="the kernels of aarch64"
+. scripts/cross.sh
 target=aarch64-unknown-linux-gnu
-least=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
-
-left_out() { echo "left out: the kernels of aarch64 ($*)"; exit 0; }
-
-# The first compiler that is new enough and has the target.
-compiler() {
-  local rustc version
-  for rustc in rustc /usr/bin/rustc; do
-    version=$("$rustc" --version 2>/dev/null | cut -d' ' -f2) || continue
-    [ "$(printf '%s\n' "$least" "$version" | sort -V | head -1)" = "$least" ] || continue
-    compgen -G "$("$rustc" --print target-libdir --target $target)/libstd-*.rlib" >/dev/null || continue
-    echo "$rustc"
-    return
-  done
-}
 
 [ "$(uname -m)" != aarch64 ] || left_out "this is one: the other tests run them"
-rustc=$(compiler)
+rustc=$(compiler $target)
 [ -n "$rustc" ] || left_out "no rustc $least with the standard library for $target"
 for tool in aarch64-linux-gnu-gcc qemu-aarch64; do
   command -v $tool >/dev/null || left_out "no $tool"

@@ -37,7 +37,7 @@ soak "tests of the library, 1,000 cycles" \
 soak "1,000,000 mutated model files" \
   env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test '*fuzz*'
 soak "Rust tests with the address sanitizer" \
-  env WICK_CARGO="${small[*]}" scripts/sanitize.sh
+  env WICK_CARGO="${small[*]}" scripts/sanitize.sh address
 for target in gguf hyperparameters gguf_tokenizer; do
   # The seeds are read; what a run finds stays out of the committed corpus.
   found=fuzz/target/found/$target
@@ -50,6 +50,9 @@ for target in gguf hyperparameters gguf_tokenizer; do
     unavailable+=("cargo-fuzz: $target (cargo install cargo-fuzz)")
   fi
 done
+soak "Rust tests with the thread sanitizer" \
+  env WICK_CARGO="${small[*]}" scripts/sanitize.sh thread
+soak "the tests for Windows, in Wine" scripts/windows.sh
 soak "1,000,000 shuttle schedules per scenario" \
   env WICK_SCHEDULES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release --no-default-features --features shuttle --test 'shuttle*'
 

@@ -326,22 +326,31 @@ fn waits_keep_to_their_time() {
     }
 }
 
-#[cfg(unix)]
 mod os_handle {
     use super::*;
 
-    fn fd_of(get: impl FnOnce(*mut wick_os_handle) -> wick_status) -> i32 {
+    fn handle_of(get: impl FnOnce(*mut wick_os_handle) -> wick_status) -> wick_os_handle {
         let mut handle = wick_os_handle { fd: -1, event: std::ptr::null_mut() };
         is(get(&mut handle), WICK_OK);
-        assert!(handle.fd >= 0 && handle.event.is_null());
-        handle.fd
+        assert_eq!((handle.fd >= 0, handle.event.is_null()), (cfg!(unix), cfg!(unix)));
+        handle
     }
 
     /// Whether the descriptor is readable within `timeout` milliseconds.
-    fn readable(fd: i32, timeout: i32) -> bool {
-        let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    #[cfg(unix)]
+    fn readable(handle: wick_os_handle, timeout: i32) -> bool {
+        let mut poll = libc::pollfd { fd: handle.fd, events: libc::POLLIN, revents: 0 };
         // SAFETY: one pollfd of our own.
         unsafe { libc::poll(&mut poll, 1, timeout) == 1 && poll.revents & libc::POLLIN != 0 }
+    }
+
+    /// Whether the event is signalled within `timeout` milliseconds.
+    #[cfg(windows)]
+    fn readable(handle: wick_os_handle, timeout: u32) -> bool {
+        use windows_sys::Win32::Foundation::WAIT_OBJECT_0;
+        use windows_sys::Win32::System::Threading::WaitForSingleObject;
+        // SAFETY: an event that lives until its stream or queue is closed.
+        unsafe { WaitForSingleObject(handle.event.cast(), timeout) == WAIT_OBJECT_0 }
     }
 
     #[test]
@@ -351,24 +360,25 @@ mod os_handle {
         let model = model(runtime, &serde_json::json!({ "reply": [long], "gated": true }).to_string());
         let stream = generate(session_of(model), &prompt("p"));
         // SAFETY: the place is good.
-        let fd = fd_of(|out| unsafe { wick_stream_os_handle(stream, out) });
+        let handle = handle_of(|out| unsafe { wick_stream_os_handle(stream, out) });
         // SAFETY: as above.
-        assert_eq!(fd, fd_of(|out| unsafe { wick_stream_os_handle(stream, out) }), "the same each time");
-        assert!(readable(fd, 60_000));
+        let again = handle_of(|out| unsafe { wick_stream_os_handle(stream, out) });
+        assert_eq!((again.fd, again.event), (handle.fd, handle.event), "the same each time");
+        assert!(readable(handle, 60_000));
         started(stream);
-        assert!(!readable(fd, 30));
+        assert!(!readable(handle, 30));
         is(wick_testing_release(model, 2), WICK_OK);
-        assert!(readable(fd, 60_000));
+        assert!(readable(handle, 60_000));
         let (mut parts, mut ended) = (0, false);
         while !ended {
-            assert!(readable(fd, 60_000));
+            assert!(readable(handle, 60_000));
             let event = read_with(stream, 256, 0, 0).unwrap();
             parts += usize::from(event.more);
-            assert!(!event.more || readable(fd, 0), "the rest waits");
+            assert!(!event.more || readable(handle, 0), "the rest waits");
             ended = event.kind == WICK_EVENT_END;
         }
         assert_eq!(parts, 2);
-        assert!(!readable(fd, 30));
+        assert!(!readable(handle, 30));
         is(read(stream, 0).unwrap_err(), WICK_ENDED);
         is(wick_stream_close(stream), WICK_OK);
         shut(runtime);
@@ -379,22 +389,22 @@ mod os_handle {
         let runtime = runtime();
         let (model, queue) = (model(runtime, GATED), queue(runtime));
         // SAFETY: the place is good.
-        let fd = fd_of(|out| unsafe { wick_queue_os_handle(queue, out) });
-        assert!(!readable(fd, 10));
+        let handle = handle_of(|out| unsafe { wick_queue_os_handle(queue, out) });
+        assert!(!readable(handle, 10));
         is(wick_queue_wake(queue), WICK_OK);
         is(wick_queue_wake(queue), WICK_OK);
-        assert!(readable(fd, 0));
+        assert!(readable(handle, 0));
         is(queue_next(queue, 0).unwrap_err(), WICK_EMPTY);
-        assert!(!readable(fd, 10), "not counted");
+        assert!(!readable(handle, 10), "not counted");
         let stream = generate(session_of(model), &wick_generate_options { queue, ..prompt("p") });
-        assert!(readable(fd, 60_000));
+        assert!(readable(handle, 60_000));
         assert_eq!(queue_next(queue, 0).unwrap().kind, WICK_EVENT_STARTED);
-        assert!(!readable(fd, 10));
+        assert!(!readable(handle, 10));
         // SAFETY: a good text.
         is(unsafe { wick_stream_note(stream, text("note")) }, WICK_OK);
-        assert!(readable(fd, 0));
+        assert!(readable(handle, 0));
         is(wick_stream_close(stream), WICK_OK);
-        assert!(!readable(fd, 0), "what was closed is not read any more");
+        assert!(!readable(handle, 0), "what was closed is not read any more");
         is(wick_queue_close(queue), WICK_OK);
         shut(runtime);
     }

@@ -3,7 +3,6 @@
 mod gguf_common;
 
 use gguf_common::*;
-use std::path::Path;
 use std::time::Duration;
 use wick::error::ErrorKind::{Io, ModelInvalid, Unsupported};
 use wick::gguf::write::{MetaValue, Writer};
@@ -112,7 +111,7 @@ fn f1_what_is_no_model_is_named() {
 #[cfg(unix)]
 #[test]
 fn a_device_is_refused_without_waiting() {
-    assert_error(&refused(Source::path(Path::new("/dev/zero"))), Io, &["/dev/zero", "not a regular file"]);
+    assert_error(&refused(Source::path("/dev/zero")), Io, &["/dev/zero", "not a regular file"]);
 }
 
 #[cfg(unix)]

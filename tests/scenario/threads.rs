@@ -6,6 +6,9 @@ use wick::runtime::{Mode, RuntimeOptions};
 
 /// Names of this process's threads that begin with `prefix`; `None` where the system does not tell.
 pub fn threads(prefix: &str) -> Option<Vec<String>> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
     let tasks = std::fs::read_dir("/proc/self/task").ok()?;
     let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     Some(names.filter(|name| name.starts_with(prefix)).collect())
