@@ -6,7 +6,7 @@ mod scenario;
 
 use scenario::*;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use wick::error::{Error, ErrorKind};
 use wick::runtime::{EndReason, Mode};
 use wick::testing::Script;
@@ -90,6 +90,39 @@ fn a_panic_while_it_settles_ends_the_settling_and_no_stream() {
             assert_eq!(house.answer("Hi").said(), ("one two three four five six", EndReason::Stop));
         }
         assert_eq!(count(&points), 2);
+        house.close();
+    });
+}
+
+#[test]
+fn pieces_that_take_long_go_on_with_threads_and_end_on_the_thread_of_the_host() {
+    both(|mode| {
+        let points = Arc::new(Mutex::new(Vec::new()));
+        let seen = points.clone();
+        let rig: Rig = Arc::new(move |point| {
+            seen.lock().unwrap().push(point);
+            if point == Point::Settle {
+                std::thread::sleep(Duration::from_millis(2));
+                return Err(Error::new(ErrorKind::Busy, "there is more"));
+            }
+            Ok(())
+        });
+        let script = Script { delay_us: 5000, ..Script::saying("one two three four five six") };
+        let (loaded, gate) = rigged(&script, rig);
+        let house = house_of(options(mode), gate, Box::new(move |_| Ok(loaded)));
+        let limit = soon();
+        while count(&points) < 3 {
+            assert!(Some(Instant::now()) < limit, "{} pieces", count(&points));
+            assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
+        }
+        // Three answers earn a piece each at least.
+        for _ in 0..3 {
+            assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
+        }
+        match mode {
+            Mode::HostStep => assert_eq!(count(&points), 3),
+            Mode::Threads => assert!(count(&points) > 3),
+        }
         house.close();
     });
 }

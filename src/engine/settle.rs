@@ -10,6 +10,9 @@ const SHARE: u32 = 8;
 /// The most that settling takes at once beside passes: no stream pauses for longer.
 const MOST: Duration = Duration::from_millis(4);
 
+/// What a piece may take where settling has the host's thread, which a page that the system has to fetch from a hypervisor takes longer than.
+const BRIEF: Duration = Duration::from_millis(1);
+
 /// Quiet time after the last pass before settling goes on by itself: a host that asks again at once is not kept waiting.
 const CALM: Duration = Duration::from_millis(50);
 
@@ -23,6 +26,9 @@ pub(super) struct Settling {
     last: Option<Instant>,
     /// What a piece took last.
     piece: Duration,
+    pieces: u32,
+    /// Those of the pieces that were not brief.
+    long: u32,
 }
 
 impl Settling {
@@ -31,6 +37,20 @@ impl Settling {
         let now = Instant::now();
         self.earned = (self.earned + (now - begun) / SHARE).min(MOST);
         self.last = Some(now);
+    }
+
+    /// A piece has taken this long.
+    fn spend(&mut self, took: Duration) {
+        self.earned = self.earned.saturating_sub(took);
+        // More than can be earned would be waited for in vain.
+        self.piece = took.min(MOST);
+        self.pieces = self.pieces.saturating_add(1);
+        self.long = self.long.saturating_add(u32::from(took > BRIEF));
+    }
+
+    /// Whether pieces are long as a rule here: one in 16, and three at least, so that what the system interrupts now and then is none.
+    fn is_long(&self) -> bool {
+        self.long.saturating_mul(16) > self.pieces.saturating_add(32)
     }
 
     /// `model` may settle.
@@ -70,10 +90,9 @@ impl Engine {
         let ModelState::Ready { decoder, .. } = &mut model.state else { return false };
         let begun = Instant::now();
         model.settled = !guarded(|| Ok(decoder.settle())).unwrap_or(false);
-        let took = begun.elapsed();
-        self.settling.earned = self.settling.earned.saturating_sub(took);
-        // More than can be earned would be waited for in vain.
-        self.settling.piece = took.min(MOST);
+        self.settling.spend(begun.elapsed());
+        // On the host's thread its frames come first.
+        model.settled |= !self.limits.settle_idle && self.settling.is_long();
         true
     }
 }

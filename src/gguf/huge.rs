@@ -49,7 +49,8 @@ impl Gguf {
         mapped.map(|data| at_once(data.bytes().len()) as u64).max().unwrap_or(0)
     }
 
-    /// Does the next piece of moving the mapped bytes to huge pages, well under a millisecond; false: all is moved that can be.
+    /// Does the next piece of moving the mapped bytes to huge pages; false: all is moved that can be. A piece is well under a millisecond, but
+    /// for a virtual machine whose host has to find the memory first (5 ms measured).
     ///
     /// Moved bytes are the process' own: others that map the file no longer share them, and what happens to the file no longer shows. The
     /// bytes of the model, and where they are, stay as they were, also for those who read them meanwhile. It takes Linux 6.1 or later; where the system

@@ -124,7 +124,7 @@ pub trait Decoder: Send {
     /// Bytes held for keys, values, scratch and what is being settled now.
     fn memory(&self) -> u64;
 
-    /// Does a piece of work, well under a millisecond, that makes later passes quicker; false: nothing is left to do. Not called while a pass is in
+    /// Does a piece of work, as a rule well under a millisecond, that makes later passes quicker; false: nothing is left to do. Not called while a pass is in
     /// progress.
     fn settle(&mut self) -> bool {
         false
