@@ -10,7 +10,7 @@ const SHARE: u32 = 8;
 /// The most that settling takes at once beside passes: no stream pauses for longer.
 const MOST: Duration = Duration::from_millis(4);
 
-/// What a piece may take where settling has the host's thread, which a page that the system has to fetch from a hypervisor takes longer than.
+/// What a piece may take on the host's thread. It takes longer where the host of a virtual machine has to find the memory first.
 const BRIEF: Duration = Duration::from_millis(1);
 
 /// Quiet time after the last pass before settling goes on by itself: a host that asks again at once is not kept waiting.
@@ -92,7 +92,9 @@ impl Engine {
         model.settled = !guarded(|| Ok(decoder.settle())).unwrap_or(false);
         self.settling.spend(begun.elapsed());
         // On the host's thread its frames come first.
-        model.settled |= !self.limits.settle_idle && self.settling.is_long();
+        if !self.limits.settle_idle && self.settling.is_long() {
+            self.keep_mapped(id);
+        }
         true
     }
 }
