@@ -19,7 +19,6 @@ help:
 	@echo "make install [PREFIX=/usr/local] [DESTDIR=]  headers, libraries, pkg-config and CMake files"
 	@echo "make fmt, make lint                        format; check the format and clippy"
 
-# The same features as in the release tests, so that cargo builds candle once.
 run: $(filter $(SMALL),$(MODEL))
 	cargo build --locked --release --features cli
 	@mkdir -p build
