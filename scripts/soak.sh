@@ -52,6 +52,7 @@ for target in gguf hyperparameters gguf_tokenizer; do
 done
 soak "Rust tests with the thread sanitizer" \
   env WICK_CARGO="${small[*]}" scripts/sanitize.sh thread
+soak "tests in Miri" scripts/miri.sh
 soak "the tests for Windows, in Wine" scripts/windows.sh
 soak "1,000,000 shuttle schedules per scenario" \
   env WICK_SCHEDULES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release --no-default-features --features shuttle --test 'shuttle*'

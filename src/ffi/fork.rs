@@ -101,6 +101,10 @@ const PAGE: usize = 4096;
 /// A page that reads as zero in a forked child, if this kernel has that (Linux 4.14).
 #[cfg(target_os = "linux")]
 fn wiped_page() -> Option<*mut AtomicU64> {
+    // Miri has no such advice.
+    if cfg!(miri) {
+        return None;
+    }
     let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     // SAFETY: a fresh anonymous mapping; no memory of ours is concerned.
     let page = unsafe { libc::mmap(ptr::null_mut(), PAGE, access, kind, -1, 0) };
