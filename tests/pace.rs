@@ -22,7 +22,7 @@ const PROMPT: usize = 4096;
 /// An engine that rests wherever it can, and how many slices it has computed.
 fn engine() -> (Engine, Arc<AtomicUsize>) {
     let limits =
-        EngineLimits { max_sequences: 4, slice: Duration::ZERO, settle_idle: false, inline_bytes: 4096 };
+        EngineLimits { max_sequences: 4, slice: Duration::ZERO, own_thread: false, inline_bytes: 4096 };
     let mut engine = Engine::new(limits, Arc::default());
     let slices = Arc::new(AtomicUsize::new(0));
     let file = tiny::Tiny { context: 5000, ..tiny::Tiny::new("llama") }.of(TensorType::Q8_0).open();
@@ -105,7 +105,7 @@ fn the_cancel_of_one_prompt_lets_another_go_on() {
 fn what_a_pass_computed_is_sampled_with_a_rest_behind_each_row() {
     let _watchdog = watchdog();
     let limits =
-        EngineLimits { max_sequences: 4, slice: Duration::ZERO, settle_idle: false, inline_bytes: 4096 };
+        EngineLimits { max_sequences: 4, slice: Duration::ZERO, own_thread: false, inline_bytes: 4096 };
     let mut engine = Engine::new(limits, Arc::default());
     let sampled = Arc::new(AtomicUsize::new(0));
     let counter = sampled.clone();

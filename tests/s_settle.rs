@@ -7,12 +7,16 @@ mod scenario;
 use scenario::*;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use wick::error::{Error, ErrorKind};
+use wick::error::{Error, ErrorKind, Result};
 use wick::runtime::{EndReason, Mode};
 use wick::testing::Script;
 
-/// A house whose decoder settles in `pieces` pieces, the last one ended by `last`, and the points in the order in which they came.
-fn settling(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Point>>>) {
+/// A house whose decoder settles by `piece`, which is told how many there are with this one, and the points in the order in which they came.
+fn settling_by(
+    mode: Mode,
+    script: &Script,
+    piece: impl Fn(usize) -> Result<()> + Send + Sync + 'static,
+) -> (House, Arc<Mutex<Vec<Point>>>) {
     let points = Arc::new(Mutex::new(Vec::new()));
     let seen = points.clone();
     let rig: Rig = Arc::new(move |point| {
@@ -21,17 +25,25 @@ fn settling(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Poin
             seen.push(point);
             seen.iter().filter(|seen| **seen == Point::Settle).count()
         };
-        match point {
-            Point::Settle if count < pieces => Err(Error::new(ErrorKind::Busy, "there is more")),
-            Point::Settle => {
-                last();
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+        if point == Point::Settle { piece(count) } else { Ok(()) }
     });
-    let (loaded, gate) = rigged(&Script::saying("one two three four five six"), rig);
+    let (loaded, gate) = rigged(script, rig);
     (house_of(options(mode), gate, Box::new(move |_| Ok(loaded))), points)
+}
+
+fn more() -> Result<()> {
+    Err(Error::new(ErrorKind::Busy, "there is more"))
+}
+
+/// As [`settling_by`], in `pieces` pieces, the last one ended by `last`.
+fn settling(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Point>>>) {
+    settling_by(mode, &Script::saying("one two three four five six"), move |count| {
+        if count < pieces {
+            return more();
+        }
+        last();
+        Ok(())
+    })
 }
 
 /// As [`settling`], once all pieces are done: answers pay for them. On a new house if it takes too many, for a piece that the system
@@ -97,19 +109,11 @@ fn a_panic_while_it_settles_ends_the_settling_and_no_stream() {
 #[test]
 fn pieces_that_take_long_go_on_with_threads_and_end_on_the_thread_of_the_host() {
     both(|mode| {
-        let points = Arc::new(Mutex::new(Vec::new()));
-        let seen = points.clone();
-        let rig: Rig = Arc::new(move |point| {
-            seen.lock().unwrap().push(point);
-            if point == Point::Settle {
-                std::thread::sleep(Duration::from_millis(2));
-                return Err(Error::new(ErrorKind::Busy, "there is more"));
-            }
-            Ok(())
-        });
         let script = Script { delay_us: 5000, ..Script::saying("one two three four five six") };
-        let (loaded, gate) = rigged(&script, rig);
-        let house = house_of(options(mode), gate, Box::new(move |_| Ok(loaded)));
+        let (house, points) = settling_by(mode, &script, |_| {
+            std::thread::sleep(Duration::from_millis(2));
+            more()
+        });
         let limit = soon();
         while count(&points) < 3 {
             assert!(Some(Instant::now()) < limit, "{} pieces", count(&points));

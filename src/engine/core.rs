@@ -27,8 +27,8 @@ pub struct EngineLimits {
     /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as are messages: the template that
     /// renders them is the model file's, and may take its time.
     pub inline_bytes: usize,
-    /// Decoders settle while nothing else is to do, too.
-    pub settle_idle: bool,
+    /// The thread is not the host's: decoders settle while nothing else is to do, too, and also where a piece takes long.
+    pub own_thread: bool,
 }
 
 /// What a step came to.

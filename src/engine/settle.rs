@@ -76,7 +76,7 @@ impl Engine {
 
     /// When settling may go on by itself, if there is any left.
     pub(super) fn settle_after(&self) -> Option<Instant> {
-        let wanted = self.limits.settle_idle && self.settling.model.is_some();
+        let wanted = self.limits.own_thread && self.settling.model.is_some();
         self.settling.last.filter(|_| wanted)?.checked_add(CALM)
     }
 
@@ -92,7 +92,7 @@ impl Engine {
         model.settled = !guarded(|| Ok(decoder.settle())).unwrap_or(false);
         self.settling.spend(begun.elapsed());
         // On the host's thread its frames come first.
-        if !self.limits.settle_idle && self.settling.is_long() {
+        if !self.limits.own_thread && self.settling.is_long() {
             self.keep_mapped(id);
         }
         true

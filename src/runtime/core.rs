@@ -100,9 +100,9 @@ impl Core {
         let (links, ends) = Links::new(&options);
         let clock = Arc::new(Clock::new(links.signal.clone()));
         let slice = if options.mode == Mode::HostStep { HOST_SLICE } else { THREAD_SLICE };
-        let (max_sequences, settle_idle) = (options.max_sequences, options.mode == Mode::Threads);
-        let inline_bytes = if settle_idle { INLINE_BYTES } else { HOST_INLINE_BYTES };
-        let limits = EngineLimits { max_sequences, slice, settle_idle, inline_bytes };
+        let (max_sequences, own_thread) = (options.max_sequences, options.mode == Mode::Threads);
+        let inline_bytes = if own_thread { INLINE_BYTES } else { HOST_INLINE_BYTES };
+        let limits = EngineLimits { max_sequences, slice, own_thread, inline_bytes };
         let engine = Engine::new(limits, links.facts.clone());
         #[cfg(feature = "native")]
         let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
