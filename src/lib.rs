@@ -28,8 +28,9 @@
 //! C and C++ hosts use `include/wick.h`, which is [`ffi`]. `docs/design.md` tells how the house is built.
 //!
 //! # Features
-//! `native` (default): the own CPU decoder. `candle` (default): the second backend, a second opinion. `text` (default): tokenizers
-//! and chat templates; without it no model file can be loaded. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and C.
+//! `native` (default): the own CPU decoder. `text` (default): tokenizers and chat templates;
+//! without it no model file can be loaded. `folders`: vocabularies out of a `tokenizer.json`. `candle`: the second backend, a
+//! second opinion. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and C.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -3,6 +3,7 @@
 mod bpe;
 mod data;
 mod from_gguf;
+#[cfg(feature = "folders")]
 mod hub;
 mod pieces;
 mod pre;
@@ -16,6 +17,7 @@ mod tests;
 use bpe::{Bpe, BpeScratch};
 pub use data::{TokenKind, VocabularyData, VocabularyModel};
 pub use from_gguf::chat_template;
+#[cfg(feature = "folders")]
 use hub::Hub;
 use pieces::{Pieces, SPACE_MARK};
 use pre::PreTokenizer;
@@ -50,8 +52,15 @@ pub struct Tokenizer {
 
 #[derive(Debug)]
 enum Model {
-    Bpe { bpe: Bpe, pre: PreTokenizer },
-    Spm { spm: Spm, space_prefix: bool },
+    Bpe {
+        bpe: Bpe,
+        pre: PreTokenizer,
+    },
+    Spm {
+        spm: Spm,
+        space_prefix: bool,
+    },
+    #[cfg(feature = "folders")]
     Hub(Box<Hub>),
 }
 
@@ -164,6 +173,7 @@ impl Tokenizer {
         out: &mut Vec<u32>,
         pauses: &mut Pauses<'_>,
     ) -> Result<()> {
+        #[cfg(feature = "folders")]
         if let Model::Hub(hub) = &self.model {
             return hub.encode(text, parse_special, out);
         }
@@ -224,6 +234,7 @@ impl Tokenizer {
                 }
                 spm.encode(&self.pieces, &encoding.text, &mut encoding.spm, out, pauses).await?;
             }
+            #[cfg(feature = "folders")]
             Model::Hub(_) => {}
         }
         encoding.after_special = false;

@@ -335,6 +335,7 @@ fn spm_puts_a_space_first_and_falls_back_to_bytes() {
 }
 
 /// Byte-level BPE of a few tokens, as Hugging Face's library writes it.
+#[cfg(feature = "folders")]
 fn tokenizer_json() -> String {
     let vocab: serde_json::Map<String, serde_json::Value> =
         letters().into_iter().chain(["ab".to_owned()]).zip(0..).map(|(text, id)| (text, id.into())).collect();
@@ -359,6 +360,7 @@ fn tokenizer_json() -> String {
     .to_string()
 }
 
+#[cfg(feature = "folders")]
 #[test]
 fn a_tokenizer_json_gives_the_same_kind_of_vocabulary() {
     let tokenizer = Tokenizer::from_tokenizer_json(tokenizer_json().as_bytes(), &[3])
@@ -375,6 +377,7 @@ fn a_tokenizer_json_gives_the_same_kind_of_vocabulary() {
     assert_eq!(control, [first + 2, first + 3]);
 }
 
+#[cfg(feature = "folders")]
 #[test]
 fn f12_a_malformed_tokenizer_json_is_refused_by_name() {
     let beyond = Tokenizer::from_tokenizer_json(tokenizer_json().as_bytes(), &[5000]).unwrap_err();
