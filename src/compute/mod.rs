@@ -16,9 +16,9 @@ mod zeroed;
 pub use attention::{Attention, Span};
 pub use pace::{Pace, Step};
 pub(crate) use pool::STACK_SIZE;
-pub use pool::{OnThread, Pool, PoolOptions};
+pub use pool::{Pool, PoolOptions};
 pub use product::{Output, Product};
-pub use threads::default_threads;
+pub use threads::{OnThread, default_threads};
 pub(crate) use zeroed::Zeroed;
 
 use crate::error::Result;

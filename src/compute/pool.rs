@@ -5,6 +5,7 @@
 
 use super::pace::Pace;
 use super::team::{Job, Shared, Work, live};
+use super::threads::OnThread;
 use crate::error::{Error, ErrorKind, Result};
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -13,9 +14,6 @@ use std::time::Duration;
 
 /// Bytes of stack of every thread of the library: std's default, which it looks for in the environment (RUST_MIN_STACK) unless it is told.
 pub(crate) const STACK_SIZE: usize = 2 << 20;
-
-/// Called on each of the pool's threads: with `true` when it starts, with `false` before it ends.
-pub type OnThread = Arc<dyn Fn(bool) + Send + Sync>;
 
 /// How a pool is made.
 #[derive(Clone)]

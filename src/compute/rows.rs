@@ -5,9 +5,7 @@ use super::disjoint::Disjoint;
 use super::pace::{Pace, Step};
 use super::product::finish;
 use crate::error::Result;
-use crate::kernel::{
-    Activations, Form, Forms, GROUP, Gate, Group32, Group256, RopeTable, Weights, dequantise,
-};
+use crate::kernel::{Activations, Form, Forms, GROUP, Group32, Group256, RopeTable, Weights, dequantise};
 
 /// Elements that are worth a chunk of their own: about 5 µs.
 const CHUNK: usize = 16 * 1024;
@@ -47,20 +45,6 @@ impl Compute {
         });
     }
 
-    /// Each row of `x` normed into `out`: see `Kernels::layer_norm`.
-    ///
-    /// Panics if the lengths do not fit together.
-    pub fn layer_norm(&mut self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
-        assert_eq!(x.len(), out.len(), "a norm keeps its shape");
-        assert!(bias.is_none_or(|bias| bias.len() == weight.len()), "bias");
-        let (kernels, cols) = (self.kernels, weight.len());
-        self.rows(out, cols, |first, out| {
-            for (x, out) in x[first * cols..].chunks_exact(cols).zip(out.chunks_exact_mut(cols)) {
-                kernels.layer_norm(x, weight, bias, eps, out);
-            }
-        });
-    }
-
     /// `x += y`. Panics if their lengths differ.
     pub fn add(&mut self, x: &mut [f32], y: &[f32]) {
         assert_eq!(x.len(), y.len(), "sum");
@@ -85,16 +69,6 @@ impl Compute {
     pub fn soft_cap(&mut self, x: &mut [f32], cap: f32) {
         let kernels = self.kernels;
         self.rows(x, 1, |_, x| kernels.soft_cap(x, cap));
-    }
-
-    /// `gate = act(gate) * up`, for matrices that cannot be swept together. Panics if their lengths differ.
-    pub fn gate(&mut self, act: Gate, gate: &mut [f32], up: &[f32]) {
-        assert_eq!(gate.len(), up.len(), "gate");
-        let kernels = self.kernels;
-        self.rows(gate, 1, |first, gate| {
-            let up = &up[first..first + gate.len()];
-            kernels.gate(act, gate, up);
-        });
     }
 
     /// Turns the heads of all tokens: `x` is `(tokens, heads, head_dim)`, the table has the angles of those tokens.

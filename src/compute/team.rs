@@ -1,6 +1,6 @@
 //! What the caller and the threads of a pool share, and the life of a thread; knows not who starts it.
 
-use super::pool::OnThread;
+use super::threads::OnThread;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,4 +1,9 @@
-//! How many threads a machine is worth; knows nothing of the pool.
+//! How many threads a machine is worth, and what a thread tells of its life; knows nothing of the pool.
+
+use std::sync::Arc;
+
+/// Called on each of the pool's threads: with `true` when it starts, with `false` before it ends.
+pub type OnThread = Arc<dyn Fn(bool) + Send + Sync>;
 
 /// Physical cores that this process may use: limited by its affinity and by its cgroup's quota. At least 1.
 ///

@@ -7,6 +7,7 @@ mod cursor;
 mod data;
 mod header;
 mod huge;
+mod limits;
 mod metadata;
 mod open;
 mod source;
@@ -18,8 +19,9 @@ pub mod write;
 
 pub use header::Header;
 pub use huge::Moving;
+pub use limits::Limits;
 pub use metadata::Metadata;
-pub use open::{Gguf, Limits, Opening};
+pub use open::{Gguf, Opening};
 pub use source::{ReadAt, Source};
 pub use tensor::{TensorInfo, TensorType};
 pub use together::Readers;

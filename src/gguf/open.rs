@@ -3,35 +3,14 @@
 use super::MAX_READ;
 use super::data::{Begun, Data, Reading};
 use super::header::{Extent, Header};
+use super::limits::Limits;
 use super::source::{Input, Source};
 use super::split;
 use super::tensor::TensorInfo;
 use super::together::Readers;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::pause::{Pauses, at_once};
 use std::ops::{Deref, Range};
-
-/// What opening a model may take.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
-    /// The most bytes to map, read or borrow, header and tensor data together; `None`: no limit.
-    pub max_bytes: Option<u64>,
-}
-
-impl Limits {
-    /// `OutOfMemory`, with both numbers, if `needed` bytes are over the limit.
-    pub fn allow(&self, needed: u64) -> Result<()> {
-        match self.max_bytes {
-            Some(allowed) if needed > allowed => {
-                let message = format!(
-                    "needs {needed} bytes, the memory budget allows {allowed}; raise it or take a smaller model"
-                );
-                Err(Error::new(ErrorKind::OutOfMemory, message))
-            }
-            _ => Ok(()),
-        }
-    }
-}
 
 /// A model file, validated, with its tensors' bytes at hand. Read-only: share it in an `Arc`.
 ///

@@ -78,22 +78,6 @@ pub(crate) fn rms_norm_in_place(x: &mut [f32], weight: Option<&[f32]>, eps: f32)
     }
 }
 
-/// `out = (x - mean) / sqrt(variance + eps) * weight + bias`.
-#[inline(always)]
-pub(crate) fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
-    let mean = lanes(x, |sum, v| sum + v) / x.len() as f32;
-    let variance = lanes(x, |sum, v| (v - mean).mul_add(v - mean, sum)) / x.len() as f32;
-    let scale = 1.0 / (variance + eps).sqrt();
-    for ((out, &v), &w) in out.iter_mut().zip(x).zip(weight) {
-        *out = (v - mean) * scale * w;
-    }
-    if let Some(bias) = bias {
-        for (out, &b) in out.iter_mut().zip(bias) {
-            *out += b;
-        }
-    }
-}
-
 /// x, rounded to f16.
 #[inline(always)]
 pub(crate) fn to_f16(x: &[f32], out: &mut [u16]) {

@@ -7,8 +7,11 @@
 #[cfg(all(feature = "native", target_arch = "aarch64"))]
 mod aarch64;
 mod activations;
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod ahead;
 mod attention;
 pub mod block;
+mod choice;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod direct;
 mod float;
@@ -25,6 +28,7 @@ mod quantise;
 mod rope;
 mod scalar;
 mod simd;
+mod store;
 mod table;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tile;
@@ -43,7 +47,7 @@ pub use kv::{KV_BLOCK, KvLayout};
 pub use math::{exp, tanh};
 pub(crate) use quantise::{Group32, Group256};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
-pub use table::{Gate, InstructionSet, Kernels, argmax};
+pub use table::{Gate, InstructionSet, Kernels};
 pub use types::{Form, Type, Weights};
 
 #[cfg(test)]

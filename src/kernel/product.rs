@@ -1,9 +1,10 @@
 //! Products by panels: unpack some blocks of a panel's rows, then take all tokens over it. Knows no thread.
 
 use super::activations::{Activations, GROUP};
+use super::ahead::Ahead;
 use super::direct::Few;
 use super::panel::{Blocks, Meaning, Memory, Unpack, per_panel};
-use super::tile::{Ahead, Large, Small, Work};
+use super::tile::{Large, Small, Work};
 use super::tiles::Tiles;
 use super::types::{Form, Type, Weights};
 use super::{floats, scalar, simd::Scalar};

@@ -1,14 +1,11 @@
-//! The table of kernels, one per instruction set, chosen once per process; knows nothing of threads.
+//! The table of kernels, one per instruction set; knows not which there are, and nothing of threads.
 
 use super::activations::{Activations, GROUP};
 use super::attention::Unit;
 use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
-use super::scalar;
-use super::simd::Scalar;
 use super::types::Weights;
 use std::ops::Range;
-use std::sync::OnceLock;
 
 /// The instruction sets that kernels exist for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +26,6 @@ pub enum InstructionSet {
 
 type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);
 type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]);
-type LayerNorm = unsafe fn(&[f32], &[f32], Option<&[f32]>, f32, &mut [f32]);
 type Rope = unsafe fn(&mut [f32], &[f32], &[f32]);
 
 /// One instruction set's kernels. A table is only handed out on a processor that has the instruction set: that is what makes calling
@@ -41,7 +37,6 @@ pub struct Kernels {
     pub(super) quantise_256: unsafe fn(&[f32], usize, Group256<'_>),
     pub(super) rms_norm: RmsNorm,
     pub(super) rms_norm_in_place: unsafe fn(&mut [f32], Option<&[f32]>, f32),
-    pub(super) layer_norm: LayerNorm,
     pub(super) to_f16: unsafe fn(&[f32], &mut [u16]),
     pub(super) add: unsafe fn(&mut [f32], &[f32]),
     pub(super) add_scaled: unsafe fn(&mut [f32], &[f32], f32),
@@ -86,10 +81,6 @@ macro_rules! instantiate {
         $(#[$features])*
         fn rms_norm_in_place(x: &mut [f32], weight: Option<&[f32]>, eps: f32) {
             generic::rms_norm_in_place(x, weight, eps)
-        }
-        $(#[$features])*
-        fn layer_norm(x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
-            generic::layer_norm(x, weight, bias, eps, out)
         }
         $(#[$features])*
         fn to_f16(x: &[f32], out: &mut [u16]) {
@@ -150,7 +141,6 @@ macro_rules! instantiate {
             quantise_256,
             rms_norm,
             rms_norm_in_place,
-            layer_norm,
             to_f16,
             add,
             add_scaled,
@@ -170,33 +160,7 @@ macro_rules! instantiate {
 #[cfg_attr(not(feature = "native"), allow(unused_imports))]
 pub(super) use instantiate;
 
-static SCALAR: Kernels = instantiate!(InstructionSet::Scalar, Scalar, scalar::product,);
-
 impl Kernels {
-    /// The fastest table that this processor can run.
-    pub fn best() -> &'static Kernels {
-        Self::available().last().copied().unwrap_or(&SCALAR)
-    }
-
-    /// The plain table: the truth.
-    pub fn scalar() -> &'static Kernels {
-        &SCALAR
-    }
-
-    /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and benchmarks choose from it.
-    pub fn available() -> &'static [&'static Kernels] {
-        static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
-        TABLES.get_or_init(|| {
-            #[cfg(all(feature = "native", target_arch = "x86_64"))]
-            let faster = super::x86::tables();
-            #[cfg(all(feature = "native", target_arch = "aarch64"))]
-            let faster = super::aarch64::tables();
-            #[cfg(not(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-            let faster = std::iter::empty();
-            std::iter::once(&SCALAR).chain(faster).collect()
-        })
-    }
-
     /// The instruction set of this table.
     pub fn set(&self) -> InstructionSet {
         self.set
@@ -248,12 +212,6 @@ impl Kernels {
     pub fn rms_norm_in_place(&self, x: &mut [f32], weight: Option<&[f32]>, eps: f32) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.rms_norm_in_place)(x, weight, eps) }
-    }
-
-    /// `out = (x - mean) / sqrt(variance + eps) * weight + bias`.
-    pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: Option<&[f32]>, eps: f32, out: &mut [f32]) {
-        // SAFETY: the table exists only where its instruction set does.
-        unsafe { (self.layer_norm)(x, weight, bias, eps, out) }
     }
 
     /// `out = x`, rounded to f16, as far as the shorter goes.
@@ -345,18 +303,4 @@ pub enum Gate {
     Silu,
     /// GELU, tanh form.
     Gelu,
-}
-
-/// The index and value of the greatest element, the first of equals; `None` if there is no element or one is NaN.
-pub fn argmax(x: &[f32]) -> Option<(usize, f32)> {
-    let mut best: Option<(usize, f32)> = None;
-    for (index, &value) in x.iter().enumerate() {
-        if value.is_nan() {
-            return None;
-        }
-        if best.is_none_or(|(_, greatest)| value > greatest) {
-            best = Some((index, value));
-        }
-    }
-    best
 }

@@ -2,10 +2,10 @@
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::activations::{GROUP, Quantised};
+use super::ahead::{Ahead, rolled};
 use super::panel::{SMALL, place};
 use super::simd::Task;
 use super::tiles::Tiles;
-use std::cell::Cell;
 use std::mem::MaybeUninit;
 
 /// Panels beside each other times all tokens of a range, to be added to the tile's results.
@@ -32,33 +32,6 @@ pub(crate) struct Work<'a> {
     pub(crate) bias: i32,
     /// What to ask for meanwhile.
     pub(crate) ahead: Ahead<'a>,
-}
-
-/// Bytes to ask for, a few lines at each step of the tiles: memory then brings them while the sums keep the processor busy.
-#[derive(Clone, Copy)]
-pub(crate) struct Ahead<'a> {
-    /// The next of them, and how many are left.
-    pub(crate) next: &'a Cell<(*const u8, usize)>,
-    /// Lines of a step.
-    pub(crate) lines: usize,
-}
-
-impl Ahead<'_> {
-    /// Asks for a step's lines, if any are left.
-    #[inline(always)]
-    pub(super) fn step<S: Tiles>(&self, s: S) {
-        let (next, left) = self.next.get();
-        if left == 0 {
-            return;
-        }
-        let (end, line) = (next.wrapping_add(self.lines * 64), rolled(64));
-        let mut at = next;
-        while at < end {
-            s.prefetch(at);
-            at = at.wrapping_add(line);
-        }
-        self.next.set((end, left.saturating_sub(self.lines)));
-    }
 }
 
 impl Work<'_> {
@@ -126,13 +99,6 @@ unsafe fn sweep<S: Tiles>(s: S, work: &Work<'_>, tile: &impl Tile<S>) {
             }
         }
     }
-}
-
-/// A loop's end or step that the compiler does not know: it unrolls the loop otherwise, and then sums no longer stay in registers, and what is
-/// asked for ahead comes a quarter slower.
-#[inline(always)]
-fn rolled(number: usize) -> usize {
-    std::hint::black_box(number)
 }
 
 /// `words` words, a multiple of 4, of `R` panels times those of `N` tokens at `values`, 32 bytes apart. The sums are [`Tiles::mixed`].

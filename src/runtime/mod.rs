@@ -94,11 +94,6 @@ impl Runtime {
         self.owner.core.queue()
     }
 
-    /// A key for [`Reading::key`] that no other stream of this runtime has, and no other caller gets.
-    pub fn stream_key(&self) -> u64 {
-        self.owner.core.links.name()
-    }
-
     /// Runs the runtime's work on this thread for about `budget`, at least one slice. Any thread, one at a time.
     ///
     /// # Errors

@@ -3,12 +3,14 @@
 mod decoder;
 mod gate;
 mod script;
+mod special;
 mod vocab;
 
 pub use decoder::FakeDecoder;
 pub use gate::Gate;
 pub use script::Script;
-pub use vocab::{BOS, CONTROL, END, FakeVocab, OTHER_END};
+pub use special::{BOS, CONTROL, END, OTHER_END};
+pub use vocab::FakeVocab;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Decoder;

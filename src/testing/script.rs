@@ -71,7 +71,7 @@ impl Default for Script {
             echo: false,
             endless: false,
             ends: true,
-            end_id: super::END,
+            end_id: super::special::END,
             random: None,
             delay_us: 0,
             prefill_delay_us: 0,

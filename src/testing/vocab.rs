@@ -1,18 +1,10 @@
 //! The fake model's vocabulary: one token for each byte, four special ones, and those of its script.
 
 use super::script::{Part, Script};
+use super::special::{BOS, CONTROL, END, OTHER_END};
 use crate::error::Result;
 use crate::text::{ControlSpan, Piece, RenderInput, Rendered, Vocab};
 use std::collections::HashMap;
-
-/// Begins a text; the fake vocabulary does not add it by itself.
-pub const BOS: u32 = 256;
-/// Ends a generation.
-pub const END: u32 = 257;
-/// Ends a generation as well.
-pub const OTHER_END: u32 = 258;
-/// A control token: begins each message of a conversation.
-pub const CONTROL: u32 = 259;
 
 const SPECIAL: [(&str, u32); 4] =
     [("<bos>", BOS), ("<end>", END), ("<other-end>", OTHER_END), ("<control>", CONTROL)];

@@ -3,6 +3,7 @@
 mod bench;
 mod bench_child;
 mod bench_event;
+mod check;
 mod info;
 mod model;
 mod output;

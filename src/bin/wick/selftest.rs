@@ -1,5 +1,6 @@
 //! `wick selftest`: runs the checks one after the other under a watchdog, and says how each went; knows not what they check.
 
+use super::check::Check;
 use super::model::Computing;
 use super::{output, selftest_fake, selftest_real};
 use clap::Args;
@@ -13,23 +14,6 @@ use wick::error::{Error, ErrorKind, Result};
 const HUNG: i32 = 3;
 /// Bytes of the watchdog's stack: else std would ask the environment.
 const WATCHDOG_STACK: usize = 256 << 10;
-
-/// One check: what holds, and how that is seen.
-pub struct Check {
-    pub name: &'static str,
-    pub holds: Box<dyn FnOnce() -> Result<()>>,
-}
-
-impl Check {
-    pub fn new(name: &'static str, holds: impl FnOnce() -> Result<()> + 'static) -> Self {
-        Self { name, holds: Box::new(holds) }
-    }
-}
-
-/// An error unless `holds`.
-pub fn expect(holds: bool, what: impl FnOnce() -> String) -> Result<()> {
-    if holds { Ok(()) } else { Err(Error::new(ErrorKind::Internal, what())) }
-}
 
 #[derive(Args)]
 pub struct Selftest {

@@ -1,6 +1,6 @@
 //! What has to hold with any model, checked with one that says what it is told, slowly or wrongly; knows no files.
 
-use super::selftest::{Check, expect};
+use super::check::{Check, expect};
 use std::time::{Duration, Instant};
 use wick::error::{Error, ErrorKind, Result};
 use wick::runtime::{

@@ -1,7 +1,7 @@
 //! What has to hold with a real model: it loads, answers, answers the same again, and can be cancelled.
 
+use super::check::{Check, expect};
 use super::model::Computing;
-use super::selftest::{Check, expect};
 use std::path::Path;
 use wick::error::{Error, ErrorKind, Result};
 use wick::runtime::{End, EndReason, EventKind, Input, Reading, Request, Runtime, Session};

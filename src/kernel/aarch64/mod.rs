@@ -3,6 +3,7 @@
 mod neon;
 mod rows;
 mod squares;
+mod words;
 
 use super::table::{InstructionSet, Kernels, instantiate};
 use neon::Neon;

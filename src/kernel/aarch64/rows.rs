@@ -5,25 +5,10 @@
 
 use super::neon::{Neon, from_halves};
 use super::squares;
+use super::words::{Floats, Words, one, two};
 use crate::kernel::tiles::Tiles;
 use std::arch::aarch64::*;
 use std::arch::asm;
-
-/// 8 lanes, one per row of a panel.
-pub(super) type Words = [uint32x4_t; 2];
-type Floats = [float32x4_t; 2];
-
-/// `f` of both registers.
-#[inline(always)]
-fn one<A: Copy, Y>(a: [A; 2], f: impl Fn(A) -> Y) -> [Y; 2] {
-    [f(a[0]), f(a[1])]
-}
-
-/// `f` of both registers of `a` and `b`.
-#[inline(always)]
-fn two<A: Copy, B: Copy, Y>(a: [A; 2], b: [B; 2], f: impl Fn(A, B) -> Y) -> [Y; 2] {
-    [f(a[0], b[0]), f(a[1], b[1])]
-}
 
 #[inline(always)]
 fn signed(x: uint32x4_t) -> int32x4_t {

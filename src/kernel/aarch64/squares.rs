@@ -5,7 +5,7 @@
 //! where the first token's sums would be, rows 4 to 7 where the second's. The last of an odd number of tokens keeps its sums in order.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
-use super::rows::Words;
+use super::words::Words;
 use std::arch::aarch64::*;
 use std::arch::asm;
 

@@ -8,8 +8,8 @@ mod books;
 mod large;
 mod small;
 
+use super::ahead::Ahead;
 use super::simd::Task;
-use super::tile::Ahead;
 use super::tiles::Tiles;
 use super::types::{Form, Type};
 use std::mem::MaybeUninit;
