@@ -1,11 +1,11 @@
 //! From the waiting line to the first pass: a place, the text work, the session's new state.
 
 use super::copies;
-use super::core::{Engine, ModelState, guarded};
 use super::generation::{Run, State};
 use super::output::Output;
 use super::request::{Input, TextJob, Work, context_full};
 use super::session::{Errand, Mode};
+use super::state::{Engine, ModelState, guarded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Sampler;
 use crate::stream::{End, EndReason};

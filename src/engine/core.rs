@@ -1,35 +1,17 @@
-//! The engine's state and its steps: requests in, events out, one slice at a time; knows no thread and no waiting.
+//! The engine's steps: requests in, events out, one slice at a time; knows no thread and no waiting.
 
-use super::facts::{EngineFacts, Place, SessionFacts};
+use super::facts::{Place, SessionFacts};
 use super::generation::{Generation, State};
-use super::pass::{Pass, Row};
 use super::request::{Request, TextDone, TextJob};
 use super::session::{Errand, Session};
-use super::settle::Settling;
+use super::state::{Engine, Model, ModelState, quietly};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::IdMap;
 use crate::model::Decoder;
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How much the engine may do at a time.
-#[derive(Debug, Clone, Copy)]
-pub struct EngineLimits {
-    /// Generations that are computed together.
-    pub max_sequences: usize,
-    /// How long a slice of a pass takes about.
-    pub slice: Duration,
-    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as are messages: the template that
-    /// renders them is the model file's, and may take its time.
-    pub inline_bytes: usize,
-    /// The thread is not the host's: decoders settle while nothing else is to do, too, and also where a piece takes long.
-    pub own_thread: bool,
-}
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,91 +22,7 @@ pub enum Outcome {
     Idle(Option<Instant>),
 }
 
-pub(super) enum ModelState {
-    Loading,
-    Ready { decoder: Box<dyn Decoder>, vocab: Arc<dyn Vocab> },
-    Failed(Error),
-}
-
-pub(super) struct Model {
-    pub(super) state: ModelState,
-    /// Its decoder has nothing left to settle.
-    pub(super) settled: bool,
-}
-
-/// Sequences, scheduling and batching over the models of one runtime.
-///
-/// A synchronous state machine: whoever drives it calls [`Engine::step`] until it is idle, and again when something was handed in.
-pub struct Engine {
-    pub(super) limits: EngineLimits,
-    pub(super) models: IdMap<u64, Model>,
-    pub(super) sessions: IdMap<u64, Session>,
-    pub(super) generations: IdMap<u64, Generation>,
-    /// Who waits, in the order of service.
-    pub(super) line: BTreeSet<(Reverse<i32>, u64)>,
-    /// Who has begun.
-    pub(super) running: Vec<u64>,
-    /// How many of them waited for a reader when the last pass was planned.
-    pub(super) unread: usize,
-    pub(super) pass: Option<Pass>,
-    /// A trim is to be finished behind the pass.
-    pub(super) trims: bool,
-    /// Empty, kept for their memory.
-    pub(super) candidates: Vec<u64>,
-    pub(super) spare_rows: Vec<Row>,
-    pub(super) jobs: VecDeque<TextJob>,
-    pub(super) facts: Arc<EngineFacts>,
-    pub(super) settling: Settling,
-    /// Something changed that may let a waiting generation start.
-    pub(super) stirred: bool,
-    /// Somebody cancelled, closed or made room.
-    attention: bool,
-    next_deadline: Option<Instant>,
-    paused: bool,
-    arrivals: u64,
-}
-
-/// Runs `work` so that a panic is an error of this work only.
-pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(Error::new(
-            ErrorKind::Internal,
-            "a panic while the model computed; the runtime goes on, this is over",
-        ))
-    })
-}
-
-/// Runs `work`, after which things go on even if it panics.
-pub(super) fn quietly(work: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(work));
-}
-
 impl Engine {
-    /// An engine without models.
-    pub fn new(limits: EngineLimits, facts: Arc<EngineFacts>) -> Self {
-        Self {
-            limits,
-            models: IdMap::default(),
-            sessions: IdMap::default(),
-            generations: IdMap::default(),
-            line: BTreeSet::new(),
-            running: Vec::new(),
-            unread: 0,
-            pass: None,
-            trims: false,
-            candidates: Vec::new(),
-            spare_rows: Vec::new(),
-            jobs: VecDeque::new(),
-            facts,
-            settling: Settling::default(),
-            stirred: false,
-            attention: false,
-            next_deadline: None,
-            paused: false,
-            arrivals: 0,
-        }
-    }
-
     /// A model that generations may wait for from now on.
     pub fn add_model(&mut self, model: u64) {
         self.models.insert(model, Model { state: ModelState::Loading, settled: false });

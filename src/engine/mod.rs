@@ -9,9 +9,13 @@ mod output;
 mod pass;
 mod request;
 mod room;
+mod rows;
 mod session;
 mod settle;
+mod settling;
+mod state;
 
-pub use core::{Engine, EngineLimits, Outcome};
+pub use core::Outcome;
 pub use facts::{EngineFacts, Place, SessionFacts};
 pub use request::{Input, Request, TextDone, TextJob};
+pub use state::{Engine, EngineLimits};

@@ -1,7 +1,8 @@
 //! Passes: which generations are computed together, and what becomes of their rows.
 
-use super::core::{Engine, ModelState, guarded, quietly};
 use super::generation::State;
+use super::rows::{Pass, Row};
+use super::state::{Engine, ModelState, guarded, quietly};
 use crate::error::{Error, Result};
 use crate::model::{Chunk, Decoder, Pace, Step};
 use crate::stream::{End, EndReason};
@@ -12,38 +13,6 @@ use std::time::Instant;
 
 /// Prompt tokens that a pass takes at most while other rows wait for their next token.
 const SHARED_PREFILL: usize = 128;
-
-/// A pass under way.
-pub(super) struct Pass {
-    pub(super) model: u64,
-    pub(super) rows: Vec<Row>,
-    /// Computed: what is left is to take over its rows, from this one on.
-    committed: Option<usize>,
-    /// How generations end that are known to, once the pass is over.
-    ends: Vec<(u64, End)>,
-}
-
-/// One generation's part of a pass.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
-    pub(super) generation: u64,
-    pub(super) session: u64,
-    /// How many tokens of the session are fed, from the decoder's length on.
-    tokens: usize,
-    /// Tokens that the session's sequence holds before this pass.
-    from: usize,
-    /// Whether the row reaches the session's last token, so that the next one can be sampled.
-    last: bool,
-    /// Whether somebody still wants it.
-    pub(super) live: bool,
-}
-
-impl Row {
-    /// One token, and the next is wanted.
-    fn decodes(&self) -> bool {
-        self.tokens == 1 && self.last
-    }
-}
 
 impl Engine {
     /// Begins a pass over what can be computed now; whether there is one.

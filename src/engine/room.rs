@@ -1,7 +1,7 @@
 //! Memory: what gives way when the budget is used up or the system asks, and what is published of it; knows no number of bytes that is allowed.
 
-use super::core::{Engine, ModelState, guarded, quietly};
-use super::pass::Row;
+use super::rows::Row;
+use super::state::{Engine, ModelState, guarded, quietly};
 use crate::error::{ErrorKind, Result};
 use std::sync::atomic::Ordering;
 

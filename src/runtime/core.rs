@@ -3,8 +3,8 @@
 use super::drive::drive;
 use super::lane::{Clock, Roll, run, spawn};
 use super::links::{Command, Ends, Job, Links};
-use super::load::Resources;
 use super::options::{Mode, RuntimeOptions, check};
+use super::resources::Resources;
 use crate::compute::default_threads;
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};

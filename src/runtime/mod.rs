@@ -2,14 +2,16 @@
 
 mod core;
 mod drive;
+mod facts;
+mod handle;
 mod info;
 mod lane;
 mod links;
 mod load;
-#[cfg(feature = "text")]
-mod load_gguf;
 mod model;
 mod options;
+mod owner;
+mod resources;
 mod session;
 mod stream;
 
@@ -19,140 +21,10 @@ pub use crate::stream::{
     Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Next, Queue, QueueNext, Stats,
     Text,
 };
+pub use handle::Runtime;
 pub use model::Model;
 pub use options::{
     Backend, Level, Loaded, Loader, LogFn, Mode, ModelOptions, ModelSource, Reading, RuntimeOptions, ThreadFn,
 };
 pub use session::Session;
 pub use stream::Stream;
-
-use self::core::Core;
-use crate::error::{Error, ErrorKind, Result};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-/// An engine with its threads, or with none of its own. Several live side by side in a process.
-///
-/// Cheap to clone. When the last of its clones, models and sessions is dropped it shuts down: every stream gets its end,
-/// and the threads are joined (save by a thread of the runtime itself, which cannot wait for its own end).
-#[derive(Clone)]
-pub struct Runtime {
-    owner: Arc<Owner>,
-}
-
-/// Shuts the runtime down when the last handle goes.
-struct Owner {
-    core: Arc<Core>,
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        if self.core.is_own_thread() {
-            self.core.abandon();
-        } else {
-            self.core.shut_down(None);
-        }
-    }
-}
-
-impl Runtime {
-    /// A running runtime.
-    ///
-    /// # Errors
-    /// `InvalidArgument` for an option out of range; `OutOfMemory` if the system refuses a thread.
-    pub fn new(options: RuntimeOptions) -> Result<Self> {
-        Ok(Self { owner: Arc::new(Owner { core: Core::new(options)? }) })
-    }
-
-    /// Starts to load a model; returns at once. Sessions and generations may be made at once: they wait for the load. Dropping the
-    /// stream before its end cancels the load.
-    ///
-    /// # Errors
-    /// `Shutdown`; `StaleHandle` for a closed queue. What is wrong with the model comes as the stream's end.
-    pub fn load(&self, options: ModelOptions, reading: Reading) -> Result<(Model, Stream)> {
-        Model::load(&self.owner, options, reading, |_, stream| stream)
-    }
-
-    /// As [`Runtime::load`], and hands the stream to `adopt` before its first event can be delivered.
-    ///
-    /// # Errors
-    /// As [`Runtime::load`].
-    pub fn start_load(
-        &self,
-        options: ModelOptions,
-        reading: Reading,
-        adopt: impl FnOnce(&Model, Stream),
-    ) -> Result<Model> {
-        Model::load(&self.owner, options, reading, adopt).map(|(model, ())| model)
-    }
-
-    /// A queue: many streams, one place to read. It ends with the runtime.
-    ///
-    /// # Errors
-    /// `Shutdown`.
-    pub fn queue(&self) -> Result<Arc<Queue>> {
-        self.owner.core.queue()
-    }
-
-    /// Runs the runtime's work on this thread for about `budget`, at least one slice. Any thread, one at a time.
-    ///
-    /// # Errors
-    /// `Unsupported` unless in [`Mode::HostStep`]; `Busy` while another thread steps.
-    pub fn step(&self, budget: Duration) -> Result<Stepped> {
-        self.owner.core.step(budget)
-    }
-
-    /// The next event of the queue's pulled streams by `deadline` (`None`: for ever). In [`Mode::HostStep`] this thread does the
-    /// runtime's work while it waits.
-    pub fn wait_queue(&self, queue: &Queue, deadline: Option<Instant>) -> QueueNext {
-        let next = self.owner.core.wait(deadline, |context| queue.poll_next(context));
-        next.unwrap_or_else(|| queue.try_next())
-    }
-
-    /// Stops computing within a slice; events, cancels, deadlines and closes still work. Not counted.
-    pub fn pause(&self) {
-        self.owner.core.links.tell(links::Command::Pause(true));
-    }
-
-    /// Computes again.
-    pub fn resume(&self) {
-        self.owner.core.links.tell(links::Command::Pause(false));
-    }
-
-    /// Gives back memory that can be computed again: what idle sessions hold, and what the next pass would work in.
-    pub fn trim(&self) {
-        self.owner.core.links.tell(links::Command::Trim);
-    }
-
-    /// Counts, memory and queue depths, as JSON. Never waits for compute.
-    pub fn info(&self) -> serde_json::Value {
-        self.owner.core.info()
-    }
-
-    /// Ends every live stream with [`EndReason::Shutdown`], takes nothing new, and joins the threads. Streams and queues stay readable.
-    /// In [`Mode::HostStep`] the work is done on this thread.
-    ///
-    /// # Errors
-    /// `Timeout` if not all is over after `timeout` (`None`: wait as long as it takes): call again. `Reentrant` on a thread of the runtime.
-    pub fn shutdown(&self, timeout: Option<Duration>) -> Result<()> {
-        if self.owner.core.is_own_thread() {
-            let why = "a thread of the runtime cannot wait for its own end; shut down from another";
-            return Err(Error::new(ErrorKind::Reentrant, why));
-        }
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        if self.owner.core.shut_down(deadline) {
-            return Ok(());
-        }
-        let names = match self.owner.core.thread_names() {
-            names if names.is_empty() => "threads that compute".to_owned(),
-            names => names.join(", "),
-        };
-        Err(Error::new(ErrorKind::Timeout, format!("not all has ended yet ({names}); call again")))
-    }
-}
-
-impl std::fmt::Debug for Runtime {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Runtime").field("mode", &self.owner.core.options.mode).finish_non_exhaustive()
-    }
-}

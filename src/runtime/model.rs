@@ -1,10 +1,11 @@
 //! A model's handle: its load, its vocabulary, what is known of it.
 
+use super::facts::{LoadState, ModelFacts};
 use super::links::{Command, Links};
-use super::load;
+use super::load::Load;
 use super::options::{ModelOptions, Reading};
+use super::owner::Owner;
 use super::stream::Stream;
-use super::{Owner, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Spec;
 use crate::stream::Control;
@@ -12,23 +13,10 @@ use crate::sync::{Mutex, lock};
 use crate::text::{RenderInput, Rendered, Vocab};
 use std::sync::Arc;
 
-/// What is known of a model once it is loaded.
-pub(super) struct ModelFacts {
-    pub(super) spec: Spec,
-    pub(super) vocab: Arc<dyn Vocab>,
-    pub(super) has_template: bool,
-}
-
-pub(super) enum LoadState {
-    Loading,
-    Ready(Arc<ModelFacts>),
-    Failed(Error),
-}
-
 pub(super) struct ModelShared {
     pub(super) id: u64,
     pub(super) links: Arc<Links>,
-    pub(super) state: Mutex<LoadState>,
+    pub(super) state: Arc<Mutex<LoadState>>,
     pub(super) vocab_only: bool,
     load: Control,
     /// A load stream that nobody reads, kept so that the load goes on.
@@ -63,13 +51,20 @@ impl Model {
         let shared = Arc::new(ModelShared {
             id: links.name(),
             links: links.clone(),
-            state: Mutex::new(LoadState::Loading),
+            state: Arc::new(Mutex::new(LoadState::Loading)),
             vocab_only: options.vocab_only,
             load: consumer.control(),
             unread: Mutex::new(None),
         });
         links.tell(Command::AddModel(shared.id));
-        let job = load::Load::new(&shared, options, producer, &owner.core);
+        let job = Load {
+            model: shared.id,
+            state: Arc::downgrade(&shared.state),
+            links: links.clone(),
+            options,
+            producer,
+            resources: owner.core.resources(),
+        };
         let model = Self { shared, owner: owner.clone() };
         let adopted = adopt(&model, Stream::new(consumer, &owner.core));
         owner.core.load(Box::pin(job.run()));
@@ -86,14 +81,6 @@ impl Model {
     /// which makes every later one sooner (Linux 6.1 and later).
     pub fn keep_mapped(&self) {
         self.shared.links.tell(Command::KeepMapped(self.shared.id));
-    }
-
-    /// A new, empty session of at most `context_length` tokens (`None`, or more than the model has: the model's).
-    ///
-    /// # Errors
-    /// `Unsupported` for a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
-    pub fn session(&self, context_length: Option<usize>) -> Result<Session> {
-        Session::new(self, context_length)
     }
 
     /// Appends the ids of `text` to a new list. `add_special`: with BOS and EOS where the model's file says so; `parse_special`: the
@@ -170,28 +157,6 @@ impl Model {
             LoadState::Failed(error) => Err(error.clone()),
             _ => Ok(()),
         }
-    }
-}
-
-impl ModelFacts {
-    fn to_json(&self) -> serde_json::Value {
-        serde_json::json!({
-            "state": "ready",
-            "name": self.spec.name,
-            "architecture": self.spec.architecture,
-            "backend": self.spec.backend,
-            "parameters": self.spec.parameters,
-            "quantisation": self.spec.quantisation,
-            "context_length": self.spec.context_length,
-            "embedding_length": self.spec.embedding_length,
-            "vocab_size": self.vocab.len(),
-            "bos_id": self.vocab.bos(),
-            "adds_bos": self.vocab.adds_bos(),
-            "eos_ids": self.vocab.end_ids(),
-            "weight_bytes": self.spec.weight_bytes,
-            "kv_bytes_per_token": self.spec.kv_bytes_per_token,
-            "chat_template": self.has_template,
-        })
     }
 }
 

@@ -1,10 +1,10 @@
 //! A session's handle: a conversation, one generation at a time.
 
 use super::links::Command;
+use super::model::Model;
 use super::options::Reading;
 use super::stream::Stream;
-use super::{Model, Request};
-use crate::engine::{Input, SessionFacts};
+use crate::engine::{Input, Request, SessionFacts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Control;
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
@@ -37,8 +37,18 @@ pub struct Session {
     shared: Arc<SessionShared>,
 }
 
+impl Model {
+    /// A new, empty session of at most `context_length` tokens (`None`, or more than the model has: the model's).
+    ///
+    /// # Errors
+    /// `Unsupported` for a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
+    pub fn session(&self, context_length: Option<usize>) -> Result<Session> {
+        Session::new(self, context_length)
+    }
+}
+
 impl Session {
-    pub(super) fn new(model: &Model, context_length: Option<usize>) -> Result<Self> {
+    fn new(model: &Model, context_length: Option<usize>) -> Result<Self> {
         let links = &model.shared.links;
         links.check_open()?;
         model.check_not_failed()?;

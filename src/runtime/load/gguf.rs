@@ -1,11 +1,12 @@
 //! A GGUF to a decoder and a vocabulary; knows no stream.
 
-use super::load::{Opened, Progress, Resources};
-use super::options::Backend;
+use super::opened::Opened;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Limits, Opening, Source};
 use crate::model::{Decoder, Share, Spec};
 use crate::pause::Pauses;
+use crate::runtime::options::Backend;
+use crate::runtime::resources::{Progress, Resources};
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
 use smol::future::yield_now;

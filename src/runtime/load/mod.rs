@@ -1,72 +1,41 @@
 //! A model's load, on a thread of its own: from its source to a decoder and a vocabulary, with progress, cancellable. In HOST_STEP others
 //! have their turn between its pieces.
 
-use super::core::Core;
+#[cfg(feature = "text")]
+mod gguf;
+mod opened;
+
+use super::facts::LoadState;
 use super::links::{Command, Links};
-use super::model::{LoadState, ModelFacts, ModelShared};
-use super::options::{Level, Loaded, ModelOptions, ModelSource};
+use super::options::{Level, ModelOptions, ModelSource};
+use super::resources::{Progress, Resources};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Readers, Source};
-use crate::model::{Budget, Decoder, Spec};
+use crate::gguf::Source;
 use crate::pause::Pauses;
 use crate::stream::{End, EndReason, Producer};
-use crate::sync::lock;
-use crate::text::Vocab;
+use crate::sync::{Mutex, lock};
+use opened::Opened;
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
-
-/// What a runtime lends to the decoders of its models.
-#[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
-pub(super) struct Resources {
-    /// What the native decoder computes with: the engine's thread is the first of its threads.
-    #[cfg(feature = "native")]
-    pub(super) compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
-    /// What all models of the runtime take from.
-    pub(super) budget: Arc<Budget>,
-    /// How long the load goes on before others on its thread have their turn.
-    pub(super) slice: Duration,
-    /// Who reads files that are not mapped; `None`: the load's thread alone, with a rest after each piece.
-    pub(super) readers: Option<Readers>,
-    /// The way to the engine, whose idle sessions give way to a model.
-    pub(super) links: Arc<Links>,
-}
-
-/// What hears of bytes that are there, and of how many there are in all; stops the load by an error.
-pub(super) type Progress<'a> = dyn FnMut(u64, u64) -> Result<()> + Send + 'a;
 
 /// One load.
 pub(super) struct Load {
-    model: Weak<ModelShared>,
-    id: u64,
-    links: Arc<Links>,
-    options: ModelOptions,
-    producer: Producer,
-    resources: Resources,
+    /// The model's number in the runtime.
+    pub(super) model: u64,
+    /// What its handles look at; gone when the last of them is.
+    pub(super) state: Weak<Mutex<LoadState>>,
+    pub(super) links: Arc<Links>,
+    pub(super) options: ModelOptions,
+    pub(super) producer: Producer,
+    pub(super) resources: Resources,
 }
 
 impl Load {
-    pub(super) fn new(
-        model: &Arc<ModelShared>,
-        options: ModelOptions,
-        producer: Producer,
-        core: &Core,
-    ) -> Self {
-        Self {
-            model: Arc::downgrade(model),
-            id: model.id,
-            links: core.links.clone(),
-            options,
-            producer,
-            resources: core.resources(),
-        }
-    }
-
     /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
     pub(super) async fn run(self) {
-        let Self { model, id, links, options, producer, resources } = self;
+        let Self { model, state, links, options, producer, resources } = self;
         let interrupted = || match () {
             () if producer.is_cancelled() => Some(EndReason::Cancelled),
             () if links.is_stopping() => Some(EndReason::Shutdown),
@@ -101,36 +70,14 @@ impl Load {
                 End::failed(error.clone())
             }
         };
-        if let Some(model) = model.upgrade() {
-            *lock(&model.state) = match &loaded {
+        if let Some(state) = state.upgrade() {
+            *lock(&state) = match &loaded {
                 Ok(opened) => LoadState::Ready(Arc::new(opened.facts())),
                 Err(error) => LoadState::Failed(error.clone()),
             };
         }
-        links.tell(Command::SettleModel(id, loaded.and_then(Opened::for_engine)));
+        links.tell(Command::SettleModel(model, loaded.and_then(Opened::for_engine)));
         producer.end(end);
-    }
-}
-
-/// A model that is open: without a decoder if only its vocabulary was wanted.
-pub(super) struct Opened {
-    pub(super) decoder: Option<Box<dyn Decoder>>,
-    pub(super) vocab: Arc<dyn Vocab>,
-    pub(super) spec: Spec,
-    pub(super) has_template: bool,
-}
-
-impl Opened {
-    fn facts(&self) -> ModelFacts {
-        let (spec, vocab) = (self.spec.clone(), self.vocab.clone());
-        ModelFacts { spec, vocab, has_template: self.has_template }
-    }
-
-    fn for_engine(self) -> Result<Loaded> {
-        match self.decoder {
-            Some(decoder) => Ok((decoder, self.vocab)),
-            None => Err(Error::new(ErrorKind::Unsupported, "the model was loaded for its vocabulary only")),
-        }
     }
 }
 
@@ -153,13 +100,13 @@ async fn open(
         }
         #[cfg(feature = "text")]
         ModelSource::Gguf(source) => {
-            let wanted = super::load_gguf::Wanted {
+            let wanted = gguf::Wanted {
                 backend: options.backend,
                 vocab_only: options.vocab_only,
                 context_length: options.context_length,
                 chat_template: options.chat_template,
             };
-            super::load_gguf::open(source, &wanted, resources, progress, pauses).await
+            gguf::open(source, &wanted, resources, progress, pauses).await
         }
         #[cfg(not(feature = "text"))]
         ModelSource::Gguf(_) => {

@@ -1,0 +1,30 @@
+//! A model that is open, for the engine and for the handles; knows not where it came from.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Decoder, Spec};
+use crate::runtime::facts::ModelFacts;
+use crate::runtime::options::Loaded;
+use crate::text::Vocab;
+use std::sync::Arc;
+
+/// A model that is open: without a decoder if only its vocabulary was wanted.
+pub(super) struct Opened {
+    pub(super) decoder: Option<Box<dyn Decoder>>,
+    pub(super) vocab: Arc<dyn Vocab>,
+    pub(super) spec: Spec,
+    pub(super) has_template: bool,
+}
+
+impl Opened {
+    pub(super) fn facts(&self) -> ModelFacts {
+        let (spec, vocab) = (self.spec.clone(), self.vocab.clone());
+        ModelFacts { spec, vocab, has_template: self.has_template }
+    }
+
+    pub(super) fn for_engine(self) -> Result<Loaded> {
+        match self.decoder {
+            Some(decoder) => Ok((decoder, self.vocab)),
+            None => Err(Error::new(ErrorKind::Unsupported, "the model was loaded for its vocabulary only")),
+        }
+    }
+}
