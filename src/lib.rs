@@ -1,12 +1,12 @@
 //! wick: an embeddable LLM runtime. Token streams that always end, exactly once, and say why.
 //!
-//! A [`runtime::Runtime`] loads models and runs generations on threads of its own, or on the host's. A generation is a
-//! [`runtime::Stream`] of typed events; the last one is always its end.
+//! A [`Runtime`] loads models and runs generations on threads of its own, or on the host's. A generation is a [`Stream`] of typed
+//! events; the last one is always its end.
 //!
 //! ```no_run
-//! use wick::runtime::{EventKind, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
+//! use wick::{EventKind, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
 //!
-//! # fn main() -> wick::error::Result<()> {
+//! # fn main() -> wick::Result<()> {
 //! let runtime = Runtime::new(RuntimeOptions::default())?;
 //! // The generation waits for the load; a failed load comes as its end.
 //! let (model, _load) = runtime.load(ModelOptions::path("model.gguf"), Reading::default())?;
@@ -25,7 +25,8 @@
 //! # }
 //! ```
 //!
-//! C and C++ hosts use `include/wick.h`, which is [`ffi`]. `docs/design.md` tells how the house is built.
+//! C and C++ hosts use `include/wick.h`, which is `src/ffi`. `docs/design.md` tells how the house is built. What is promised to Rust
+//! is what stands here, at the root: the modules behind it are public for wick's own tests and tools, and may change at any time.
 //!
 //! # Features
 //! `native` (default): the own CPU decoder. `text` (default): tokenizers and chat templates;
@@ -35,33 +36,59 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 // The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
+#[doc(hidden)]
 pub mod error;
 mod ids;
+#[doc(hidden)]
 pub mod pause;
 mod sync;
 
 #[allow(unsafe_code)]
+#[doc(hidden)]
 pub mod kernel;
 
 #[allow(unsafe_code)]
+#[doc(hidden)]
 pub mod compute;
 
 #[allow(unsafe_code)]
+#[doc(hidden)]
 pub mod gguf;
 
+#[doc(hidden)]
 pub mod model;
+#[doc(hidden)]
 pub mod sample;
+#[doc(hidden)]
 pub mod text;
 
 // Also for `wick selftest`; what C sees of it is in `ffi`, with `testing` only.
 #[cfg(any(feature = "testing", feature = "cli"))]
+#[doc(hidden)]
 pub mod testing;
 
+#[doc(hidden)]
 pub mod stream;
 
+#[doc(hidden)]
 pub mod engine;
 
+#[doc(hidden)]
 pub mod runtime;
 
 #[allow(unsafe_code)]
+#[doc(hidden)]
 pub mod ffi;
+
+pub use error::{Error, ErrorKind, Result};
+pub use ffi::OsHandle;
+pub use gguf::{ReadAt, Source};
+pub use model::Spec;
+pub use runtime::{
+    Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Input, Level, Loaded,
+    Loader, LogFn, Mode, Model, ModelOptions, ModelSource, Next, Queue, QueueNext, Reading, Request, Runtime,
+    RuntimeOptions, Session, Stats, Stepped, Stream, Text, ThreadFn,
+};
+pub use sample::SamplerOptions;
+pub use stream::OnEvent;
+pub use text::{ControlSpan, Message, RenderInput, Rendered, Vocab};

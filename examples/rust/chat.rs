@@ -6,9 +6,10 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use wick::error::{Error, ErrorKind, Result};
-use wick::runtime::{EventKind, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
-use wick::text::Message;
+use wick::{
+    Error, ErrorKind, EventKind, Input, Message, ModelOptions, Reading, Request, Result, Runtime,
+    RuntimeOptions,
+};
 
 fn chat(path: &Path, prompt: &str) -> Result<()> {
     let runtime = Runtime::new(RuntimeOptions::default())?;

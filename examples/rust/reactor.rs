@@ -7,13 +7,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 #[cfg(unix)]
-fn read(path: &Path, prompt: &str) -> wick::error::Result<()> {
+fn read(path: &Path, prompt: &str) -> wick::Result<()> {
     use async_io::Async;
     use std::io::Write;
-    use wick::error::{Error, ErrorKind};
-    use wick::ffi::OsHandle;
-    use wick::runtime::{EventKind, Input, ModelOptions, Next, Reading, Request, Runtime, RuntimeOptions};
-    use wick::text::Message;
+    use wick::{
+        Error, ErrorKind, EventKind, Input, Message, ModelOptions, Next, OsHandle, Reading, Request, Runtime,
+        RuntimeOptions,
+    };
 
     let io = |error: std::io::Error| Error::new(ErrorKind::Io, error.to_string());
     let runtime = Runtime::new(RuntimeOptions::default())?;
@@ -51,11 +51,8 @@ fn read(path: &Path, prompt: &str) -> wick::error::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn read(_: &Path, _: &str) -> wick::error::Result<()> {
-    Err(wick::error::Error::new(
-        wick::error::ErrorKind::Unsupported,
-        "this example waits on a file descriptor",
-    ))
+fn read(_: &Path, _: &str) -> wick::Result<()> {
+    Err(wick::Error::new(wick::ErrorKind::Unsupported, "this example waits on a file descriptor"))
 }
 
 fn main() -> ExitCode {

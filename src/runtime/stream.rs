@@ -2,12 +2,11 @@
 
 use super::core::Core;
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::{Consumer, Control, End, Event, EventKind, Next, Stats};
-use std::ops::Deref;
+use crate::stream::{Consumer, Control, End, Event, EventKind, Level, Next, Stats};
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The events of one generation or load: blocking, polled, or as an async `Stream`. Dropping it cancels what feeds it.
 ///
@@ -42,6 +41,51 @@ impl Stream {
         }
     }
 
+    /// What can be read now, without waiting. In HOST_STEP somebody has to step the runtime for there to be anything.
+    pub fn try_next(&self) -> Next {
+        self.consumer.try_next()
+    }
+
+    /// The next event, the end of reading, or the promise to wake `context`. In HOST_STEP somebody else has to step the runtime.
+    pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next> {
+        self.consumer.poll_next(context)
+    }
+
+    /// Whether an event, or the rest of one, can be read now.
+    pub fn is_readable(&self) -> bool {
+        self.consumer.is_readable()
+    }
+
+    /// Shows from now on whether there is something to read; replaces a level that was shown before.
+    pub fn show_on(&self, level: Arc<dyn Level>) {
+        self.consumer.show_on(level);
+    }
+
+    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own. For the only reader.
+    pub(crate) fn put_back(&self, time: Duration, rest: EventKind) {
+        self.consumer.put_back(time, rest);
+    }
+
+    /// The key of [`super::Reading::key`], or the runtime's choice.
+    pub fn key(&self) -> u64 {
+        self.consumer.key()
+    }
+
+    /// Whether the stream is read through a queue or by a callback: here it then reads as closed.
+    pub fn is_queued(&self) -> bool {
+        self.consumer.is_queued()
+    }
+
+    /// Whether the stream was closed.
+    pub fn is_closed(&self) -> bool {
+        self.consumer.is_closed()
+    }
+
+    /// Cancels and forgets the stream: a waiting read returns [`Next::Closed`], no callback starts any more. Idempotent; never waits.
+    pub fn close(&self) {
+        self.consumer.close();
+    }
+
     /// Reads on to the end and gives it with all the text before it.
     ///
     /// # Errors
@@ -72,14 +116,6 @@ impl Stream {
     /// A handle to cancel, to write notes and to read figures elsewhere.
     pub fn control(&self) -> Control {
         self.consumer.control()
-    }
-}
-
-impl Deref for Stream {
-    type Target = Consumer;
-
-    fn deref(&self) -> &Consumer {
-        &self.consumer
     }
 }
 

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
-use wick::error::{Error, ErrorKind, Result};
+use wick::{Error, ErrorKind, Result};
 
 /// A figure's key, and what it is.
 const FIGURES: [(&str, &str); 9] = [

@@ -7,8 +7,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use wick::error::{Error, ErrorKind, Result};
-use wick::runtime::{EventKind, Input, Model, Reading, Request, Stats};
+use wick::{Error, ErrorKind, EventKind, Input, Model, Reading, Request, Result, Stats};
 
 /// What prompts are cut from.
 const TEXT: &str = "The harbour was quiet that morning. Two boats lay at the pier, and an old man was mending a net \

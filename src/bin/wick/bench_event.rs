@@ -1,9 +1,8 @@
 //! The runtime's own cost of an event: a fake model's answer, from its engine to a waiting reader; knows no real model.
 
 use std::time::Instant;
-use wick::error::Result;
-use wick::runtime::{Input, ModelOptions, ModelSource, Reading, Request, Runtime, RuntimeOptions};
 use wick::testing::{Script, loader};
+use wick::{Input, ModelOptions, ModelSource, Reading, Request, Result, Runtime, RuntimeOptions};
 
 /// Few enough that the fake's own book-keeping does not count.
 const TOKENS: u32 = 256;

@@ -1,6 +1,6 @@
 //! One check of `wick selftest`; knows not what is checked.
 
-use wick::error::{Error, ErrorKind, Result};
+use wick::{Error, ErrorKind, Result};
 
 /// One check: what holds, and how that is seen.
 pub struct Check {

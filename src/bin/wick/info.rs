@@ -5,7 +5,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::error::Result;
+use wick::Result;
 use wick::gguf::{Array, Gguf, Header, Limits, Source};
 
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.

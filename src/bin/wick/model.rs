@@ -2,8 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
-use wick::error::Result;
-use wick::runtime::{Backend, ModelOptions, Runtime, RuntimeOptions};
+use wick::{Backend, ModelOptions, Result, Runtime, RuntimeOptions};
 
 /// How a model is computed.
 #[derive(Args, Clone, Default)]

@@ -1,7 +1,7 @@
 //! Standard output and standard error, where a reader that went away is no error; knows no command.
 
 use std::io::{ErrorKind as IoKind, Write};
-use wick::error::{Error, ErrorKind, Result};
+use wick::{Error, ErrorKind, Result};
 
 /// Writes `text` at once; whether somebody still reads.
 ///

@@ -10,12 +10,10 @@ use smol::stream::StreamExt;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::error::{Error, ErrorKind, Result};
-use wick::runtime::{
-    End, EndReason, Event, EventKind, Input, Model, ModelOptions, Reading, Request, Runtime, Stream,
+use wick::{
+    End, EndReason, Error, ErrorKind, Event, EventKind, Input, Message, Model, ModelOptions, Reading,
+    Request, Result, Runtime, SamplerOptions, Stream,
 };
-use wick::sample::SamplerOptions;
-use wick::text::Message;
 
 /// What a shell gives for a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;

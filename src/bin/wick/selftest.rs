@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use wick::error::{Error, ErrorKind, Result};
+use wick::{Error, ErrorKind, Result};
 
 /// What the process ends with if a check hangs.
 const HUNG: i32 = 3;

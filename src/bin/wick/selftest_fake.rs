@@ -2,12 +2,11 @@
 
 use super::check::{Check, expect};
 use std::time::{Duration, Instant};
-use wick::error::{Error, ErrorKind, Result};
-use wick::runtime::{
-    End, EndReason, EventKind, Input, Mode, Model, ModelOptions, ModelSource, QueueNext, Reading, Request,
-    Runtime, RuntimeOptions, Session, Stream,
-};
 use wick::testing::{Gate, Script, loader};
+use wick::{
+    End, EndReason, Error, ErrorKind, EventKind, Input, Mode, Model, ModelOptions, ModelSource, QueueNext,
+    Reading, Request, Result, Runtime, RuntimeOptions, Session, Stream,
+};
 
 const REPLY: &str = "Hello, world. 世界!";
 

@@ -3,8 +3,7 @@
 use super::check::{Check, expect};
 use super::model::Computing;
 use std::path::Path;
-use wick::error::{Error, ErrorKind, Result};
-use wick::runtime::{End, EndReason, EventKind, Input, Reading, Request, Runtime, Session};
+use wick::{End, EndReason, Error, ErrorKind, EventKind, Input, Reading, Request, Result, Runtime, Session};
 
 const PROMPT: &str = "The harbour was quiet that morning, and";
 const TOKENS: u32 = 24;

@@ -1,7 +1,7 @@
 //! Types with code books: groups of four or eight elements are looked up together. Knows nothing of the others.
 
 use super::grids::{IQ1, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS};
-use super::{Block, half};
+use super::parts::{Block, half};
 use crate::kernel::float::f16_to_f32;
 
 fn word(bytes: &[u8], at: usize) -> u16 {

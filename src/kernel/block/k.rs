@@ -1,6 +1,6 @@
 //! Types with blocks of 256 elements and whole scales within; knows nothing of the others.
 
-use super::{Block, IQ4_CODES, half};
+use super::parts::{Block, IQ4_CODES, half};
 
 /// Scale and minimum `j` of 8, six bits each, as Q4_K and Q5_K pack them (ggml's `get_scale_min_k4`).
 pub(crate) fn scale_min(packed: &[u8], j: usize) -> (u8, u8) {

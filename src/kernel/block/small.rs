@@ -1,6 +1,6 @@
 //! Types with blocks of 32 elements; knows nothing of the others.
 
-use super::{Block, FP4_CODES, IQ4_CODES, half};
+use super::parts::{Block, FP4_CODES, IQ4_CODES, half};
 
 /// 16 bytes of nibbles: elements 0 to 15 are the low ones, 16 to 31 the high ones.
 fn nibbles(bytes: &[u8], block: &mut Block, code: impl Fn(u8, usize) -> i8) {
@@ -55,6 +55,6 @@ pub(super) fn iq4_nl(bytes: &[u8], block: &mut Block) {
 
 pub(super) fn mxfp4(bytes: &[u8], block: &mut Block) {
     // E8M0, halved because the codes are doubled.
-    (block.d, block.m) = (super::half_power(bytes[0]), 0.0);
+    (block.d, block.m) = (super::parts::half_power(bytes[0]), 0.0);
     nibbles(&bytes[1..], block, |nibble, _| FP4_CODES[nibble as usize]);
 }

@@ -5,9 +5,9 @@
 //! elsewhere. What the types mean (ggml: `dequantize_row_iq2_xxs` to `dequantize_row_iq1_m`) is in `block/iq.rs`.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
+use super::format::place::{D256, PAIRS, SCALES};
+use super::format::{Format, Sink};
 use super::large::{bits, eight};
-use super::place::{D256, PAIRS, SCALES};
-use super::{Format, Sink};
 use crate::kernel::block::grids;
 use crate::kernel::tiles::Tiles;
 use crate::kernel::types::Type;

@@ -1,8 +1,8 @@
 //! Unpacking blocks of 256; knows nothing of the others. Safety of each `unpack`: see [`Format`].
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
-use super::place::{D256, M256, PAIRS, SCALES};
-use super::{Format, Sink, iq4_table};
+use super::format::place::{D256, M256, PAIRS, SCALES};
+use super::format::{Format, Sink, iq4_table};
 use crate::kernel::tiles::Tiles;
 use crate::kernel::types::Type;
 

@@ -1,8 +1,8 @@
 //! Unpacking blocks of 32; knows nothing of the others. Safety of each `unpack`: see [`Format`].
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
-use super::place::{D32, M32};
-use super::{Format, Sink, iq4_table};
+use super::format::place::{D32, M32};
+use super::format::{Format, Sink, first_word, iq4_table};
 use crate::kernel::block::{FP4_CODES, half_power};
 use crate::kernel::tiles::Tiles;
 use crate::kernel::types::Type;
@@ -23,14 +23,6 @@ unsafe fn put_codes<S: Tiles>(s: S, to: &mut impl Sink<S>, codes: [S::I; 8]) {
         // SAFETY: a block has 8 words of codes.
         unsafe { to.code(s, j, codes[j]) };
     }
-}
-
-/// The first word of a block of at least 16 bytes: quicker than reading those words one by one.
-#[inline(always)]
-pub(super) unsafe fn first_word<S: Tiles>(s: S, from: *const u8, stride: usize) -> S::I {
-    // SAFETY: within the block.
-    let [first, ..] = unsafe { s.words(from, stride) };
-    first
 }
 
 #[derive(Clone, Copy)]
