@@ -1,40 +1,12 @@
 //! The contract between the engine and whatever computes logits; knows no implementation.
 
+use super::spec::Spec;
 use crate::error::Result;
 use std::time::Instant;
 
 /// A sequence of tokens whose keys and values a decoder keeps: an index that the decoder handed out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sequence(pub u32);
-
-/// What a decoder says of itself; fixed once it is loaded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Spec {
-    /// The architecture's name, as in `general.architecture`: "llama".
-    pub architecture: String,
-    /// The model's own name, or an empty string.
-    pub name: String,
-    /// The tensor type that holds most weights: "Q4_1".
-    pub quantisation: String,
-    /// Which backend computes: "native", "candle", "fake".
-    pub backend: &'static str,
-    /// Entries of one row of logits.
-    pub vocab_size: usize,
-    /// Tokens that a sequence may hold at most.
-    pub context_length: usize,
-    /// Width of a hidden state.
-    pub embedding_length: usize,
-    /// Weights in all.
-    pub parameters: u64,
-    /// Bytes of weights, mapped or owned.
-    pub weight_bytes: u64,
-    /// Bytes of keys and values for one token.
-    pub kv_bytes_per_token: u64,
-    /// Sequences that one pass may compute together; at least 1.
-    pub max_batch: usize,
-    /// Tokens that one pass may take in all; at least 1.
-    pub max_tokens: usize,
-}
 
 /// One sequence's share of a pass: `tokens` follow what the sequence holds already.
 #[derive(Debug, Clone, Copy)]

@@ -6,8 +6,10 @@ pub mod candle;
 mod decoder;
 #[cfg(feature = "native")]
 mod native;
+mod spec;
 
 pub use budget::{Budget, Share};
-pub use decoder::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+pub use decoder::{Chunk, Decoder, Pace, Sequence, Step};
 #[cfg(feature = "native")]
 pub use native::{NativeDecoder, NativeOptions};
+pub use spec::Spec;

@@ -313,18 +313,15 @@ impl Pass {
 fn spec(gguf: &Gguf, numbers: &Hyperparameters, precision: Precision, vocab_size: usize) -> Result<Spec> {
     let kv_elements = 2 * numbers.block_count * numbers.head_count_kv * numbers.head_dim;
     Ok(Spec {
-        architecture: numbers.architecture.name.to_owned(),
-        name: gguf.metadata().find::<&str>("general.name")?.unwrap_or_default().to_owned(),
-        quantisation: prevailing_type(gguf.tensors()),
         backend: "candle",
         vocab_size,
         context_length: numbers.context_length,
         embedding_length: numbers.embedding_length,
-        parameters: gguf.tensors().iter().map(TensorInfo::elements).sum(),
         weight_bytes: CandleDecoder::weight_bytes(gguf, precision),
         kv_bytes_per_token: (kv_elements * size_of::<f32>()) as u64,
         max_batch: 1,
         max_tokens: MAX_CHUNK,
+        ..Spec::from_header(gguf)?
     })
 }
 
@@ -335,15 +332,6 @@ fn held_bytes(tensor: &TensorInfo, precision: Precision) -> u64 {
         && tensor.shape().len() > 1
         && stays_quantised(tensor.kind().block_len(), columns);
     if quantised { tensor.byte_len() } else { tensor.elements().saturating_mul(size_of::<f32>() as u64) }
-}
-
-/// The type that holds most weights.
-fn prevailing_type(tensors: &[TensorInfo]) -> String {
-    let mut weights: BTreeMap<&str, u64> = BTreeMap::new();
-    for tensor in tensors {
-        *weights.entry(tensor.kind().name()).or_default() += tensor.elements();
-    }
-    weights.into_iter().max_by_key(|&(_, count)| count).map_or_else(String::new, |(name, _)| name.to_owned())
 }
 
 /// The numbers of a model, with its context length capped by that wanted, and its vocabulary's size; checks all that the header says.

@@ -1,7 +1,7 @@
 //! The numbers of one model: read from the file, checked against each other and against ceilings, so that nothing after it has to.
 //! Knows keys; not tensors.
 
-use super::family::{EmbeddingScale, Family, LocalRope, Norms, Windows};
+use super::family::{EmbeddingScale, Family, LocalRope, Norms, Routing, Windows};
 use super::keys::{Keys, PerLayer, invalid, unsupported};
 use super::rope::RopeKeys;
 use crate::error::Result;
@@ -186,12 +186,15 @@ impl Scales {
 impl Experts {
     fn read(keys: &Keys<'_>, family: &Family) -> Result<Option<Self>> {
         let count = keys.count("expert_count", 0..=MAX_EXPERTS)?.unwrap_or(0);
-        let Some(routing) = family.experts.filter(|_| count > 0) else {
-            return match count {
-                0 if !family.name.ends_with("moe") => Ok(None),
-                0 => Err(invalid(format!("a {} model without experts (expert_count)", family.name))),
-                _ => Err(unsupported(format!("{} with {count} experts (expert_count)", family.name))),
-            };
+        let routing = match (family.experts, count) {
+            (Some(Routing { required: true, .. }), 0) => {
+                return Err(invalid(format!("a {} model without experts (expert_count)", family.name)));
+            }
+            (_, 0) => return Ok(None),
+            (Some(routing), _) => routing,
+            (None, _) => {
+                return Err(unsupported(format!("{} with {count} experts (expert_count)", family.name)));
+            }
         };
         let used = keys.require("expert_used_count", 1..=count)?;
         let feed_forward = match keys.count("expert_feed_forward_length", 1..=MAX_WIDTH)? {

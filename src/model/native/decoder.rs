@@ -7,10 +7,9 @@ use super::pass::{Pass, Span};
 use super::weights::ModelWeights;
 use crate::compute::Compute;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, Header, Moving, TensorInfo};
+use crate::gguf::{Gguf, Header, Moving};
 use crate::kernel::{KV_BLOCK, KvLayout};
 use crate::model::{Budget, Chunk, Decoder, Pace, Sequence, Share, Spec, Step};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// Sequences that one pass computes together at most.
@@ -71,18 +70,15 @@ impl NativeDecoder {
             KvLayout::new(config.layers, attention.kv_heads, attention.head_dim, attention.head_dim)?;
         let blocks = Blocks::new(layout);
         let spec = Spec {
-            architecture: config.family.name.to_owned(),
-            name: gguf.metadata().find::<&str>("general.name")?.unwrap_or_default().to_owned(),
-            quantisation: main_type(gguf.tensors()),
             backend: "native",
             vocab_size: weights.output.rows,
             context_length,
             embedding_length: config.width,
-            parameters: gguf.tensors().iter().map(TensorInfo::elements).fold(0, u64::saturating_add),
             weight_bytes: gguf.data_bytes(),
             kv_bytes_per_token: blocks.block_bytes() / KV_BLOCK as u64,
             max_batch: MAX_BATCH,
             max_tokens: MAX_TOKENS.min(context_length),
+            ..Spec::from_header(&gguf)?
         };
         let forward = Forward::new(gguf, config, weights, options.compute)?;
         let mut share = options.budget.share("keys, values and scratch");
@@ -200,16 +196,6 @@ fn invalid(message: String) -> Error {
 
 fn stale(sequence: Sequence) -> Error {
     Error::new(ErrorKind::StaleHandle, format!("sequence {} is closed", sequence.0))
-}
-
-/// The tensor type that holds most elements.
-fn main_type(tensors: &[TensorInfo]) -> String {
-    let mut elements: BTreeMap<&str, u64> = BTreeMap::new();
-    for tensor in tensors {
-        let sum = elements.entry(tensor.kind().name()).or_default();
-        *sum = sum.saturating_add(tensor.elements());
-    }
-    elements.into_iter().max_by_key(|&(_, sum)| sum).map(|(name, _)| name.to_owned()).unwrap_or_default()
 }
 
 impl Decoder for NativeDecoder {

@@ -66,6 +66,8 @@ pub(super) struct Routing {
     pub(super) normalised: bool,
     /// An expert that always runs, behind a sigmoid gate of its own.
     pub(super) shared: bool,
+    /// The file must have experts.
+    pub(super) required: bool,
 }
 
 /// One architecture.
@@ -112,7 +114,7 @@ const LLAMA: Family = Family {
     qkv_bias: false,
     multipliers: false,
     wide_scale_layers: 0,
-    experts: Some(Routing { normalised: true, shared: false }),
+    experts: Some(Routing { normalised: true, shared: false, required: false }),
 };
 
 const QWEN2: Family =
@@ -143,8 +145,16 @@ pub(super) const FAMILIES: &[Family] = &[
     LLAMA,
     QWEN2,
     QWEN3,
-    Family { name: "qwen2moe", experts: Some(Routing { normalised: false, shared: true }), ..QWEN2 },
-    Family { name: "qwen3moe", experts: Some(Routing { normalised: true, shared: false }), ..QWEN3 },
+    Family {
+        name: "qwen2moe",
+        experts: Some(Routing { normalised: false, shared: true, required: true }),
+        ..QWEN2
+    },
+    Family {
+        name: "qwen3moe",
+        experts: Some(Routing { normalised: true, shared: false, required: true }),
+        ..QWEN3
+    },
     GEMMA,
     GEMMA2,
     Family {

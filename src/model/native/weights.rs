@@ -207,14 +207,40 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// The kernels' name of a tensor's type.
+/// The kernels' type for what a tensor is stored as.
 fn kernel_type(tensor: &TensorInfo) -> Result<Type> {
-    let name = tensor.kind().name();
-    let known = Type::ALL.into_iter().find(|ty| format!("{ty:?}") == name);
-    known.ok_or_else(|| {
-        let shown: String = tensor.name().chars().take(64).collect();
-        unsupported(format!("tensor {shown:?} is {name}, a type that the native decoder lacks"))
-    })
+    let known = match tensor.kind() {
+        TensorType::F32 => Type::F32,
+        TensorType::F16 => Type::F16,
+        TensorType::BF16 => Type::BF16,
+        TensorType::Q4_0 => Type::Q4_0,
+        TensorType::Q4_1 => Type::Q4_1,
+        TensorType::Q5_0 => Type::Q5_0,
+        TensorType::Q5_1 => Type::Q5_1,
+        TensorType::Q8_0 => Type::Q8_0,
+        TensorType::IQ4_NL => Type::IQ4_NL,
+        TensorType::MXFP4 => Type::MXFP4,
+        TensorType::Q2_K => Type::Q2_K,
+        TensorType::Q3_K => Type::Q3_K,
+        TensorType::Q4_K => Type::Q4_K,
+        TensorType::Q5_K => Type::Q5_K,
+        TensorType::Q6_K => Type::Q6_K,
+        TensorType::IQ4_XS => Type::IQ4_XS,
+        TensorType::IQ2_XXS => Type::IQ2_XXS,
+        TensorType::IQ2_XS => Type::IQ2_XS,
+        TensorType::IQ2_S => Type::IQ2_S,
+        TensorType::IQ3_XXS => Type::IQ3_XXS,
+        TensorType::IQ3_S => Type::IQ3_S,
+        TensorType::IQ1_S => Type::IQ1_S,
+        TensorType::IQ1_M => Type::IQ1_M,
+        kind => {
+            let shown: String = tensor.name().chars().take(64).collect();
+            let message =
+                format!("tensor {shown:?} is {}, a type that the native decoder lacks", kind.name());
+            return Err(unsupported(message));
+        }
+    };
+    Ok(known)
 }
 
 impl ModelWeights {

@@ -35,7 +35,7 @@ pub(super) async fn open(
     if wanted.vocab_only {
         let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
         let (vocab, has_template) = vocabulary(&header, wanted, pauses).await?;
-        let spec = spec(&header, vocab.len())?;
+        let spec = Spec { vocab_size: vocab.len(), ..Spec::from_header(&header)? };
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
     let mut opening = Opening::begin(source, &limits, pauses).await?;
@@ -191,28 +191,4 @@ fn candle(
     };
     let decoder = CandleDecoder::load(gguf, &options, progress)?;
     Ok(Box::new(decoder.with_weights(weights.take())))
-}
-
-/// What a header says of a model that is not loaded.
-fn spec(header: &Header, vocab_size: usize) -> Result<Spec> {
-    let metadata = header.metadata();
-    let architecture: &str = metadata.require("general.architecture")?;
-    let number = |key: &str| -> Result<usize> {
-        let found: Option<u64> = metadata.find(&format!("{architecture}.{key}"))?;
-        Ok(found.and_then(|number| usize::try_from(number).ok()).unwrap_or(0))
-    };
-    Ok(Spec {
-        architecture: architecture.to_owned(),
-        name: metadata.find::<&str>("general.name")?.unwrap_or_default().to_owned(),
-        quantisation: String::new(),
-        backend: "none",
-        vocab_size,
-        context_length: number("context_length")?,
-        embedding_length: number("embedding_length")?,
-        parameters: header.tensors().iter().map(|tensor| tensor.elements()).fold(0, u64::saturating_add),
-        weight_bytes: 0,
-        kv_bytes_per_token: 0,
-        max_batch: 1,
-        max_tokens: 1,
-    })
 }
