@@ -4,6 +4,8 @@ mod bpe;
 mod data;
 mod from_gguf;
 #[cfg(feature = "folders")]
+mod from_json;
+#[cfg(feature = "folders")]
 mod hub;
 mod pieces;
 mod pre;
@@ -147,20 +149,13 @@ impl Tokenizer {
     /// # Errors
     /// As [`with_template`](Self::with_template)'s; what stops `pauses`.
     pub async fn with_template_in_pieces(mut self, source: &str, pauses: &mut Pauses<'_>) -> Result<Self> {
-        self.chat = Some(Chat::new(source, &self, pauses).await?);
+        self.chat = Some(Chat::new(source, &self.pieces, [self.bos, self.eos], pauses).await?);
         Ok(self)
-    }
-
-    /// The text of the token that begins texts, or that ends them: what templates call `bos_token` and `eos_token`.
-    fn text_of(&self, id: Option<u32>) -> &str {
-        id.and_then(|id| self.pieces.get(id))
-            .and_then(|bytes| std::str::from_utf8(bytes).ok())
-            .unwrap_or_default()
     }
 
     /// Whether spaces after `id` belong to it (Phi-3: all control tokens but these three, `llama_vocab::impl::load`).
     fn strips_after(&self, id: u32) -> bool {
-        let kept = || matches!(self.text_of(Some(id)), "<unk>" | "<s>" | "<|endoftext|>");
+        let kept = || matches!(self.pieces.text(Some(id)), "<unk>" | "<s>" | "<|endoftext|>");
         self.strip_after_special && self.pieces.kind(id) != Some(TokenKind::Normal) && !kept()
     }
 
@@ -271,7 +266,7 @@ impl Tokenizer {
         pauses: &mut Pauses<'_>,
     ) -> Result<Rendered> {
         match &self.chat {
-            Some(chat) => chat.render(input, self, pauses).await,
+            Some(chat) => chat.render(input, &self.pieces, &self.special, pauses).await,
             None => {
                 let message = "the model has no chat template; give one, or the name of a built-in one such as \"chatml\"";
                 Err(Error::new(ErrorKind::Template, message))

@@ -88,6 +88,11 @@ impl Pieces {
         self.bytes.get(start..end)
     }
 
+    /// The text of the token that begins texts, or that ends them: what templates call `bos_token` and `eos_token`.
+    pub(super) fn text(&self, id: Option<u32>) -> &str {
+        id.and_then(|id| self.get(id)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+
     /// The token of plain text that has exactly these bytes.
     pub(super) fn find(&self, bytes: &[u8]) -> Option<u32> {
         self.find_any(bytes).filter(|id| self.is_text(*id))

@@ -1,6 +1,7 @@
 //! A conversation to a prompt in which only the template can write control tokens. Knows template and tokens.
 
-use super::Tokenizer;
+use super::pieces::Pieces;
+use super::specials::Finder;
 use crate::error::Result;
 use crate::pause::Pauses;
 use crate::text::template::{Shield, Template, input};
@@ -14,15 +15,19 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    /// The template is parsed in one piece.
-    pub(super) async fn new(source: &str, tokenizer: &Tokenizer, pauses: &mut Pauses<'_>) -> Result<Self> {
+    /// `bos` and `eos` begin and end a text. The template is parsed in one piece.
+    pub(super) async fn new(
+        source: &str,
+        pieces: &Pieces,
+        [bos, eos]: [Option<u32>; 2],
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Self> {
         pauses.look_up().await?;
-        let template =
-            Template::new(source, tokenizer.text_of(tokenizer.bos), tokenizer.text_of(tokenizer.eos))?;
+        let template = Template::new(source, pieces.text(bos), pieces.text(eos))?;
         pauses.look_up().await?;
         let mut controls = Vec::new();
-        for id in tokenizer.pieces.of_kinds(|kind| kind.is_special()) {
-            let text = tokenizer.text_of(Some(id));
+        for id in pieces.of_kinds(|kind| kind.is_special()) {
+            let text = pieces.text(Some(id));
             if !text.is_empty() {
                 controls.try_reserve(1)?;
                 controls.push(text);
@@ -40,7 +45,8 @@ impl Chat {
     pub(super) async fn render(
         &self,
         input: &RenderInput<'_>,
-        tokenizer: &Tokenizer,
+        pieces: &Pieces,
+        special: &Finder,
         pauses: &mut Pauses<'_>,
     ) -> Result<Rendered> {
         let marks = self.shield.marks(|visit| input::for_each_string(input, visit))?;
@@ -49,10 +55,10 @@ impl Chat {
         pauses.look_up().await?;
         let mut rendered = Rendered::default();
         let (mut done, mut from) = (0, 0);
-        while let Some(found) = tokenizer.special.find_from(&marked, from, pauses).await? {
+        while let Some(found) = special.find_from(&marked, from, pauses).await? {
             from = found.end;
             let text = &marked[found.start..found.end];
-            let control = tokenizer.pieces.kind(found.id).is_some_and(|kind| kind.is_special());
+            let control = pieces.kind(found.id).is_some_and(|kind| kind.is_special());
             if !control || !self.shield.guarded(text) {
                 continue;
             }
