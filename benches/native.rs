@@ -3,7 +3,7 @@
 //! cargo bench --no-default-features --features native --bench native -- models/SmolLM2-135M-Instruct.Q4_1.gguf [threads ...]
 #![allow(clippy::print_stdout)]
 
-#[path = "../tests/driver/mod.rs"]
+#[path = "../tests/support/driver/mod.rs"]
 mod driver;
 
 use driver::Driver;

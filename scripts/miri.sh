@@ -14,4 +14,4 @@ export MIRIFLAGS="-Zmiri-disable-isolation -Zmiri-ignore-leaks"
 export WICK_WATCHDOG=1200
 test=(cargo +nightly miri test --locked --no-default-features --features native,testing --target-dir "${CARGO_TARGET_DIR:-target}/miri")
 "${test[@]}" --lib -- compute::pool
-"${test[@]}" --no-fail-fast --test smoke --test ffi_drop --test ffi_reentrant --test ffi_arguments
+"${test[@]}" --no-fail-fast --test scenarios --test c_abi -- smoke:: drop:: reentrant:: arguments::

@@ -41,23 +41,12 @@ replace() {
   printf '%s' "${text/"$2"/"$3"}" > "$1"
 }
 
-# The --test arguments for a pattern.
-tests_of() {
-  local file found=
-  for file in tests/$1.rs; do
-    [ -f "$file" ] && found="$found --test $(basename "$file" .rs)"
-  done
-  [ -n "$found" ] || { echo "no tests/$1.rs" >&2; return 1; }
-  echo "$found"
-}
-
 # 0 if the tests pass, 1 if they fail, 124 or 137 if they hang, 2 if they do not build.
-run_tests() {
-  local tests
-  tests=$(tests_of "$1")
-  local cargo="cargo test --quiet --no-default-features --features testing $tests"
-  $cargo --no-run > "$log" 2>&1 || return 2
-  timeout -k 5 "$limit" $cargo > "$log" 2>&1 && return 0
+run_tests() { # PROGRAM, or PROGRAM::MODULE
+  local program=${1%%::*} module=${1#"${1%%::*}"}
+  local cargo=(cargo test --quiet --no-default-features --features testing --test "$program")
+  "${cargo[@]}" --no-run > "$log" 2>&1 || return 2
+  timeout -k 5 "$limit" "${cargo[@]}" ${module:+"${module#::}::"} > "$log" 2>&1 && return 0
   local status=$?
   [ $status -eq 124 ] || [ $status -eq 137 ] && return $status
   return 1

@@ -37,15 +37,16 @@ case $kind in
       exit
     fi
     "${test[@]}" --lib
-    # Without text_templates: it fills stacks that are measured for frames without the sanitizer's share.
-    "${test[@]}" --no-fail-fast --test 'gguf_*' --test 'ffi_*' --test 'native_*' --test text_fuzz --test text_vectors --test f_models
+    # Without text::templates: it fills stacks that are measured for frames without the sanitizer's share.
+    "${test[@]}" --no-fail-fast --test gguf --test c_abi --test c_allocations --test model --test text -- --skip templates::
+    "${test[@]}" --test scenarios -- model_files::
     ;;
   thread)
     [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || left_out thread "no source of the standard library"
     export RUSTFLAGS=-Zsanitizer=thread
-    # The standard library is built with it, too, or its locks would look like races. Without text_templates, as above, and memory_peak.
-    "${cargo[@]}" --target-dir "$build/tsan" -Zbuild-std --no-fail-fast --lib --test 'gguf_*' --test 'ffi_*' --test 'native_*' \
-      --test 's_*' --test 'stream_*' --test 'text_[fv]*' --test f_models --test pace --test smoke --test event_allocations
+    # The standard library is built with it, too, or its locks would look like races. Without text::templates, as above, and memory_peak.
+    "${cargo[@]}" --target-dir "$build/tsan" -Zbuild-std --no-fail-fast --lib --test gguf --test c_abi --test model --test scenarios \
+      --test stream --test text --test c_allocations --test cycles --test event_allocations -- --skip templates::
     ;;
   *) echo "usage: sanitize.sh [address|quick|thread]" >&2 && exit 2 ;;
 esac

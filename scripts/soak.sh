@@ -35,7 +35,7 @@ soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
 soak "tests of the library, 1,000 cycles" \
   env WICK_CYCLES=1000 cargo test "${watched[@]}" --locked --release "${small[@]}"
 soak "1,000,000 mutated model files" \
-  env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test '*fuzz*'
+  env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test gguf --test model --test text -- fuzz::
 soak "Rust tests with the address sanitizer" \
   env WICK_CARGO="${small[*]}" scripts/sanitize.sh address
 for target in gguf hyperparameters gguf_tokenizer; do
@@ -55,7 +55,7 @@ soak "Rust tests with the thread sanitizer" \
 soak "tests in Miri" scripts/miri.sh
 soak "the tests for Windows, in Wine" scripts/windows.sh
 soak "1,000,000 shuttle schedules per scenario" \
-  env WICK_SCHEDULES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release --no-default-features --features shuttle --test 'shuttle*'
+  env WICK_SCHEDULES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release --no-default-features --features shuttle --test shuttle
 
 echo
 for line in "${unavailable[@]}"; do echo "left out: $line"; done

@@ -46,7 +46,7 @@ debug() {
 
 shuttle() {
   heading "the stream's state machine under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario, and the header"
-  cargo test "${watched[@]}" --locked --no-default-features --features shuttle,header --test 'shuttle*' --test header
+  cargo test "${watched[@]}" --locked --no-default-features --features shuttle,header --test shuttle --test header
 }
 
 c() {
@@ -78,8 +78,9 @@ examples() {
 # The others say nothing else in release; `make soak` runs them all.
 models() {
   heading "tests in release: kernels, and all that is for candle, the command or a real model"
-  cargo test "${watched[@]}" --locked "${release[@]}" --lib --bins --test 'candle_*' --test 'native_*' --test 'memory_*' --test 'f_*' \
-    --test cli --test real_model --test s_load --test text_vectors -- --show-output
+  cargo test "${watched[@]}" --locked "${release[@]}" --lib --bins --test candle --test candle_fork --test model --test memory_peak \
+    --test cli --test real_model -- --show-output
+  cargo test "${watched[@]}" --locked "${release[@]}" --test scenarios --test text -- --show-output budget:: load:: model_files:: vectors::
 }
 
 [ $# -gt 0 ] || set -- "${steps[@]}"

@@ -35,7 +35,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-// The floors, lowest first: a module names only floors below its own (`tests/floors.rs`).
+// The floors, lowest first: a module names only floors below its own (`tests/house/floors.rs`).
 #[doc(hidden)]
 pub mod error;
 mod ids;

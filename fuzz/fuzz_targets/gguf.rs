@@ -1,9 +1,9 @@
-//! Any bytes are a model or an error: `tests/gguf_fuzz.rs` replays the corpus of this target with the same judge.
+//! Any bytes are a model or an error: `tests/gguf/fuzz.rs` replays the corpus of this target with the same judge.
 #![no_main]
 
-#[path = "../../tests/fuzz_common/mod.rs"]
-mod fuzz_common;
-#[path = "../../tests/gguf_common/judge.rs"]
+#[path = "../../tests/support/fuzz/mod.rs"]
+mod fuzz;
+#[path = "../../tests/support/gguf/judge.rs"]
 mod judge;
 mod mutator;
 

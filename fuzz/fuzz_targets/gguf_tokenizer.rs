@@ -1,8 +1,8 @@
-//! Any file is a tokenizer that encodes and decodes, or an error: `tests/text_fuzz.rs` replays the corpus of this target with the same judge.
+//! Any file is a tokenizer that encodes and decodes, or an error: `tests/text/fuzz.rs` replays the corpus of this target with the same judge.
 #![no_main]
 
-#[path = "../../tests/fuzz_common/mod.rs"]
-mod fuzz_common;
+#[path = "../../tests/support/fuzz/mod.rs"]
+mod fuzz;
 mod mutator;
 
 libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
@@ -10,5 +10,5 @@ libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, see
 });
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    fuzz_common::tokenizer::judge(bytes);
+    fuzz::tokenizer::judge(bytes);
 });

@@ -7,11 +7,11 @@ pub mod llama_engine;
 pub mod wick_engine;
 
 /// wick's decoder as its own tests drive it.
-#[path = "../../../tests/driver/mod.rs"]
+#[path = "../../../tests/support/driver/mod.rs"]
 pub mod driver;
 
 /// The small models of wick's own tests.
-#[path = "../../../tests/tiny/mod.rs"]
+#[path = "../../../tests/support/tiny/mod.rs"]
 pub mod tiny;
 
 /// What a program of this crate ends with when it fails: a message for a person.

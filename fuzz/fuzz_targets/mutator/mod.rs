@@ -1,6 +1,6 @@
 //! The mutations of all targets: of GGUF's fields mostly, of plain bytes sometimes, as libFuzzer makes them.
 
-use crate::fuzz_common::{Random, mutant};
+use crate::fuzz::{Random, mutant};
 use libfuzzer_sys::fuzzer_mutate;
 
 /// Changes the first `size` bytes of `data`, of which there are `max_size`; returns how many there are then.

@@ -1,0 +1,12 @@
+//! The C ABI, as C calls it, and its layout.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod abi;
+mod arguments;
+mod drop;
+mod events;
+mod reentrant;
+mod template;
+mod threads;

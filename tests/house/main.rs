@@ -1,0 +1,6 @@
+//! The order of the repository itself: what its files name, hold and promise.
+
+mod files;
+mod floors;
+mod layout;
+mod mutations;

@@ -1,0 +1,56 @@
+//! Structured mutations of small models, with a fixed seed: each is a decoder that computes the same alone and batched, or a fitting error;
+//! no panic, no hang, no memory beyond the bound.
+//!
+//! `WICK_FUZZ_CASES` sets their number (4,000 by default). The corpus of the cargo-fuzz target is replayed too; `WICK_BLESS=1` writes it.
+#![cfg(feature = "native")]
+
+use crate::support::fuzz::decoder::{BUDGET, judge, warm_up};
+use crate::support::fuzz::harness::Target;
+use crate::support::tiny::{ARCHITECTURES, Tiny};
+use wick::gguf::TensorType;
+
+/// A few KB of a model with all peculiarities of `architecture`.
+fn small(architecture: &'static str) -> Tiny {
+    let mut tiny = Tiny::new(architecture);
+    (tiny.width, tiny.heads, tiny.kv_heads, tiny.head_dim) = (8, 4, 2, 2);
+    (tiny.feed_forward, tiny.vocab, tiny.layers) = (6, 11, 2);
+    if tiny.experts.0 > 0 {
+        tiny.experts = (3, 2);
+    }
+    tiny
+}
+
+/// The same in blocks of `kind` wherever rows are whole blocks.
+fn quantised(kind: TensorType) -> Tiny {
+    let mut tiny = small("llama").of(kind);
+    (tiny.width, tiny.feed_forward, tiny.head_dim, tiny.layers) = (kind.block_len(), 4, 4, 1);
+    tiny
+}
+
+fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let models = ARCHITECTURES.iter().map(|&name| (name, small(name).writer().to_bytes()));
+    let types = [TensorType::Q4_0, TensorType::Q8_0, TensorType::Q4_K, TensorType::IQ2_XXS]
+        .map(|kind| (kind.name(), quantised(kind).writer().to_bytes()));
+    models.chain(types).collect()
+}
+
+fn target() -> Target {
+    warm_up();
+    // The file twice, its header's tables, norms; keys, values and scratch up to the budget, a quarter more for what is not predicted.
+    Target {
+        name: "hyperparameters",
+        seeds: seeds(),
+        judge,
+        bound: |len| 8 * len + (BUDGET / 4 * 5) as usize,
+    }
+}
+
+#[test]
+fn mutants_compute_or_are_refused() {
+    target().mutants(4000, |_| None);
+}
+
+#[test]
+fn the_corpus_is_replayed() {
+    target().replay(seeds().len());
+}

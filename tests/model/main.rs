@@ -1,0 +1,18 @@
+//! The native decoder: its logits, its passes, its memory, and the model files that it refuses.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod allocations;
+mod determinism;
+mod fuzz;
+mod hyperparameters;
+mod llama_cpp;
+mod memory;
+mod passes;
+mod reference;
+mod settle;
+
+/// Counts for each thread by itself, so that tests stay apart.
+#[global_allocator]
+static ALLOCATOR: support::counting::Counting = support::counting::Counting;

@@ -1,0 +1,25 @@
+//! What a host meets, through the whole runtime: `docs/scenarios.md` has the promises.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod apart;
+mod budget;
+mod cancel;
+mod delivery;
+mod ends;
+mod failures;
+mod input;
+mod lifecycle;
+mod load;
+mod model_files;
+mod pace;
+mod session;
+mod settle;
+mod side;
+mod smoke;
+mod text;
+
+/// Counts for each thread by itself, so that tests stay apart.
+#[global_allocator]
+static ALLOCATOR: support::counting::Counting = support::counting::Counting;

@@ -1,0 +1,11 @@
+//! A stream's state machine under shuttle, which runs through the schedules of its threads.
+#![cfg(feature = "shuttle")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dispatch;
+mod ends;
+mod level;
+mod queue;
+mod reading;

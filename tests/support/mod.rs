@@ -1,0 +1,25 @@
+//! What the programs of tests share. Each includes all of it and uses some; a part is there where the features that it needs are.
+#![allow(dead_code, unused_imports)]
+
+pub mod counting;
+pub mod stream;
+
+#[cfg(feature = "shuttle")]
+pub mod shuttle;
+
+#[cfg(all(feature = "testing", not(feature = "shuttle")))]
+pub mod c_abi;
+#[cfg(feature = "candle")]
+pub mod candle;
+#[cfg(feature = "native")]
+pub mod driver;
+#[cfg(not(feature = "shuttle"))]
+pub mod fuzz;
+#[cfg(not(feature = "shuttle"))]
+pub mod gguf;
+#[cfg(not(feature = "shuttle"))]
+pub mod samplers;
+#[cfg(all(feature = "testing", not(feature = "shuttle")))]
+pub mod scenario;
+#[cfg(not(feature = "shuttle"))]
+pub mod tiny;

@@ -1,0 +1,12 @@
+//! Tokenizers and chat templates, against published vocabularies, published templates and hostile ones.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod fuzz;
+mod templates;
+mod vectors;
+
+/// Counts for each thread by itself, so that tests stay apart.
+#[global_allocator]
+static ALLOCATOR: support::counting::Counting = support::counting::Counting;
