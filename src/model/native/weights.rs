@@ -180,7 +180,8 @@ impl<'a> Finder<'a> {
 
     fn optional(&self, name: &str, len: usize) -> Result<Option<Vector>> {
         let Some((_, tensor)) = self.find(name) else { return Ok(None) };
-        if tensor.shape() != [len as u64] {
+        // A vector may be written as a matrix of one column.
+        if !matches!(*tensor.shape(), [length] | [length, 1] if length == len as u64) {
             return Err(invalid(format!("tensor {name:?} has shape {:?}, not [{len}]", tensor.shape())));
         }
         if !matches!(tensor.kind(), TensorType::F32 | TensorType::F16 | TensorType::BF16) {
@@ -263,7 +264,7 @@ impl ModelWeights {
             Some(&[_, rows]) => usize::try_from(rows).unwrap_or(usize::MAX),
             _ => return Err(invalid("tensor \"token_embd.weight\" is missing or no matrix".into())),
         };
-        check_vocabulary(header.metadata(), config.family.name, vocab)?;
+        check_vocabulary(header.metadata(), vocab)?;
         let embedding = finder.matrix("token_embd.weight", vocab, config.width)?;
         let mut layers = Vec::new();
         // Grows layer by layer, so that a file that claims more layers than it has ends at the first missing tensor.

@@ -5,7 +5,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Limits, Opening, Source};
 use crate::model::{Decoder, Share, Spec};
 use crate::pause::Pauses;
-use crate::runtime::options::Backend;
+use crate::runtime::options::{Backend, Level};
 use crate::runtime::resources::{Progress, Resources};
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
@@ -34,7 +34,7 @@ pub(super) async fn open(
     let limits = Limits { max_bytes: resources.budget.limit() };
     if wanted.vocab_only {
         let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
-        let (vocab, has_template) = vocabulary(&header, wanted, pauses).await?;
+        let (vocab, has_template) = vocabulary(&header, wanted, resources, pauses).await?;
         let spec = Spec { vocab_size: vocab.len(), ..Spec::from_header(&header)? };
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
@@ -57,7 +57,7 @@ pub(super) async fn open(
         }
     }
     let gguf = Arc::new(opening.finish());
-    let (vocab, has_template) = vocabulary(gguf.header(), wanted, pauses).await?;
+    let (vocab, has_template) = vocabulary(gguf.header(), wanted, resources, pauses).await?;
     pauses.look_up().await?;
     let decoder = fit(resources, || decoder(&gguf, wanted, resources, &mut weights, &mut *progress)).await?;
     let spec = decoder.spec().clone();
@@ -89,10 +89,14 @@ async fn fit<T>(resources: &Resources, mut work: impl FnMut() -> Result<T>) -> R
 async fn vocabulary(
     header: &Header,
     wanted: &Wanted,
+    resources: &Resources,
     pauses: &mut Pauses<'_>,
 ) -> Result<(Arc<dyn Vocab>, bool)> {
     let data = VocabularyData::from_gguf_in_pieces(header.metadata(), pauses).await?;
     let tokenizer = Tokenizer::new_in_pieces(&data, pauses).await?;
+    for note in tokenizer.notes() {
+        resources.links.log(Level::Warning, note);
+    }
     let own = chat_template(header.metadata())?;
     match wanted.chat_template.as_deref().or(own) {
         Some(template) => Ok((Arc::new(tokenizer.with_template_in_pieces(template, pauses).await?), true)),

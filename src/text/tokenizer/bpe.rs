@@ -1,11 +1,11 @@
 //! Byte-pair merging by rank, as GPT-2 does it. Knows words (pieces of pre-split text), not how they were split.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 
 use super::data::{AT_ONCE, invalid};
-use super::pieces::{Pieces, byte_of_letter};
+use super::pieces::{Pieces, TOKEN_UNITS, byte_of_letter};
 use crate::error::Result;
 use crate::pause::Pauses;
 
@@ -18,7 +18,7 @@ const MERGE_UNITS: usize = 4;
 /// The ranked merges of a vocabulary.
 #[derive(Debug, Clone)]
 pub(super) struct Bpe {
-    /// The token of each byte, or `NONE`.
+    /// The token of each byte, or `NONE`: such a byte is left out before anything is merged, as Hugging Face's library has it.
     bytes: Box<[u32; 256]>,
     /// By rank.
     merges: Vec<Merge>,
@@ -27,8 +27,7 @@ pub(super) struct Bpe {
     hasher: PairHasher,
     /// A word that is a token is this token, whatever the merges say.
     ignore_merges: bool,
-    /// Stands for a byte that has no token; `None`: such a byte is left out.
-    unknown: Option<u32>,
+    strangers: Strangers,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +35,47 @@ struct Merge {
     left: u32,
     right: u32,
     result: u32,
+}
+
+impl Merge {
+    /// Keeps the place of one that no text comes to.
+    const NEVER: Self = Self { left: NONE, right: NONE, result: NONE };
+}
+
+/// Texts that merges are of and that are no tokens: ids behind the vocabulary's. A word that ends as one becomes the tokens of its bytes
+/// (`llm_tokenizer_bpe_session::tokenize`, llama.cpp).
+#[derive(Debug, Clone, Default)]
+struct Strangers {
+    /// The first id.
+    first: u32,
+    bytes: Vec<u8>,
+    /// Where each ends in `bytes`.
+    ends: Vec<usize>,
+}
+
+impl Strangers {
+    fn get(&self, id: u32) -> Option<&[u8]> {
+        let index = id.checked_sub(self.first)? as usize;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.bytes.get(start..*self.ends.get(index)?)
+    }
+
+    fn add(&mut self, text: &[u8]) -> Result<u32> {
+        self.bytes.try_reserve(text.len())?;
+        self.ends.try_reserve(1)?;
+        self.bytes.extend_from_slice(text);
+        self.ends.push(self.bytes.len());
+        Ok(self.first + self.ends.len() as u32 - 1)
+    }
+}
+
+/// Resolves merges to ids.
+struct Resolver<'a> {
+    pieces: &'a Pieces,
+    strangers: Strangers,
+    /// Their ids, and `NONE` for the texts of control tokens; filled when the first is met.
+    known: HashMap<Box<[u8]>, u32>,
+    decoded: Vec<u8>,
 }
 
 /// Multiply-shift hashing with random multipliers: a file cannot know which pairs collide.
@@ -84,11 +124,13 @@ struct Candidate {
 
 impl Bpe {
     /// Resolves `merges` ("left right", in GPT-2's alphabet) to ids.
+    ///
+    /// # Errors
+    /// `ModelInvalid`, naming it, for a merge that is not of two texts.
     pub(super) async fn new(
         pieces: &Pieces,
         merges: &[&str],
         ignore_merges: bool,
-        unknown: Option<u32>,
         pauses: &mut Pauses<'_>,
     ) -> Result<Self> {
         let bytes = Box::new(std::array::from_fn(|byte| pieces.find(&[byte as u8]).unwrap_or(NONE)));
@@ -99,31 +141,36 @@ impl Bpe {
             slots: Vec::new(),
             hasher: PairHasher::new(),
             ignore_merges,
-            unknown,
+            strangers: Strangers::default(),
         };
         bpe.merges.try_reserve_exact(merges.len())?;
         bpe.slots.try_reserve_exact(slots)?;
         bpe.slots.resize(slots, 0);
-        let mut decoded = Vec::new();
+        let mut resolver = Resolver::new(pieces);
         for (rank, text) in merges.iter().enumerate() {
-            let Some(merge) = resolve(pieces, text, &mut decoded) else {
-                let message = format!("merge {rank}, {text:.64?}, is not of two tokens that make a third");
+            let Some((left, right)) = split(text) else {
+                let message = format!("merge {rank}, {text:.64?}, is not of two texts with a space between");
                 return Err(invalid(message));
             };
+            let merge = resolver.resolve(left, right, pauses).await?;
             if pauses.is_due(MERGE_UNITS) {
                 pauses.look_up().await?;
             }
-            bpe.merges.push(merge);
-            if !pieces.is_text(merge.result) {
-                // Found by its text to be a control token: plain text never becomes one.
-                continue;
-            }
-            let slot = bpe.slot_of(merge.left, merge.right);
-            if bpe.slots[slot] == 0 {
-                bpe.slots[slot] = rank as u32 + 1;
+            bpe.merges.push(merge.unwrap_or(Merge::NEVER));
+            if let Some(merge) = merge {
+                let slot = bpe.slot_of(merge.left, merge.right);
+                if bpe.slots[slot] == 0 {
+                    bpe.slots[slot] = rank as u32 + 1;
+                }
             }
         }
+        bpe.strangers = resolver.strangers;
         Ok(bpe)
+    }
+
+    /// How many texts there are that merges are of and that are no tokens.
+    pub(super) fn strangers(&self) -> usize {
+        self.strangers.ends.len()
     }
 
     /// Appends the tokens of one word. Time: n log n in its bytes.
@@ -199,9 +246,10 @@ impl Bpe {
         if let Some(last) = symbols.last_mut() {
             last.after = start;
         }
-        for (at, &byte) in (start..).zip(part) {
+        let ids = part.iter().map(|&byte| self.bytes[usize::from(byte)]).filter(|&id| id != NONE);
+        for (at, id) in (start..).zip(ids) {
             let before = at.checked_sub(1).unwrap_or(NONE);
-            symbols.push(Symbol { id: self.bytes[usize::from(byte)], before, after: at + 1, gone: false });
+            symbols.push(Symbol { id, before, after: at + 1, gone: false });
         }
         if let Some(last) = symbols.last_mut() {
             last.after = NONE;
@@ -213,7 +261,14 @@ impl Bpe {
     /// Appends the tokens that symbols have become.
     fn finish(&self, symbols: &[Symbol], out: &mut Vec<u32>) {
         for symbol in symbols.iter().filter(|symbol| !symbol.gone) {
-            out.extend(if symbol.id == NONE { self.unknown } else { Some(symbol.id) });
+            match self.strangers.get(symbol.id) {
+                None => out.push(symbol.id),
+                Some(bytes) => {
+                    out.extend(
+                        bytes.iter().map(|&byte| self.bytes[usize::from(byte)]).filter(|&id| id != NONE),
+                    );
+                }
+            }
         }
     }
 
@@ -286,22 +341,62 @@ impl Bpe {
     }
 }
 
-/// The ids of a merge; `None` if a part or the result is no token of plain text. `decoded` is a buffer.
-fn resolve(pieces: &Pieces, text: &str, decoded: &mut Vec<u8>) -> Option<Merge> {
-    decoded.clear();
-    let mut split = None;
-    for letter in text.chars() {
-        // The first letter may be a space only in files that do not use GPT-2's alphabet.
-        if letter == ' ' && split.is_none() && !decoded.is_empty() {
-            split = Some(decoded.len());
-        } else {
-            decoded.push(byte_of_letter(letter)?);
-        }
+impl<'a> Resolver<'a> {
+    fn new(pieces: &'a Pieces) -> Self {
+        let strangers = Strangers { first: pieces.len() as u32, ..Strangers::default() };
+        Self { pieces, strangers, known: HashMap::new(), decoded: Vec::new() }
     }
-    let (left, right) = decoded.split_at_checked(split?)?;
-    Some(Merge {
-        left: pieces.find_any(left)?,
-        right: pieces.find_any(right)?,
-        result: pieces.find_any(decoded)?,
-    })
+
+    /// The ids of a merge; `None` if no text comes to it, or if it makes a control token, which text never becomes.
+    async fn resolve(&mut self, left: &str, right: &str, pauses: &mut Pauses<'_>) -> Result<Option<Merge>> {
+        self.decoded.clear();
+        let mut decoded = std::mem::take(&mut self.decoded);
+        let is_reached = decode(left, &mut decoded);
+        let middle = decoded.len();
+        let merge = if is_reached && decode(right, &mut decoded) {
+            let left = self.id(&decoded[..middle], pauses).await?;
+            let right = self.id(&decoded[middle..], pauses).await?;
+            Some(Merge { left, right, result: self.id(&decoded, pauses).await? })
+        } else {
+            None
+        };
+        self.decoded = decoded;
+        Ok(merge.filter(|merge| merge.left != NONE && merge.right != NONE && merge.result != NONE))
+    }
+
+    /// The id of a text that a merge names; `NONE`: it is a control token's.
+    async fn id(&mut self, text: &[u8], pauses: &mut Pauses<'_>) -> Result<u32> {
+        if let Some(id) = self.pieces.find_any(text) {
+            return Ok(if self.pieces.is_text(id) { id } else { NONE });
+        }
+        if self.known.is_empty() {
+            for id in self.pieces.of_kinds(|kind| kind.is_special()) {
+                self.known.try_reserve(1)?;
+                self.known.insert(self.pieces.get(id).unwrap_or_default().into(), NONE);
+                if pauses.is_due(TOKEN_UNITS) {
+                    pauses.look_up().await?;
+                }
+            }
+        }
+        if let Some(&id) = self.known.get(text) {
+            return Ok(id);
+        }
+        self.known.try_reserve(1)?;
+        let id = self.strangers.add(text)?;
+        self.known.insert(text.into(), id);
+        Ok(id)
+    }
+}
+
+/// The two sides of a merge as a file writes it.
+fn split(merge: &str) -> Option<(&str, &str)> {
+    // The first letter may be a space only in files that do not use GPT-2's alphabet.
+    let at = merge.char_indices().skip(1).find(|(_, letter)| *letter == ' ')?.0;
+    let (left, right) = (&merge[..at], &merge[at + 1..]);
+    (!right.is_empty() && !right.contains(' ')).then_some((left, right))
+}
+
+/// Appends the bytes that are written so in GPT-2's alphabet; false: they are not.
+fn decode(text: &str, out: &mut Vec<u8>) -> bool {
+    text.chars().all(|letter| byte_of_letter(letter).map(|byte| out.push(byte)).is_some())
 }

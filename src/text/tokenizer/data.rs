@@ -61,13 +61,13 @@ pub struct VocabularyData<'a> {
     pub tokens: Vec<&'a str>,
     /// `(n)`; empty: all normal.
     pub kinds: Vec<TokenKind>,
-    /// `(n)`; SPM only. The higher, the earlier a merge.
+    /// `(n)`; SPM only. The higher, the earlier a merge. Empty: all 0.
     pub scores: Vec<f32>,
     /// BPE only: "left right", first is merged first.
     pub merges: Vec<&'a str>,
     /// BPE only: the name of the pre-tokenizer (`tokenizer.ggml.pre`); empty: "default".
     pub pre: &'a str,
-    /// Begins a text.
+    /// Begins a text. This id, and those that follow, count as absent where they are beyond the vocabulary.
     pub bos: Option<u32>,
     /// Ends a text.
     pub eos: Option<u32>,
@@ -75,7 +75,9 @@ pub struct VocabularyData<'a> {
     pub eot: Option<u32>,
     /// Ends a message that waits for a tool.
     pub eom: Option<u32>,
-    /// Stands for what the vocabulary lacks.
+    /// Stand between, or pad, the files of a repository: they end a generation too.
+    pub fim: [Option<u32>; 3],
+    /// SPM only: stands for what the vocabulary lacks.
     pub unk: Option<u32>,
     /// Whether texts get BOS; `None`: what the model or the pre-tokenizer does by default.
     pub add_bos: Option<bool>,
@@ -85,6 +87,8 @@ pub struct VocabularyData<'a> {
     pub add_space_prefix: Option<bool>,
     /// Whether spaces after a control token belong to it (Phi-3; the file does not say, its name does).
     pub strip_after_special: bool,
+    /// What is odd about the file, though it can be used: for the log.
+    pub notes: Vec<String>,
 }
 
 impl<'a> VocabularyData<'a> {
@@ -101,12 +105,19 @@ impl<'a> VocabularyData<'a> {
             eos: None,
             eot: None,
             eom: None,
+            fim: [None; 3],
             unk: None,
             add_bos: None,
             add_eos: None,
             add_space_prefix: None,
             strip_after_special: false,
+            notes: Vec::new(),
         }
+    }
+
+    /// A special id, unless it is beyond the vocabulary.
+    pub(super) fn within(&self, id: Option<u32>) -> Option<u32> {
+        id.filter(|id| (*id as usize) < self.tokens.len())
     }
 
     /// The kind of token `id`.
@@ -114,7 +125,7 @@ impl<'a> VocabularyData<'a> {
         self.kinds.get(id).copied().unwrap_or(TokenKind::Normal)
     }
 
-    /// Checks lengths, scores and ids; texts are checked where they are indexed.
+    /// Checks lengths and scores; texts are checked where they are indexed.
     pub(super) fn check(&self) -> Result<()> {
         let count = self.tokens.len();
         if count == 0 || count > 1 << 24 {
@@ -124,7 +135,7 @@ impl<'a> VocabularyData<'a> {
             return Err(invalid(format!("{} token types for {count} tokens", self.kinds.len())));
         }
         if self.model == VocabularyModel::Spm {
-            if self.scores.len() < count {
+            if !self.scores.is_empty() && self.scores.len() < count {
                 return Err(invalid(format!("{} token scores for {count} tokens", self.scores.len())));
             }
             if let Some(id) = self.scores.iter().position(|score| score.is_nan()) {
@@ -133,13 +144,6 @@ impl<'a> VocabularyData<'a> {
         }
         if self.merges.len() > u32::MAX as usize {
             return Err(invalid(format!("{} merges", self.merges.len())));
-        }
-        for (name, id) in [("BOS", self.bos), ("EOS", self.eos)] {
-            if let Some(id) = id.filter(|id| *id as usize >= count) {
-                return Err(invalid(format!(
-                    "the {name} token is {id}, but the vocabulary has {count} tokens"
-                )));
-            }
         }
         Ok(())
     }

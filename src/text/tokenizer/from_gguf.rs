@@ -41,14 +41,14 @@ impl<'a> VocabularyData<'a> {
             }
             VocabularyModel::Spm => {
                 data.scores = scores(metadata, pauses).await?;
-                (data.bos, data.eos, data.unk) = (Some(1), Some(2), Some(0));
-                let count = data.tokens.len() as u32;
-                for default in [&mut data.bos, &mut data.eos, &mut data.unk] {
-                    *default = default.filter(|id| *id < count);
+                if data.scores.is_empty() {
+                    data.notes.push(format!("metadata key {SCORES:?} is missing: all scores are 0"));
                 }
+                (data.bos, data.eos, data.unk) = (Some(1), Some(2), Some(0));
             }
         }
         data.read_ids(metadata)?;
+        data.compare_size(metadata)?;
         data.add_bos = metadata.find("tokenizer.ggml.add_bos_token")?;
         data.add_eos = metadata.find("tokenizer.ggml.add_eos_token")?;
         data.add_space_prefix = metadata.find("tokenizer.ggml.add_space_prefix")?;
@@ -57,22 +57,54 @@ impl<'a> VocabularyData<'a> {
         Ok(data)
     }
 
+    /// Takes the ids that the file names; those beyond the vocabulary count as not named.
     fn read_ids(&mut self, metadata: &Metadata) -> Result<()> {
-        let ids = [
-            ("tokenizer.ggml.bos_token_id", &mut self.bos),
-            ("tokenizer.ggml.eos_token_id", &mut self.eos),
-            ("tokenizer.ggml.eot_token_id", &mut self.eot),
-            ("tokenizer.ggml.eom_token_id", &mut self.eom),
-            ("tokenizer.ggml.unknown_token_id", &mut self.unk),
+        let count = self.tokens.len();
+        let [pad, repository, file] = &mut self.fim;
+        let mut ids = [
+            ("bos_token_id", &mut self.bos),
+            ("eos_token_id", &mut self.eos),
+            ("eot_token_id", &mut self.eot),
+            ("eom_token_id", &mut self.eom),
+            ("unknown_token_id", &mut self.unk),
+            ("fim_pad_token_id", pad),
+            ("fim_rep_token_id", repository),
+            ("fim_sep_token_id", file),
         ];
-        for (key, id) in ids {
-            if let Some(found) = metadata.find(key)? {
-                *id = Some(found);
+        for (key, value) in metadata.iter() {
+            let Some(name) = key.strip_prefix("tokenizer.ggml.").filter(|name| name.ends_with("_token_id"))
+            else {
+                continue;
+            };
+            let Some(number) = value.as_integer() else {
+                return Err(invalid(format!("metadata key {key:.64?} is {value}, not a token's id")));
+            };
+            match u32::try_from(number).ok().filter(|id| (*id as usize) < count) {
+                Some(id) => {
+                    if let Some((_, slot)) = ids.iter_mut().find(|(known, _)| *known == name) {
+                        **slot = Some(id);
+                    }
+                }
+                None => self.notes.push(format!(
+                    "metadata key {key:.64?} is {number}, the vocabulary has {count} tokens: it counts as not there"
+                )),
             }
         }
         Ok(())
     }
+
+    /// Notes a number of tokens that is not the vocabulary's.
+    fn compare_size(&mut self, metadata: &Metadata) -> Result<()> {
+        let Some(architecture) = metadata.find::<&str>("general.architecture")? else { return Ok(()) };
+        let (key, count) = (format!("{architecture}.vocab_size"), self.tokens.len());
+        if let Some(value) = metadata.get(&key).filter(|value| value.as_integer() != Some(count as i128)) {
+            self.notes.push(format!("metadata key {key:.64?} is {value}, the vocabulary has {count} tokens"));
+        }
+        Ok(())
+    }
 }
+
+const SCORES: &str = "tokenizer.ggml.scores";
 
 /// The model's own chat template, if its file has one.
 ///
@@ -94,11 +126,10 @@ async fn integers(metadata: &Metadata, key: &str, pauses: &mut Pauses<'_>) -> Re
 }
 
 async fn scores(metadata: &Metadata, pauses: &mut Pauses<'_>) -> Result<Vec<f32>> {
-    let key = "tokenizer.ggml.scores";
-    let array = metadata.require::<Array>(key)?;
+    let Some(array) = metadata.find::<Array>(SCORES)? else { return Ok(Vec::new()) };
     if let Some(scores) = array.floats() {
         return gather(scores.map(|score| score as f32), pauses).await;
     }
-    let scores = integers(metadata, key, pauses).await?;
+    let scores = integers(metadata, SCORES, pauses).await?;
     gather(scores.into_iter().map(|score| score as f32), pauses).await
 }

@@ -1,6 +1,7 @@
 //! The vocabulary of a model file as a tokenizer. Knows text and ids, no tensors.
 
 mod bpe;
+mod compose;
 mod data;
 mod from_gguf;
 #[cfg(feature = "folders")]
@@ -34,7 +35,9 @@ use crate::pause::{Pauses, at_once};
 /// A vocabulary out of a model file: byte-level BPE or SentencePiece, with its chat template.
 ///
 /// The merging is our own, not the `tokenizers` crate's: it starts from ids instead of strings, so it is there as soon as
-/// the file is read, and it cannot panic on a hostile one. Text becomes the ids that llama.cpp gives.
+/// the file is read, and it cannot panic on a hostile one. Text becomes the ids that the model's own tokenizer gives, which are llama.cpp's but
+/// for text that is not composed (NFC) and what llama.cpp does otherwise than the original. Plain text never becomes a control token, nor an end of
+/// a generation, unless a file names a token of text as one.
 #[derive(Debug)]
 pub struct Tokenizer {
     pieces: Pieces,
@@ -50,6 +53,7 @@ pub struct Tokenizer {
     strip_after_special: bool,
     end_ids: Vec<u32>,
     chat: Option<Chat>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -92,24 +96,34 @@ impl Tokenizer {
     /// As [`new`](Self::new)'s; what stops `pauses`.
     pub async fn new_in_pieces(data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<Self> {
         data.check()?;
+        let mut notes = data.notes.clone();
         let mut pieces = Pieces::new(data, pauses).await?;
         let end_ids = specials::end_ids(data, &mut pieces, pauses).await?;
-        let unknown = data.unk.filter(|id| (*id as usize) < pieces.len());
         let (model, default_bos) = match data.model {
             VocabularyModel::Bpe => {
                 let pre = PreTokenizer::new(data.pre)?;
                 let adds_bos = pre.adds_bos;
-                let bpe = Bpe::new(&pieces, &data.merges, pre.ignore_merges, unknown, pauses).await?;
+                let bpe = Bpe::new(&pieces, &data.merges, pre.ignore_merges, pauses).await?;
+                if bpe.strangers() > 0 {
+                    notes.push(format!("merges are of {} texts that are no tokens", bpe.strangers()));
+                }
                 (Model::Bpe { bpe, pre }, adds_bos)
             }
             VocabularyModel::Spm => {
                 let scores = data.scores.clone();
+                let unknown = data.within(data.unk).filter(|id| pieces.kind(*id) == Some(TokenKind::Unknown));
+                let unknown = unknown.filter(|id| !end_ids.contains(id));
                 let spm = Spm::new(scores, byte_tokens(data, pauses).await?, unknown);
                 (Model::Spm { spm, space_prefix: data.add_space_prefix.unwrap_or(true) }, true)
             }
         };
         let finders = Finder::both(&pieces, data, pauses).await?;
-        Ok(Self::assemble(data, pieces, end_ids, model, finders, default_bos))
+        Ok(Self { notes, ..Self::assemble(data, pieces, end_ids, model, finders, default_bos) })
+    }
+
+    /// What is odd about the vocabulary, though it can be used: for the log.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Puts together what has been checked; `default_bos`: texts get BOS if `data` does not say.
@@ -121,18 +135,20 @@ impl Tokenizer {
         [user_defined, special]: [Finder; 2],
         default_bos: bool,
     ) -> Self {
+        let (bos, eos) = (data.within(data.bos), data.within(data.eos));
         Self {
             user_defined,
             special,
-            adds_bos: data.add_bos.unwrap_or(default_bos) && data.bos.is_some(),
-            adds_eos: data.add_eos.unwrap_or(false) && data.eos.is_some(),
-            bos: data.bos,
-            eos: data.eos,
+            adds_bos: data.add_bos.unwrap_or(default_bos) && bos.is_some(),
+            adds_eos: data.add_eos.unwrap_or(false) && eos.is_some(),
+            bos,
+            eos,
             strip_after_special: data.strip_after_special,
             pieces,
             model,
             end_ids,
             chat: None,
+            notes: Vec::new(),
         }
     }
 
@@ -205,7 +221,10 @@ impl Tokenizer {
         }
         match &self.model {
             Model::Bpe { bpe, pre } => {
-                for word in pre.split(text) {
+                let mut composed = std::mem::take(&mut encoding.text);
+                let differs =
+                    pre.composes && !text.is_ascii() && compose::compose(text, &mut composed, pauses).await?;
+                for word in pre.split(if differs { &composed } else { text }) {
                     let (word, scratch) = (word.as_bytes(), &mut encoding.bpe);
                     if !bpe.encode_short(&self.pieces, word, scratch, out)? {
                         bpe.encode(word, scratch, out, pauses).await?;
@@ -213,6 +232,7 @@ impl Tokenizer {
                         pauses.look_up().await?;
                     }
                 }
+                encoding.text = composed;
             }
             Model::Spm { spm, space_prefix } => {
                 encoding.text.clear();

@@ -116,23 +116,23 @@ impl Pieces {
         self.kinds.iter().zip(0u32..).filter(move |(kind, _)| wanted(**kind)).map(|(_, id)| id)
     }
 
-    /// Normal tokens first, so that a user-defined twin ("ĠĠ" and two spaces) does not hide one.
+    /// Normal tokens first, so that a user-defined twin ("ĠĠ" and two spaces) does not hide one. What no text becomes is left out.
     async fn index(&mut self, data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<()> {
         for wanted in [is_plain as fn(TokenKind) -> bool, |kind| kind == TokenKind::UserDefined] {
             for id in 0..self.len() as u32 {
                 if pauses.is_due(TOKEN_UNITS) {
                     pauses.look_up().await?;
                 }
-                if !wanted(self.kinds[id as usize]) {
+                let (kind, token) = (self.kinds[id as usize], data.tokens[id as usize]);
+                if !wanted(kind) || is_literal(data.model, kind, token) {
                     continue;
                 }
                 let Some(bytes) = self.get(id).filter(|bytes| !bytes.is_empty()) else { continue };
                 let slot = self.slot_of(bytes);
                 match self.slots[slot].checked_sub(1) {
                     None => self.slots[slot] = id + 1,
-                    Some(first) if data.tokens[first as usize] == data.tokens[id as usize] => {
-                        let text = data.tokens[id as usize];
-                        return Err(invalid(format!("tokens {first} and {id} are both {:.64?}", text)));
+                    Some(first) if data.tokens[first as usize] == token => {
+                        return Err(invalid(format!("tokens {first} and {id} are both {token:.64?}")));
                     }
                     Some(_) => {}
                 }
@@ -165,6 +165,13 @@ fn is_text(kind: TokenKind) -> bool {
     is_plain(kind) || kind == TokenKind::UserDefined
 }
 
+/// Whether a byte-level token is not written in GPT-2's alphabet. Text is, so none becomes it; it reads as written
+/// (Cohere's vocabularies have some 1,400, beside the tokens that text does become).
+fn is_literal(model: VocabularyModel, kind: TokenKind, token: &str) -> bool {
+    let is_letters = || token.chars().all(|letter| byte_of_letter(letter).is_some());
+    model == VocabularyModel::Bpe && is_plain(kind) && !is_letters()
+}
+
 /// Appends the bytes of a token in running text.
 fn decode_token(model: VocabularyModel, kind: TokenKind, token: &str, out: &mut Vec<u8>) {
     match (kind, model) {
@@ -172,19 +179,8 @@ fn decode_token(model: VocabularyModel, kind: TokenKind, token: &str, out: &mut 
             Some(byte) => out.push(byte),
             None => out.extend_from_slice(token.as_bytes()),
         },
-        (kind, VocabularyModel::Bpe) if is_plain(kind) => {
-            let start = out.len();
-            for letter in token.chars() {
-                match byte_of_letter(letter) {
-                    Some(byte) => out.push(byte),
-                    None => {
-                        // Not of GPT-2's alphabet: no text becomes it, and it reads as written.
-                        out.truncate(start);
-                        out.extend_from_slice(token.as_bytes());
-                        return;
-                    }
-                }
-            }
+        (kind, VocabularyModel::Bpe) if is_plain(kind) && !is_literal(model, kind, token) => {
+            out.extend(token.chars().filter_map(byte_of_letter));
         }
         (kind, VocabularyModel::Spm) if is_plain(kind) => {
             let mut rest = token;

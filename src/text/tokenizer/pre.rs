@@ -18,6 +18,8 @@ pub(super) struct PreTokenizer {
     pub(super) ignore_merges: bool,
     /// Texts get BOS unless the file says otherwise.
     pub(super) adds_bos: bool,
+    /// Text is composed (NFC) before it is cut, as the model's own tokenizer does it. llama.cpp does not.
+    pub(super) composes: bool,
 }
 
 /// One pattern. The last alternatives of most are `\s+(?!\S)|\s+`: white space, but for the last of it where a word
@@ -39,6 +41,10 @@ const GPT2: Pattern = Pattern(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s
 const DIGIT: Pattern = Pattern(r"\p{N}", false);
 const UPPER_LOWER: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+";
 const UPPER_ONLY: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*";
+
+/// Whose originals compose their text first: `"normalizer": {"type": "NFC"}` in the tokenizer.json of Qwen 2 to 3.5, Command R, GPT-NeoX
+/// (OLMo's too) and MPT.
+const COMPOSED: [&str; 6] = ["qwen2", "qwen35", "f2llmv2", "command-r", "mpt", "olmo"];
 
 /// What a name stands for.
 struct Named {
@@ -77,7 +83,8 @@ impl PreTokenizer {
             .iter()
             .map(|(pattern, spaces)| Stage::new(pattern, *spaces))
             .collect::<Result<_>>()?;
-        Ok(Self { stages, ignore_merges: named.ignore_merges, adds_bos: named.adds_bos })
+        let composes = COMPOSED.contains(&name);
+        Ok(Self { stages, ignore_merges: named.ignore_merges, adds_bos: named.adds_bos, composes })
     }
 
     /// The words of `text`, in order; together they are the text.
@@ -172,7 +179,8 @@ fn find(name: &str) -> Option<Named> {
         ]),
         "llama3" | "llama-v3" | "llama-bpe" | "falcon3" | "falcon-h1" | "pixtral" | "midm-2.0" | "lfm2"
         | "jina-v5-nano" => Named { ignore_merges: true, adds_bos: true, ..words(r"\p{L}", r"\p{N}{1,3}") },
-        "dbrx" | "smaug-bpe" | "glm4" | "chatglm-bpe" => words(r"\p{L}", r"\p{N}{1,3}"),
+        "dbrx" | "smaug-bpe" | "chatglm-bpe" => words(r"\p{L}", r"\p{N}{1,3}"),
+        "glm4" | "glm5" => Named { ignore_merges: true, ..words(r"\p{L}", r"\p{N}{1,3}") },
         "qwen2" | "deepseek-r1-qwen" | "kormo" | "f2llmv2" | "megrez" | "stablelm2" | "hunyuan"
         | "solar-open" | "grok-2" => words(r"\p{L}", r"\p{N}"),
         "qwen35" => words(r"\p{L}\p{M}", r"\p{N}"),

@@ -7,9 +7,9 @@ use super::pieces::{Pieces, TOKEN_UNITS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::Pauses;
 
-/// Texts that end a turn or a generation in some model family, whatever the file says of their type
+/// Texts that end a turn or a generation in some model family, or stand between the files of a repository, where no answer goes on
 /// (`special_eog_ids` in `llama_vocab::impl::load`, llama.cpp).
-const END_TEXTS: [&str; 25] = [
+const END_TEXTS: [&str; 33] = [
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -33,25 +33,46 @@ const END_TEXTS: [&str; 25] = [
     "<｜end▁of▁sentence｜>",
     "[e~[",
     "<|fim_pad|>",
+    "<fim-pad>",
+    "<fim_pad>",
+    "<PAD>",
+    "[PAD]",
+    "<|fim_repo|>",
     "<|repo_name|>",
+    "<fim-repo>",
+    "<REPO>",
+    "<reponame>",
     "<|file_sep|>",
 ];
 
-/// The end-of-generation ids, ascending. Tokens found by their text become control tokens.
+/// Whether a text is no language's: files of Phi-3's time have such tokens as normal ones.
+fn is_markup(text: &str) -> bool {
+    text.starts_with("<|") || text.ends_with("|>")
+}
+
+/// The end-of-generation ids, ascending: those that the file names, and tokens of certain texts where the file says that they are structure.
+/// `</s>` is an HTML tag in Gemma's vocabularies, and text in Qwen's. Ends become control tokens, but for a normal token that only the file names:
+/// it may be text as well, such as a newline.
 pub(super) async fn end_ids(
     data: &VocabularyData<'_>,
     pieces: &mut Pieces,
     pauses: &mut Pauses<'_>,
 ) -> Result<Vec<u32>> {
-    let count = pieces.len() as u32;
-    let mut ids: Vec<u32> =
-        [data.eos, data.eot, data.eom].into_iter().flatten().filter(|id| *id < count).collect();
+    let named = [data.eos, data.eot, data.eom].into_iter().chain(data.fim).flatten();
+    let mut ids: Vec<u32> = named.filter(|id| pieces.kind(*id).is_some()).collect();
+    for &id in &ids {
+        if pieces.kind(id) == Some(TokenKind::UserDefined) {
+            pieces.set_kind(id, TokenKind::Control);
+        }
+    }
     let mut found = [None; END_TEXTS.len()];
     for (id, token) in (0u32..).zip(&data.tokens) {
         if pauses.is_due(TOKEN_UNITS) {
             pauses.look_up().await?;
         }
-        if let Some(at) = END_TEXTS.iter().position(|text| text == token) {
+        let Some(at) = END_TEXTS.iter().position(|text| text == token) else { continue };
+        let is_structure = pieces.kind(id).is_some_and(TokenKind::is_special);
+        if is_structure || is_markup(token) || ids.contains(&id) {
             found[at] = Some(id);
             ids.push(id);
             pieces.set_kind(id, TokenKind::Control);

@@ -18,11 +18,11 @@ const NONE: u32 = u32::MAX;
 /// The scores of a vocabulary, and its byte tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Spm {
-    /// By id.
+    /// By id; empty: all 0.
     scores: Vec<f32>,
     /// The token of each byte, for what no token covers.
     bytes: Box<[Option<u32>; 256]>,
-    /// Stands for a byte that has no token; `None`: such a byte is left out.
+    /// Stands for a letter of which a byte has no token; `None`: such bytes are left out.
     unknown: Option<u32>,
 }
 
@@ -147,20 +147,22 @@ impl Spm {
         let first = symbols[left as usize];
         let len = first.len + symbols[right as usize].len;
         if let Some(id) = pieces.find(bytes_of(text, first.start, len)) {
-            let score = self.scores[id as usize];
+            let score = self.scores.get(id as usize).copied().unwrap_or(0.0);
             queue.try_reserve(1)?;
             queue.push(Candidate { score, left, right, len });
         }
         Ok(())
     }
 
-    /// A token, or the tokens of its bytes.
+    /// A token, or the tokens of a letter's bytes.
     fn finish(&self, pieces: &Pieces, bytes: &[u8], out: &mut Vec<u32>) {
-        match pieces.find(bytes) {
-            Some(id) => out.push(id),
-            None => {
-                out.extend(bytes.iter().filter_map(|&byte| self.bytes[usize::from(byte)].or(self.unknown)))
-            }
+        if let Some(id) = pieces.find(bytes) {
+            return out.push(id);
+        }
+        let ids = || bytes.iter().map(|&byte| self.bytes[usize::from(byte)]);
+        match self.unknown.filter(|_| ids().any(|id| id.is_none())) {
+            Some(unknown) => out.push(unknown),
+            None => out.extend(ids().flatten()),
         }
     }
 }
