@@ -10,16 +10,38 @@ use crate::error::Result;
 /// as `String::from_utf8_lossy`).
 #[derive(Debug, Clone, Default)]
 pub struct Detokenizer {
-    /// The beginning of a code point that is not complete.
-    held: [u8; 4],
-    held_len: usize,
+    held: Unfinished,
     echo_special: bool,
+}
+
+/// The beginning of a code point that a stream of ids ended inside of: 0 to 3 bytes, whose rest may come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    bytes: [u8; 4],
+    len: usize,
+}
+
+impl Unfinished {
+    /// Whether the stream ended between two code points.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
 }
 
 impl Detokenizer {
     /// At the beginning of a stream. `echo_special`: control tokens show as their text.
     pub fn new(echo_special: bool) -> Self {
-        Self { echo_special, ..Self::default() }
+        Self::after(Unfinished::default(), echo_special)
+    }
+
+    /// Goes on with the ids behind those of a stream that ended so.
+    pub fn after(held: Unfinished, echo_special: bool) -> Self {
+        Self { held, echo_special }
+    }
+
+    /// What is held back: what a stream that goes on with the next ids begins with.
+    pub fn unfinished(&self) -> Unfinished {
+        self.held
     }
 
     /// Appends to `out` the text that is complete with `id`. An id beyond the vocabulary gives no text.
@@ -33,20 +55,20 @@ impl Detokenizer {
 
     /// Ends the stream: what is still held back can no longer be completed.
     pub fn finish(&mut self, out: &mut String) {
-        if self.held_len > 0 {
+        if !self.held.is_empty() {
             out.push(char::REPLACEMENT_CHARACTER);
-            self.held_len = 0;
+            self.held = Unfinished::default();
         }
     }
 
     /// Bytes held back until their code point is complete: 0 to 3.
     pub fn held_back(&self) -> usize {
-        self.held_len
+        self.held.len
     }
 
     fn push_bytes(&mut self, bytes: &[u8], out: &mut String) {
         let mut rest = bytes;
-        while self.held_len > 0 {
+        while !self.held.is_empty() {
             let Some((&byte, tail)) = rest.split_first() else { return };
             if self.extend_held(byte, out) {
                 rest = tail;
@@ -59,8 +81,8 @@ impl Detokenizer {
                 continue;
             }
             if ends_at(rest, invalid) && may_complete(invalid) {
-                self.held[..invalid.len()].copy_from_slice(invalid);
-                self.held_len = invalid.len();
+                self.held.bytes[..invalid.len()].copy_from_slice(invalid);
+                self.held.len = invalid.len();
             } else {
                 out.push(char::REPLACEMENT_CHARACTER);
             }
@@ -69,18 +91,18 @@ impl Detokenizer {
 
     /// Tries `byte` behind the held ones; false: it does not belong to them, they came out as U+FFFD.
     fn extend_held(&mut self, byte: u8, out: &mut String) -> bool {
-        self.held[self.held_len] = byte;
-        let held = &self.held[..=self.held_len];
+        self.held.bytes[self.held.len] = byte;
+        let held = &self.held.bytes[..=self.held.len];
         if let Ok(text) = std::str::from_utf8(held) {
             out.push_str(text);
-            self.held_len = 0;
+            self.held.len = 0;
             true
         } else if may_complete(held) {
-            self.held_len += 1;
+            self.held.len += 1;
             true
         } else {
             out.push(char::REPLACEMENT_CHARACTER);
-            self.held_len = 0;
+            self.held.len = 0;
             false
         }
     }
@@ -204,6 +226,26 @@ mod tests {
             let all = pieces.concat();
             let borrowed: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
             prop_assert_eq!(texts(&borrowed).concat(), String::from_utf8_lossy(&all).into_owned());
+        }
+
+        #[test]
+        fn a_stream_that_ends_anywhere_and_goes_on_is_the_same_text(
+            pieces in prop::collection::vec(
+                (prop::collection::vec(prop_oneof![any::<u8>(), 0xC0u8..=0xF4, 0x80u8..=0x9F], 0..5), any::<bool>(), any::<bool>()),
+                0..16,
+            )
+        ) {
+            let vocab = Pieces(pieces.iter().map(|(bytes, special, _)| (bytes.clone(), *special)).collect());
+            let ids: Vec<u32> = (0..pieces.len() as u32).collect();
+            let (mut text, mut detokenizer) = (String::new(), Detokenizer::new(false));
+            for (&id, (_, _, ends)) in ids.iter().zip(&pieces) {
+                if *ends {
+                    detokenizer = Detokenizer::after(detokenizer.unfinished(), false);
+                }
+                detokenizer.push(&vocab, id, &mut text);
+            }
+            detokenizer.finish(&mut text);
+            prop_assert_eq!(text, decode(&vocab, &ids, false).unwrap());
         }
     }
 }

@@ -9,6 +9,6 @@ pub mod template;
 #[cfg(feature = "text")]
 pub mod tokenizer;
 
-pub use detokenizer::{Detokenizer, decode};
+pub use detokenizer::{Detokenizer, Unfinished, decode};
 pub use stop::{StopMatcher, StopScan};
 pub use vocab::{ControlSpan, InPieces, Message, Piece, RenderInput, Rendered, Vocab};

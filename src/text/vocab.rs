@@ -105,6 +105,21 @@ pub trait Vocab: Send + Sync {
         Box::pin(async move { self.encode(text, add_special, parse_special, out) })
     }
 
+    /// Appends the ids of text that goes on behind the ids in `out`: what belongs to the beginning of a text, as SentencePiece's space does, is
+    /// added only where there are none, or where the last of them is no text.
+    ///
+    /// # Errors
+    /// As [`encode_in_pieces`](Self::encode_in_pieces).
+    fn append_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        parse_special: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        self.encode_in_pieces(text, false, parse_special, out, pauses)
+    }
+
     /// The token `id` in running text; `None` if there is no such id.
     fn piece(&self, id: u32) -> Option<Piece<'_>>;
 

@@ -279,6 +279,33 @@ impl Tokenizer {
         Ok(())
     }
 
+    /// [`Vocab::append_in_pieces`].
+    async fn append(
+        &self,
+        text: &str,
+        parse_special: bool,
+        out: &mut Vec<u32>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<()> {
+        check_length(text)?;
+        let special = out.last().copied().filter(|id| !self.is_running_text(*id));
+        let after_special = out.is_empty() || special.is_some();
+        let text = match special {
+            Some(id) if self.strips_after(id) => text.trim_ascii_start(),
+            _ => text,
+        };
+        let mut encoding = Encoding { after_special, ..Encoding::default() };
+        self.encode_part(text, parse_special, &mut encoding, out, pauses).await
+    }
+
+    /// Whether text goes on behind this token. The kinds alone do not tell: old files have none.
+    fn is_running_text(&self, id: u32) -> bool {
+        use TokenKind::{Byte, Normal, Unknown, Unused};
+        matches!(self.pieces.kind(id), Some(Normal | Unused | Byte | Unknown))
+            && Some(id) != self.bos
+            && self.end_ids.binary_search(&id).is_err()
+    }
+
     /// [`Vocab::render`], with pauses.
     async fn render_conversation(
         &self,
@@ -370,6 +397,16 @@ impl Vocab for Tokenizer {
         pauses: &'a mut Pauses<'_>,
     ) -> InPieces<'a> {
         Box::pin(self.encode_all(text, add_special, parse_special, out, pauses))
+    }
+
+    fn append_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        parse_special: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        Box::pin(self.append(text, parse_special, out, pauses))
     }
 
     fn piece(&self, id: u32) -> Option<Piece<'_>> {
