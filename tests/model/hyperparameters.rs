@@ -52,7 +52,6 @@ fn f4_impossible_numbers_are_refused() {
         "feed_forward_length",
         "attention.key_length",
         "attention.value_length",
-        "vocab_size",
     ];
     for architecture in ["llama", "gemma3", "phi3", "olmo2"] {
         for key in keys {
@@ -291,10 +290,46 @@ fn f5_the_vocabulary_is_the_embedding() {
     let mut model = Tiny::new("llama");
     model.keys.push(("tokenizer.ggml.tokens".into(), tokens.iter().collect()));
     refused(&model, "159 tokens for 160 rows");
-    for key in ["tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"] {
-        let mut model = Tiny::new("llama");
-        model.keys.push((key.into(), 160.into()));
-        refused(&model, key);
+    let tokens: Vec<String> = (0..161).map(|id| format!("t{id}")).collect();
+    let mut model = Tiny::new("llama");
+    model.keys.push(("tokenizer.ggml.tokens".into(), tokens.iter().collect()));
+    refused(&model, "161 tokens for 160 rows");
+}
+
+#[test]
+fn f5b_what_else_a_file_says_of_its_vocabulary_is_no_fault() {
+    for value in [0, 159, 161, u32::MAX] {
+        assert!(load(&Tiny::new("llama").with("vocab_size", value)).is_ok(), "vocab_size {value}");
+        for key in ["bos", "eos", "eot", "padding", "unknown", "mask"] {
+            let mut model = Tiny::new("llama");
+            model.keys.push((format!("tokenizer.ggml.{key}_token_id"), value.into()));
+            assert!(load(&model).is_ok(), "{key} {value}");
+        }
+    }
+}
+
+#[test]
+fn f5b_a_vector_may_be_a_matrix_of_one_column() {
+    for (architecture, norms) in [
+        ("llama", &["output_norm.weight", "blk.0.attn_norm.weight", "blk.1.ffn_norm.weight"][..]),
+        ("qwen3", &["blk.2.attn_q_norm.weight", "blk.0.attn_k_norm.weight"]),
+        ("gemma2", &["blk.0.post_attention_norm.weight", "blk.1.post_ffw_norm.weight"]),
+        ("qwen2", &["blk.0.attn_q.bias"]),
+    ] {
+        for name in norms {
+            let tiny = Tiny::new(architecture);
+            let len = tiny.tensors().into_iter().find(|(other, ..)| other == name).unwrap().1[0];
+            let with = |shape: &[u64]| {
+                let mut model = tiny.clone();
+                model.without.push((*name).to_owned());
+                let kind = TensorType::F32;
+                let values = vec![0; len as usize * 4 * shape.iter().skip(1).product::<u64>() as usize];
+                driver::load(open(model.writer().tensor(name, kind, shape, values).to_bytes()), 1)
+            };
+            assert!(with(&[len, 1]).is_ok(), "{name}");
+            assert!(with(&[len, 2]).is_err(), "{name}");
+            assert!(with(&[len - 1, 1]).is_err(), "{name}");
+        }
     }
 }
 

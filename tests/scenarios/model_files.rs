@@ -5,12 +5,13 @@
 use crate::support::counting::peak_of;
 use crate::support::stream::watchdog;
 use crate::support::tiny::Tiny;
+use std::sync::{Arc, Mutex};
 use wick::error::{Error, ErrorKind, Result};
-use wick::gguf::write::Writer;
+use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, ReadAt, Source, TensorType};
 use wick::runtime::{
-    End, EndReason, EventKind, Input, Mode, Model, ModelOptions, ModelSource, Next, Reading, Request,
-    Runtime, RuntimeOptions, Stream,
+    End, EndReason, EventKind, Input, Level, LogFn, Mode, Model, ModelOptions, ModelSource, Next, Reading,
+    Request, Runtime, RuntimeOptions, Stream,
 };
 use wick::sample::SamplerOptions;
 
@@ -278,4 +279,58 @@ fn f1_a_damaged_file_ends_its_load_and_leaves_the_runtime_usable() {
     }
     let (model, _) = load(&runtime, memory(file));
     assert_eq!(speak(&model, SamplerOptions::default()).reason, EndReason::Length);
+}
+
+#[test]
+fn f5b_special_ids_beyond_the_vocabulary_are_absent_and_the_log_says_so() {
+    let _watchdog = watchdog();
+    let lines = Arc::<Mutex<Vec<(Level, String)>>>::default();
+    let kept = lines.clone();
+    let log: LogFn = Arc::new(move |level, text| kept.lock().unwrap().push((level, text.to_owned())));
+    let options = RuntimeOptions {
+        mode: Mode::HostStep,
+        log: Some(log),
+        log_level: Level::Trace,
+        ..RuntimeOptions::default()
+    };
+    let runtime = Runtime::new(options).expect("a runtime");
+    let key = |name: &str| format!("tokenizer.ggml.{name}");
+    let mut tiny = Tiny::new("llama").speaking().with("vocab_size", 32_000u32);
+    tiny.without.push(key("scores"));
+    tiny.keys.extend([
+        (key("bos_token_id"), MetaValue::U32(u32::MAX)),
+        (key("eos_token_id"), MetaValue::I32(-1)),
+        (key("eot_token_id"), MetaValue::U32(160)),
+        (key("padding_token_id"), MetaValue::U64(1 << 40)),
+        (key("mask_token_id"), MetaValue::U32(159)),
+    ]);
+    let (model, end) = load(&runtime, memory(tiny.writer().to_bytes()));
+    assert_eq!(end.reason, EndReason::Ready, "{end:?}");
+    // As where the file says nothing: SentencePiece has 1 and 2.
+    assert_eq!(
+        (model.info().unwrap()["bos_id"].as_u64(), &model.info().unwrap()["eos_ids"]),
+        (Some(1), &[2].into())
+    );
+    assert_eq!(speak(&model, SamplerOptions::default()).reason, EndReason::Length);
+    let warnings: Vec<String> = lines
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|(level, _)| *level == Level::Warning)
+        .map(|(_, text)| text.clone())
+        .collect();
+    for name in ["bos_token_id", "eos_token_id", "eot_token_id", "padding_token_id", "vocab_size", "scores"] {
+        assert_eq!(warnings.iter().filter(|line| line.contains(name)).count(), 1, "{name}: {warnings:?}");
+    }
+    assert!(!warnings.iter().any(|line| line.contains("mask")), "{warnings:?}");
+    let session = model.session(None).expect("a session");
+    for id in [160, u32::MAX] {
+        let request = Request { input: Input::Tokens(vec![5, id]), ..Request::default() };
+        let end = end_of(session.generate(request, Reading::default()).expect("a stream"));
+        assert_eq!(
+            end.error.expect("an error").kind(),
+            ErrorKind::InvalidArgument,
+            "ids that are input stay errors"
+        );
+    }
 }
