@@ -39,6 +39,7 @@
 #[doc(hidden)]
 pub mod error;
 mod ids;
+mod log;
 #[doc(hidden)]
 pub mod pause;
 mod sync;
@@ -87,7 +88,7 @@ pub use model::Spec;
 pub use runtime::{
     Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Input, Level, Loaded,
     Loader, LogFn, Mode, Model, ModelOptions, ModelSource, Next, Queue, QueueNext, Reading, Request, Runtime,
-    RuntimeOptions, Session, Stats, Stepped, Stream, Text, ThreadFn,
+    RuntimeOptions, Session, SessionOptions, Stats, Stepped, Stream, Text, ThreadFn,
 };
 pub use sample::SamplerOptions;
 pub use stream::OnEvent;

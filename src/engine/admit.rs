@@ -1,10 +1,11 @@
 //! From the waiting line to the first pass: a place, the text work, the session's new state.
 
+use super::conversation::Mode;
 use super::copies;
 use super::generation::{Run, State};
 use super::output::Output;
 use super::request::{Input, TextJob, Work, context_full};
-use super::session::{Errand, Mode};
+use super::session::Errand;
 use super::state::{Engine, ModelState, guarded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Sampler;
@@ -87,24 +88,23 @@ impl Engine {
         };
         session.active = Some(id);
         session.errands.pop_front();
-        session.context = session.context.min(decoder.spec().context_length);
-        let work = match (session.mode, &generation.request.input) {
-            (Mode::Raw, Input::Messages(_)) => return Err(mixed("raw input", "messages")),
-            (Mode::Chat, Input::Text(_) | Input::Tokens(_)) => return Err(mixed("messages", "raw input")),
-            (_, Input::Messages(new)) => Work::Conversation(copies::messages([&session.messages, new])?),
-            (_, Input::Text(text)) => {
+        let context = session.context(decoder.spec())?;
+        session.conversation.check(&generation.request.input)?;
+        let work = match &generation.request.input {
+            Input::Messages(new) => Work::Conversation(session.conversation.turn(new, &generation.request)?),
+            Input::Text(text) => {
                 Work::Text { past: copies::tokens([&session.tokens, &[]])?, text: copies::text(text)? }
             }
-            (_, Input::Tokens(new)) => {
+            Input::Tokens(new) => {
                 Work::Tokens { tokens: copies::tokens([&session.tokens, new])?, new: new.len() }
             }
-            (_, Input::Continue) => Work::Tokens { tokens: copies::tokens([&session.tokens, &[]])?, new: 0 },
+            Input::Continue => Work::Tokens { tokens: copies::tokens([&session.tokens, &[]])?, new: 0 },
         };
         Ok(TextJob {
             generation: id,
             vocab: vocab.clone(),
             work,
-            context: session.context,
+            context,
             prefill_only: generation.request.prefill_only,
             wanted,
         })
@@ -132,25 +132,28 @@ impl Engine {
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         }
         let (total, fills_only) = (tokens.len(), generation.request.prefill_only);
-        if total > session.context {
-            return Err(context_full(total, session.context));
+        let context = session.context(decoder.spec())?;
+        if total > context {
+            return Err(context_full(total, context));
         }
         let mut sampler = Sampler::new(generation.request.sampling.clone(), decoder.spec().vocab_size)?;
         tokens.iter().for_each(|token| sampler.accept(*token));
         let sequence = match session.sequence {
             Some(sequence) => sequence,
-            None => decoder.open(session.context)?,
+            None => decoder.open(context)?,
         };
         session.sequence = Some(sequence);
         let continues = matches!(generation.request.input, Input::Continue);
         let (mode, messages) = match std::mem::replace(&mut generation.request.input, Input::Continue) {
             Input::Messages(messages) => (Mode::Chat, messages),
-            Input::Continue if session.mode != Mode::Empty => (session.mode, Vec::new()),
+            Input::Continue if session.conversation.mode() != Mode::Empty => {
+                (session.conversation.mode(), Vec::new())
+            }
             _ => (Mode::Raw, Vec::new()),
         };
         let keeps_answer = mode == Mode::Chat;
         let output = Output::new(generation.request.echo_special, &generation.request.stop, keeps_answer)?;
-        let (keep, undo) = session.advance(tokens, mode, messages)?;
+        let (keep, undo) = session.advance(tokens, mode, messages, &generation.request)?;
         // The last token is fed again if need be: its logits are wanted.
         let keep = keep.min(if fills_only { total } else { total - 1 });
         let keep = session.cut.take().map_or(keep, |cut| cut.min(keep));
@@ -172,23 +175,14 @@ impl Engine {
             stats.cached_tokens = held as u32;
             stats.session_tokens = total as u32;
         });
-        let run = Run::new(sampler, output, undo, continues, since);
+        let run = Run::new(sampler, output, undo, continues, since, self.facts.passes());
         let end = if fills_only && held == total {
             run.count_prefill(&generation.producer, Instant::now());
             Some(End::new(EndReason::Ready))
         } else {
-            (!fills_only && total >= session.context).then(|| End::new(EndReason::ContextFull))
+            (!fills_only && total >= context).then(|| End::new(EndReason::ContextFull))
         };
         generation.state = State::Running(Box::new(run));
         Ok(end)
     }
-}
-
-fn mixed(holds: &str, given: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidArgument,
-        format!(
-            "the session holds {holds}, this generation gives {given}; clear the session first, or use another"
-        ),
-    )
 }

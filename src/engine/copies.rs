@@ -4,13 +4,13 @@ use crate::error::Result;
 use crate::text::Message;
 use serde_json::{Map, Value};
 
-/// The messages of both lists.
+/// The messages of all lists.
 ///
 /// # Errors
 /// `OutOfMemory`.
-pub(super) fn messages(given: [&[Message]; 2]) -> Result<Vec<Message>> {
+pub(super) fn messages<const N: usize>(given: [&[Message]; N]) -> Result<Vec<Message>> {
     let mut copies = Vec::new();
-    copies.try_reserve_exact(given[0].len() + given[1].len())?;
+    copies.try_reserve_exact(given.iter().map(|list| list.len()).sum())?;
     for Message { role, content, extra } in given.into_iter().flatten() {
         let extra = extra.as_ref().map(object).transpose()?;
         copies.push(Message { role: text(role)?, content: text(content)?, extra });

@@ -1,5 +1,7 @@
 //! The engine's steps: requests in, events out, one slice at a time; knows no thread and no waiting.
 
+use super::conversation::SessionOptions;
+use super::costs::Costs;
 use super::facts::{Place, SessionFacts};
 use super::generation::{Generation, State};
 use super::request::{Request, TextDone, TextJob};
@@ -25,14 +27,20 @@ pub enum Outcome {
 impl Engine {
     /// A model that generations may wait for from now on.
     pub fn add_model(&mut self, model: u64) {
-        self.models.insert(model, Model { state: ModelState::Loading, settled: false });
+        self.models.insert(
+            model,
+            Model { state: ModelState::Loading, settled: false, costs: Costs::default(), warm: false },
+        );
     }
 
     /// The model's load is over: its generations start, or end with the error.
     pub fn settle_model(&mut self, model: u64, loaded: Result<(Box<dyn Decoder>, Arc<dyn Vocab>)>) {
         if let Some(slot) = self.models.get_mut(&model) {
             slot.state = match loaded {
-                Ok((decoder, vocab)) => ModelState::Ready { decoder, vocab },
+                Ok((decoder, vocab)) => {
+                    self.facts.say_batch(model, self.limits.max_sequences, decoder.spec());
+                    ModelState::Ready { decoder, vocab }
+                }
                 Err(error) => ModelState::Failed(error),
             };
             self.stirred = true;
@@ -46,9 +54,23 @@ impl Engine {
         self.weigh();
     }
 
-    /// A new, empty session of at most `context` tokens (more than the model has: the model's).
-    pub fn add_session(&mut self, session: u64, model: u64, context: usize, facts: Arc<SessionFacts>) {
-        self.sessions.insert(session, Session::new(model, context, facts));
+    /// A new, empty session.
+    pub fn add_session(
+        &mut self,
+        session: u64,
+        model: u64,
+        options: SessionOptions,
+        facts: Arc<SessionFacts>,
+    ) {
+        self.sessions.insert(session, Session::new(model, options, facts));
+    }
+
+    /// Gives the session another system message, or none, from the turn after the last submitted one on.
+    pub fn set_system(&mut self, session: u64, system: Option<String>) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.errands.push_back(Errand::SetSystem(system));
+        }
+        self.run_errands(session);
     }
 
     /// Empties the session as soon as its generation has stopped.
@@ -136,6 +158,15 @@ impl Engine {
 
     /// Does one slice of work.
     pub fn step(&mut self) -> Outcome {
+        self.advance(!self.paused)
+    }
+
+    /// As [`Engine::step`] of an engine that is paused: ends and starts, but computes nothing.
+    pub fn step_without_computing(&mut self) -> Outcome {
+        self.advance(false)
+    }
+
+    fn advance(&mut self, computes: bool) -> Outcome {
         let now = Instant::now();
         if self.attention || self.next_deadline.is_some_and(|deadline| deadline <= now) {
             self.sweep(now);
@@ -144,7 +175,7 @@ impl Engine {
             self.stirred = true;
             return Outcome::Worked;
         }
-        if self.paused {
+        if !computes {
             return Outcome::Idle(self.next_deadline);
         }
         if self.pass.is_none() && self.settle_beside() {
@@ -215,7 +246,7 @@ impl Engine {
                     Some(undo) => session.restore(undo),
                     None => {
                         if let Some(answer) = run.output.take_answer().filter(|_| run.generated > 0) {
-                            session.keep_answer(answer, run.continues);
+                            session.conversation.keep_answer(answer, run.continues);
                         }
                     }
                 }
@@ -229,6 +260,7 @@ impl Engine {
         }
         self.run_errands(generation.session);
         self.weigh();
+        self.facts.say_ended(id, &generation, &end);
         drop(generation.place);
         generation.producer.end(end);
     }
@@ -236,9 +268,12 @@ impl Engine {
     /// Does what waits for the session, up to its next generation.
     fn run_errands(&mut self, id: u64) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        while session.active.is_none() && session.errands.front() == Some(&Errand::Clear) {
-            session.errands.pop_front();
-            session.clear();
+        while session.active.is_none() && !matches!(session.errands.front(), None | Some(Errand::Generate(_)))
+        {
+            match session.errands.pop_front() {
+                Some(Errand::SetSystem(system)) => session.conversation.set_system(system),
+                _ => session.clear(),
+            }
         }
         self.empty_if_cut(id);
     }

@@ -1,19 +1,32 @@
-//! Figures that the engine publishes and others read without waiting for it; knows no engine.
+//! Figures that the engine publishes and others read without waiting for it, and its log; knows no engine.
 
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::log::Log;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 
-/// A session's size.
+/// A session's size, and what it takes.
 #[derive(Debug, Default)]
 pub struct SessionFacts {
     tokens: AtomicUsize,
     messages: AtomicUsize,
+    raw: AtomicBool,
 }
 
 impl SessionFacts {
-    pub(super) fn set(&self, tokens: usize, messages: usize) {
+    pub(super) fn set(&self, tokens: usize, messages: usize, raw: bool) {
         self.tokens.store(tokens, Ordering::Relaxed);
         self.messages.store(messages, Ordering::Relaxed);
+        self.set_raw(raw);
+    }
+
+    /// Whether the session holds raw input. Also said by whoever hands it in: the engine takes it later.
+    pub fn set_raw(&self, raw: bool) {
+        self.raw.store(raw, Ordering::Relaxed);
+    }
+
+    /// Whether the session holds raw input.
+    pub fn is_raw(&self) -> bool {
+        self.raw.load(Ordering::Relaxed)
     }
 
     /// Tokens that the session holds.
@@ -21,7 +34,7 @@ impl SessionFacts {
         self.tokens.load(Ordering::Relaxed)
     }
 
-    /// Messages of the conversation.
+    /// Messages of the conversation, without the session's own system message.
     pub fn messages(&self) -> usize {
         self.messages.load(Ordering::Relaxed)
     }
@@ -36,6 +49,7 @@ pub struct EngineFacts {
     pub(super) passes: AtomicU64,
     pub(super) decoder_bytes: AtomicU64,
     pub(super) weight_bytes: AtomicU64,
+    pub(super) log: Log,
 }
 
 /// A generation's place among those that have not ended; given back when dropped.
@@ -45,6 +59,11 @@ pub struct Place {
 }
 
 impl EngineFacts {
+    /// Nothing done yet; what is worth a line goes to `log`.
+    pub fn new(log: Log) -> Self {
+        Self { log, ..Self::default() }
+    }
+
     /// A place for one more generation, if fewer than `limit` are live.
     pub fn take_place(&self, limit: usize) -> Option<Place> {
         let taken = self

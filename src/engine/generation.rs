@@ -40,7 +40,7 @@ pub(super) struct Run {
     pub(super) output: Output,
     pub(super) undo: Option<Undo>,
     pub(super) generated: u32,
-    /// The pass that it last took part in: those that waited longest come first.
+    /// Passes computed when it last took part in one, or began: those that waited longest come first.
     pub(super) served: u64,
     started: Instant,
     first: Option<Instant>,
@@ -51,20 +51,21 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// `started`: when its stream said so.
+    /// `started`: when its stream said so; `served`: passes computed so far.
     pub(super) fn new(
         sampler: Sampler,
         output: Output,
         undo: Undo,
         continues: bool,
         started: Instant,
+        served: u64,
     ) -> Self {
         Self {
             sampler,
             output,
             undo: Some(undo),
             generated: 0,
-            served: 0,
+            served,
             started,
             first: None,
             last: None,
@@ -106,7 +107,7 @@ impl Run {
         if request.max_tokens != 0 && self.generated >= request.max_tokens {
             return Some(End::new(EndReason::Length));
         }
-        (session.tokens.len() >= session.context).then(|| End::new(EndReason::ContextFull))
+        session.is_full().then(|| End::new(EndReason::ContextFull))
     }
 
     /// Releases the held back text, which comes before every end.

@@ -1,12 +1,16 @@
 //! Sequences, scheduling and batching: a synchronous state machine over decoders; knows no thread, no consumer and no C.
 
 mod admit;
+mod conversation;
 mod copies;
 mod core;
+mod costs;
 mod facts;
 mod generation;
+mod lines;
 mod output;
 mod pass;
+mod plan;
 mod request;
 mod room;
 mod rows;
@@ -15,7 +19,9 @@ mod settle;
 mod settling;
 mod state;
 
+pub use conversation::{SessionOptions, check_beside_system, check_context};
 pub use core::Outcome;
+pub use costs::Costs;
 pub use facts::{EngineFacts, Place, SessionFacts};
 pub use request::{Input, Request, TextDone, TextJob};
 pub use state::{Engine, EngineLimits};

@@ -1,18 +1,18 @@
 //! Passes: which generations are computed together, and what becomes of their rows.
 
 use super::generation::State;
+use super::plan::{Candidate, Kind, Room, plan};
 use super::rows::{Pass, Row};
-use super::state::{Engine, ModelState, guarded, quietly};
+use super::state::{Engine, Model, ModelState, guarded, quietly};
 use crate::error::{Error, Result};
 use crate::model::{Chunk, Decoder, Pace, Step};
 use crate::stream::{End, EndReason};
 use smallvec::SmallVec;
-use std::cmp::Reverse;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// Prompt tokens that a pass takes at most while other rows wait for their next token.
-const SHARED_PREFILL: usize = 128;
+/// What a first pass may take before its progress tells bytes: a pass whose weights are in memory is over by then, or tells tokens soon.
+const LONG: Duration = Duration::from_millis(250);
 
 impl Engine {
     /// Begins a pass over what can be computed now; whether there is one.
@@ -22,7 +22,8 @@ impl Engine {
             match self.begin_somehow(model, &mut rows) {
                 Ok(()) => {
                     self.serve(&rows);
-                    self.pass = Some(Pass { model, rows, committed: None, ends: Vec::new() });
+                    self.pass =
+                        Some(Pass { model, rows, committed: None, ends: Vec::new(), took: Duration::ZERO });
                     self.weigh();
                     return true;
                 }
@@ -43,15 +44,21 @@ impl Engine {
             self.pass = None;
             return;
         };
-        // Looking at the clock costs as much as an event may.
-        let begun = unsettled.then(Instant::now);
+        let begun = Instant::now();
         let step = guarded(|| decoder.run_slice(Pace { until }));
-        if let Some(begun) = begun {
-            self.settling.earn(begun);
+        let now = Instant::now();
+        if unsettled {
+            self.settling.earn(begun, now);
+        }
+        if let Some(pass) = &mut self.pass {
+            pass.took += now - begun;
         }
         match step {
-            Ok(Step::More) => {}
-            Ok(Step::Done) => self.commit(until),
+            Ok(Step::More) => self.tell_bytes(),
+            Ok(Step::Done) => {
+                self.learn();
+                self.commit(until);
+            }
             Err(error) => self.fail_pass(&error),
         }
     }
@@ -102,14 +109,43 @@ impl Engine {
         }
     }
 
-    /// The model whose turn it is and the rows of its next pass: by priority, then by who waited longest; rows that decode before prompts.
+    /// Tells the generations of a model's first pass how many bytes of its weights are there, if they are long in coming.
+    fn tell_bytes(&self) {
+        let Some(pass) = self.pass.as_ref().filter(|pass| pass.took > LONG) else { return };
+        let Some(model) = self.models.get(&pass.model).filter(|model| !model.warm) else { return };
+        let ModelState::Ready { decoder, .. } = &model.state else { return };
+        let Some(read) = decoder.bytes_read() else { return };
+        for row in pass.rows.iter().filter(|row| row.live) {
+            if let Some(generation) = self.generations.get(&row.generation) {
+                generation.producer.progress(read, decoder.spec().weight_bytes);
+            }
+        }
+    }
+
+    /// Keeps what the pass that is computed has cost.
+    fn learn(&mut self) {
+        let Some(pass) = &self.pass else { return };
+        let decoding = pass.rows.iter().filter(|row| row.decodes()).count();
+        let tokens: usize = pass.rows.iter().map(|row| row.tokens).sum();
+        let took = pass.took;
+        self.facts.say_pass(pass.model, decoding, tokens - decoding, took);
+        let (id, fixed) = (pass.model, self.limits.costs.is_some());
+        let Some(model) = self.models.get_mut(&id) else { return };
+        // The first one waits for pages of the file, and says nothing of the others.
+        let was_warm = std::mem::replace(&mut model.warm, true);
+        if was_warm && !fixed {
+            model.costs.observe(decoding, tokens - decoding, took);
+        }
+    }
+
+    /// The model whose turn it is and the rows of its next pass ([`plan`] says which).
     fn plan(&mut self) -> Option<(u64, Vec<Row>)> {
         let mut candidates = std::mem::take(&mut self.candidates);
         candidates.clear();
         let mut unread = 0;
         for &id in &self.running {
             match self.has_room(id) {
-                Some(true) => candidates.push(id),
+                Some(true) => candidates.extend(self.candidate(id)),
                 Some(false) => unread += 1,
                 None => {}
             }
@@ -117,15 +153,34 @@ impl Engine {
         // Their places are free.
         self.stirred |= unread > self.unread;
         self.unread = unread;
-        candidates.sort_unstable_by_key(|id| self.rank(*id));
-        let plan = candidates.first().and_then(|first| self.generations.get(first)).map(|first| first.model);
+        let passes = self.facts.passes();
+        let rooms: SmallVec<[Room; 4]> =
+            self.models.iter().filter_map(|(id, model)| self.room(*id, model)).collect();
+        let model = plan(&mut candidates, passes, &rooms);
         let mut rows = std::mem::take(&mut self.spare_rows);
         rows.clear();
-        if let Some(model) = plan {
-            self.fill(&mut rows, model, &candidates);
-        }
+        rows.extend(candidates.iter().filter_map(|one| {
+            let row = self.row(one.id)?;
+            Some(Row { tokens: one.rows, last: row.last && one.rows == row.tokens, ..row })
+        }));
         self.candidates = candidates;
-        plan.filter(|_| !rows.is_empty()).map(|model| (model, rows))
+        model.filter(|_| !rows.is_empty()).map(|model| (model, rows))
+    }
+
+    fn candidate(&self, id: u64) -> Option<Candidate> {
+        let generation = self.generations.get(&id)?;
+        let State::Running(run) = &generation.state else { return None };
+        let row = self.row(id)?;
+        let kind = if row.decodes() { Kind::Decode } else { Kind::Prompt };
+        let (priority, served) = (generation.request.priority, run.served);
+        Some(Candidate { model: generation.model, id, priority, served, kind, rows: row.tokens })
+    }
+
+    fn room(&self, id: u64, model: &Model) -> Option<Room> {
+        let ModelState::Ready { decoder, .. } = &model.state else { return None };
+        let rows = decoder.spec().max_tokens.max(1);
+        let sequences = decoder.spec().max_batch.min(rows).min(self.limits.max_sequences).max(1);
+        Some(Room { model: id, rows, sequences, costs: self.limits.costs.unwrap_or(model.costs) })
     }
 
     /// Whether the reader of a generation that can go on has left it room; if not, it goes on when somebody reads, and not before.
@@ -135,45 +190,14 @@ impl Engine {
             .then(|| generation.producer.has_room(generation.request.buffer_events))
     }
 
-    fn rank(&self, id: u64) -> (Reverse<i32>, u64, u64) {
-        let generation = self.generations.get(&id);
-        let priority = generation.map_or(0, |generation| generation.request.priority);
-        let served = match generation.map(|generation| &generation.state) {
-            Some(State::Running(run)) => run.served,
-            _ => 0,
-        };
-        (Reverse(priority), served, id)
-    }
-
-    /// Whoever waited longest gets a row, so that nobody starves; prompts share what the tokens being decoded leave of the pass.
-    fn fill(&self, rows: &mut Vec<Row>, model: u64, candidates: &[u64]) {
-        let Some(ModelState::Ready { decoder, .. }) = self.models.get(&model).map(|model| &model.state)
-        else {
-            return;
-        };
-        let max_tokens = decoder.spec().max_tokens.max(1);
-        let most = decoder.spec().max_batch.min(max_tokens).min(self.limits.max_sequences).max(1);
-        rows.extend(candidates.iter().filter_map(|id| self.row(&**decoder, model, *id)).take(most));
-        // A decoder that takes a prompt whole is given it whole, alone.
-        if rows.first().is_some_and(|first| first.tokens > max_tokens) {
-            return rows.truncate(1);
-        }
-        rows.retain(|row| row.tokens <= max_tokens);
-        let decoding = rows.iter().filter(|row| row.decodes()).count();
-        let left = max_tokens.saturating_sub(decoding);
-        let mut budget = if decoding == 0 { left } else { left.min(SHARED_PREFILL) };
-        for row in rows.iter_mut().filter(|row| !row.decodes()) {
-            let tokens = row.tokens.min(budget);
-            budget -= tokens;
-            row.last &= tokens == row.tokens;
-            row.tokens = tokens;
-        }
-        rows.retain(|row| row.tokens > 0);
-    }
-
     /// What the generation would like to feed to the next pass.
-    fn row(&self, decoder: &dyn Decoder, model: u64, id: u64) -> Option<Row> {
-        let generation = self.generations.get(&id).filter(|one| one.model == model)?;
+    fn row(&self, id: u64) -> Option<Row> {
+        let generation = self.generations.get(&id)?;
+        let Some(ModelState::Ready { decoder, .. }) =
+            self.models.get(&generation.model).map(|model| &model.state)
+        else {
+            return None;
+        };
         let session = self.sessions.get(&generation.session)?;
         let sequence = session.sequence?;
         let from = decoder.length(sequence);

@@ -1,13 +1,15 @@
 //! What is asked of the engine: a checked request, and the text work that turns its input into tokens.
 
+use super::conversation::Turn;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::{Pauses, at_once};
 use crate::sample::SamplerOptions;
 use crate::text::{Message, RenderInput, Vocab};
+use serde_json::{Map, Value};
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// A generation's input.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +47,12 @@ pub struct Request {
     pub ignore_eos: bool,
     /// Only compute the keys and values of the input.
     pub prefill_only: bool,
+    /// With messages: tools for the template, usually a list of JSON schemas, in place of the session's from this turn on; an empty list: none.
+    pub tools: Option<Arc<Value>>,
+    /// With messages: more variables for the template, in place of the session's from this turn on; an empty object: none.
+    pub template: Option<Arc<Map<String, Value>>>,
+    /// Seconds since 1970 (UTC) for the template's `strftime_now`; 0: the clock at the session's first turn.
+    pub template_time: i64,
 }
 
 impl Default for Request {
@@ -60,6 +68,9 @@ impl Default for Request {
             echo_special: false,
             ignore_eos: false,
             prefill_only: false,
+            tools: None,
+            template: None,
+            template_time: 0,
         }
     }
 }
@@ -82,7 +93,7 @@ pub(super) enum Work {
     /// Raw text behind what the session holds.
     Text { past: Vec<u32>, text: String },
     /// All messages, to be rendered.
-    Conversation(Vec<Message>),
+    Conversation(Turn),
 }
 
 /// What a [`TextJob`] came to.
@@ -142,9 +153,7 @@ impl TextJob {
                 vocab.encode_in_pieces(&text, false, false, &mut tokens, pauses).await?;
                 tokens
             }
-            Work::Conversation(messages) => {
-                render(&*vocab, &messages, !self.prefill_only, context, pauses).await?
-            }
+            Work::Conversation(turn) => render(&*vocab, &turn, !self.prefill_only, context, pauses).await?,
         };
         if tokens.len() > context {
             return Err(context_full(tokens.len(), context));
@@ -155,13 +164,18 @@ impl TextJob {
 
 async fn render(
     vocab: &dyn Vocab,
-    messages: &[Message],
+    turn: &Turn,
     answers: bool,
     context: usize,
     pauses: &mut Pauses<'_>,
 ) -> Result<Vec<u32>> {
-    let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
-    let input = RenderInput { messages, add_generation_prompt: answers, unix_time, ..RenderInput::default() };
+    let input = RenderInput {
+        messages: &turn.messages,
+        tools: turn.tools.as_deref(),
+        variables: turn.template.as_deref(),
+        add_generation_prompt: answers,
+        unix_time: turn.unix_time,
+    };
     pauses.look_up().await?;
     let rendered = vocab.render_in_pieces(&input, pauses).await?;
     pauses.look_up().await?;

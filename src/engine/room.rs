@@ -72,8 +72,15 @@ impl Engine {
                 decoder.zip(session.sequence).map_or(0, |(decoder, sequence)| decoder.length(sequence));
             held > 0 && session.active.is_none() && !self.in_pass(**id)
         });
-        let Some((&id, _)) = idle.min_by_key(|(id, session)| (session.used, **id)) else { return false };
-        self.empty_sequence(id)
+        let Some((&id, session)) = idle.min_by_key(|(id, session)| (session.used, **id)) else {
+            return false;
+        };
+        let tokens = session.tokens.len();
+        let emptied = self.empty_sequence(id);
+        if emptied {
+            self.facts.say_evicted(id, tokens);
+        }
+        emptied
     }
 
     /// Gives back what the session's sequence holds if nothing of it is the session's any more.

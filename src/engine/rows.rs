@@ -1,6 +1,7 @@
 //! A pass under way and its rows; knows not who plans it and who runs it.
 
 use crate::stream::End;
+use std::time::Duration;
 
 /// A pass under way.
 pub(super) struct Pass {
@@ -10,6 +11,8 @@ pub(super) struct Pass {
     pub(super) committed: Option<usize>,
     /// How generations end that are known to, once the pass is over.
     pub(super) ends: Vec<(u64, End)>,
+    /// How long its slices took, and not what lay between them.
+    pub(super) took: Duration,
 }
 
 /// One generation's part of a pass.

@@ -1,39 +1,31 @@
 //! A session inside the engine: what it holds, what waits for it, and how a generation that came to nothing is undone.
 
+use super::conversation::{Conversation, Mark, Mode, SessionOptions, check_context};
 use super::facts::SessionFacts;
+use super::request::Request;
 use crate::error::Result;
-use crate::model::Sequence;
+use crate::model::{Sequence, Spec};
 use crate::text::Message;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The role of generated messages.
-const ASSISTANT: &str = "assistant";
-
-/// What a session takes until it is cleared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mode {
-    Empty,
-    Raw,
-    Chat,
-}
-
 /// What is to be done with a session, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Errand {
     Generate(u64),
     Clear,
+    /// Another system message, or none.
+    SetSystem(Option<String>),
 }
 
 /// One session.
 pub(super) struct Session {
     pub(super) model: u64,
-    /// Tokens that the session may hold.
-    pub(super) context: usize,
-    pub(super) mode: Mode,
+    /// Tokens that the session may hold; `None`: as many as its model, which is not known yet.
+    pub(super) context: Option<usize>,
+    pub(super) conversation: Conversation,
     /// Every token of the past and of the generation under way; the decoder may hold fewer.
     pub(super) tokens: Vec<u32>,
-    pub(super) messages: Vec<Message>,
     /// The decoder's side, from the first pass on.
     pub(super) sequence: Option<Sequence>,
     /// The decoder's sequence is right only up to here: to be cut when no pass uses it.
@@ -48,20 +40,18 @@ pub(super) struct Session {
 /// How to bring a session back to where it was before a generation.
 #[derive(Debug)]
 pub(super) struct Undo {
-    mode: Mode,
+    conversation: Mark,
     keep: usize,
     tail: Vec<u32>,
-    messages: usize,
 }
 
 impl Session {
-    pub(super) fn new(model: u64, context: usize, facts: Arc<SessionFacts>) -> Self {
+    pub(super) fn new(model: u64, options: SessionOptions, facts: Arc<SessionFacts>) -> Self {
         Self {
             model,
-            context,
-            mode: Mode::Empty,
+            context: options.context_length,
+            conversation: Conversation::new(options.system, options.tools, options.template),
             tokens: Vec::new(),
-            messages: Vec::new(),
             sequence: None,
             cut: None,
             errands: VecDeque::new(),
@@ -80,44 +70,44 @@ impl Session {
         target: Vec<u32>,
         mode: Mode,
         messages: Vec<Message>,
+        request: &Request,
     ) -> Result<(usize, Undo)> {
-        self.messages.try_reserve(messages.len())?;
+        let conversation = self.conversation.begin(mode, messages, request)?;
         let keep = self.tokens.iter().zip(&target).take_while(|(old, new)| old == new).count();
         let mut tail = std::mem::replace(&mut self.tokens, target);
         tail.drain(..keep);
-        let undo = Undo { mode: self.mode, keep, tail, messages: self.messages.len() };
         self.cut_to(keep);
-        self.mode = mode;
-        self.messages.extend(messages);
         self.publish();
-        Ok((keep, undo))
+        Ok((keep, Undo { conversation, keep, tail }))
     }
 
     pub(super) fn restore(&mut self, undo: Undo) {
-        self.mode = undo.mode;
+        self.conversation.undo(undo.conversation);
         self.tokens.truncate(undo.keep);
         self.tokens.extend_from_slice(&undo.tail);
-        self.messages.truncate(undo.messages);
         self.cut_to(undo.keep);
         self.publish();
     }
 
-    /// Adds the assistant's text to the conversation: to its last message if that `continues`, else as a new one.
-    pub(super) fn keep_answer(&mut self, answer: String, continues: bool) {
-        match self.messages.last_mut().filter(|last| continues && last.role == ASSISTANT) {
-            Some(last) => last.content.push_str(&answer),
-            None => {
-                self.messages.push(Message { role: ASSISTANT.to_owned(), content: answer, extra: None });
-            }
-        }
-    }
-
     pub(super) fn clear(&mut self) {
-        self.mode = Mode::Empty;
+        self.conversation.clear();
         self.tokens.clear();
-        self.messages.clear();
         self.cut_to(0);
         self.publish();
+    }
+
+    /// Tokens that the session may hold of its model's context.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it was given more than the model has.
+    pub(super) fn context(&mut self, model: &Spec) -> Result<usize> {
+        let context = check_context(self.context, model.context_length)?;
+        self.context = Some(context);
+        Ok(context)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.context.is_some_and(|context| self.tokens.len() >= context)
     }
 
     /// From `length` on, what the decoder holds is not the session's any more.
@@ -127,6 +117,6 @@ impl Session {
 
     /// Shows the session's size to whoever asks without waiting for the engine.
     pub(super) fn publish(&self) {
-        self.facts.set(self.tokens.len(), self.messages.len());
+        self.facts.set(self.tokens.len(), self.conversation.len(), self.conversation.mode() == Mode::Raw);
     }
 }

@@ -41,6 +41,7 @@ impl Engine {
         self.settling.spend(begun.elapsed());
         // On the host's thread its frames come first.
         if !self.limits.own_thread && self.settling.is_long() {
+            self.facts.say_slow_pages(id);
             self.keep_mapped(id);
         }
         true

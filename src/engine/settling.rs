@@ -27,9 +27,8 @@ pub(super) struct Settling {
 }
 
 impl Settling {
-    /// A slice has taken the time since `begun`.
-    pub(super) fn earn(&mut self, begun: Instant) {
-        let now = Instant::now();
+    /// A slice has taken the time from `begun` to `now`.
+    pub(super) fn earn(&mut self, begun: Instant, now: Instant) {
         self.earned = (self.earned + (now - begun) / SHARE).min(MOST);
         self.last = Some(now);
     }

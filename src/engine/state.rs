@@ -1,7 +1,9 @@
 //! What the engine holds; knows not what it does with it.
 
+use super::costs::Costs;
 use super::facts::EngineFacts;
 use super::generation::Generation;
+use super::plan::Candidate;
 use super::request::TextJob;
 use super::rows::{Pass, Row};
 use super::session::Session;
@@ -28,6 +30,8 @@ pub struct EngineLimits {
     pub inline_bytes: usize,
     /// The thread is not the host's: decoders settle while nothing else is to do, too, and also where a piece takes long.
     pub own_thread: bool,
+    /// What rows cost; `None`: what is measured.
+    pub costs: Option<Costs>,
 }
 
 pub(super) enum ModelState {
@@ -40,6 +44,9 @@ pub(super) struct Model {
     pub(super) state: ModelState,
     /// Its decoder has nothing left to settle.
     pub(super) settled: bool,
+    pub(super) costs: Costs,
+    /// A pass of it was computed: its weights are in memory, if there is room for them.
+    pub(super) warm: bool,
 }
 
 /// Sequences, scheduling and batching over the models of one runtime.
@@ -60,7 +67,7 @@ pub struct Engine {
     /// A trim is to be finished behind the pass.
     pub(super) trims: bool,
     /// Empty, kept for their memory.
-    pub(super) candidates: Vec<u64>,
+    pub(super) candidates: Vec<Candidate>,
     pub(super) spare_rows: Vec<Row>,
     pub(super) jobs: VecDeque<TextJob>,
     pub(super) facts: Arc<EngineFacts>,

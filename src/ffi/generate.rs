@@ -176,6 +176,7 @@ impl wick_generate_options {
             echo_special: flag(self.echo_special, "echo_special")?,
             ignore_eos: flag(self.ignore_eos, "ignore_eos")?,
             prefill_only: flag(self.prefill_only, "prefill_only")?,
+            ..Request::default()
         })
     }
 

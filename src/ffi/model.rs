@@ -248,6 +248,7 @@ impl Given {
             vocab_only,
             context_length: Some(given.context_length as usize).filter(|length| *length != 0),
             chat_template: template.map(copy).transpose()?,
+            preload: false,
         };
         Ok((options, Reader { queue: given.queue, on_event: given.on_event, user }))
     }

@@ -10,6 +10,7 @@ mod huge;
 mod limits;
 mod metadata;
 mod open;
+mod preload;
 mod source;
 mod split;
 mod tensor;

@@ -96,6 +96,12 @@ pub trait Decoder: Send {
     /// Bytes held for keys, values, scratch and what is being settled now.
     fn memory(&self) -> u64;
 
+    /// Bytes of weights that the pass in progress has gone over, of [`Spec::weight_bytes`], where they may come from a disk while it does; `None`: they
+    /// are in memory, or nobody knows.
+    fn bytes_read(&self) -> Option<u64> {
+        None
+    }
+
     /// Does a piece of work, as a rule well under a millisecond, that makes later passes quicker; false: nothing is left to do. Not called while a pass is in
     /// progress.
     fn settle(&mut self) -> bool {

@@ -9,6 +9,7 @@ use crate::compute::default_threads;
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Readers;
+use crate::log::Level;
 use crate::model::Budget;
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
@@ -102,7 +103,7 @@ impl Core {
         let slice = if options.mode == Mode::HostStep { HOST_SLICE } else { THREAD_SLICE };
         let (max_sequences, own_thread) = (options.max_sequences, options.mode == Mode::Threads);
         let inline_bytes = if own_thread { INLINE_BYTES } else { HOST_INLINE_BYTES };
-        let limits = EngineLimits { max_sequences, slice, own_thread, inline_bytes };
+        let limits = EngineLimits { max_sequences, slice, own_thread, inline_bytes, costs: None };
         let engine = Engine::new(limits, links.facts.clone());
         #[cfg(feature = "native")]
         let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
@@ -124,7 +125,27 @@ impl Core {
             Mode::HostStep => core.host = Some(core.host(engine, ends)),
             Mode::Threads => core.start_threads(engine, ends)?,
         }
+        core.say_started();
         Ok(Arc::new(core))
+    }
+
+    fn say_started(&self) {
+        let options = &self.options;
+        #[cfg(feature = "native")]
+        let kernels = Some(format!("{:?}", crate::kernel::Kernels::best().set()).to_lowercase());
+        #[cfg(not(feature = "native"))]
+        let kernels = None::<String>;
+        self.links
+            .log
+            .line(Level::Info, "runtime_started")
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("mode", if self.is_host_step() { "host_step" } else { "threads" })
+            .with("threads", if self.is_host_step() { 0 } else { compute_threads(options) })
+            .with_some("kernels", kernels)
+            .with("max_sequences", options.max_sequences)
+            .with("max_waiting", options.max_waiting)
+            .with_some("memory_budget", options.memory_budget)
+            .send();
     }
 
     fn host(&self, engine: Engine, ends: Ends) -> Host {
@@ -200,11 +221,16 @@ impl Core {
             let job = lock(&own).take();
             job.into_iter().for_each(smol::future::block_on);
         };
-        match spawn(name, &self.roll, self.options.on_thread.clone(), work) {
-            Ok(thread) => threads.push(thread),
-            // One more thread is refused; the text's is there.
-            Err(_) => lock(&slot).take().into_iter().for_each(|job| self.links.prepare_text(job)),
-        }
+        let refused = match spawn(name, &self.roll, self.options.on_thread.clone(), work) {
+            Ok(thread) => return threads.push(thread),
+            Err(refused) => refused,
+        };
+        drop(threads);
+        // The text's thread is there.
+        let job = lock(&slot).take();
+        job.into_iter().for_each(|job| self.links.prepare_text(job));
+        let line = self.links.log.line(Level::Warning, "thread_refused");
+        line.with("message", refused.message()).send();
     }
 
     /// What loads may lend to decoders.
@@ -303,6 +329,7 @@ impl Core {
     /// Ends everything and waits for the threads until `deadline` (none: for ever); whether all have ended.
     pub(super) fn shut_down(&self, deadline: Option<Instant>) -> bool {
         if self.links.stop() {
+            self.links.log.line(Level::Info, "shutdown_started").with("live", self.links.facts.live()).send();
             self.links.tell(Command::Shutdown);
             self.links.close_jobs();
             self.links.callbacks.finish();
@@ -416,13 +443,18 @@ async fn call_back(queue: Arc<Queue>) {
 
 /// The threads that read a model's file: no more than compute, and than there are processors.
 fn readers(options: &RuntimeOptions) -> Readers {
-    let threads = if options.threads == 0 { default_threads() } else { options.threads };
+    let threads = compute_threads(options);
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     Readers {
         threads: threads.min(processors).min(MAX_READERS),
         name: format!("{}-read", options.thread_name),
         on_thread: options.on_thread.clone(),
     }
+}
+
+/// How many threads compute.
+fn compute_threads(options: &RuntimeOptions) -> usize {
+    if options.threads == 0 { default_threads() } else { options.threads }
 }
 
 /// The threads that compute: those asked for, or none beside the host's.
@@ -432,7 +464,7 @@ fn compute(options: &RuntimeOptions) -> Result<crate::compute::Compute> {
     if options.mode == Mode::HostStep {
         return Compute::alone();
     }
-    let threads = if options.threads == 0 { default_threads() } else { options.threads };
+    let threads = compute_threads(options);
     let name = format!("{}-compute", options.thread_name);
     let on_thread = options.on_thread.clone();
     let pool = Pool::new(&PoolOptions { threads, name, on_thread, ..PoolOptions::default() })?;

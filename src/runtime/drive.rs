@@ -2,8 +2,9 @@
 
 use super::lane::Clock;
 use super::links::{Command, Links};
-use super::options::Level;
+use super::pace::Pacer;
 use crate::engine::{Engine, Outcome};
+use crate::log::Level;
 use crate::stream::EndReason;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,7 +20,7 @@ pub(super) async fn drive(
     shares: bool,
 ) {
     let slice = shares.then_some(engine.slice());
-    let mut called = true;
+    let (mut called, mut pacer) = (true, Pacer::new(links.pace.clone()));
     loop {
         // Whoever has something for the engine raises the signal afterwards.
         if links.signal.take() || called {
@@ -34,7 +35,8 @@ pub(super) async fn drive(
                 engine.attend();
             }
         }
-        let outcome = protected(&mut engine, &links, Engine::step).unwrap_or(Outcome::Worked);
+        let step = if pacer.rests() { Engine::step_without_computing } else { Engine::step };
+        let outcome = protected(&mut engine, &links, step).unwrap_or(Outcome::Worked);
         while let Some(job) = engine.take_job() {
             let back = links.clone();
             links.prepare_text(Box::pin(async move {
@@ -48,12 +50,13 @@ pub(super) async fn drive(
         match outcome {
             Outcome::Worked => {
                 called = false;
+                pacer.worked();
                 if shares {
                     smol::future::yield_now().await;
                 }
             }
             Outcome::Idle(until) => {
-                clock.set(until);
+                clock.set(pacer.until(until));
                 poll_fn(|context| links.signal.poll_take(context)).await;
                 clock.set(None);
                 called = true;
@@ -67,7 +70,8 @@ fn protected<T>(engine: &mut Engine, links: &Links, work: impl FnOnce(&mut Engin
     match catch_unwind(AssertUnwindSafe(|| work(engine))) {
         Ok(value) => Some(value),
         Err(_) => {
-            links.log(Level::Error, "a panic in the engine: its generations end, the runtime goes on");
+            let why = "a panic in the engine: its generations end, the runtime goes on";
+            links.log.line(Level::Error, "engine_panic").with("message", why).send();
             // Each try ends one at least, so that one that panics again does not keep the others from their end.
             while catch_unwind(AssertUnwindSafe(|| engine.end_all(None))).is_err() {}
             None
@@ -81,9 +85,10 @@ fn obey(engine: &mut Engine, command: Command) {
         Command::SettleModel(model, loaded) => engine.settle_model(model, loaded),
         Command::KeepMapped(model) => engine.keep_mapped(model),
         Command::RemoveModel(model) => engine.remove_model(model),
-        Command::AddSession { session, model, context, facts } => {
-            engine.add_session(session, model, context, facts);
+        Command::AddSession { session, model, options, facts } => {
+            engine.add_session(session, model, options, facts);
         }
+        Command::SetSystem(session, system) => engine.set_system(session, system),
         Command::ClearSession(session) => engine.clear_session(session),
         Command::RemoveSession(session) => engine.remove_session(session),
         Command::Submit { session, request, producer, place } => {

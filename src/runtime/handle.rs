@@ -3,7 +3,7 @@
 use super::core::{Core, Stepped};
 use super::links::Command;
 use super::model::Model;
-use super::options::{ModelOptions, Reading, RuntimeOptions};
+use super::options::{ModelOptions, Reading, RuntimeOptions, check_pace};
 use super::owner::Owner;
 use super::stream::Stream;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +82,19 @@ impl Runtime {
     /// Computes again.
     pub fn resume(&self) {
         self.owner.core.links.tell(Command::Pause(false));
+    }
+
+    /// From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100.
+    ///
+    /// # Errors
+    /// `InvalidArgument` beyond 100; `Unsupported` in [`super::Mode::HostStep`].
+    pub fn set_pace(&self, percent: u32) -> Result<()> {
+        let core = &self.owner.core;
+        check_pace(core.options.mode, percent, "percent")?;
+        core.links.pace.set(percent);
+        // It may rest by the old one.
+        core.links.signal.raise();
+        Ok(())
     }
 
     /// Gives back memory that can be computed again: what idle sessions hold, and what the next pass would work in.

@@ -1,8 +1,10 @@
 //! What the handles, the engine's task and the jobs of one runtime share; holds no thread and no executor.
 
-use super::options::{Level, Loaded, LogFn, RuntimeOptions};
-use crate::engine::{EngineFacts, Place, Request, SessionFacts, TextDone};
+use super::options::{Loaded, RuntimeOptions};
+use super::pace::Share;
+use crate::engine::{EngineFacts, Place, Request, SessionFacts, SessionOptions, TextDone};
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::Log;
 use crate::stream::{Consumer, Delivery, End, EndReason, Producer, Queue, StreamOptions, stream};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
 use std::pin::Pin;
@@ -18,10 +20,11 @@ pub(super) enum Command {
     AddSession {
         session: u64,
         model: u64,
-        context: usize,
+        options: SessionOptions,
         facts: Arc<SessionFacts>,
     },
     ClearSession(u64),
+    SetSystem(u64, Option<String>),
     RemoveSession(u64),
     Submit {
         session: u64,
@@ -75,8 +78,8 @@ pub(super) struct Links {
     pub(super) callbacks: Arc<Queue>,
     stopping: AtomicBool,
     names: AtomicU64,
-    log: Option<LogFn>,
-    log_level: Level,
+    pub(super) log: Log,
+    pub(super) pace: Share,
 }
 
 /// The receiving ends.
@@ -95,18 +98,19 @@ impl Links {
         let (texts, text_end) = async_channel::unbounded();
         let signal = Arc::new(Signal::default());
         let attention = Arc::new(Attention { flag: AtomicBool::new(false), signal: signal.clone() });
+        let log = Log::new(options.log.clone(), options.log_level);
         let links = Self {
             commands,
             jobs,
             texts,
             signal,
             attention,
-            facts: Arc::default(),
+            facts: Arc::new(EngineFacts::new(log.clone())),
             callbacks: Queue::new(),
             stopping: AtomicBool::new(false),
             names: AtomicU64::new(1),
-            log: options.log.clone(),
-            log_level: options.log_level,
+            log,
+            pace: Share::new(options.pace_percent),
         };
         (Arc::new(links), Ends { commands: command_end, jobs: job_end, texts: text_end })
     }
@@ -186,14 +190,6 @@ impl Links {
         stream(StreamOptions { key, starts, attention, queue, delivery })
             // A queue that ended with the runtime is not the host's fault.
             .map_err(|error| self.check_open().err().unwrap_or(error))
-    }
-
-    pub(super) fn log(&self, level: Level, text: &str) {
-        if level <= self.log_level
-            && let Some(log) = &self.log
-        {
-            log(level, text);
-        }
     }
 }
 

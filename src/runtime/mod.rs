@@ -11,12 +11,14 @@ mod load;
 mod model;
 mod options;
 mod owner;
+mod pace;
 mod resources;
 mod session;
 mod stream;
 
 pub use self::core::Stepped;
-pub use crate::engine::{Input, Request};
+pub use crate::engine::{Input, Request, SessionOptions};
+pub use crate::log::{Level, LogFn};
 pub use crate::stream::{
     Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Next, Queue, QueueNext, Stats,
     Text,
@@ -24,7 +26,7 @@ pub use crate::stream::{
 pub use handle::Runtime;
 pub use model::Model;
 pub use options::{
-    Backend, Level, Loaded, Loader, LogFn, Mode, ModelOptions, ModelSource, Reading, RuntimeOptions, ThreadFn,
+    Backend, Loaded, Loader, Mode, ModelOptions, ModelSource, Reading, RuntimeOptions, ThreadFn,
 };
 pub use session::Session;
 pub use stream::Stream;

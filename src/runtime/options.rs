@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
+use crate::log::{Level, LogFn};
 use crate::model::Decoder;
 use crate::stream::{Delivery, Queue};
 use crate::text::Vocab;
@@ -17,23 +18,6 @@ pub enum Mode {
     HostStep,
 }
 
-/// How grave a log line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// Something failed.
-    Error = 1,
-    /// Something is odd.
-    Warning = 2,
-    /// What happens, once in a while.
-    Info = 3,
-    /// What happens, per request.
-    Debug = 4,
-    /// Everything.
-    Trace = 5,
-}
-
-/// Takes log lines; any thread, also at once.
-pub type LogFn = Arc<dyn Fn(Level, &str) + Send + Sync>;
 /// Called first (`true`) and last (`false`) on each thread of the runtime.
 pub type ThreadFn = Arc<dyn Fn(bool) + Send + Sync>;
 
@@ -53,6 +37,9 @@ pub struct RuntimeOptions {
     pub max_waiting: usize,
     /// What the threads' names begin with.
     pub thread_name: String,
+    /// Of each 16.7 ms, the share in percent that the threads compute at most: 1 to 100; 0: 100. Only with [`Mode::Threads`]: on the host's
+    /// thread the budget of each step is the pace.
+    pub pace_percent: u32,
     /// Called on each thread of the runtime.
     pub on_thread: Option<ThreadFn>,
     /// Takes log lines.
@@ -70,6 +57,7 @@ impl Default for RuntimeOptions {
             max_sequences: 16,
             max_waiting: 1024,
             thread_name: "wick".to_owned(),
+            pace_percent: 0,
             on_thread: None,
             log: None,
             log_level: Level::Warning,
@@ -117,6 +105,9 @@ pub struct ModelOptions {
     pub context_length: Option<usize>,
     /// Jinja text that replaces the model's own, or the name of a built-in one: chatml, llama2, llama3, gemma, phi3, mistral, zephyr.
     pub chat_template: Option<String>,
+    /// A mapped file's pages are brought into memory before the load's end, with progress, so that the first prompt need not wait for the disk. They
+    /// stay the system's to drop.
+    pub preload: bool,
 }
 
 impl ModelOptions {
@@ -133,7 +124,14 @@ impl ModelOptions {
 
     /// The model that `source` gives.
     pub fn from_source(source: ModelSource) -> Self {
-        Self { source, backend: Backend::Auto, vocab_only: false, context_length: None, chat_template: None }
+        Self {
+            source,
+            backend: Backend::Auto,
+            vocab_only: false,
+            context_length: None,
+            chat_template: None,
+            preload: false,
+        }
     }
 }
 
@@ -160,6 +158,24 @@ pub(super) fn check(options: &RuntimeOptions) -> Result<()> {
         RuntimeOptions { thread_name, .. } if thread_name.contains('\0') => {
             Err(Error::new(ErrorKind::InvalidArgument, "thread_name holds a NUL byte; leave it out"))
         }
+        RuntimeOptions { mode, pace_percent, .. } if *pace_percent != 0 => {
+            check_pace(*mode, *pace_percent, "pace_percent")
+        }
         _ => Ok(()),
     }
+}
+
+/// # Errors
+/// `InvalidArgument` beyond 100 percent; `Unsupported` on the host's thread.
+pub(super) fn check_pace(mode: Mode, percent: u32, name: &str) -> Result<()> {
+    if percent > 100 {
+        let message = format!("{name} is {percent}; give 1 to 100, or 0 for 100");
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
+    if mode == Mode::HostStep {
+        let message =
+            format!("{name} is for threads of the runtime; in HOST_STEP the budget of each step is the pace");
+        return Err(Error::new(ErrorKind::Unsupported, message));
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use super::links::Command;
 use super::model::Model;
 use super::options::Reading;
 use super::stream::Stream;
-use crate::engine::{Input, Request, SessionFacts};
+use crate::engine::{Input, Request, SessionFacts, SessionOptions, check_beside_system, check_context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Control;
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
@@ -20,6 +20,8 @@ struct SessionShared {
     last: Mutex<Option<Control>>,
     /// It was cleared since, which the engine may not have heard yet. Written under `last`.
     cleared: AtomicBool,
+    /// It has a system message of its own. Written under `last`.
+    system: AtomicBool,
     // Dropped after `SessionShared::drop` has told the engine: the model outlives its sessions.
     model: Model,
 }
@@ -38,17 +40,26 @@ pub struct Session {
 }
 
 impl Model {
-    /// A new, empty session of at most `context_length` tokens (`None`, or more than the model has: the model's).
+    /// A new, empty session of at most `context_length` tokens; `None`: as many as the model's context.
     ///
     /// # Errors
-    /// `Unsupported` for a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
+    /// As [`Model::session_with`].
     pub fn session(&self, context_length: Option<usize>) -> Result<Session> {
-        Session::new(self, context_length)
+        self.session_with(SessionOptions { context_length, ..SessionOptions::default() })
+    }
+
+    /// A new, empty session.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a context beyond the model's (while the model loads: as the end of the session's generations); `Unsupported`
+    /// for a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
+    pub fn session_with(&self, options: SessionOptions) -> Result<Session> {
+        Session::new(self, options)
     }
 }
 
 impl Session {
-    fn new(model: &Model, context_length: Option<usize>) -> Result<Self> {
+    fn new(model: &Model, options: SessionOptions) -> Result<Self> {
         let links = &model.shared.links;
         links.check_open()?;
         model.check_not_failed()?;
@@ -56,17 +67,20 @@ impl Session {
             let why = "the model was loaded with vocab_only: it has no weights; load it without for sessions";
             return Err(Error::new(ErrorKind::Unsupported, why));
         }
+        if let Ok(known) = model.facts() {
+            check_context(options.context_length, known.spec.context_length)?;
+        }
         let facts = Arc::new(SessionFacts::default());
         let shared = SessionShared {
             id: links.name(),
-            context: context_length,
+            context: options.context_length,
             facts: facts.clone(),
             last: Mutex::new(None),
             cleared: AtomicBool::new(false),
+            system: AtomicBool::new(options.system.is_some()),
             model: model.clone(),
         };
-        let context = context_length.unwrap_or(usize::MAX);
-        links.tell(Command::AddSession { session: shared.id, model: model.shared.id, context, facts });
+        links.tell(Command::AddSession { session: shared.id, model: model.shared.id, options, facts });
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -98,13 +112,7 @@ impl Session {
         check_free(last.as_ref())?;
         links.check_open()?;
         self.shared.model.check_not_failed()?;
-        let settled = last.as_ref().is_none_or(Control::has_ended);
-        let empty =
-            self.shared.cleared.load(Ordering::SeqCst) || (settled && self.shared.facts.tokens() == 0);
-        if request.input == Input::Continue && empty {
-            let why = "no input, and the session is empty: give a prompt, prompt_tokens or messages";
-            return Err(Error::new(ErrorKind::InvalidArgument, why));
-        }
+        self.check_input(&request.input, last.as_ref())?;
         if request.sampling.seed == 0 {
             request.sampling.seed = random_seed();
         }
@@ -119,12 +127,48 @@ impl Session {
         };
         *last = Some(consumer.control());
         self.shared.cleared.store(false, Ordering::SeqCst);
+        if matches!(request.input, Input::Text(_) | Input::Tokens(_)) {
+            self.shared.facts.set_raw(true);
+        }
         let adopted = adopt(Stream::new(consumer, core));
         links.tell(Command::Submit { session: self.shared.id, request: Box::new(request), producer, place });
         Ok(adopted)
     }
 
-    /// Empties the session; takes effect when a cancelled generation has stopped.
+    /// Refuses input that cannot follow what the session holds, as far as that is known without the engine.
+    fn check_input(&self, input: &Input, last: Option<&Control>) -> Result<()> {
+        let facts = &self.shared.facts;
+        let cleared = self.shared.cleared.load(Ordering::SeqCst);
+        let settled = last.is_none_or(Control::has_ended);
+        if *input == Input::Continue && (cleared || (settled && facts.tokens() == 0)) {
+            let why = "no input, and the session is empty: give a prompt, prompt_tokens or messages";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        match self.shared.system.load(Ordering::SeqCst) {
+            true => check_beside_system(input, cleared || (settled && facts.messages() == 0)),
+            false => Ok(()),
+        }
+    }
+
+    /// Changes the system message that belongs to the session, from the next turn on; `None`: none. The past is computed again then. Also while a
+    /// generation is live, which keeps the one it was started with.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for a session with raw input; `Shutdown`.
+    pub fn set_system(&self, system: Option<String>) -> Result<()> {
+        let _last = lock(&self.shared.last);
+        self.shared.model.shared.links.check_open()?;
+        if self.shared.facts.is_raw() && !self.shared.cleared.load(Ordering::SeqCst) {
+            let why =
+                "the session holds raw input, which has no system message; clear it first, or use another";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        self.shared.system.store(system.is_some(), Ordering::SeqCst);
+        self.shared.model.shared.links.tell(Command::SetSystem(self.shared.id, system));
+        Ok(())
+    }
+
+    /// Empties the session, but for what it was made with; takes effect when a cancelled generation has stopped.
     ///
     /// # Errors
     /// `Busy` while a generation is live and not cancelled; `Shutdown`.
@@ -188,7 +232,15 @@ fn check(request: &Request) -> Result<()> {
         let message = format!("stop[{index}] is empty; leave it out");
         return Err(Error::new(ErrorKind::InvalidArgument, message));
     }
-    Ok(())
+    let variables = [("tools_json", request.tools.is_some()), ("template_json", request.template.is_some())];
+    match variables.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) if !matches!(request.input, Input::Messages(_)) => {
+            let message =
+                format!("{name} goes with messages, which this generation has none of; leave it out");
+            Err(Error::new(ErrorKind::InvalidArgument, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A seed that is not 0, from the system's randomness.

@@ -124,6 +124,11 @@ impl Producer {
         self.shared.cancelled.load(Ordering::SeqCst)
     }
 
+    /// Whether the consumer closed the stream.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
     /// Brings the figures up to date.
     pub fn update(&self, change: impl FnOnce(&mut Stats)) {
         change(&mut lock(&self.shared.stats));

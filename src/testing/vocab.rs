@@ -92,9 +92,15 @@ impl Vocab for FakeVocab {
         self.longest
     }
 
-    /// `<control>role\ncontent<end>\n` for each message, then `<control>assistant\n`.
+    /// Tools and variables as JSON, a line each, if there are any; `<control>role\ncontent<end>\n` for each message; then `<control>assistant\n`.
     fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
         let mut rendered = Rendered::default();
+        if let Some(tools) = input.tools {
+            rendered.text += &format!("tools {tools}\n");
+        }
+        if let Some(variables) = input.variables {
+            rendered.text += &format!("variables {}\n", serde_json::Value::from(variables.clone()));
+        }
         for message in input.messages {
             control(&mut rendered, CONTROL);
             rendered.text += &message.role;

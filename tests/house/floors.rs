@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor. Those of one floor do not name each other, but for `NEIGHBOURS`.
 const FLOORS: [&[&str]; 8] = [
-    &["error", "ids", "pause", "sync"],
+    &["error", "ids", "log", "pause", "sync"],
     &["kernel", "compute"],
     &["gguf"],
     &["model", "text", "sample"],

@@ -12,12 +12,16 @@ mod failures;
 mod input;
 mod lifecycle;
 mod load;
+mod log;
 mod model_files;
 mod pace;
+mod persona;
 mod session;
 mod settle;
+mod share;
 mod side;
 mod smoke;
+mod stutter;
 mod text;
 
 /// Counts for each thread by itself, so that tests stay apart.

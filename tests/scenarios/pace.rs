@@ -8,7 +8,7 @@ use crate::support::tiny;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use wick::engine::{Engine, EngineFacts, EngineLimits, Outcome};
+use wick::engine::{Engine, EngineFacts, EngineLimits, Outcome, SessionOptions};
 use wick::gguf::TensorType;
 use wick::runtime::{Delivery, EndReason, Input, Mode, Request};
 use wick::stream::Consumer;
@@ -19,8 +19,13 @@ const PROMPT: usize = 4096;
 
 /// An engine that rests wherever it can, and how many slices it has computed.
 fn engine() -> (Engine, Arc<AtomicUsize>) {
-    let limits =
-        EngineLimits { max_sequences: 4, slice: Duration::ZERO, own_thread: false, inline_bytes: 4096 };
+    let limits = EngineLimits {
+        max_sequences: 4,
+        slice: Duration::ZERO,
+        own_thread: false,
+        inline_bytes: 4096,
+        costs: None,
+    };
     let mut engine = Engine::new(limits, Arc::default());
     let slices = Arc::new(AtomicUsize::new(0));
     let file = tiny::Tiny { context: 5000, ..tiny::Tiny::new("llama") }.of(TensorType::Q8_0).open();
@@ -43,7 +48,7 @@ fn ask(engine: &mut Engine, session: u64) -> Consumer {
 
 /// Hands in `input` for a new session.
 fn give(engine: &mut Engine, session: u64, input: Input) -> Consumer {
-    engine.add_session(session, 1, usize::MAX, Arc::default());
+    engine.add_session(session, 1, SessionOptions::default(), Arc::default());
     let (producer, consumer) = open(session);
     let place = EngineFacts::default().take_place(1).expect("a place");
     engine.submit(session, Request { input, ..Request::default() }, producer, place);
@@ -102,8 +107,13 @@ fn the_cancel_of_one_prompt_lets_another_go_on() {
 #[test]
 fn what_a_pass_computed_is_sampled_with_a_rest_behind_each_row() {
     let _watchdog = watchdog();
-    let limits =
-        EngineLimits { max_sequences: 4, slice: Duration::ZERO, own_thread: false, inline_bytes: 4096 };
+    let limits = EngineLimits {
+        max_sequences: 4,
+        slice: Duration::ZERO,
+        own_thread: false,
+        inline_bytes: 4096,
+        costs: None,
+    };
     let mut engine = Engine::new(limits, Arc::default());
     let sampled = Arc::new(AtomicUsize::new(0));
     let counter = sampled.clone();

@@ -296,6 +296,12 @@ impl Decoder for NativeDecoder {
         self.blocks.bytes() + self.forward.scratch().bytes() + self.moving.held()
     }
 
+    fn bytes_read(&self) -> Option<u64> {
+        let layers = self.forward.layers().max(1) as u64;
+        let done = self.pass.cursor.map_or(layers, |cursor| cursor.layer as u64);
+        self.forward.gguf().is_mapped().then(|| self.spec.weight_bytes / layers * done.min(layers))
+    }
+
     fn settle(&mut self) -> bool {
         let needed =
             self.blocks.bytes() + self.forward.scratch().bytes() + self.forward.gguf().moving_bytes();

@@ -71,6 +71,11 @@ impl Forward {
         &self.model.gguf
     }
 
+    /// How many layers the model has.
+    pub(super) fn layers(&self) -> usize {
+        self.model.weights.layers.len()
+    }
+
     /// Memory for passes.
     pub(super) fn scratch(&self) -> &Scratch {
         &self.scratch

@@ -3,9 +3,10 @@
 use super::opened::Opened;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Limits, Opening, Source};
+use crate::log::Level;
 use crate::model::{Decoder, Share, Spec};
 use crate::pause::Pauses;
-use crate::runtime::options::{Backend, Level};
+use crate::runtime::options::Backend;
 use crate::runtime::resources::{Progress, Resources};
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
@@ -15,12 +16,16 @@ use std::sync::Arc;
 /// Bytes of a model that are read at once where the host's frame waits for it.
 const HOST_PIECE: usize = 1 << 20;
 
+/// Bytes of a mapped model that are brought in at once on a thread of its own: a few milliseconds of a disk's.
+const PRELOADED_PIECE: usize = 4 << 20;
+
 /// What is wanted of the file.
 pub(super) struct Wanted {
     pub(super) backend: Backend,
     pub(super) vocab_only: bool,
     pub(super) context_length: Option<usize>,
     pub(super) chat_template: Option<String>,
+    pub(super) preload: bool,
 }
 
 /// Opens the model in `source`, with a pause after each piece of the work.
@@ -38,9 +43,35 @@ pub(super) async fn open(
         let spec = Spec { vocab_size: vocab.len(), ..Spec::from_header(&header)? };
         return Ok(Opened { decoder: None, vocab, spec, has_template });
     }
+    let maps = matches!(source, Source::File { no_mmap: false, .. });
     let mut opening = Opening::begin(source, &limits, pauses).await?;
     let needed = check(opening.header(), wanted)?;
     let mut weights = Some(fit(resources, || resources.budget.take("weights", needed)).await?);
+    let preloads = wanted.preload && maps;
+    // Mapped pages count as there once they are.
+    read(&mut opening, resources, &mut |done, total| progress(if preloads { 0 } else { done }, total))
+        .await?;
+    let gguf = Arc::new(opening.finish());
+    if preloads {
+        preload(&gguf, resources, progress).await?;
+    }
+    let (vocab, has_template) = vocabulary(gguf.header(), wanted, resources, pauses).await?;
+    pauses.look_up().await?;
+    let decoder = fit(resources, || decoder(&gguf, wanted, resources, &mut weights, &mut *progress)).await?;
+    let spec = decoder.spec().clone();
+    if spec.vocab_size != vocab.len() {
+        let message = format!(
+            "the vocabulary has {} tokens, the embedding {} rows; the file is damaged or not finished",
+            vocab.len(),
+            spec.vocab_size
+        );
+        return Err(Error::new(ErrorKind::ModelInvalid, message));
+    }
+    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template })
+}
+
+/// Maps or reads all tensors, with a rest after each piece.
+async fn read(opening: &mut Opening, resources: &Resources, progress: &mut Progress<'_>) -> Result<()> {
     progress(opening.done(), opening.total())?;
     yield_now().await;
     match &resources.readers {
@@ -56,20 +87,19 @@ pub(super) async fn open(
             }
         }
     }
-    let gguf = Arc::new(opening.finish());
-    let (vocab, has_template) = vocabulary(gguf.header(), wanted, resources, pauses).await?;
-    pauses.look_up().await?;
-    let decoder = fit(resources, || decoder(&gguf, wanted, resources, &mut weights, &mut *progress)).await?;
-    let spec = decoder.spec().clone();
-    if spec.vocab_size != vocab.len() {
-        let message = format!(
-            "the vocabulary has {} tokens, the embedding {} rows; the file is damaged or not finished",
-            vocab.len(),
-            spec.vocab_size
-        );
-        return Err(Error::new(ErrorKind::ModelInvalid, message));
+    Ok(())
+}
+
+/// Brings mapped pages into memory, with a rest after each piece.
+async fn preload(gguf: &Gguf, resources: &Resources, progress: &mut Progress<'_>) -> Result<()> {
+    let piece = if resources.readers.is_some() { PRELOADED_PIECE } else { HOST_PIECE };
+    let (mut done, total) = (0, gguf.mapped_bytes());
+    while done < total {
+        done += gguf.preload(done, piece) as u64;
+        progress(done, total)?;
+        yield_now().await;
     }
-    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template })
+    Ok(())
 }
 
 /// What `work` comes to when idle sessions have made room for it, as far as they can.
@@ -95,7 +125,7 @@ async fn vocabulary(
     let data = VocabularyData::from_gguf_in_pieces(header.metadata(), pauses).await?;
     let tokenizer = Tokenizer::new_in_pieces(&data, pauses).await?;
     for note in tokenizer.notes() {
-        resources.links.log(Level::Warning, note);
+        resources.links.log.line(Level::Warning, "vocabulary").with("message", note).send();
     }
     let own = chat_template(header.metadata())?;
     match wanted.chat_template.as_deref().or(own) {

@@ -3,17 +3,19 @@
 
 #[cfg(feature = "text")]
 mod gguf;
+mod lines;
 mod opened;
 
 use super::facts::LoadState;
 use super::links::{Command, Links};
-use super::options::{Level, ModelOptions, ModelSource};
+use super::options::{ModelOptions, ModelSource};
 use super::resources::{Progress, Resources};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use crate::pause::Pauses;
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::{Mutex, lock};
+use lines::Lines;
 use opened::Opened;
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -36,15 +38,13 @@ impl Load {
     /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
     pub(super) async fn run(self) {
         let Self { model, state, links, options, producer, resources } = self;
+        let lines = Lines::begin(&links.log, model, &options);
         let interrupted = || match () {
             () if producer.is_cancelled() => Some(EndReason::Cancelled),
             () if links.is_stopping() => Some(EndReason::Shutdown),
             () => None,
         };
-        let wanted = || match interrupted() {
-            Some(_) => Err(cancelled()),
-            None => Ok(()),
-        };
+        let wanted = || interrupted().map_or(Ok(()), |reason| Err(stopped(&producer, reason)));
         let mut progress = |done, total| {
             producer.progress(done, total);
             wanted()
@@ -52,7 +52,7 @@ impl Load {
         let mut look = wanted;
         let mut pauses = Pauses::new(&mut look, Some(resources.slice));
         let loaded = match interrupted() {
-            Some(_) => Err(cancelled()),
+            Some(reason) => Err(stopped(&producer, reason)),
             None => AssertUnwindSafe(open(options, &resources, &mut progress, &mut pauses))
                 .catch_unwind()
                 .await
@@ -61,15 +61,13 @@ impl Load {
                 }),
         };
         let reason = interrupted();
-        let loaded = if reason.is_some() { Err(cancelled()) } else { loaded };
+        let loaded = reason.map_or(loaded, |reason| Err(stopped(&producer, reason)));
         let end = match (&loaded, reason) {
             (_, Some(reason)) => End::new(reason),
             (Ok(_), None) => End::new(EndReason::Ready),
-            (Err(error), None) => {
-                links.log(Level::Error, &format!("loading failed: {error}"));
-                End::failed(error.clone())
-            }
+            (Err(error), None) => End::failed(error.clone()),
         };
+        lines.end(&loaded, &end);
         if let Some(state) = state.upgrade() {
             *lock(&state) = match &loaded {
                 Ok(opened) => LoadState::Ready(Arc::new(opened.facts())),
@@ -105,6 +103,7 @@ async fn open(
                 vocab_only: options.vocab_only,
                 context_length: options.context_length,
                 chat_template: options.chat_template,
+                preload: options.preload,
             };
             gguf::open(source, &wanted, resources, progress, pauses).await
         }
@@ -125,6 +124,14 @@ fn folder(path: &Path) -> Error {
     Error::new(ErrorKind::Unsupported, message)
 }
 
-fn cancelled() -> Error {
-    Error::new(ErrorKind::StaleHandle, "the model's load was cancelled; load it again")
+/// Why a load ended for `reason`, in the words of what else is asked of its model.
+fn stopped(producer: &Producer, reason: EndReason) -> Error {
+    let why = match reason {
+        EndReason::Shutdown => "the model's load was stopped by the runtime's shutdown",
+        _ if producer.is_closed() => {
+            "the model's load was cancelled: its stream was closed before its END; pass NULL for load (in Rust: Model::keep_load) to take no interest"
+        }
+        _ => "the model's load was cancelled through its stream; load the model again",
+    };
+    Error::new(ErrorKind::StaleHandle, why)
 }
