@@ -37,7 +37,7 @@
 #define WICK_ABI_VERSION 1
 
 /* A timeout: wait as long as it takes. */
-#define WICK_FOREVER UINT64_MAX
+#define WICK_FOREVER 0xFFFFFFFFFFFFFFFFull
 
 /* Done. */
 #define WICK_OK 0
@@ -117,7 +117,7 @@
 /* Text that can be shown, and the ids behind it. */
 #define WICK_EVENT_TEXT 3
 
-/* A note of the host, merged by wick_stream_note. */
+/* A note, merged by the host with wick_stream_note or by the library: `channel` says whose. */
 #define WICK_EVENT_NOTE 4
 
 /* The end: always the last event, exactly once. */
@@ -125,6 +125,9 @@
 
 /* One call of a tool, as JSON. Not in this release. */
 #define WICK_EVENT_TOOL_CALL 6
+
+/* The vector of one text of wick_embed_start, or its score. Not in this release. */
+#define WICK_EVENT_VECTOR 7
 
 /* Not an END event. */
 #define WICK_END_NONE 0
@@ -156,6 +159,12 @@
 /* Something failed: see the event's status and text. */
 #define WICK_END_ERROR 9
 
+/* A NOTE of the host's, from wick_stream_note. In this release all are. */
+#define WICK_NOTE_HOST 0
+
+/* A NOTE of the library's: JSON, never dropped. Not in this release. */
+#define WICK_NOTE_LIBRARY 1
+
 /* A TEXT to be shown. In this release all are. */
 #define WICK_CHANNEL_ANSWER 0
 
@@ -180,6 +189,18 @@
 /* candle: a second opinion, slow. WICK_E_UNSUPPORTED in a build without it. */
 #define WICK_BACKEND_CANDLE 2
 
+/* Keys and values as half precision floats. */
+#define WICK_KV_F16 0
+
+/* Keys and values in blocks of 32 bytes with a scale. Not in this release. */
+#define WICK_KV_Q8_0 1
+
+/* A full context ends the generation: END (CONTEXT_FULL). */
+#define WICK_OVERFLOW_STOP 0
+
+/* The oldest messages of a full context go. Not in this release. */
+#define WICK_OVERFLOW_ROLL 1
+
 /* No grammar. */
 #define WICK_GRAMMAR_NONE 0
 
@@ -195,6 +216,42 @@
 /* Any JSON. Not in this release. */
 #define WICK_GRAMMAR_JSON 4
 
+/* A GBNF grammar. Not in this release. */
+#define WICK_GRAMMAR_GBNF 5
+
+/* The grammar binds everything generated. */
+#define WICK_SCOPE_ALL 0
+
+/* Reasoning is free, the grammar binds what follows; no calls. Not in this release. */
+#define WICK_SCOPE_ANSWER 1
+
+/* The model may call a tool or not. */
+#define WICK_TOOLS_AUTO 0
+
+/* Tools stay in the prompt, a call cannot begin. Not in this release. */
+#define WICK_TOOLS_NONE 1
+
+/* The answer is a call, bound to the tools' schemas. Not in this release. */
+#define WICK_TOOLS_REQUIRED 2
+
+/* The answer is a call of the tool `tool_name`. Not in this release. */
+#define WICK_TOOLS_NAMED 3
+
+/* A TEXT for each token that gives text. */
+#define WICK_CUT_TOKEN 0
+
+/* A TEXT holds whole words. Not in this release. */
+#define WICK_CUT_WORD 1
+
+/* A TEXT holds whole lines. Not in this release. */
+#define WICK_CUT_LINE 2
+
+/* A TEXT holds whole sentences. Not in this release. */
+#define WICK_CUT_SENTENCE 3
+
+/* As `reasoning_budget`: thinking is ended before its first token. Not in this release. */
+#define WICK_NO_REASONING 0xFFFFFFFFu
+
 /* What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an error. */
 typedef int32_t wick_status;
 
@@ -207,11 +264,14 @@ typedef struct wick_str {
   size_t len;
 } wick_str;
 
-/* A NUL-terminated text as a wick_str; NULL: an absent one. */
+/* A NUL-terminated text as a wick_str; NULL: an absent one. Not there with WICK_NO_INLINE, for tools that read no bodies: fill in
+ * the two fields. */
+#ifndef WICK_NO_INLINE
 static inline struct wick_str wick_cstr(const char *s) {
   struct wick_str r = { s, s ? SIZE_MAX : 0 };
   return r;
 }
+#endif
 
 /* Frees a `user` pointer. Called exactly once; inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT. */
 typedef void (*wick_drop_fn)(void *user);
@@ -255,6 +315,11 @@ typedef struct wick_runtime_options {
   int32_t log_level;
   /* 0. */
   uint32_t reserved;
+  /* THREADS: of each 16.7 ms, the share in percent that the threads compute at most; 0: 100. Less than 100, and in HOST_STEP
+   * anything but 0, is WICK_E_UNSUPPORTED in this release. */
+  uint32_t pace_percent;
+  /* 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is WICK_E_UNSUPPORTED in this release. */
+  uint32_t keep_scheduling;
 } wick_runtime_options;
 
 /* A runtime's handle; id 0 is none. Several live side by side in a process. */
@@ -318,6 +383,14 @@ typedef struct wick_stats {
   uint64_t reserved[3];
 } wick_stats;
 
+/* An id that could have come in place of the last one, and the natural logarithm of its probability. Not in this release. */
+typedef struct wick_alternative {
+  /* The token. */
+  uint32_t token;
+  /* Natural logarithm of its probability. */
+  float logprob;
+} wick_alternative;
+
 /* One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`: empty). */
 typedef struct wick_event {
   /* sizeof(wick_event), set by the caller. */
@@ -350,12 +423,20 @@ typedef struct wick_event {
   uint64_t total;
   /* END: the error if `end_reason` is WICK_END_ERROR, else WICK_OK. */
   wick_status status;
-  /* TEXT: WICK_CHANNEL_… */
+  /* TEXT: WICK_CHANNEL_…; NOTE: WICK_NOTE_… */
   uint16_t channel;
-  /* 1: the text or the ids go on in this stream's next event. */
+  /* 1: the text, the ids or the values go on in this stream's next event. */
   uint16_t more;
   /* END: the final figures; else as of now. */
   struct wick_stats stats;
+  /* TEXT with top_logprobs: the likeliest ids in place of the last one, in order. In this release NULL. */
+  const struct wick_alternative *alternatives;
+  /* How many there are at `alternatives`. */
+  uint32_t alternative_count;
+  /* How many there are at `values`. */
+  uint32_t value_count;
+  /* VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's index. In this release NULL. */
+  const float *values;
 } wick_event;
 
 /* What an event loop waits on: readable (signalled) exactly while an event, the rest of one, or a wake waits. It is the library's until
@@ -440,6 +521,18 @@ typedef struct wick_model_options {
   void *user;
   /* As in wick_generate_options. */
   wick_drop_fn drop;
+  /* 0. */
+  uint64_t reserved2;
+  /* WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release. */
+  uint32_t kv_type;
+  /* 1: a mapped file's pages are brought in before END (READY), with progress. WICK_E_UNSUPPORTED in this release. */
+  uint8_t preload;
+  /* 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this release. */
+  uint8_t sampling_from_model;
+  /* 1: no speculation in this model's sessions. This release never speculates. */
+  uint8_t no_drafts;
+  /* 0. */
+  uint8_t reserved1;
 } wick_model_options;
 
 /* A model's handle; id 0 is none. */
@@ -447,6 +540,28 @@ typedef struct wick_model {
   /* The handle. */
   uint64_t id;
 } wick_model;
+
+/* What a model would take, in bytes. */
+typedef struct wick_estimate {
+  /* sizeof(wick_estimate), set by the caller. */
+  uint32_t struct_size;
+  /* 0. */
+  uint32_t reserved;
+  /* The file. */
+  uint64_t file_bytes;
+  /* Weights, mapped or owned. */
+  uint64_t weight_bytes;
+  /* Keys and values. */
+  uint64_t kv_bytes;
+  /* Recurrent states. */
+  uint64_t state_bytes;
+  /* What a pass computes in. */
+  uint64_t scratch_bytes;
+  /* What the memory budget will count: weights, keys and values, states and scratch. */
+  uint64_t total_bytes;
+  /* 0. */
+  uint64_t reserved1[4];
+} wick_estimate;
 
 /* One message of a conversation. */
 typedef struct wick_message {
@@ -458,12 +573,66 @@ typedef struct wick_message {
   struct wick_str extra_json;
 } wick_message;
 
+/* What an adapter is loaded from: a GGUF. Exactly one of `path`, `data` and `io`, as in wick_model_options. */
+typedef struct wick_adapter_options {
+  /* sizeof(wick_adapter_options). */
+  uint32_t struct_size;
+  /* 0. */
+  uint32_t reserved;
+  /* A .gguf file. */
+  struct wick_str path;
+  /* Where in the file the .gguf begins: in bytes. */
+  uint64_t path_offset;
+  /* Bytes that it takes; 0: up to the end of the file. */
+  uint64_t path_size;
+  /* The bytes of a .gguf: borrowed until `data_drop` is called. */
+  const void *data;
+  /* Bytes at `data`. */
+  size_t data_len;
+  /* For `data_drop`. */
+  void *data_user;
+  /* Called once, with `data_user`, when `data` is not needed any more. */
+  wick_drop_fn data_drop;
+  /* A reader of a .gguf. */
+  const struct wick_io *io;
+  /* How the load's events are read: as in wick_generate_options. */
+  struct wick_queue queue;
+  /* As in wick_generate_options. */
+  wick_event_fn on_event;
+  /* As in wick_generate_options. */
+  void *user;
+  /* As in wick_generate_options. */
+  wick_drop_fn drop;
+} wick_adapter_options;
+
+/* An adapter's handle; id 0 is none. */
+typedef struct wick_adapter {
+  /* The handle. */
+  uint64_t id;
+} wick_adapter;
+
 /* What a session is made of. */
 typedef struct wick_session_options {
   /* sizeof(wick_session_options). */
   uint32_t struct_size;
   /* The most tokens; 0: the model's context. */
   uint32_t context_length;
+  /* Absent. A system message before all others: anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_str system;
+  /* Absent. Tools for every turn: anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_str tools_json;
+  /* Absent. Variables of the template for every turn: anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_str template_json;
+  /* WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release. */
+  uint32_t overflow;
+  /* 0. With WICK_OVERFLOW_ROLL: so many messages after the system's stay too. */
+  uint32_t pinned_messages;
+  /* id 0: none. Anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_adapter adapter;
+  /* 0. */
+  float adapter_scale;
+  /* 0. */
+  uint32_t reserved;
 } wick_session_options;
 
 /* A session's handle; id 0 is none. */
@@ -492,10 +661,13 @@ typedef struct wick_store_options {
   void *user;
   /* As in wick_generate_options. */
   wick_drop_fn drop;
+  /* wick_session_restore, wick_model_warm: the adapter that it was saved with; id 0: none. */
+  struct wick_adapter adapter;
 } wick_store_options;
 
-/* How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, grammar, top_k, typical_p, top_p, min_p,
- * temperature. A value out of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size, `reserved` is its room. */
+/* How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, DRY, grammar, top_n_sigma, top_k, typical_p, top_p,
+ * min_p, XTC, temperature (with dynatemp). mirostat_tau above 0: top_n_sigma to XTC are left out, mirostat comes after temperature. A value out
+ * of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size. */
 typedef struct wick_sampling {
   /* 0 or more. 0: greedy. Above: logits are divided by it before the draw. */
   float temperature;
@@ -503,7 +675,7 @@ typedef struct wick_sampling {
   float top_p;
   /* 0 to 1. Keeps tokens at least this fraction as likely as the likeliest; 0: off. */
   float min_p;
-  /* 0: off. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* 0 to 1. Keeps the tokens closest to the expected information that add up to this (Meister et al., 2022); 0 or 1: off. */
   float typical_p;
   /* 0 or more. Keeps the k likeliest tokens; 0: off. */
   int32_t top_k;
@@ -517,11 +689,33 @@ typedef struct wick_sampling {
   int32_t penalty_last_n;
   /* Begins the random numbers; 0: random, and reported in wick_stats. */
   uint64_t seed;
+  /* DRY: 0: off. Anything else is WICK_E_UNSUPPORTED in this release, as for all fields below. */
+  float dry_multiplier;
+  /* DRY: 0: 1.75. */
+  float dry_base;
+  /* DRY: 0: 2. */
+  int32_t dry_allowed_length;
+  /* DRY: 0: the whole context. */
+  int32_t dry_last_n;
+  /* XTC: 0: off. */
+  float xtc_probability;
+  /* XTC: 0: 0.1. */
+  float xtc_threshold;
+  /* 0: off. */
+  float top_n_sigma;
+  /* Mirostat 2: 0: off. */
+  float mirostat_tau;
+  /* Mirostat 2: 0: 0.1. */
+  float mirostat_eta;
+  /* Dynamic temperature: 0: off. */
+  float dynatemp_range;
+  /* Dynamic temperature: 0: 1. */
+  float dynatemp_exponent;
   /* 0. */
-  uint32_t reserved[12];
+  uint32_t reserved;
 } wick_sampling;
 
-/* What is added to one token's logit. Not in this release. */
+/* What is added to one token's logit. */
 typedef struct wick_logit_bias {
   /* The token. */
   uint32_t token;
@@ -562,9 +756,9 @@ typedef struct wick_generate_options {
   const struct wick_str *stop;
   /* How many stop strings there are. */
   size_t stop_count;
-  /* NULL. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* What is added to single tokens' logits before all else; of a token that is named twice both. */
   const struct wick_logit_bias *logit_bias;
-  /* 0. */
+  /* How many biases there are. */
   size_t logit_bias_count;
   /* WICK_GRAMMAR_NONE. Anything else is WICK_E_UNSUPPORTED in this release. */
   uint32_t grammar_kind;
@@ -594,7 +788,47 @@ typedef struct wick_generate_options {
   void *user;
   /* Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed. */
   wick_drop_fn drop;
+  /* 0. Unix seconds for the template's strftime_now: anything else is WICK_E_UNSUPPORTED in this release. */
+  int64_t template_time;
+  /* Absent. What the answer begins with: anything else is WICK_E_UNSUPPORTED in this release. */
+  struct wick_str answer_prefix;
+  /* WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release. */
+  uint32_t grammar_scope;
+  /* WICK_TOOLS_AUTO. Anything else is WICK_E_UNSUPPORTED in this release. */
+  uint32_t tool_choice;
+  /* Absent. With WICK_TOOLS_NAMED the tool's name. */
+  struct wick_str tool_name;
+  /* 0: no limit. Tokens of thinking at most: anything else is WICK_E_UNSUPPORTED in this release. */
+  uint32_t reasoning_budget;
+  /* WICK_CUT_TOKEN. Anything else is WICK_E_UNSUPPORTED in this release. */
+  uint32_t cut;
+  /* 0. Alternatives per id, at most 20: anything else is WICK_E_UNSUPPORTED in this release. */
+  uint32_t top_logprobs;
+  /* 0: as fast as it goes. Anything else is WICK_E_UNSUPPORTED in this release. */
+  uint32_t max_tokens_per_second;
 } wick_generate_options;
+
+/* How vectors or scores are computed and read; fields as in wick_generate_options. */
+typedef struct wick_embed_options {
+  /* sizeof(wick_embed_options). */
+  uint32_t struct_size;
+  /* Higher is computed first. */
+  int32_t priority;
+  /* From now, in nanoseconds, until it ends at the latest; 0: none. */
+  uint64_t deadline_ns;
+  /* Unread events after which it pauses; 0: never. */
+  uint32_t buffer_events;
+  /* 0. */
+  uint32_t reserved;
+  /* The queue that the events are read through; id 0: none. */
+  struct wick_queue queue;
+  /* Takes the events; may be NULL. */
+  wick_event_fn on_event;
+  /* Comes back with every event. */
+  void *user;
+  /* Drops `user`, once. */
+  wick_drop_fn drop;
+} wick_embed_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -627,6 +861,11 @@ wick_status wick_runtime_create(const struct wick_runtime_options *options, stru
 wick_status wick_runtime_step(struct wick_runtime runtime,
                               uint64_t budget_ns,
                               uint64_t *next_wake_ns);
+
+/* [ANY] From the next slice on the threads compute `percent` of the time at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
+ * HOST_STEP and, in this release, for anything but 0 and 100. */
+wick_status wick_runtime_set_pace(struct wick_runtime runtime,
+                                  uint32_t percent);
 
 /* [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not counted. */
 wick_status wick_runtime_pause(struct wick_runtime runtime);
@@ -700,6 +939,24 @@ wick_status wick_model_info(struct wick_model model,
                             size_t cap,
                             size_t *needed);
 
+/* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
+ * other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
+ * every later one sooner (Linux 6.1 and later). */
+wick_status wick_model_keep_mapped(struct wick_model model);
+
+/* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */
+wick_status wick_model_close(struct wick_model model);
+
+/* [ANY][BLOCK] What a model would take in this runtime, by its header alone, for `sequences` sessions (0: 1) of `context` tokens (0: the model's). Takes nothing: no
+ * drop function is called, `data` and `io` are used during the call only. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_model_estimate(struct wick_runtime runtime,
+                                const struct wick_model_options *options,
+                                uint32_t context,
+                                uint32_t sequences,
+                                struct wick_estimate *out,
+                                uint64_t timeout_ns,
+                                struct wick_error *error);
+
 /* [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special` 1: the text of control tokens counts as
  * such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids. WICK_E_BUSY while the model loads. */
 wick_status wick_model_tokenize(struct wick_model model,
@@ -722,6 +979,14 @@ wick_status wick_model_detokenize(struct wick_model model,
                                   size_t *needed,
                                   struct wick_error *error);
 
+/* [ANY] How many ids `text` has: what wick_model_tokenize would give. WICK_E_BUSY while the model loads. */
+wick_status wick_model_count_tokens(struct wick_model model,
+                                    struct wick_str text,
+                                    int32_t add_special,
+                                    int32_t parse_special,
+                                    size_t *count,
+                                    struct wick_error *error);
+
 /* [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
  * variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. `(buf, cap, needed)` as in wick_build_info.
  * WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads. */
@@ -736,15 +1001,31 @@ wick_status wick_model_render(struct wick_model model,
                               size_t *needed,
                               struct wick_error *error);
 
-/* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
- * other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
- * every later one sooner (Linux 6.1 and later). */
-wick_status wick_model_keep_mapped(struct wick_model model);
+/* [ANY] How many tokens `count` messages are through the model's chat template, as the first of a session: the prompt_tokens of a generation with
+ * these messages, if `add_generation_prompt` is 1. The rest as in wick_model_render. WICK_E_BUSY while the model loads. */
+wick_status wick_model_count_messages(struct wick_model model,
+                                      const struct wick_message *messages,
+                                      size_t count,
+                                      struct wick_str tools_json,
+                                      struct wick_str template_json,
+                                      int32_t add_generation_prompt,
+                                      size_t *tokens,
+                                      struct wick_error *error);
 
-/* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */
-wick_status wick_model_close(struct wick_model model);
+/* [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have been called then. */
+wick_status wick_adapter_load(struct wick_model model,
+                              const struct wick_adapter_options *options,
+                              struct wick_adapter *out,
+                              struct wick_stream *stream,
+                              struct wick_error *error);
 
-/* [ANY] A new, empty session. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
+/* [ANY] What is known of an adapter, as JSON. In this release every handle is stale. */
+wick_status wick_adapter_info(struct wick_adapter adapter, char *json, size_t cap, size_t *needed);
+
+/* [ANY] Lets go of an adapter; sessions keep what they need. In this release every handle is stale. */
+wick_status wick_adapter_close(struct wick_adapter adapter);
+
+/* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
  * its error. */
 wick_status wick_session_create(struct wick_model model,
                                 const struct wick_session_options *options,
@@ -767,6 +1048,28 @@ wick_status wick_session_info(struct wick_session session,
                               size_t cap,
                               size_t *needed);
 
+/* [ANY] Another system message for the session, from the next turn on; absent: none. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_set_system(struct wick_session session, struct wick_str system, struct wick_error *error);
+
+/* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_set_adapter(struct wick_session session, struct wick_adapter adapter, float scale, struct wick_error *error);
+
+/* [ANY] The conversation, as JSON. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_messages(struct wick_session session, char *json, size_t cap, size_t *needed);
+
+/* [ANY] The ids that the session holds. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_tokens(struct wick_session session, uint32_t *ids, size_t cap, size_t *needed);
+
+/* [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_count(struct wick_session session,
+                               const struct wick_message *messages,
+                               size_t count,
+                               size_t *tokens,
+                               struct wick_error *error);
+
+/* [ANY] Forgets the last answer behind its first `bytes` bytes. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_session_keep(struct wick_session session, size_t bytes);
+
 /* [ANY] Lets go of the session; a running generation is cancelled. */
 wick_status wick_session_close(struct wick_session session);
 
@@ -782,6 +1085,13 @@ wick_status wick_session_restore(struct wick_model model,
                                  struct wick_session *out,
                                  struct wick_stream *stream,
                                  struct wick_error *error);
+
+/* [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in this release; the drop functions
+ * have been called then. */
+wick_status wick_model_warm(struct wick_model model,
+                            const struct wick_store_options *options,
+                            struct wick_stream *stream,
+                            struct wick_error *error);
 
 /* [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what needs the model (template, ids beyond
  * the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
@@ -823,6 +1133,9 @@ wick_status wick_stream_stats(struct wick_stream stream, struct wick_stats *out)
  * oldest beyond 1,024, or beyond 1 MiB, are dropped and counted in wick_stats. After END: WICK_ENDED. */
 wick_status wick_stream_note(struct wick_stream stream, struct wick_str text);
 
+/* [ANY] Ends the thinking of a generation here. WICK_E_UNSUPPORTED in this release. */
+wick_status wick_stream_answer_now(struct wick_stream stream);
+
 /* [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running elsewhere: free what it uses in `drop`.
  * A thread that reads the stream gets WICK_E_STALE_HANDLE at once. */
 wick_status wick_stream_close(struct wick_stream stream);
@@ -836,6 +1149,48 @@ wick_status wick_embed(struct wick_model model,
                        size_t *needed,
                        uint64_t timeout_ns,
                        struct wick_error *error);
+
+/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been called then. */
+wick_status wick_embed_start(struct wick_model model,
+                             const struct wick_str *texts,
+                             size_t count,
+                             const struct wick_embed_options *options,
+                             struct wick_stream *out,
+                             struct wick_error *error);
+
+/* [ANY][BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the order of the texts. WICK_E_UNSUPPORTED in this
+ * release. */
+wick_status wick_rerank(struct wick_model model,
+                        struct wick_str query,
+                        const struct wick_str *texts,
+                        size_t count,
+                        float *scores,
+                        size_t cap,
+                        size_t *needed,
+                        uint64_t timeout_ns,
+                        struct wick_error *error);
+
+/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been called then. */
+wick_status wick_rerank_start(struct wick_model model,
+                              struct wick_str query,
+                              const struct wick_str *texts,
+                              size_t count,
+                              const struct wick_embed_options *options,
+                              struct wick_stream *out,
+                              struct wick_error *error);
+
+/* The `count` rows of `dim` floats at `vectors` that have the largest dot product with `query` (of vectors of length 1: the cosine similarity), best
+ * first, ties by the lower index, NaN last: *found = min(k, count) are written to `indices` and, unless it is NULL, to `scores`, which have room
+ * for that many. WICK_E_INVALID_ARGUMENT for a dim of 0, a count over UINT32_MAX, or a count * dim that no memory has. Every row is looked
+ * at: exact, pure, and the same on every machine. */
+wick_status wick_nearest(const float *query,
+                         const float *vectors,
+                         size_t count,
+                         size_t dim,
+                         size_t k,
+                         uint32_t *indices,
+                         float *scores,
+                         size_t *found);
 
 #ifdef __cplusplus
 } /* extern "C" */

@@ -41,6 +41,8 @@ pub mod error;
 mod ids;
 mod log;
 #[doc(hidden)]
+pub mod nearest;
+#[doc(hidden)]
 pub mod pause;
 mod sync;
 
@@ -85,6 +87,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use ffi::OsHandle;
 pub use gguf::{ReadAt, Source};
 pub use model::Spec;
+pub use nearest::{Neighbour, nearest};
 pub use runtime::{
     Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Input, Level, Loaded,
     Loader, LogFn, Mode, Model, ModelOptions, ModelSource, Next, Queue, QueueNext, Reading, Request, Runtime,

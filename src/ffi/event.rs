@@ -12,12 +12,14 @@ pub const WICK_EVENT_STARTED: u16 = 1;
 pub const WICK_EVENT_PROGRESS: u16 = 2;
 /// Text that can be shown, and the ids behind it.
 pub const WICK_EVENT_TEXT: u16 = 3;
-/// A note of the host, merged by wick_stream_note.
+/// A note, merged by the host with wick_stream_note or by the library: `channel` says whose.
 pub const WICK_EVENT_NOTE: u16 = 4;
 /// The end: always the last event, exactly once.
 pub const WICK_EVENT_END: u16 = 5;
 /// One call of a tool, as JSON. Not in this release.
 pub const WICK_EVENT_TOOL_CALL: u16 = 6;
+/// The vector of one text of wick_embed_start, or its score. Not in this release.
+pub const WICK_EVENT_VECTOR: u16 = 7;
 
 /// Not an END event.
 pub const WICK_END_NONE: u16 = 0;
@@ -39,6 +41,11 @@ pub const WICK_END_DEADLINE: u16 = 7;
 pub const WICK_END_SHUTDOWN: u16 = 8;
 /// Something failed: see the event's status and text.
 pub const WICK_END_ERROR: u16 = 9;
+
+/// A NOTE of the host's, from wick_stream_note. In this release all are.
+pub const WICK_NOTE_HOST: u16 = 0;
+/// A NOTE of the library's: JSON, never dropped. Not in this release.
+pub const WICK_NOTE_LIBRARY: u16 = 1;
 
 /// A TEXT to be shown. In this release all are.
 pub const WICK_CHANNEL_ANSWER: u16 = 0;
@@ -81,6 +88,16 @@ pub struct wick_stats {
     pub reserved: [u64; 3],
 }
 
+/// An id that could have come in place of the last one, and the natural logarithm of its probability. Not in this release.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct wick_alternative {
+    /// The token.
+    pub token: u32,
+    /// Natural logarithm of its probability.
+    pub logprob: f32,
+}
+
 /// One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`: empty).
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -115,12 +132,20 @@ pub struct wick_event {
     pub total: u64,
     /// END: the error if `end_reason` is WICK_END_ERROR, else WICK_OK.
     pub status: wick_status,
-    /// TEXT: WICK_CHANNEL_…
+    /// TEXT: WICK_CHANNEL_…; NOTE: WICK_NOTE_…
     pub channel: u16,
-    /// 1: the text or the ids go on in this stream's next event.
+    /// 1: the text, the ids or the values go on in this stream's next event.
     pub more: u16,
     /// END: the final figures; else as of now.
     pub stats: wick_stats,
+    /// TEXT with top_logprobs: the likeliest ids in place of the last one, in order. In this release NULL.
+    pub alternatives: *const wick_alternative,
+    /// How many there are at `alternatives`.
+    pub alternative_count: u32,
+    /// How many there are at `values`.
+    pub value_count: u32,
+    /// VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's index. In this release NULL.
+    pub values: *const f32,
 }
 
 // SAFETY: repr(C), begins with struct_size; integers, floats and raw pointers only.

@@ -13,7 +13,7 @@ use super::sampling::wick_sampling;
 use super::session::{SessionObject, wick_session};
 use super::sized::{self, Versioned};
 use super::status::{WICK_OK, wick_status};
-use super::str::{array, copy, flag, refuse, wick_str};
+use super::str::{array, constant, copy, flag, refuse, wick_str};
 use super::stream::wick_stream;
 use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
@@ -31,8 +31,38 @@ pub const WICK_GRAMMAR_REGEX: u32 = 2;
 pub const WICK_GRAMMAR_LARK: u32 = 3;
 /// Any JSON. Not in this release.
 pub const WICK_GRAMMAR_JSON: u32 = 4;
+/// A GBNF grammar. Not in this release.
+pub const WICK_GRAMMAR_GBNF: u32 = 5;
 
-/// What is added to one token's logit. Not in this release.
+/// The grammar binds everything generated.
+pub const WICK_SCOPE_ALL: u32 = 0;
+/// Reasoning is free, the grammar binds what follows; no calls. Not in this release.
+pub const WICK_SCOPE_ANSWER: u32 = 1;
+
+/// The model may call a tool or not.
+pub const WICK_TOOLS_AUTO: u32 = 0;
+/// Tools stay in the prompt, a call cannot begin. Not in this release.
+pub const WICK_TOOLS_NONE: u32 = 1;
+/// The answer is a call, bound to the tools' schemas. Not in this release.
+pub const WICK_TOOLS_REQUIRED: u32 = 2;
+/// The answer is a call of the tool `tool_name`. Not in this release.
+pub const WICK_TOOLS_NAMED: u32 = 3;
+
+/// A TEXT for each token that gives text.
+pub const WICK_CUT_TOKEN: u32 = 0;
+/// A TEXT holds whole words. Not in this release.
+pub const WICK_CUT_WORD: u32 = 1;
+/// A TEXT holds whole lines. Not in this release.
+pub const WICK_CUT_LINE: u32 = 2;
+/// A TEXT holds whole sentences. Not in this release.
+pub const WICK_CUT_SENTENCE: u32 = 3;
+
+/// As `reasoning_budget`: thinking is ended before its first token. Not in this release.
+pub const WICK_NO_REASONING: u32 = u32::MAX;
+/// The most that `top_logprobs` may be.
+const MAX_TOP_LOGPROBS: u32 = 20;
+
+/// What is added to one token's logit.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_logit_bias {
@@ -77,9 +107,9 @@ pub struct wick_generate_options {
     pub stop: *const wick_str,
     /// How many stop strings there are.
     pub stop_count: usize,
-    /// NULL. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// What is added to single tokens' logits before all else; of a token that is named twice both.
     pub logit_bias: *const wick_logit_bias,
-    /// 0.
+    /// How many biases there are.
     pub logit_bias_count: usize,
     /// WICK_GRAMMAR_NONE. Anything else is WICK_E_UNSUPPORTED in this release.
     pub grammar_kind: u32,
@@ -109,6 +139,24 @@ pub struct wick_generate_options {
     pub user: *mut c_void,
     /// Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed.
     pub drop: wick_drop_fn,
+    /// 0. Unix seconds for the template's strftime_now: anything else is WICK_E_UNSUPPORTED in this release.
+    pub template_time: i64,
+    /// Absent. What the answer begins with: anything else is WICK_E_UNSUPPORTED in this release.
+    pub answer_prefix: wick_str,
+    /// WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release.
+    pub grammar_scope: u32,
+    /// WICK_TOOLS_AUTO. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub tool_choice: u32,
+    /// Absent. With WICK_TOOLS_NAMED the tool's name.
+    pub tool_name: wick_str,
+    /// 0: no limit. Tokens of thinking at most: anything else is WICK_E_UNSUPPORTED in this release.
+    pub reasoning_budget: u32,
+    /// WICK_CUT_TOKEN. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub cut: u32,
+    /// 0. Alternatives per id, at most 20: anything else is WICK_E_UNSUPPORTED in this release.
+    pub top_logprobs: u32,
+    /// 0: as fast as it goes. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub max_tokens_per_second: u32,
 }
 
 // SAFETY: repr(C), begins with struct_size; integers, floats, raw pointers and nullable functions only.
@@ -159,14 +207,16 @@ impl wick_generate_options {
     /// # Safety
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {
-        self.refuse_the_rest()?;
         // SAFETY: as promised by the caller.
-        let (input, stop) = unsafe { (self.input()?, self.stops()?) };
+        let (input, stop, logit_bias) = unsafe {
+            self.refuse_the_rest()?;
+            (self.input()?, self.stops()?, self.biases()?)
+        };
         Ok(Request {
             input,
             max_tokens: self.max_tokens,
             priority: self.priority,
-            sampling: self.sampling.read()?,
+            sampling: self.sampling.read(logit_bias)?,
             stop,
             deadline: match self.deadline_ns {
                 0 => None,
@@ -181,20 +231,55 @@ impl wick_generate_options {
     }
 
     /// Refuses every field that this release does not honour.
-    fn refuse_the_rest(&self) -> Result<()> {
-        if self.grammar_kind > WICK_GRAMMAR_JSON {
-            let message = format!("grammar_kind is {}; give one of WICK_GRAMMAR_…", self.grammar_kind);
+    ///
+    /// # Safety
+    /// The texts are readable.
+    unsafe fn refuse_the_rest(&self) -> Result<()> {
+        constant(self.grammar_kind, WICK_GRAMMAR_GBNF, "grammar_kind", "WICK_GRAMMAR_…")?;
+        constant(self.grammar_scope, WICK_SCOPE_ANSWER, "grammar_scope", "WICK_SCOPE_…")?;
+        constant(self.tool_choice, WICK_TOOLS_NAMED, "tool_choice", "WICK_TOOLS_…")?;
+        constant(self.cut, WICK_CUT_SENTENCE, "cut", "WICK_CUT_…")?;
+        if self.top_logprobs > MAX_TOP_LOGPROBS {
+            let message = format!("top_logprobs is {}; give 0 to {MAX_TOP_LOGPROBS}", self.top_logprobs);
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        refuse(self.reserved0 != 0, "wick_generate_options.reserved0")?;
-        refuse(self.reserved != [0; 3], "wick_generate_options.reserved")?;
-        refuse(self.tools_json.is_present(), "tools_json")?;
-        refuse(self.template_json.is_present(), "template_json")?;
-        refuse(!self.logit_bias.is_null() || self.logit_bias_count != 0, "logit_bias")?;
-        refuse(self.grammar_kind != WICK_GRAMMAR_NONE, "grammar_kind")?;
-        refuse(self.grammar.is_present(), "grammar")?;
-        refuse(flag(self.logprobs, "logprobs")?, "logprobs")?;
-        refuse(flag(self.parse_special, "parse_special")?, "parse_special")
+        let texts = [
+            (&self.tools_json, "tools_json"),
+            (&self.template_json, "template_json"),
+            (&self.grammar, "grammar"),
+            (&self.answer_prefix, "answer_prefix"),
+            (&self.tool_name, "tool_name"),
+        ];
+        for (text, name) in texts {
+            // SAFETY: as promised by the caller.
+            refuse(unsafe { text.read(name) }?.is_some(), name)?;
+        }
+        let lacking = [
+            (self.reserved0 != 0, "wick_generate_options.reserved0"),
+            (self.reserved != [0; 3], "wick_generate_options.reserved"),
+            (self.grammar_kind != WICK_GRAMMAR_NONE, "grammar_kind"),
+            (flag(self.logprobs, "logprobs")?, "logprobs"),
+            (flag(self.parse_special, "parse_special")?, "parse_special"),
+            (self.template_time != 0, "template_time"),
+            (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
+            (self.tool_choice != WICK_TOOLS_AUTO, "tool_choice"),
+            (self.reasoning_budget != 0, "reasoning_budget"),
+            (self.cut != WICK_CUT_TOKEN, "cut"),
+            (self.top_logprobs != 0, "top_logprobs"),
+            (self.max_tokens_per_second != 0, "max_tokens_per_second"),
+        ];
+        lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
+    }
+
+    /// # Safety
+    /// The biases are readable.
+    unsafe fn biases(&self) -> Result<Vec<(u32, f32)>> {
+        // SAFETY: as promised by the caller.
+        let given = unsafe { array(self.logit_bias, self.logit_bias_count, "logit_bias") }?;
+        let mut biases = Vec::new();
+        biases.try_reserve_exact(given.len())?;
+        biases.extend(given.iter().map(|bias| (bias.token, bias.bias)));
+        Ok(biases)
     }
 
     /// # Safety

@@ -8,13 +8,16 @@
     reason = "C's rules hold for all of it: pointers are NULL or good for what is said of them"
 )]
 
+pub mod adapter;
 pub mod embed;
 pub mod error;
+pub mod estimate;
 pub mod event;
 pub mod generate;
 pub mod io;
 pub mod messages;
 pub mod model;
+pub mod nearest;
 pub mod queue;
 pub mod runtime;
 pub mod sampling;
@@ -25,6 +28,7 @@ pub mod str;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod vocabulary;
 
 mod fork;
 mod guard;
@@ -35,6 +39,7 @@ mod os_handle;
 mod out;
 mod reading;
 mod sized;
+mod source;
 mod user;
 mod write_event;
 

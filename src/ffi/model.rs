@@ -1,29 +1,25 @@
-//! Models: loaded, asked, closed; and what can be done with their vocabulary alone.
+//! Models: loaded, asked, closed; knows no text.
 
 use super::error::wick_error;
 use super::event::wick_event_fn;
 use super::guard::{Tag, guard};
 use super::handles;
-use super::io::{HostBytes, HostReader, wick_io};
-use super::json;
-use super::messages::{self, wick_message};
-use super::out::{Out, check_buffer, write_items, write_text};
+use super::io::wick_io;
+use super::out::{Out, check_buffer, write_text};
 use super::queue::wick_queue;
 use super::reading::Reader;
 use super::runtime::{RuntimeObject, wick_runtime};
 use super::sized::{self, Versioned};
+use super::source::{GivenSource, SourceFields};
 use super::status::{WICK_OK, wick_status};
-use super::str::{array, copy, flag, refuse, wick_str};
+use super::str::{constant, copy, flag, refuse, wick_str};
 use super::stream::wick_stream;
 use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::Source;
 use crate::runtime::{Backend, Model, ModelOptions, ModelSource};
-use crate::text::RenderInput;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The native backend. A file that it does not support is tried with candle, which today knows nothing that the native one does not.
 pub const WICK_BACKEND_AUTO: u32 = 0;
@@ -31,6 +27,11 @@ pub const WICK_BACKEND_AUTO: u32 = 0;
 pub const WICK_BACKEND_NATIVE: u32 = 1;
 /// candle: a second opinion, slow. WICK_E_UNSUPPORTED in a build without it.
 pub const WICK_BACKEND_CANDLE: u32 = 2;
+
+/// Keys and values as half precision floats.
+pub const WICK_KV_F16: u32 = 0;
+/// Keys and values in blocks of 32 bytes with a scale. Not in this release.
+pub const WICK_KV_Q8_0: u32 = 1;
 
 /// A model's handle; id 0 is none.
 #[repr(C)]
@@ -87,6 +88,18 @@ pub struct wick_model_options {
     pub user: *mut c_void,
     /// As in wick_generate_options.
     pub drop: wick_drop_fn,
+    /// 0.
+    pub reserved2: u64,
+    /// WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release.
+    pub kv_type: u32,
+    /// 1: a mapped file's pages are brought in before END (READY), with progress. WICK_E_UNSUPPORTED in this release.
+    pub preload: u8,
+    /// 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this release.
+    pub sampling_from_model: u8,
+    /// 1: no speculation in this model's sessions. This release never speculates.
+    pub no_drafts: u8,
+    /// 0.
+    pub reserved1: u8,
 }
 
 // SAFETY: repr(C), begins with struct_size; integers, raw pointers and nullable functions only.
@@ -184,64 +197,40 @@ pub(super) fn start(
 struct Given {
     options: wick_model_options,
     user: UserData,
-    data: UserData,
-    io: Result<Option<(wick_io, UserData)>>,
+    source: GivenSource,
 }
 
 impl Given {
     /// # Safety
     /// `options.io` is NULL or readable for its struct_size.
     unsafe fn take(options: &wick_model_options) -> Self {
-        let io = if options.io.is_null() {
-            Ok(None)
-        } else {
-            // SAFETY: as promised by the caller.
-            unsafe { sized::input_with(options.io, wick_io::user) }.map(Some)
-        };
-        let user = UserData::new(options.user, options.drop);
-        let data = UserData::new(options.data_user, options.data_drop);
-        Self { options: *options, user, data, io }
+        // SAFETY: as promised by the caller.
+        let source = unsafe { GivenSource::take(options.source()) };
+        Self { options: *options, user: UserData::new(options.user, options.drop), source }
     }
 
     /// # Safety
     /// The options' texts and data are readable.
     unsafe fn check(self) -> Result<(ModelOptions, Reader)> {
-        let Self { options: given, user, data, io } = self;
-        let io = io?;
-        let bad = |what: String| Err(Error::new(ErrorKind::InvalidArgument, what));
+        let Self { options: given, user, source } = self;
+        constant(given.kv_type, WICK_KV_Q8_0, "kv_type", "WICK_KV_…")?;
         let backend = match given.backend {
             WICK_BACKEND_AUTO => Backend::Auto,
             WICK_BACKEND_NATIVE => Backend::Native,
             WICK_BACKEND_CANDLE => Backend::Candle,
-            other => return bad(format!("backend is {other}; give one of WICK_BACKEND_…")),
+            other => {
+                let message = format!("backend is {other}; give one of WICK_BACKEND_…");
+                return Err(Error::new(ErrorKind::InvalidArgument, message));
+            }
         };
         let (no_mmap, vocab_only) = (flag(given.no_mmap, "no_mmap")?, flag(given.vocab_only, "vocab_only")?);
         flag(given.no_prefix_cache, "no_prefix_cache")?;
-        refuse(given.reserved != 0, "wick_model_options.reserved")?;
-        refuse(given.prefix_cache_bytes != 0, "prefix_cache_bytes")?;
+        flag(given.no_drafts, "no_drafts")?;
+        given.refuse_the_rest()?;
         // SAFETY: as promised by the caller.
-        let (path, template) =
-            unsafe { (given.path.read("path")?, given.chat_template.read("chat_template")?) };
-        let has_data = !given.data.is_null() || given.data_len != 0;
-        if usize::from(path.is_some()) + usize::from(has_data) + usize::from(io.is_some()) != 1 {
-            return bad("give exactly one of path, data and io".to_owned());
-        }
-        if path.is_none() && (given.path_offset, given.path_size) != (0, 0) {
-            return bad("path_offset and path_size are for a path; leave them 0".to_owned());
-        }
-        let source = match (path, io) {
-            (Some(""), _) => return bad("path is empty".to_owned()),
-            (Some(path), _) => {
-                let path = copy(path)?.into();
-                Source::File { path, offset: given.path_offset, size: given.path_size, no_mmap }
-            }
-            (None, Some((io, user))) => Source::Reader(Box::new(HostReader::new(&io, user)?)),
-            (None, None) => {
-                // SAFETY: as promised by the caller.
-                let bytes = unsafe { HostBytes::new(given.data, given.data_len, data) }?;
-                Source::Memory(Box::new(bytes))
-            }
-        };
+        let template = unsafe { given.chat_template.read("chat_template") }?;
+        // SAFETY: as promised by the caller.
+        let source = unsafe { source.open(no_mmap) }?;
         let options = ModelOptions {
             source: ModelSource::Gguf(source),
             backend,
@@ -251,6 +240,35 @@ impl Given {
             preload: false,
         };
         Ok((options, Reader { queue: given.queue, on_event: given.on_event, user }))
+    }
+}
+
+impl wick_model_options {
+    fn source(&self) -> SourceFields {
+        SourceFields {
+            path: self.path,
+            path_offset: self.path_offset,
+            path_size: self.path_size,
+            data: self.data,
+            data_len: self.data_len,
+            data_user: self.data_user,
+            data_drop: self.data_drop,
+            io: self.io,
+        }
+    }
+
+    /// Refuses every field that this release does not honour.
+    fn refuse_the_rest(&self) -> Result<()> {
+        let lacking = [
+            (self.reserved != 0, "wick_model_options.reserved"),
+            (self.prefix_cache_bytes != 0, "prefix_cache_bytes"),
+            (self.reserved2 != 0, "wick_model_options.reserved2"),
+            (self.kv_type != WICK_KV_F16, "kv_type"),
+            (flag(self.preload, "preload")?, "preload"),
+            (flag(self.sampling_from_model, "sampling_from_model")?, "sampling_from_model"),
+            (self.reserved1 != 0, "wick_model_options.reserved1"),
+        ];
+        lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
     }
 }
 
@@ -271,102 +289,6 @@ pub unsafe extern "C" fn wick_model_info(
         check_buffer(json, cap)?;
         // SAFETY: the caller's buffer, as this function's docs say.
         unsafe { write_text(&object.model.info()?.to_string(), json, cap, needed) }?;
-        Ok(WICK_OK)
-    })
-}
-
-/// [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special` 1: the text of control tokens counts as
-/// such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids. WICK_E_BUSY while the model loads.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wick_model_tokenize(
-    model: wick_model,
-    text: wick_str,
-    add_special: i32,
-    parse_special: i32,
-    ids: *mut u32,
-    cap: usize,
-    needed: *mut usize,
-    error: *mut wick_error,
-) -> wick_status {
-    guard(Tag::Any, error, || {
-        let object = handles::get::<ModelObject>(model.id)?;
-        // SAFETY: the caller's structs and text, as this function's docs say.
-        let text = unsafe { wick_error::check(error).and_then(|()| text.require("text")) }?;
-        let (add, parse) = (flag(add_special, "add_special")?, flag(parse_special, "parse_special")?);
-        check_buffer(ids, cap)?;
-        let found = object.model.tokenize(text, add, parse)?;
-        // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_items(&found, ids, cap, needed) }?;
-        Ok(WICK_OK)
-    })
-}
-
-/// [ANY] The text of `count` ids, as a stream gives it; `special` 1: with the text of control tokens. `(buf, cap, needed)` as in wick_build_info.
-/// WICK_E_INVALID_ARGUMENT for an id beyond the vocabulary; WICK_E_BUSY while the model loads.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wick_model_detokenize(
-    model: wick_model,
-    ids: *const u32,
-    count: usize,
-    special: i32,
-    buf: *mut c_char,
-    cap: usize,
-    needed: *mut usize,
-    error: *mut wick_error,
-) -> wick_status {
-    guard(Tag::Any, error, || {
-        let object = handles::get::<ModelObject>(model.id)?;
-        // SAFETY: the caller's structs and ids, as this function's docs say.
-        let ids = unsafe { wick_error::check(error).and_then(|()| array(ids, count, "ids")) }?;
-        let special = flag(special, "special")?;
-        check_buffer(buf, cap)?;
-        let text = object.model.detokenize(ids, special)?;
-        // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&text, buf, cap, needed) }?;
-        Ok(WICK_OK)
-    })
-}
-
-/// [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
-/// variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. `(buf, cap, needed)` as in wick_build_info.
-/// WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wick_model_render(
-    model: wick_model,
-    messages: *const wick_message,
-    count: usize,
-    tools_json: wick_str,
-    template_json: wick_str,
-    add_generation_prompt: i32,
-    buf: *mut c_char,
-    cap: usize,
-    needed: *mut usize,
-    error: *mut wick_error,
-) -> wick_status {
-    guard(Tag::Any, error, || {
-        let object = handles::get::<ModelObject>(model.id)?;
-        // SAFETY: the caller's structs and texts, as this function's docs say.
-        let (messages, tools, variables) = unsafe {
-            wick_error::check(error)?;
-            (
-                messages::read(messages, count)?,
-                tools_json.read("tools_json")?,
-                template_json.read("template_json")?,
-            )
-        };
-        let tools = tools.map(|tools| json::value(tools, "tools_json")).transpose()?;
-        let variables = variables.map(|object| json::object(object, "template_json")).transpose()?;
-        let input = RenderInput {
-            messages: &messages,
-            tools: tools.as_ref(),
-            variables: variables.as_ref(),
-            add_generation_prompt: flag(add_generation_prompt, "add_generation_prompt")?,
-            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64),
-        };
-        check_buffer(buf, cap)?;
-        let rendered = object.model.render(&input)?;
-        // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&rendered.text, buf, cap, needed) }?;
         Ok(WICK_OK)
     })
 }

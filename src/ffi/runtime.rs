@@ -7,7 +7,7 @@ use super::handles::{self, Reservation};
 use super::out::{Out, write_text};
 use super::sized::{self, Versioned};
 use super::status::*;
-use super::str::{copy, refuse, wick_str};
+use super::str::{copy, flag, refuse, wick_str};
 use super::stream::Deadline;
 use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
@@ -68,6 +68,11 @@ pub struct wick_runtime_options {
     pub log_level: i32,
     /// 0.
     pub reserved: u32,
+    /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most; 0: 100. Less than 100, and in HOST_STEP
+    /// anything but 0, is WICK_E_UNSUPPORTED in this release.
+    pub pace_percent: u32,
+    /// 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is WICK_E_UNSUPPORTED in this release.
+    pub keep_scheduling: u32,
 }
 
 // SAFETY: repr(C), begins with struct_size; integers, raw pointers and nullable functions only.
@@ -175,6 +180,9 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
         other => return bad(format!("log_level is {other}; give 1 to 5, or 0 for warnings")),
     };
     refuse(options.reserved != 0, "wick_runtime_options.reserved")?;
+    check_pace(options.pace_percent, "pace_percent")?;
+    refuse(mode == Mode::HostStep && options.pace_percent != 0, "pace_percent with WICK_MODE_HOST_STEP")?;
+    refuse(flag(options.keep_scheduling, "keep_scheduling")?, "keep_scheduling")?;
     let defaults = RuntimeOptions::default();
     let or = |given: u32, default: usize| if given == 0 { default } else { given as usize };
     // SAFETY: the caller's text, as the docs of wick_runtime_create say.
@@ -192,6 +200,20 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
         log_level,
         ..defaults
     })
+}
+
+/// # Errors
+/// `InvalidArgument` beyond 100 percent; `Unsupported` for what this release cannot keep to.
+fn check_pace(percent: u32, name: &str) -> Result<()> {
+    match percent {
+        0 | 100 => Ok(()),
+        1..100 => {
+            let message =
+                format!("{name} {percent} is not supported by this release; give 0, or pause the runtime");
+            Err(Error::new(ErrorKind::Unsupported, message))
+        }
+        _ => Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is {percent}; give 0 to 100"))),
+    }
 }
 
 /// [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this thread for about `budget_ns`, at least
@@ -219,6 +241,21 @@ pub unsafe extern "C" fn wick_runtime_step(
             out.set(wake);
         }
         Ok(status)
+    })
+}
+
+/// [ANY] From the next slice on the threads compute `percent` of the time at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
+/// HOST_STEP and, in this release, for anything but 0 and 100.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_runtime_set_pace(runtime: wick_runtime, percent: u32) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        let object = handles::get::<RuntimeObject>(runtime.id)?;
+        check_pace(percent, "percent")?;
+        if object.steps_on_host {
+            let why = "wick_runtime_set_pace is for THREADS; in HOST_STEP the host's budget is the pace";
+            return Err(Error::new(ErrorKind::Unsupported, why));
+        }
+        Ok(WICK_OK)
     })
 }
 

@@ -4,8 +4,9 @@ use super::str::refuse;
 use crate::error::Result;
 use crate::sample::SamplerOptions;
 
-/// How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, grammar, top_k, typical_p, top_p, min_p,
-/// temperature. A value out of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size, `reserved` is its room.
+/// How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, DRY, grammar, top_n_sigma, top_k, typical_p, top_p,
+/// min_p, XTC, temperature (with dynatemp). mirostat_tau above 0: top_n_sigma to XTC are left out, mirostat comes after temperature. A value out
+/// of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_sampling {
@@ -15,7 +16,7 @@ pub struct wick_sampling {
     pub top_p: f32,
     /// 0 to 1. Keeps tokens at least this fraction as likely as the likeliest; 0: off.
     pub min_p: f32,
-    /// 0: off. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// 0 to 1. Keeps the tokens closest to the expected information that add up to this (Meister et al., 2022); 0 or 1: off.
     pub typical_p: f32,
     /// 0 or more. Keeps the k likeliest tokens; 0: off.
     pub top_k: i32,
@@ -29,14 +30,38 @@ pub struct wick_sampling {
     pub penalty_last_n: i32,
     /// Begins the random numbers; 0: random, and reported in wick_stats.
     pub seed: u64,
+    /// DRY: 0: off. Anything else is WICK_E_UNSUPPORTED in this release, as for all fields below.
+    pub dry_multiplier: f32,
+    /// DRY: 0: 1.75.
+    pub dry_base: f32,
+    /// DRY: 0: 2.
+    pub dry_allowed_length: i32,
+    /// DRY: 0: the whole context.
+    pub dry_last_n: i32,
+    /// XTC: 0: off.
+    pub xtc_probability: f32,
+    /// XTC: 0: 0.1.
+    pub xtc_threshold: f32,
+    /// 0: off.
+    pub top_n_sigma: f32,
+    /// Mirostat 2: 0: off.
+    pub mirostat_tau: f32,
+    /// Mirostat 2: 0: 0.1.
+    pub mirostat_eta: f32,
+    /// Dynamic temperature: 0: off.
+    pub dynatemp_range: f32,
+    /// Dynamic temperature: 0: 1.
+    pub dynatemp_exponent: f32,
     /// 0.
-    pub reserved: [u32; 12],
+    pub reserved: u32,
 }
 
 impl wick_sampling {
+    /// The options with these biases.
+    ///
     /// # Errors
     /// `InvalidArgument` for a value out of range; `Unsupported` for one that this release lacks.
-    pub(super) fn read(&self) -> Result<SamplerOptions> {
+    pub(super) fn read(&self, logit_bias: Vec<(u32, f32)>) -> Result<SamplerOptions> {
         let options = SamplerOptions {
             temperature: self.temperature,
             top_k: self.top_k,
@@ -48,11 +73,25 @@ impl wick_sampling {
             frequency_penalty: self.frequency_penalty,
             penalty_last_n: self.penalty_last_n,
             seed: self.seed,
+            logit_bias,
             ..SamplerOptions::default()
         };
         options.validate().map_err(|error| error.within("sampling"))?;
-        refuse(self.typical_p != 0.0, "sampling.typical_p")?;
-        refuse(self.reserved.iter().any(|word| *word != 0), "sampling.reserved")?;
+        let lacking = [
+            (self.dry_multiplier != 0.0, "sampling.dry_multiplier"),
+            (self.dry_base != 0.0, "sampling.dry_base"),
+            (self.dry_allowed_length != 0, "sampling.dry_allowed_length"),
+            (self.dry_last_n != 0, "sampling.dry_last_n"),
+            (self.xtc_probability != 0.0, "sampling.xtc_probability"),
+            (self.xtc_threshold != 0.0, "sampling.xtc_threshold"),
+            (self.top_n_sigma != 0.0, "sampling.top_n_sigma"),
+            (self.mirostat_tau != 0.0, "sampling.mirostat_tau"),
+            (self.mirostat_eta != 0.0, "sampling.mirostat_eta"),
+            (self.dynatemp_range != 0.0, "sampling.dynatemp_range"),
+            (self.dynatemp_exponent != 0.0, "sampling.dynatemp_exponent"),
+            (self.reserved != 0, "sampling.reserved"),
+        ];
+        lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))?;
         Ok(options)
     }
 }

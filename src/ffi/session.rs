@@ -1,17 +1,25 @@
 //! Sessions: a conversation and its keys and values.
 
+use super::adapter::wick_adapter;
 use super::error::wick_error;
 use super::guard::{Tag, guard};
 use super::handles;
+use super::messages::{self, wick_message};
 use super::model::{ModelObject, wick_model};
 use super::out::{Out, check_buffer, write_text};
 use super::sized::{self, Versioned};
 use super::status::{WICK_OK, wick_status};
-use crate::error::{Error, ErrorKind};
+use super::str::{constant, refuse, wick_str};
+use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Session;
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
+
+/// A full context ends the generation: END (CONTEXT_FULL).
+pub const WICK_OVERFLOW_STOP: u32 = 0;
+/// The oldest messages of a full context go. Not in this release.
+pub const WICK_OVERFLOW_ROLL: u32 = 1;
 
 /// A session's handle; id 0 is none.
 #[repr(C)]
@@ -29,11 +37,54 @@ pub struct wick_session_options {
     pub struct_size: u32,
     /// The most tokens; 0: the model's context.
     pub context_length: u32,
+    /// Absent. A system message before all others: anything else is WICK_E_UNSUPPORTED in this release.
+    pub system: wick_str,
+    /// Absent. Tools for every turn: anything else is WICK_E_UNSUPPORTED in this release.
+    pub tools_json: wick_str,
+    /// Absent. Variables of the template for every turn: anything else is WICK_E_UNSUPPORTED in this release.
+    pub template_json: wick_str,
+    /// WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release.
+    pub overflow: u32,
+    /// 0. With WICK_OVERFLOW_ROLL: so many messages after the system's stay too.
+    pub pinned_messages: u32,
+    /// id 0: none. Anything else is WICK_E_UNSUPPORTED in this release.
+    pub adapter: wick_adapter,
+    /// 0.
+    pub adapter_scale: f32,
+    /// 0.
+    pub reserved: u32,
 }
 
-// SAFETY: repr(C), begins with struct_size; integers only.
+// SAFETY: repr(C), begins with struct_size; integers, floats and raw pointers only.
 unsafe impl Versioned for wick_session_options {
     const NAME: &'static str = "wick_session_options";
+}
+
+impl wick_session_options {
+    /// Refuses every field that this release does not honour.
+    ///
+    /// # Safety
+    /// The texts are readable.
+    unsafe fn refuse_the_rest(&self) -> Result<()> {
+        constant(self.overflow, WICK_OVERFLOW_ROLL, "overflow", "WICK_OVERFLOW_…")?;
+        let texts = [
+            (&self.system, "system"),
+            (&self.tools_json, "tools_json"),
+            (&self.template_json, "template_json"),
+        ];
+        for (text, name) in texts {
+            // SAFETY: as promised by the caller.
+            refuse(unsafe { text.read(name) }?.is_some(), name)?;
+        }
+        let lacking = [
+            (self.overflow != WICK_OVERFLOW_STOP, "overflow"),
+            (self.pinned_messages != 0, "pinned_messages"),
+            (self.adapter.id != 0, "wick_session_options.adapter"),
+            (self.adapter_scale != 0.0, "adapter_scale"),
+            (self.reserved != 0, "wick_session_options.reserved"),
+        ];
+        lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
+    }
 }
 
 /// What a session's handle stands for.
@@ -42,7 +93,7 @@ pub(super) struct SessionObject {
     pub(super) runtime: u64,
 }
 
-/// [ANY] A new, empty session. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
+/// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
 /// its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_create(
@@ -56,7 +107,9 @@ pub unsafe extern "C" fn wick_session_create(
         // SAFETY: the caller's structs and places, as this function's docs say.
         let (options, out) = unsafe {
             wick_error::check(error)?;
-            (sized::input(options)?, Out::required(out, "out")?)
+            let options: wick_session_options = sized::input_or_zero(options)?;
+            options.refuse_the_rest()?;
+            (options, Out::required(out, "out")?)
         };
         let context = Some(options.context_length as usize).filter(|length| *length != 0);
         let session = SessionObject { session: object.model.session(context)?, runtime: object.runtime };
@@ -114,6 +167,101 @@ pub unsafe extern "C" fn wick_session_info(
         // SAFETY: the caller's buffer, as this function's docs say.
         unsafe { write_text(&object.session.info().to_string(), json, cap, needed) }?;
         Ok(WICK_OK)
+    })
+}
+
+/// [ANY] Another system message for the session, from the next turn on; absent: none. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_set_system(
+    session: wick_session,
+    system: wick_str,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        handles::get::<SessionObject>(session.id)?;
+        // SAFETY: the caller's struct and text, as this function's docs say.
+        unsafe { wick_error::check(error).and_then(|()| system.read("system")) }?;
+        Err(lacking("wick_session_set_system"))
+    })
+}
+
+/// [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_set_adapter(
+    session: wick_session,
+    adapter: wick_adapter,
+    scale: f32,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        handles::get::<SessionObject>(session.id)?;
+        // SAFETY: the caller's struct, as this function's docs say.
+        unsafe { wick_error::check(error) }?;
+        let _ = (adapter, scale);
+        Err(lacking("wick_session_set_adapter"))
+    })
+}
+
+/// [ANY] The conversation, as JSON. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_messages(
+    session: wick_session,
+    json: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        handles::get::<SessionObject>(session.id)?;
+        check_buffer(json, cap)?;
+        let _ = needed;
+        Err(lacking("wick_session_messages"))
+    })
+}
+
+/// [ANY] The ids that the session holds. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_tokens(
+    session: wick_session,
+    ids: *mut u32,
+    cap: usize,
+    needed: *mut usize,
+) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        handles::get::<SessionObject>(session.id)?;
+        check_buffer(ids, cap)?;
+        let _ = needed;
+        Err(lacking("wick_session_tokens"))
+    })
+}
+
+/// [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_session_count(
+    session: wick_session,
+    messages: *const wick_message,
+    count: usize,
+    tokens: *mut usize,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        handles::get::<SessionObject>(session.id)?;
+        // SAFETY: the caller's structs, places and texts, as this function's docs say.
+        unsafe {
+            wick_error::check(error)?;
+            Out::required(tokens, "tokens")?;
+            messages::read(messages, count)?;
+        }
+        Err(lacking("wick_session_count"))
+    })
+}
+
+/// [ANY] Forgets the last answer behind its first `bytes` bytes. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_session_keep(session: wick_session, bytes: usize) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        handles::get::<SessionObject>(session.id)?;
+        let _ = bytes;
+        Err(lacking("wick_session_keep"))
     })
 }
 

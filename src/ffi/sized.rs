@@ -30,6 +30,22 @@ pub(super) unsafe fn input<T: Versioned>(from: *const T) -> Result<T> {
     unsafe { input_with(from, |_| ()) }.map(|(copy, ())| copy)
 }
 
+/// As [`input`], for options that may be left out: NULL is all zero.
+///
+/// # Errors
+/// As [`input`], but for NULL.
+///
+/// # Safety
+/// As for [`input`].
+pub(super) unsafe fn input_or_zero<T: Versioned>(from: *const T) -> Result<T> {
+    if from.is_null() {
+        // SAFETY: any bytes are a valid `T`.
+        return Ok(unsafe { std::mem::zeroed() });
+    }
+    // SAFETY: as promised by the caller.
+    unsafe { input(from) }
+}
+
 /// As [`input`], for a struct that brings what is to be dropped: `take` takes hold of that as soon as the size is known to be good, so that it is dropped
 /// too if the rest is refused.
 ///

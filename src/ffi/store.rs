@@ -1,5 +1,6 @@
 //! Sessions on disk: the shape is there, this release refuses to do it.
 
+use super::adapter::wick_adapter;
 use super::error::wick_error;
 use super::event::wick_event_fn;
 use super::guard::{Tag, guard};
@@ -39,6 +40,8 @@ pub struct wick_store_options {
     pub user: *mut c_void,
     /// As in wick_generate_options.
     pub drop: wick_drop_fn,
+    /// wick_session_restore, wick_model_warm: the adapter that it was saved with; id 0: none.
+    pub adapter: wick_adapter,
 }
 
 // SAFETY: repr(C), begins with struct_size; integers, raw pointers and nullable functions only.
@@ -104,5 +107,27 @@ pub unsafe extern "C" fn wick_session_restore(
         }
         object?;
         Err(lacking("wick_session_restore"))
+    })
+}
+
+/// [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in this release; the drop functions
+/// have been called then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wick_model_warm(
+    model: wick_model,
+    options: *const wick_store_options,
+    stream: *mut wick_stream,
+    error: *mut wick_error,
+) -> wick_status {
+    guard(Tag::Any, error, || {
+        let object = unforked(handles::get::<ModelObject>(model.id))?;
+        // SAFETY: the caller's structs, as this function's docs say.
+        unsafe {
+            take(options)?;
+            wick_error::check(error)?;
+        }
+        object?;
+        let _ = stream;
+        Err(lacking("wick_model_warm"))
     })
 }

@@ -55,11 +55,6 @@ impl wick_str {
         unsafe { self.read(name) }?
             .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, format!("{name} is absent; give a text")))
     }
-
-    /// Whether there is a text.
-    pub(super) fn is_present(&self) -> bool {
-        !self.ptr.is_null() || self.len != 0
-    }
 }
 
 /// A copy of `text`.
@@ -108,6 +103,17 @@ pub(super) fn flag(value: impl Into<i64>, name: &str) -> Result<bool> {
         1 => Ok(true),
         other => Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is {other}; give 0 or 1"))),
     }
+}
+
+/// Checks a constant.
+///
+/// # Errors
+/// `InvalidArgument` naming `name` and the `family` of constants, beyond `last`.
+pub(super) fn constant(value: u32, last: u32, name: &str, family: &str) -> Result<()> {
+    if value <= last {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is {value}; give one of {family}")))
 }
 
 /// Something that this release does not do.

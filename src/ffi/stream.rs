@@ -240,6 +240,15 @@ pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -
     })
 }
 
+/// [ANY] Ends the thinking of a generation here. WICK_E_UNSUPPORTED in this release.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_stream_answer_now(stream: wick_stream) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        handles::get::<StreamObject>(stream.id)?;
+        Err(super::session::lacking("wick_stream_answer_now"))
+    })
+}
+
 /// [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running elsewhere: free what it uses in `drop`.
 /// A thread that reads the stream gets WICK_E_STALE_HANDLE at once.
 #[unsafe(no_mangle)]

@@ -116,6 +116,17 @@ impl Model {
         self.facts()?.vocab.render(input)
     }
 
+    /// How many tokens the conversation has through the model's chat template, as the first of a session.
+    ///
+    /// # Errors
+    /// As [`Model::render`]; `Tokenizer`.
+    pub fn count_messages(&self, input: &RenderInput<'_>) -> Result<usize> {
+        let facts = self.facts()?;
+        let mut ids = Vec::new();
+        facts.vocab.encode_rendered(&facts.vocab.render(input)?, true, &mut ids)?;
+        Ok(ids.len())
+    }
+
     /// What the model is.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use wick::ffi::wick_os_handle;
 use wick::ffi::{
-    error::*, event::*, generate::*, io::*, messages::*, model::*, queue::*, runtime::*, sampling::*,
-    session::*, status::*, store::*, str::*, stream::*,
+    adapter::*, embed::*, error::*, estimate::*, event::*, generate::*, io::*, messages::*, model::*,
+    queue::*, runtime::*, sampling::*, session::*, status::*, store::*, str::*, stream::*,
 };
 
 macro_rules! layout {
@@ -35,36 +35,51 @@ fn rust() -> String {
         wick_model { id }
         wick_session { id }
         wick_stream { id }
+        wick_adapter { id }
         wick_stats {
             prompt_tokens, cached_tokens, output_tokens, session_tokens, queue_ns, prefill_ns, ttft_ns, decode_ns, max_gap_ns, seed,
             notes_dropped, draft_tokens, draft_accepted, reserved
         }
         wick_event {
             struct_size, kind, end_reason, stream, user, seq, time_ns, text, text_len, tokens, token_count, logprob, done, total,
-            status, channel, more, stats
+            status, channel, more, stats, alternatives, alternative_count, value_count, values
         }
+        wick_alternative { token, logprob }
         wick_runtime_options {
             struct_size, abi_version, mode, threads, memory_budget, max_sequences, max_waiting, thread_name, on_thread, thread_user,
-            thread_drop, log, log_user, log_drop, log_level, reserved
+            thread_drop, log, log_user, log_drop, log_level, reserved, pace_percent, keep_scheduling
         }
         wick_os_handle { fd, event }
         wick_message { role, content, extra_json }
         wick_io { struct_size, flags, size, read_at, write_at, user, drop }
         wick_model_options {
             struct_size, backend, path, path_offset, path_size, data, data_len, data_user, data_drop, io, no_mmap, vocab_only,
-            no_prefix_cache, reserved, context_length, prefix_cache_bytes, chat_template, queue, on_event, user, drop
+            no_prefix_cache, reserved, context_length, prefix_cache_bytes, chat_template, queue, on_event, user, drop,
+            reserved2, kv_type, preload, sampling_from_model, no_drafts, reserved1
         }
-        wick_session_options { struct_size, context_length }
-        wick_store_options { struct_size, with_kv, reserved, path, io, queue, on_event, user, drop }
+        wick_estimate {
+            struct_size, reserved, file_bytes, weight_bytes, kv_bytes, state_bytes, scratch_bytes, total_bytes, reserved1
+        }
+        wick_adapter_options {
+            struct_size, reserved, path, path_offset, path_size, data, data_len, data_user, data_drop, io, queue, on_event, user, drop
+        }
+        wick_session_options {
+            struct_size, context_length, system, tools_json, template_json, overflow, pinned_messages, adapter, adapter_scale, reserved
+        }
+        wick_store_options { struct_size, with_kv, reserved, path, io, queue, on_event, user, drop, adapter }
+        wick_embed_options { struct_size, priority, deadline_ns, buffer_events, reserved, queue, on_event, user, drop }
         wick_sampling {
             temperature, top_p, min_p, typical_p, top_k, repeat_penalty, presence_penalty, frequency_penalty, penalty_last_n, seed,
-            reserved
+            dry_multiplier, dry_base, dry_allowed_length, dry_last_n, xtc_probability, xtc_threshold, top_n_sigma, mirostat_tau,
+            mirostat_eta, dynatemp_range, dynatemp_exponent, reserved
         }
         wick_logit_bias { token, bias }
         wick_generate_options {
             struct_size, max_tokens, priority, reserved0, prompt, messages, message_count, prompt_tokens, prompt_token_count,
             tools_json, template_json, sampling, stop, stop_count, logit_bias, logit_bias_count, grammar_kind, grammar, deadline_ns,
-            buffer_events, logprobs, echo_special, ignore_eos, prefill_only, parse_special, reserved, queue, on_event, user, drop
+            buffer_events, logprobs, echo_special, ignore_eos, prefill_only, parse_special, reserved, queue, on_event, user, drop,
+            template_time, answer_prefix, grammar_scope, tool_choice, tool_name, reasoning_budget, cut, top_logprobs,
+            max_tokens_per_second
         }
     );
     constants!(text,
@@ -74,11 +89,15 @@ fn rust() -> String {
         WICK_E_TOKENIZER WICK_E_GRAMMAR WICK_E_NUMERIC WICK_E_SHUTDOWN WICK_E_TIMEOUT WICK_E_QUEUE_FULL
         WICK_E_BUFFER_TOO_SMALL WICK_E_INTERNAL WICK_E_FORKED
         WICK_EVENT_STARTED WICK_EVENT_PROGRESS WICK_EVENT_TEXT WICK_EVENT_NOTE WICK_EVENT_END WICK_EVENT_TOOL_CALL
+        WICK_EVENT_VECTOR WICK_NOTE_HOST WICK_NOTE_LIBRARY
         WICK_END_NONE WICK_END_STOP WICK_END_STOP_STRING WICK_END_LENGTH WICK_END_CONTEXT_FULL WICK_END_READY WICK_END_CANCELLED
         WICK_END_DEADLINE WICK_END_SHUTDOWN WICK_END_ERROR
         WICK_CHANNEL_ANSWER WICK_CHANNEL_REASONING WICK_CHANNEL_TOOL
         WICK_MODE_THREADS WICK_MODE_HOST_STEP WICK_BACKEND_AUTO WICK_BACKEND_NATIVE WICK_BACKEND_CANDLE
         WICK_GRAMMAR_NONE WICK_GRAMMAR_JSON_SCHEMA WICK_GRAMMAR_REGEX WICK_GRAMMAR_LARK WICK_GRAMMAR_JSON
+        WICK_GRAMMAR_GBNF WICK_KV_F16 WICK_KV_Q8_0 WICK_OVERFLOW_STOP WICK_OVERFLOW_ROLL WICK_NO_REASONING
+        WICK_SCOPE_ALL WICK_SCOPE_ANSWER WICK_TOOLS_AUTO WICK_TOOLS_NONE WICK_TOOLS_REQUIRED WICK_TOOLS_NAMED
+        WICK_CUT_TOKEN WICK_CUT_WORD WICK_CUT_LINE WICK_CUT_SENTENCE
     );
     text
 }
@@ -103,7 +122,9 @@ fn program(abi: &str, header: &Path) -> String {
                 writeln!(body, "  printf(\"const WICK_FOREVER %llu\\n\", (unsigned long long)WICK_FOREVER);")
                     .unwrap();
             }
-            (_, name) => writeln!(body, "  printf(\"const {name} %d\\n\", (int){name});").unwrap(),
+            (_, name) => {
+                writeln!(body, "  printf(\"const {name} %lld\\n\", (long long){name});").unwrap();
+            }
         }
     }
     format!(

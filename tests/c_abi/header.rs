@@ -8,7 +8,7 @@ fn root() -> PathBuf {
 }
 
 /// The files of the C ABI, in the order of the header.
-const FILES: [&str; 18] = [
+const FILES: [&str; 22] = [
     "status",
     "error",
     "str",
@@ -21,12 +21,16 @@ const FILES: [&str; 18] = [
     "messages",
     "io",
     "model",
+    "estimate",
+    "vocabulary",
+    "adapter",
     "session",
     "store",
     "sampling",
     "generate",
     "stream",
     "embed",
+    "nearest",
 ];
 
 /// The header without what differs by the generator's mood.
@@ -41,12 +45,19 @@ fn header() -> String {
     tidy(&String::from_utf8(bytes).expect("UTF-8"))
 }
 
-/// Inline, so that it is no symbol of the library; the generator knows no C bodies.
-const CSTR: &str = "\n/* A NUL-terminated text as a wick_str; NULL: an absent one. */
+/// Inline, so that it is no symbol of the library; the generator knows no C bodies. Guarded: what reads headers without a C compiler often cannot
+/// read a body.
+const CSTR: &str = "\n/* A NUL-terminated text as a wick_str; NULL: an absent one. Not there with WICK_NO_INLINE, for tools that read no bodies: fill in
+ * the two fields. */
+#ifndef WICK_NO_INLINE
 static inline struct wick_str wick_cstr(const char *s) {
   struct wick_str r = { s, s ? SIZE_MAX : 0 };
   return r;
-}\n";
+}
+#endif\n";
+
+/// Limits are numbers: what reads headers without a C compiler often cannot follow a macro of another header.
+const LITERALS: [(&str, &str); 2] = [("UINT64_MAX", "0xFFFFFFFFFFFFFFFFull"), ("UINT32_MAX", "0xFFFFFFFFu")];
 
 /// Comments in as few lines as they take and as C has always had them, no more than one empty line, and [`CSTR`].
 fn tidy(generated: &str) -> String {
@@ -56,6 +67,12 @@ fn tidy(generated: &str) -> String {
         let indent = &line[..line.len() - line.trim_start().len()];
         if line.trim() != "/*" {
             if !(line.is_empty() && tidy.ends_with("\n\n")) {
+                let line = LITERALS.iter().fold(line.to_owned(), |line, (limit, literal)| {
+                    match line.strip_suffix(limit) {
+                        Some(define) if line.starts_with("#define ") => format!("{define}{literal}"),
+                        _ => line,
+                    }
+                });
                 match line.split_once("  // ") {
                     Some((code, comment)) => tidy.push_str(&format!("{code} /* {comment} */\n")),
                     None => tidy.push_str(&format!("{line}\n")),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules by floor. Those of one floor do not name each other, but for `NEIGHBOURS`.
 const FLOORS: [&[&str]; 8] = [
-    &["error", "ids", "log", "pause", "sync"],
+    &["error", "ids", "log", "nearest", "pause", "sync"],
     &["kernel", "compute"],
     &["gguf"],
     &["model", "text", "sample"],
@@ -16,7 +16,7 @@ const FLOORS: [&[&str]; 8] = [
 ];
 
 /// Same floor, and allowed: (who, names whom).
-const NEIGHBOURS: [(&str, &str); 2] = [("pause", "error"), ("compute", "kernel")];
+const NEIGHBOURS: [(&str, &str); 3] = [("nearest", "error"), ("pause", "error"), ("compute", "kernel")];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))

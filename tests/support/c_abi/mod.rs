@@ -8,8 +8,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 pub use wick::ffi::{
-    embed::*, error::*, event::*, generate::*, io::*, messages::*, model::*, queue::*, runtime::*,
-    sampling::*, session::*, status::*, store::*, str::*, stream::*, testing::*, wick_os_handle,
+    adapter::*, embed::*, error::*, estimate::*, event::*, generate::*, io::*, messages::*, model::*,
+    nearest::*, queue::*, runtime::*, sampling::*, session::*, status::*, store::*, str::*, stream::*,
+    testing::*, vocabulary::*, wick_os_handle,
 };
 
 /// A wait that is long enough for anything but a hang.

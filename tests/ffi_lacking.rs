@@ -1,0 +1,329 @@
+//! What this release lacks is refused by its name, field by field and function by function, and what came with the call is dropped once.
+#![cfg(feature = "testing")]
+#![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
+
+mod ffi_common;
+use ffi_common::*;
+use std::ptr;
+
+/// One field that is not zero: its name in the message, the status, and how it is set.
+type Case<T> = (&'static str, wick_status, fn(&mut T));
+
+/// Each case is refused by the name of its field, and `call` drops as many pointers as it is given, once.
+#[track_caller]
+fn refused<T: Copy>(
+    good: T,
+    dropped: &[&'static Counter],
+    cases: &[Case<T>],
+    call: impl Fn(&T, &mut wick_error) -> wick_status,
+) {
+    for (field, status, set) in cases {
+        let (mut options, mut error) = (good, sized::<wick_error>());
+        set(&mut options);
+        let before: Vec<usize> = dropped.iter().map(|counter| counter.count()).collect();
+        let got = call(&options, &mut error);
+        assert_eq!((name(got), error.code), (name(*status), *status), "{field}: {}", message(&error));
+        assert!(message(&error).contains(field), "{:?} does not name {field:?}", message(&error));
+        let after: Vec<usize> = dropped.iter().map(|counter| counter.count() - 1).collect();
+        assert_eq!(after, before, "{field}");
+    }
+}
+
+const UNSUPPORTED: wick_status = WICK_E_UNSUPPORTED;
+const INVALID: wick_status = WICK_E_INVALID_ARGUMENT;
+
+#[test]
+fn fields_of_a_generation() {
+    let runtime = runtime();
+    let session = session(runtime, r#"{"reply":"x"}"#);
+    let counter = Counter::new();
+    let good = wick_generate_options { user: counter.user(), drop: Some(count), ..prompt("p") };
+    let cases: &[Case<wick_generate_options>] = &[
+        ("sampling.dry_multiplier", UNSUPPORTED, |o| o.sampling.dry_multiplier = 0.5),
+        ("sampling.dry_base", UNSUPPORTED, |o| o.sampling.dry_base = 0.5),
+        ("sampling.dry_allowed_length", UNSUPPORTED, |o| o.sampling.dry_allowed_length = 1),
+        ("sampling.dry_last_n", UNSUPPORTED, |o| o.sampling.dry_last_n = 1),
+        ("sampling.xtc_probability", UNSUPPORTED, |o| o.sampling.xtc_probability = 0.5),
+        ("sampling.xtc_threshold", UNSUPPORTED, |o| o.sampling.xtc_threshold = 0.5),
+        ("sampling.top_n_sigma", UNSUPPORTED, |o| o.sampling.top_n_sigma = f32::NAN),
+        ("sampling.mirostat_tau", UNSUPPORTED, |o| o.sampling.mirostat_tau = 5.0),
+        ("sampling.mirostat_eta", UNSUPPORTED, |o| o.sampling.mirostat_eta = 0.5),
+        ("sampling.dynatemp_range", UNSUPPORTED, |o| o.sampling.dynatemp_range = 0.5),
+        ("sampling.dynatemp_exponent", UNSUPPORTED, |o| o.sampling.dynatemp_exponent = 0.5),
+        ("sampling.reserved", UNSUPPORTED, |o| o.sampling.reserved = 1),
+        ("tools_json", UNSUPPORTED, |o| o.tools_json = text("[]")),
+        ("template_json", UNSUPPORTED, |o| o.template_json = text("{}")),
+        ("grammar_kind", INVALID, |o| o.grammar_kind = 6),
+        ("grammar_kind", UNSUPPORTED, |o| o.grammar_kind = WICK_GRAMMAR_GBNF),
+        ("grammar", UNSUPPORTED, |o| o.grammar = text("")),
+        ("logprobs", UNSUPPORTED, |o| o.logprobs = 1),
+        ("parse_special", UNSUPPORTED, |o| o.parse_special = 1),
+        ("reserved0", UNSUPPORTED, |o| o.reserved0 = 1),
+        ("reserved", UNSUPPORTED, |o| o.reserved = [0, 0, 1]),
+        ("template_time", UNSUPPORTED, |o| o.template_time = -1),
+        ("answer_prefix", UNSUPPORTED, |o| o.answer_prefix = text("{")),
+        ("answer_prefix", INVALID, |o| o.answer_prefix.len = 3),
+        ("grammar_scope", INVALID, |o| o.grammar_scope = 2),
+        ("grammar_scope", UNSUPPORTED, |o| o.grammar_scope = WICK_SCOPE_ANSWER),
+        ("tool_choice", INVALID, |o| o.tool_choice = 4),
+        ("tool_choice", UNSUPPORTED, |o| o.tool_choice = WICK_TOOLS_NONE),
+        ("tool_choice", UNSUPPORTED, |o| o.tool_choice = WICK_TOOLS_REQUIRED),
+        ("tool_name", UNSUPPORTED, |o| o.tool_name = text("add")),
+        ("reasoning_budget", UNSUPPORTED, |o| o.reasoning_budget = WICK_NO_REASONING),
+        ("cut", INVALID, |o| o.cut = 4),
+        ("cut", UNSUPPORTED, |o| o.cut = WICK_CUT_SENTENCE),
+        ("top_logprobs", INVALID, |o| o.top_logprobs = 21),
+        ("top_logprobs", UNSUPPORTED, |o| o.top_logprobs = 20),
+        ("max_tokens_per_second", UNSUPPORTED, |o| o.max_tokens_per_second = 1),
+    ];
+    refused(good, &[counter], cases, |options, error| {
+        // SAFETY: all pointers are good, or what is tested.
+        unsafe { wick_generate(session, options, &mut wick_stream::default(), error) }
+    });
+    shut(runtime);
+}
+
+#[test]
+fn fields_of_a_model_and_of_a_runtime() {
+    let runtime = runtime();
+    let (load, data, io_user) = (Counter::new(), Counter::new(), Counter::new());
+    let io = for_ever(SharedIo(wick_io { user: io_user.user(), drop: Some(count), ..sized() }));
+    let good = wick_model_options {
+        path: text("nowhere.gguf"),
+        io: &io.0,
+        data_user: data.user(),
+        data_drop: Some(count),
+        user: load.user(),
+        drop: Some(count),
+        ..sized()
+    };
+    let cases: &[Case<wick_model_options>] = &[
+        ("kv_type", INVALID, |o| o.kv_type = 2),
+        ("kv_type", UNSUPPORTED, |o| o.kv_type = WICK_KV_Q8_0),
+        ("preload", INVALID, |o| o.preload = 2),
+        ("preload", UNSUPPORTED, |o| o.preload = 1),
+        ("sampling_from_model", INVALID, |o| o.sampling_from_model = 2),
+        ("sampling_from_model", UNSUPPORTED, |o| o.sampling_from_model = 1),
+        ("no_drafts", INVALID, |o| o.no_drafts = 2),
+        ("reserved", UNSUPPORTED, |o| o.reserved = 1),
+        ("reserved1", UNSUPPORTED, |o| o.reserved1 = 1),
+        ("reserved2", UNSUPPORTED, |o| o.reserved2 = 1),
+        ("prefix_cache_bytes", UNSUPPORTED, |o| o.prefix_cache_bytes = 1),
+        // This release drafts nothing: honoured.
+        ("exactly one", INVALID, |o| o.no_drafts = 1),
+    ];
+    refused(good, &[load, data, io_user], cases, |options, error| {
+        // SAFETY: all pointers are good, or what is tested.
+        unsafe { wick_model_load(runtime, options, &mut wick_model::default(), ptr::null_mut(), error) }
+    });
+    shut(runtime);
+
+    let (log, threads) = (Counter::new(), Counter::new());
+    let good = wick_runtime_options {
+        abi_version: WICK_ABI_VERSION,
+        log_user: log.user(),
+        log_drop: Some(count),
+        thread_user: threads.user(),
+        thread_drop: Some(count),
+        ..sized()
+    };
+    let cases: &[Case<wick_runtime_options>] = &[
+        ("pace_percent", INVALID, |o| o.pace_percent = 101),
+        ("pace_percent", UNSUPPORTED, |o| o.pace_percent = 50),
+        ("pace_percent", UNSUPPORTED, |o| (o.mode, o.pace_percent) = (WICK_MODE_HOST_STEP, 100)),
+        ("keep_scheduling", INVALID, |o| o.keep_scheduling = 2),
+        ("keep_scheduling", UNSUPPORTED, |o| o.keep_scheduling = 1),
+    ];
+    refused(good, &[log, threads], cases, |options, error| {
+        // SAFETY: all pointers are good.
+        unsafe { wick_runtime_create(options, &mut wick_runtime::default(), error) }
+    });
+}
+
+/// Its pointers are for whoever counts.
+struct SharedIo(wick_io);
+// SAFETY: a counter's pointer, which any thread may use.
+unsafe impl Sync for SharedIo {}
+
+#[test]
+fn fields_of_a_session() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"x"}"#);
+    let cases: &[Case<wick_session_options>] = &[
+        ("system", UNSUPPORTED, |o| o.system = text("")),
+        ("system", INVALID, |o| o.system.len = 1),
+        ("tools_json", UNSUPPORTED, |o| o.tools_json = text("[]")),
+        ("template_json", UNSUPPORTED, |o| o.template_json = text("{}")),
+        ("overflow", INVALID, |o| o.overflow = 2),
+        ("overflow", UNSUPPORTED, |o| o.overflow = WICK_OVERFLOW_ROLL),
+        ("pinned_messages", UNSUPPORTED, |o| o.pinned_messages = 1),
+        ("adapter", UNSUPPORTED, |o| o.adapter.id = 1),
+        ("adapter_scale", UNSUPPORTED, |o| o.adapter_scale = 1.0),
+        ("reserved", UNSUPPORTED, |o| o.reserved = 1),
+    ];
+    refused(sized::<wick_session_options>(), &[], cases, |options, error| {
+        // SAFETY: all pointers are good, or what is tested.
+        unsafe { wick_session_create(model, options, &mut wick_session::default(), error) }
+    });
+    shut(runtime);
+}
+
+#[test]
+fn functions_of_objects_say_their_own_name() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"x"}"#);
+    let session = session_of(model);
+    let texts = [text("a"), text("b")];
+    let (texts, error) = (texts.as_ptr(), &mut sized::<wick_error>());
+    let (none, mut needed) = (ptr::null_mut::<f32>(), 0usize);
+    let mut estimate: wick_estimate = sized();
+    let options = wick_model_options { path: text("nowhere.gguf"), ..sized() };
+    let mut check = |function: &str, status: wick_status, error: &wick_error| {
+        is(status, WICK_E_UNSUPPORTED);
+        assert!(message(error).contains(function), "{:?} does not name {function}", message(error));
+    };
+    // SAFETY: all pointers are good.
+    unsafe {
+        check("wick_embed", wick_embed(model, texts, 2, none, 0, &mut needed, 0, error), error);
+        check("wick_rerank", wick_rerank(model, text("q"), texts, 2, none, 0, &mut needed, 0, error), error);
+        check("wick_session_fork", wick_session_fork(session, &mut wick_session::default(), error), error);
+        check("wick_session_set_system", wick_session_set_system(session, text("s"), error), error);
+        let store = wick_store_options { path: text("file"), ..sized() };
+        let (session_out, stream) = (&mut wick_session::default(), &mut wick_stream::default());
+        check("wick_session_save", wick_session_save(session, &store, stream, error), error);
+        let status = wick_session_restore(model, &store, session_out, stream, error);
+        check("wick_session_restore", status, error);
+        let adapter = wick_adapter::default();
+        check("wick_session_set_adapter", wick_session_set_adapter(session, adapter, 1.0, error), error);
+        check("wick_session_count", wick_session_count(session, ptr::null(), 0, &mut needed, error), error);
+        let status = wick_model_estimate(runtime, &options, 0, 0, &mut estimate, 0, error);
+        check("wick_model_estimate", status, error);
+        assert_eq!(estimate.file_bytes, 0);
+        // These have no place for a message.
+        is(wick_session_rewind(session, 0), UNSUPPORTED);
+        is(wick_session_keep(session, 0), UNSUPPORTED);
+        is(wick_session_messages(session, ptr::null_mut(), 0, &mut needed), UNSUPPORTED);
+        is(wick_session_tokens(session, ptr::null_mut(), 0, &mut needed), UNSUPPORTED);
+        let stream = generate(session, &prompt("p"));
+        is(wick_stream_answer_now(stream), UNSUPPORTED);
+        is(wick_stream_close(stream), WICK_OK);
+        is(wick_stream_answer_now(stream), WICK_E_STALE_HANDLE);
+        is(wick_adapter_info(adapter, ptr::null_mut(), 0, &mut needed), WICK_E_STALE_HANDLE);
+        is(wick_adapter_close(wick_adapter { id: session.id }), WICK_E_STALE_HANDLE);
+    }
+    shut(runtime);
+}
+
+#[test]
+fn arguments_are_looked_at_before_a_function_is_refused() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"x"}"#);
+    let session = session_of(model);
+    let (texts, error) = ([text("a"), zeroed()], ptr::null_mut());
+    let (texts, none, nowhere) = (texts.as_ptr(), ptr::null_mut::<f32>(), ptr::null_mut::<usize>());
+    let (gone, stale) = (wick_model { id: session.id }, WICK_E_STALE_HANDLE);
+    let mut stream = wick_stream::default();
+    // SAFETY: all pointers are good, or what is tested.
+    unsafe {
+        is(wick_embed(gone, texts, 1, none, 0, nowhere, 0, error), stale);
+        is(wick_embed(model, texts, 2, none, 0, nowhere, 0, error), INVALID);
+        is(wick_rerank(gone, text("q"), texts, 1, none, 0, nowhere, 0, error), stale);
+        is(wick_rerank(model, zeroed(), texts, 1, none, 0, nowhere, 0, error), INVALID);
+        is(wick_rerank(model, text("q"), texts, 1, none, 1, nowhere, 0, error), INVALID);
+        is(wick_embed_start(model, texts, 1, ptr::null(), ptr::null_mut(), error), INVALID);
+        is(wick_embed_start(model, texts, 2, ptr::null(), &mut stream, error), INVALID);
+        is(wick_embed_start(model, texts, 1, ptr::null(), &mut stream, error), UNSUPPORTED);
+        is(wick_rerank_start(model, zeroed(), texts, 1, ptr::null(), &mut stream, error), INVALID);
+        is(wick_session_count(session, ptr::null(), 0, nowhere, error), INVALID);
+        is(wick_session_count(session, ptr::null(), 1, &mut 0, error), INVALID);
+        is(wick_session_set_system(session, wick_str { ptr: ptr::null(), len: 1 }, error), INVALID);
+        is(wick_session_messages(session, ptr::null_mut(), 1, nowhere), INVALID);
+        is(wick_session_tokens(session, ptr::null_mut(), 1, nowhere), INVALID);
+        is(wick_model_estimate(runtime, ptr::null(), 0, 0, &mut sized(), 0, error), INVALID);
+        let options = wick_model_options { path: text("nowhere.gguf"), ..sized() };
+        is(wick_model_estimate(runtime, &options, 0, 0, &mut zeroed(), 0, error), INVALID);
+        is(wick_model_estimate(runtime, &options, 0, 0, ptr::null_mut(), 0, error), INVALID);
+    }
+    shut(runtime);
+}
+
+#[test]
+fn what_came_with_a_function_that_is_refused_is_dropped_once() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"x"}"#);
+    let session = session_of(model);
+    let texts = [text("a")];
+    let (user, data, io_user) = (Counter::new(), Counter::new(), Counter::new());
+    let io = wick_io { user: io_user.user(), drop: Some(count), ..sized() };
+    let embed = wick_embed_options { user: user.user(), drop: Some(count), ..sized() };
+    let store = wick_store_options { io: &io, user: user.user(), drop: Some(count), ..sized() };
+    let adapter = wick_adapter_options {
+        io: &io,
+        data_user: data.user(),
+        data_drop: Some(count),
+        user: user.user(),
+        drop: Some(count),
+        ..sized()
+    };
+    let estimate = wick_model_options {
+        io: &io,
+        data_user: data.user(),
+        data_drop: Some(count),
+        user: user.user(),
+        drop: Some(count),
+        ..sized()
+    };
+    let counts = || (user.count(), data.count(), io_user.count());
+    let mut expected = (0, 0, 0);
+    let gone = wick_model { id: session.id };
+    let mut error: wick_error = sized();
+    // SAFETY: all pointers are good.
+    unsafe {
+        for (model, status) in [(model, UNSUPPORTED), (gone, WICK_E_STALE_HANDLE)] {
+            let (stream, error) = (&mut wick_stream::default(), &mut error);
+            is(wick_embed_start(model, texts.as_ptr(), 1, &embed, stream, error), status);
+            expected.0 += 1;
+            assert_eq!(counts(), expected, "wick_embed_start");
+            is(wick_rerank_start(model, text("q"), texts.as_ptr(), 1, &embed, stream, error), status);
+            expected.0 += 1;
+            assert_eq!(counts(), expected, "wick_rerank_start");
+            is(wick_model_warm(model, &store, ptr::null_mut(), error), status);
+            (expected.0, expected.2) = (expected.0 + 1, expected.2 + 1);
+            assert_eq!(counts(), expected, "wick_model_warm");
+            is(wick_session_restore(model, &store, &mut wick_session::default(), stream, error), status);
+            (expected.0, expected.2) = (expected.0 + 1, expected.2 + 1);
+            assert_eq!(counts(), expected, "wick_session_restore");
+            let with_reader = wick_io { read_at: Some(read_at), size: 9, ..io };
+            let adapter = wick_adapter_options { io: &with_reader, ..adapter };
+            is(wick_adapter_load(model, &adapter, &mut wick_adapter::default(), stream, error), status);
+            expected = (expected.0 + 1, expected.1 + 1, expected.2 + 1);
+            assert_eq!(counts(), expected, "wick_adapter_load");
+        }
+        is(wick_adapter_load(model, &adapter, ptr::null_mut(), ptr::null_mut(), &mut error), INVALID);
+        expected = (expected.0 + 1, expected.1 + 1, expected.2 + 1);
+        assert_eq!(counts(), expected, "wick_adapter_load without a place");
+        // An estimate takes nothing.
+        is(wick_model_estimate(runtime, &estimate, 0, 0, &mut sized(), 0, &mut error), UNSUPPORTED);
+        assert_eq!(counts(), expected, "wick_model_estimate");
+    }
+    shut(runtime);
+}
+
+unsafe extern "C" fn read_at(_: *mut std::ffi::c_void, _: u64, _: *mut std::ffi::c_void, _: u64) -> i32 {
+    1
+}
+
+#[test]
+fn a_pace_is_set_to_all_or_refused() {
+    let threads = runtime();
+    is(wick_runtime_set_pace(threads, 0), WICK_OK);
+    is(wick_runtime_set_pace(threads, 100), WICK_OK);
+    is(wick_runtime_set_pace(threads, 50), UNSUPPORTED);
+    is(wick_runtime_set_pace(threads, 101), INVALID);
+    is(wick_runtime_set_pace(wick_runtime { id: 0 }, 100), WICK_E_STALE_HANDLE);
+    shut(threads);
+    let host = runtime_in(WICK_MODE_HOST_STEP);
+    is(wick_runtime_set_pace(host, 0), UNSUPPORTED);
+    is(wick_runtime_set_pace(host, 101), INVALID);
+    shut(host);
+}
