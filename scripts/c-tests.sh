@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds every tests/c/*.c as C99 and as C++11, and every tests/cpp/*.cpp with and without exceptions, against the library with the fake
+# Builds every tests/c/*.c as C99 and as C++11, and every tests/cpp/*.cpp with and without exceptions and as C++20, against the library with the fake
 # model, and runs each: plain, under valgrind, and with the address sanitizer on both sides of the border. A test that hangs is
 # killed from outside.
 #
@@ -19,6 +19,7 @@ jobs=$(nproc 2>/dev/null || echo 1)
 c99=(cc -x c -std=c99)
 c__11=(c++ -x c++ -std=c++11)
 no_exceptions=(c++ -x c++ -std=c++11 -fno-exceptions)
+c__20=(c++ -x c++ -std=c++20)
 flags=(-Wall -Wextra -Werror -pedantic -g -Iinclude)
 system=(-lpthread -lm -ldl)
 
@@ -62,7 +63,7 @@ run_all() { # seconds, what is said behind their names, command before them
 
 # Fills `programs`: every test, compiled in its languages, or `once` in one of them, as many at once as there are processors.
 build_all() { # suffix, library, all or once, further flags
-  local suffix=$1 library=$2 languages=(c99 c++11) cpp_languages=(c++11 no-exceptions) source language pid pids=()
+  local suffix=$1 library=$2 languages=(c99 c++11) cpp_languages=(c++11 no-exceptions c++20) source language pid pids=()
   # A memory checker sees no difference.
   [ "$3" = all ] || languages=(c99) cpp_languages=(no-exceptions)
   shift 3

@@ -1,6 +1,9 @@
-// wick.hpp against the fake model: owners close once and move, range-for gives every event, errors arrive. Built with and without
-// exceptions.
+// wick.hpp against the fake model: owners close once and move, range-for gives every event, values come whole, lambdas are owned, errors
+// arrive. Built with and without exceptions, and as C++20, where streams are ranges and coroutines wait for them.
+#include <atomic>
+#include <memory>
 #include <string>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include "../c/check.h"
@@ -21,15 +24,23 @@ wick::Runtime make_runtime() {
   return runtime;
 }
 
-wick::Session make_session(wick::Runtime &runtime) {
+wick::Model make_model(wick::Runtime &runtime) {
   wick_model model = wick_model();
   wick::ModelOptions options;
   CHECK_STATUS(wick_testing_model_load(runtime.get(), wick::str("{\"reply\":\"Words that nobody learned.\"}"), &options, &model,
                                        nullptr, nullptr),
                WICK_OK);
   wick::Model owner(model);
+  std::vector<std::uint32_t> ids;
+  wick_status status = WICK_E_BUSY;
+  while (status == WICK_E_BUSY) status = owner.tokenize(ids, wick::str("a")); // it loads
+  CHECK_STATUS(status, WICK_OK);
+  return owner;
+}
+
+wick::Session make_session(wick::Runtime &runtime) {
   wick::Session session;
-  CHECK_STATUS(owner.session(wick::SessionOptions(), session), WICK_OK);
+  CHECK_STATUS(make_model(runtime).session(wick::SessionOptions(), session), WICK_OK);
   return session;
 }
 
@@ -70,6 +81,146 @@ void a_queue_is_read_like_a_stream() {
   }
   CHECK(text == REPLY);
 }
+
+void a_queue_polls_unless_it_is_given_a_time() {
+  wick::Runtime runtime = make_runtime();
+  wick::Queue queue;
+  CHECK_STATUS(runtime.queue(queue), WICK_OK);
+  wick::Event event;
+  CHECK_STATUS(queue.next(event), WICK_EMPTY);
+  CHECK_STATUS(queue.next(event, 1000), WICK_EMPTY);
+}
+
+void values_come_whole_whatever_their_size() {
+  wick::Runtime runtime = make_runtime();
+  wick::Model model = make_model(runtime);
+  std::string longer, back, json;
+  for (int i = 0; i < 500; i++) longer += "word ";
+  std::vector<std::uint32_t> ids;
+  CHECK_STATUS(model.tokenize(ids, wick::str(longer), false), WICK_OK);
+  CHECK_STATUS(model.detokenize(back, ids), WICK_OK);
+  CHECK(back == longer && ids.size() > 256);
+  std::size_t count = 0;
+  CHECK_STATUS(model.count(count, wick::str(longer), false), WICK_OK);
+  CHECK(count == ids.size());
+  std::vector<wick_message> said(1, wick::message(wick::str("user"), wick::str(longer)));
+  CHECK_STATUS(model.render(back, wick::Conversation(said)), WICK_OK);
+  CHECK(back.find(longer) != std::string::npos);
+  CHECK_STATUS(model.count(count, wick::Conversation(said)), WICK_OK);
+  CHECK(count > ids.size());
+  CHECK_STATUS(runtime.info(json), WICK_OK);
+  CHECK(json[0] == '{' && json[json.size() - 1] == '}');
+  CHECK_STATUS(model.info(json), WICK_OK);
+  CHECK(json.find("\"ready\"") != std::string::npos);
+  back = "kept";
+  CHECK_STATUS(wick::Session().info(back), WICK_E_STALE_HANDLE);
+  CHECK(back == "kept");
+#ifndef WICK_NO_EXCEPTIONS
+  CHECK(model.detokenize(model.tokenize(wick::str(longer), false)) == longer && runtime.info()[0] == '{');
+  CHECK(model.session().info().find("\"idle\"") != std::string::npos);
+#endif
+#ifdef WICK_HAS_STRING_VIEW
+  CHECK_STATUS(model.count(count, wick::str(std::string_view("ab", 1)), false), WICK_OK);
+  CHECK(count == 1);
+#endif
+}
+
+// Counts its copies that are alive.
+struct Witness {
+  static std::atomic<int> alive;
+  Witness() { alive++; }
+  Witness(const Witness &) { alive++; }
+  ~Witness() { alive--; }
+};
+std::atomic<int> Witness::alive(0);
+
+void a_lambda_is_owned_and_goes_once() {
+  wick::Runtime runtime = make_runtime();
+  wick::Session session = make_session(runtime);
+  wick::Queue queue;
+  CHECK_STATUS(runtime.queue(queue), WICK_OK);
+  std::string said;
+  bool ended = false;
+  {
+    Witness witness;
+    wick::GenerateOptions options;
+    options.prompt = wick::str("Hi");
+    options.queue = queue.get();
+    auto take = [&said, &ended, witness](const wick_event &event) {
+      if (wick::is_text(event)) said += wick::text(event);
+      ended = ended || wick::is_end(event);
+    };
+    CHECK_STATUS(session.generate(options, take), WICK_OK);
+    int before = Witness::alive;
+    options.logprobs = 2; // refused: what came with it goes in the call
+    CHECK_STATUS(session.generate(options, take), WICK_E_INVALID_ARGUMENT);
+    CHECK(Witness::alive == before);
+  }
+  CHECK(Witness::alive == 1); // the stream's
+  while (!ended) CHECK(queue.dispatch() >= 0);
+  CHECK(said == REPLY && Witness::alive == 0);
+  wick::Stream stream;
+  wick::GenerateOptions options;
+  options.prompt = wick::str("Hi");
+  options.queue = queue.get();
+  {
+    Witness witness;
+    CHECK_STATUS(session.generate(options, [witness](const wick_event &) {}, &stream), WICK_OK);
+  }
+  CHECK(Witness::alive == 1);
+  CHECK_STATUS(stream.close(), WICK_OK);
+  CHECK(Witness::alive == 0);
+}
+
+void a_log_is_a_lambda_too() {
+  {
+    Witness witness;
+    wick::Runtime runtime;
+    auto log = [witness](int, const char *, std::size_t) {};
+    CHECK_STATUS(wick::Runtime::create(wick::RuntimeOptions(), runtime, log, nullptr), WICK_OK);
+  }
+  CHECK(Witness::alive == 0);
+}
+
+#ifdef WICK_HAS_COROUTINES
+static_assert(std::input_iterator<wick::Stream::iterator>, "a stream is a range");
+
+// A coroutine that runs until it waits, and goes when it is done.
+struct Detached {
+  struct promise_type {
+    Detached get_return_object() { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() {}
+    void unhandled_exception() { abort(); }
+  };
+};
+
+Detached collect(wick::Session &session, wick::Queue &queue, std::string &said, int &ends) {
+  wick::GenerateOptions options;
+  options.prompt = wick::str("Hi");
+  wick::Events events;
+  CHECK_STATUS(wick::Events::start(session, queue, options, events), WICK_OK);
+  while (auto event = co_await events.next()) {
+    if (event->kind == WICK_EVENT_TEXT) said += event->text;
+    ends += event->kind == WICK_EVENT_END;
+  }
+  ends += 10;
+}
+
+void a_coroutine_waits_for_events() {
+  wick::Runtime runtime = make_runtime();
+  wick::Session session = make_session(runtime);
+  wick::Queue queue;
+  CHECK_STATUS(runtime.queue(queue), WICK_OK);
+  std::string said;
+  int ends = 0;
+  collect(session, queue, said, ends);
+  CHECK(said.empty()); // not before the queue is dispatched
+  while (ends < 11) CHECK(queue.dispatch() >= 0);
+  CHECK(said == REPLY && ends == 11);
+}
+#endif
 
 void owners_move() {
   wick::Runtime runtime = make_runtime();
@@ -131,5 +282,12 @@ void the_runtime_shuts_down_once() {
 
 } // namespace
 
-TESTS(TEST(range_for_gives_every_event), TEST(a_queue_is_read_like_a_stream), TEST(owners_move),
+#ifdef WICK_HAS_COROUTINES
+#define WITH_COROUTINES TEST(a_coroutine_waits_for_events),
+#else
+#define WITH_COROUTINES
+#endif
+TESTS(WITH_COROUTINES TEST(range_for_gives_every_event), TEST(a_queue_is_read_like_a_stream),
+      TEST(a_queue_polls_unless_it_is_given_a_time), TEST(values_come_whole_whatever_their_size), TEST(a_lambda_is_owned_and_goes_once),
+      TEST(a_log_is_a_lambda_too), TEST(owners_move),
       TEST(a_failure_leaves_the_output_alone), TEST(the_runtime_shuts_down_once))
