@@ -7,6 +7,8 @@ mod abi;
 mod arguments;
 mod drop;
 mod events;
+mod lacking;
 mod reentrant;
 mod template;
 mod threads;
+mod vocabulary;

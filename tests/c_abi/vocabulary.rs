@@ -2,8 +2,7 @@
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 
-mod ffi_common;
-use ffi_common::*;
+use crate::support::c_abi::*;
 use std::ptr;
 
 fn said<'a>(role: &'a str, content: &'a str) -> wick_message {
