@@ -152,7 +152,7 @@ fn null_is_an_error_everywhere() {
     let (no_error, options) = (ptr::null_mut(), sized::<wick_session_options>());
     let model_options = wick_model_options { path: text("x"), ..sized() };
     let store = sized::<wick_store_options>();
-    let (mut out_model, mut out_session) = (wick_model::default(), wick_session::default());
+    let mut out_model = wick_model::default();
     let (mut event, mut buf) = (sized::<wick_event>(), [0; 256]);
     let bad = WICK_E_INVALID_ARGUMENT;
     // SAFETY: NULL is what is tested; all other pointers are good.

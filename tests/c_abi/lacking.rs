@@ -177,7 +177,7 @@ fn functions_of_objects_say_their_own_name() {
     let (none, mut needed) = (ptr::null_mut::<f32>(), 0usize);
     let mut estimate: wick_estimate = sized();
     let options = wick_model_options { path: text("nowhere.gguf"), ..sized() };
-    let mut check = |function: &str, status: wick_status, error: &wick_error| {
+    let check = |function: &str, status: wick_status, error: &wick_error| {
         is(status, WICK_E_UNSUPPORTED);
         assert!(message(error).contains(function), "{:?} does not name {function}", message(error));
     };
