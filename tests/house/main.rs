@@ -4,3 +4,4 @@ mod files;
 mod floors;
 mod layout;
 mod mutations;
+mod scenarios;

@@ -76,7 +76,7 @@ fn f4_impossible_numbers_are_refused() {
     }
 }
 
-/// Every hyper-parameter of `RELIABILITY.md`'s F4, in every one of its values: what is not refused computes, and nothing is sized by a
+/// Every hyper-parameter of F4 of `docs/scenarios.md`, in every one of its values: what is not refused computes, and nothing is sized by a
 /// number before it is checked.
 #[test]
 fn f4_every_number_in_every_value_is_refused_or_computes() {
