@@ -16,6 +16,7 @@ mod split;
 mod tensor;
 mod together;
 mod value;
+#[cfg(any(test, feature = "testing"))]
 pub mod write;
 
 pub use header::Header;

@@ -33,6 +33,10 @@ pub struct Spec {
     pub max_tokens: usize,
 }
 
+#[cfg_attr(
+    not(any(feature = "native", feature = "candle", feature = "text")),
+    allow(dead_code, reason = "only model files need it")
+)]
 impl Spec {
     /// What the header says of a model, whatever computes it. The sizes that depend on the decoder are 0, and a pass takes one token.
     ///
@@ -63,6 +67,10 @@ impl Spec {
 }
 
 /// The name of the tensor type that holds most elements; empty without tensors.
+#[cfg_attr(
+    not(any(feature = "native", feature = "candle", feature = "text")),
+    allow(dead_code, reason = "only model files need it")
+)]
 fn prevailing_type(tensors: &[TensorInfo]) -> &'static str {
     let mut elements: BTreeMap<&str, u64> = BTreeMap::new();
     for tensor in tensors {

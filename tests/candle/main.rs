@@ -1,5 +1,5 @@
 //! The candle backend: its logits against two other programs, its sequences, and the model files that it refuses.
-#![cfg(feature = "candle")]
+#![cfg(all(feature = "candle", feature = "testing"))]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
 //! The `wick` command as a shell sees it: exit codes, what goes to standard output and what to standard error, and the keys of its JSON.
-#![cfg(feature = "cli")]
+#![cfg(all(feature = "cli", feature = "testing"))]
 
 use serde_json::Value;
 use std::fs;

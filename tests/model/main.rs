@@ -1,4 +1,5 @@
 //! The native decoder: its logits, its passes, its memory, and the model files that it refuses.
+#![cfg(feature = "testing")]
 
 #[path = "../support/mod.rs"]
 mod support;

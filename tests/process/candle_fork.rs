@@ -1,5 +1,5 @@
 //! A forked child has none of candle's threads: there a load is refused, where it would wait for ever.
-#![cfg(all(feature = "candle", unix))]
+#![cfg(all(feature = "candle", feature = "testing", unix))]
 #![allow(unsafe_code, reason = "fork")]
 
 #[path = "../support/mod.rs"]

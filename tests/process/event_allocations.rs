@@ -1,6 +1,6 @@
 //! The whole way of a token, from the pass through sampler, detokenizer and stream to the consumer: at most one allocation for 16 events, on
 //! all threads together. One test, so that it has its process to itself.
-#![cfg(all(feature = "native", feature = "text"))]
+#![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,7 @@
 //! The peak of a whole process that loads a model and speaks: at most weights + keys and values + 10 % of the weights + 32 MiB.
 //!
 //! Measured in a child process, which is this program again. A synthetic model, and the default real one where it is there.
-#![cfg(all(feature = "native", feature = "text", target_os = "linux"))]
+#![cfg(all(feature = "native", feature = "text", feature = "testing", target_os = "linux"))]
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
 #[path = "../support/mod.rs"]

@@ -9,17 +9,17 @@ pub mod shuttle;
 
 #[cfg(all(feature = "testing", not(feature = "shuttle")))]
 pub mod c_abi;
-#[cfg(feature = "candle")]
+#[cfg(all(feature = "candle", feature = "testing"))]
 pub mod candle;
 #[cfg(feature = "native")]
 pub mod driver;
-#[cfg(not(feature = "shuttle"))]
+#[cfg(all(feature = "testing", not(feature = "shuttle")))]
 pub mod fuzz;
-#[cfg(not(feature = "shuttle"))]
+#[cfg(all(feature = "testing", not(feature = "shuttle")))]
 pub mod gguf;
 #[cfg(not(feature = "shuttle"))]
 pub mod samplers;
 #[cfg(all(feature = "testing", not(feature = "shuttle")))]
 pub mod scenario;
-#[cfg(not(feature = "shuttle"))]
+#[cfg(all(feature = "testing", not(feature = "shuttle")))]
 pub mod tiny;

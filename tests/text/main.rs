@@ -1,4 +1,5 @@
 //! Tokenizers and chat templates, against published vocabularies, published templates and hostile ones.
+#![cfg(feature = "testing")]
 
 #[path = "../support/mod.rs"]
 mod support;

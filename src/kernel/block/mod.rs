@@ -7,6 +7,7 @@ mod parts;
 mod small;
 
 pub use parts::Block;
+#[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub(crate) use parts::{FP4_CODES, IQ4_CODES, half_power};
 
 use super::float::{bf16_to_f32, f16_to_f32};
