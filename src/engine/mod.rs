@@ -18,10 +18,12 @@ mod session;
 mod settle;
 mod settling;
 mod state;
+mod text_job;
 
 pub use conversation::{SessionOptions, check_beside_system, check_context};
 pub use core::Outcome;
 pub use costs::Costs;
 pub use facts::{EngineFacts, Place, SessionFacts};
-pub use request::{Input, Request, TextDone, TextJob};
+pub use request::{Input, Request};
 pub use state::{Engine, EngineLimits};
+pub use text_job::{TextDone, TextJob};
