@@ -5,6 +5,7 @@ MODEL  ?= $(SMALL)
 PROMPT ?= Hello, who are you?
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
+WITH_COMMAND ?= 1
 CC     ?= cc
 # For the shell to quote.
 export MODEL PROMPT
@@ -16,11 +17,13 @@ help:
 	@echo "make test                                  everything that must hold; 20 minutes on 2 cores from nothing"
 	@echo "make soak [SOAK_SECONDS=7200]              the long runs: more schedules, more fuzzing, more cycles"
 	@echo "make bench                                 the criterion benchmarks"
-	@echo "make install [PREFIX=/usr/local] [DESTDIR=]  headers, libraries, pkg-config and CMake files"
+	@echo "make install [PREFIX=/usr/local] [DESTDIR=]  headers, libraries, pkg-config and CMake files, the wick command"
+	@echo "             WITH_COMMAND=0                  ... without the command, which takes longer to build than the library"
 	@echo "make fmt, make lint                        format; check the format and clippy"
 
+# The library as an embedder gets it, and nothing beside it.
 run: $(filter $(SMALL),$(MODEL))
-	cargo build --locked --release --features cli
+	cargo rustc --locked --release --lib --crate-type staticlib
 	@mkdir -p build
 	$(CC) -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude examples/c/chat.c "$(TARGET)/release/libwick.a" -lpthread -lm -ldl -o build/chat
 	build/chat "$$MODEL" "$$PROMPT"
@@ -38,7 +41,7 @@ bench:
 	cargo bench --locked --features cli,testing,bench
 
 install:
-	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" scripts/install.sh
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" WITH_COMMAND="$(WITH_COMMAND)" scripts/install.sh
 
 fmt:
 	cargo fmt

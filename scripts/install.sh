@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Builds the libraries and lays them out: headers, libwick.so.0.1.0 with its links, libwick.a, pkg-config and CMake files, licences.
+# Builds what others link, and the `wick` command, and lays them out: headers, libwick.so.0.1.0 with its links,
+# libwick_static.a, pkg-config and CMake files, bin/wick, licences.
+#
+#   scripts/install.sh [library | command ...]   only these (both; the library alone with WITH_COMMAND=0)
 #
 #   PREFIX       where things live at run time (/usr/local)
 #   DESTDIR      put before PREFIX when copying (empty)
-#   WICK_CARGO   cargo's features (the default ones): "--no-default-features --features native,text"
+#   WITH_COMMAND 0: without the command
+#   WICK_CARGO   cargo's features (the default ones): "--no-default-features --features native,text"; the command adds `cli`
 #   WICK_PROFILE cargo's profile (dist)
 #   CARGO        the program (cargo)
 set -euo pipefail
@@ -18,8 +22,14 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 abi=$(sed -E 's/^((0\.)?[0-9]+).*/\1/' <<<"$version")
 target=${CARGO_TARGET_DIR:-target}
 built=$target/$([ "$profile" = dev ] && echo debug || echo "$profile")
+licenses=$root/share/licenses/wick
 
 [ "$(uname -s)" = Linux ] || { echo "install.sh: knows ELF libraries on Linux only; elsewhere use: cargo build --release" >&2; exit 1; }
+case ${WITH_COMMAND:-1} in
+  1) parts=(library command) ;;
+  0) parts=(library) ;;
+  *) echo "install.sh: WITH_COMMAND is \"$WITH_COMMAND\"; it has to be 0 or 1" >&2; exit 2 ;;
+esac
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -50,21 +60,41 @@ fill() { # template, destination
   chmod 644 "$2"
 }
 
-install -d "$root/include" "$root/lib/pkgconfig" "$root/lib/cmake/wick" "$root/share/licenses/wick"
+install_library() {
+  install -d "$root/include" "$root/lib/pkgconfig" "$root/lib/cmake/wick" "$licenses"
 
-build cdylib -C link-arg=-Wl,-soname,"libwick.so.$abi"
-install -m 755 "$built/libwick.so" "$root/lib/libwick.so.$version"
-ln -sf "libwick.so.$version" "$root/lib/libwick.so.$abi"
-ln -sf "libwick.so.$abi" "$root/lib/libwick.so"
+  build cdylib -C link-arg=-Wl,-soname,"libwick.so.$abi"
+  install -m 755 "$built/libwick.so" "$root/lib/libwick.so.$version"
+  ln -sf "libwick.so.$version" "$root/lib/libwick.so.$abi"
+  ln -sf "libwick.so.$abi" "$root/lib/libwick.so"
 
-build staticlib
-localize "$built/libwick.a" "$root/lib/libwick.a"
-chmod 644 "$root/lib/libwick.a"
+  build staticlib
+  localize "$built/libwick.a" "$root/lib/libwick_static.a"
+  chmod 644 "$root/lib/libwick_static.a"
+  # The usual name too, for `cc -static` and for build files that give its path.
+  ln -sf libwick_static.a "$root/lib/libwick.a"
 
-install -m 644 include/wick.h include/wick.hpp "$root/include/"
-fill scripts/install/wick.pc.in "$root/lib/pkgconfig/wick.pc"
-fill scripts/install/wick-static.pc.in "$root/lib/pkgconfig/wick-static.pc"
-fill scripts/install/wickConfig.cmake.in "$root/lib/cmake/wick/wickConfig.cmake"
-fill scripts/install/wickConfigVersion.cmake.in "$root/lib/cmake/wick/wickConfigVersion.cmake"
-install -m 644 LICENSE-MIT LICENSE-APACHE THIRD_PARTY_LICENSES "$root/share/licenses/wick/"
-echo "installed wick $version in $root"
+  install -m 644 include/wick.h include/wick.hpp "$root/include/"
+  fill scripts/install/wick.pc.in "$root/lib/pkgconfig/wick.pc"
+  fill scripts/install/wick-static.pc.in "$root/lib/pkgconfig/wick-static.pc"
+  fill scripts/install/wickConfig.cmake.in "$root/lib/cmake/wick/wickConfig.cmake"
+  fill scripts/install/wickConfigVersion.cmake.in "$root/lib/cmake/wick/wickConfigVersion.cmake"
+  install -m 644 LICENSE-MIT LICENSE-APACHE THIRD_PARTY_LICENSES "$licenses/"
+}
+
+# A build of its own: its features would add crates to the library.
+install_command() {
+  install -d "$root/bin" "$licenses"
+  "${CARGO:-cargo}" build --locked --profile "$profile" --bin wick "${features[@]}" --features cli
+  install -m 755 "$built/wick" "$root/bin/wick"
+  install -m 644 LICENSE-MIT LICENSE-APACHE THIRD_PARTY_LICENSES THIRD_PARTY_LICENSES.command "$licenses/"
+}
+
+[ $# -eq 0 ] || parts=("$@")
+for part in "${parts[@]}"; do
+  case $part in
+    library | command) "install_$part" ;;
+    *) echo "install.sh: no part \"$part\"; there are: library, command" >&2; exit 2 ;;
+  esac
+done
+echo "installed wick $version (${parts[*]}) in $root"

@@ -27,12 +27,17 @@ format() {
 }
 
 licences() {
-  heading "licences of what is linked"
+  heading "what is linked: licences, and no more than 70 crates in the library"
   scripts/third-party.py --check
+  local crates
+  crates=$(cargo tree --locked -e normal --prefix none --no-dedupe | sort -u | wc -l)
+  [ "$crates" -le 70 ] || { echo "test.sh: the library has $crates crates (cargo tree -e normal); 70 are allowed" >&2; exit 1; }
+  echo "ok: $crates crates in the library"
 }
 
 clippy() {
-  heading "clippy: without candle, with shuttle, and with everything else"
+  heading "clippy: as it ships, with what most tests have, with shuttle, and with everything else"
+  cargo clippy --locked --quiet --lib -- -D warnings
   cargo clippy --locked --quiet --lib "${small[@]}" -- -D warnings
   cargo clippy --locked --quiet --lib --no-default-features --features shuttle -- -D warnings
   cargo clippy --locked --quiet --all-targets --features cli,testing,oracle,bench,header -- -D warnings
@@ -68,6 +73,7 @@ release() {
   heading "release build with candle, and the default model"
   scripts/fetch-models.sh || echo "left out: what needs the default model (it cannot be fetched)"
   cargo build --locked "${release[@]}"
+  WICK_PROFILE=release WICK_CARGO="${release[*]:1}" tests/install/command.sh
 }
 
 examples() {

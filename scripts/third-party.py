@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes THIRD_PARTY_LICENSES: what the library of the default features links, and the licence texts; `--check` only compares the
-list with Cargo.lock's. Build-time and test-time crates are left out, all platforms are in."""
+"""Writes THIRD_PARTY_LICENSES, what the library of the default features links, and THIRD_PARTY_LICENSES.command, what
+the `wick` command links besides, each with the licence texts; `--check` only compares the lists with Cargo.lock's.
+Build-time and test-time crates are left out, all platforms are in."""
 
 import json
 import pathlib
@@ -8,11 +9,12 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OUTPUT = ROOT / "THIRD_PARTY_LICENSES"
-HEAD = """wick is linked with what is below (the default features, every platform). Each line: crate, version, licence.
+HEAD = """{what}. Each line: crate, version, licence.
 The texts follow. Where a crate offers a choice that includes MIT, its MIT text is given.
 Made by scripts/third-party.py; do not edit.
 """
+LIBRARY = "wick is linked with what is below (the default features, every platform)"
+COMMAND = "The wick command is linked with what THIRD_PARTY_LICENSES lists and with what is below (every platform)"
 
 # What is inside and no crate: title, and whose the MIT text is.
 OTHERS = [
@@ -21,9 +23,9 @@ OTHERS = [
 ]
 
 
-def linked_packages():
+def linked_packages(*features):
     """The packages reached from wick through ordinary dependencies, sorted by name and version."""
-    command = ["cargo", "metadata", "--locked", "--format-version", "1"]
+    command = ["cargo", "metadata", "--locked", "--format-version", "1", *features]
     metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
@@ -61,11 +63,6 @@ def mit_text(who):
     return (ROOT / "LICENSE-MIT").read_text().strip().replace("2026 The wick contributors", who)
 
 
-def titles(packages):
-    """The list: crates, then what is none."""
-    return [title(package) for package in packages] + [name for name, _ in OTHERS]
-
-
 def standard_texts(package):
     """For a crate that ships no licence file: the standard text of its licence, with its authors."""
     if offers_mit(package):
@@ -76,35 +73,49 @@ def standard_texts(package):
     sys.exit(f"third-party.py: {title(package)} has no licence file and no standard text is known: add it here")
 
 
-def render(packages):
-    by_text = {}
-    for package in packages:
-        for text in own_texts(package) or standard_texts(package):
-            by_text.setdefault(text, []).append(f"{package['name']} {package['version']}")
-    for name, who in OTHERS:
-        by_text.setdefault(mit_text(who), []).append(name.split("  ")[0])
-    parts = [HEAD, "\n".join(titles(packages))]
-    parts += ["-" * 100 + "\n" + ", ".join(names) + "\n\n" + text for text, names in by_text.items()]
-    return "\n\n".join(parts) + "\n"
+class File:
+    """One of the two files: its name, its first sentence, its crates, and what is inside and no crate."""
 
+    def __init__(self, name, what, packages, others):
+        self.path, self.head = ROOT / name, HEAD.format(what=what)
+        self.packages, self.others = packages, others
 
-def listed():
-    """The lines of the committed file's list."""
-    body = OUTPUT.read_text("utf-8").removeprefix(HEAD).lstrip("\n")
-    return body.split("\n\n", 1)[0].splitlines()
+    def titles(self):
+        """The list: crates, then what is none."""
+        return [title(package) for package in self.packages] + [name for name, _ in self.others]
+
+    def write(self):
+        by_text = {}
+        for package in self.packages:
+            for text in own_texts(package) or standard_texts(package):
+                by_text.setdefault(text, []).append(f"{package['name']} {package['version']}")
+        for name, who in self.others:
+            by_text.setdefault(mit_text(who), []).append(name.split("  ")[0])
+        parts = [self.head, "\n".join(self.titles())]
+        parts += ["-" * 100 + "\n" + ", ".join(names) + "\n\n" + text for text, names in by_text.items()]
+        self.path.write_text("\n\n".join(parts) + "\n", "utf-8")
+
+    def check(self):
+        """Compares the committed list with what it has to be."""
+        body = self.path.read_text("utf-8").removeprefix(self.head).lstrip("\n")
+        listed, expected = body.split("\n\n", 1)[0].splitlines(), self.titles()
+        if listed != expected:
+            for line in sorted(set(expected) ^ set(listed)):
+                print(("missing: " if line in expected else "not linked: ") + line)
+            sys.exit(f"{self.path.name} is out of date: run scripts/third-party.py")
+        print(f"ok: {self.path.name} lists the {len(self.packages)} crates that are linked, and {len(self.others)} more")
 
 
 def main():
-    packages = linked_packages()
-    if sys.argv[1:] != ["--check"]:
-        OUTPUT.write_text(render(packages), "utf-8")
-        return
-    expected = titles(packages)
-    if listed() != expected:
-        for line in sorted(set(expected) ^ set(listed())):
-            print(("missing: " if line in expected else "no longer linked: ") + line)
-        sys.exit("THIRD_PARTY_LICENSES is out of date: run scripts/third-party.py")
-    print(f"ok: THIRD_PARTY_LICENSES lists the {len(packages)} crates that are linked, and {len(OTHERS)} more")
+    library = linked_packages()
+    in_library = {package["id"] for package in library}
+    besides = [package for package in linked_packages("--features", "cli") if package["id"] not in in_library]
+    files = [
+        File("THIRD_PARTY_LICENSES", LIBRARY, library, OTHERS),
+        File("THIRD_PARTY_LICENSES.command", COMMAND, besides, []),
+    ]
+    for file in files:
+        file.check() if sys.argv[1:] == ["--check"] else file.write()
 
 
 if __name__ == "__main__":

@@ -60,20 +60,29 @@ if [ -n "$have_model" ]; then
   echo "ok: chat, Ctrl-C"
 fi
 
-# The README's programs, as they stand there.
-readme() { awk -v open="\`\`\`$1" '$0 == open {inside = 1; next} /^```$/ {if (inside) exit} inside' README.md; }
-readme c >"$tmp/readme.c"
-cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude "$tmp/readme.c" "$library" -lpthread -lm -ldl -o "$tmp/readme" 2>"$tmp/err" ||
-  fail "the README's C program does not build"
-{ echo 'fn main() -> wick::error::Result<()> {'; readme rust; echo 'Ok(()) }'; } >"$tmp/readme.rs"
+# The programs of README.md and docs/recipes.md, as they stand there, and what the pages say that they print.
+recipes=$(tests/examples/programs.py "$tmp")
+for page in readme recipes; do
+  cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude "$tmp/$page.c" "$library" -lpthread -lm -ldl -o "$tmp/$page" 2>"$tmp/err" ||
+    fail "the C program of $page does not build"
+done
 rustc --edition 2024 --extern wick="${library%.a}.rlib" -L "${library%/*}/deps" "$tmp/readme.rs" -o "$tmp/readme-rust" 2>"$tmp/err" ||
   fail "the README's Rust program does not build"
-if [ -f models/SmolLM2-135M-Instruct.Q4_1.gguf ]; then
-  timeout -s KILL 300 "$tmp/readme" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "the README's C program: exit $?"
-  [ -s "$tmp/out" ] || fail "the README's C program says nothing"
-  # It names model.gguf.
-  ln -s "$PWD/models/SmolLM2-135M-Instruct.Q4_1.gguf" "$tmp/model.gguf"
-  (cd "$tmp" && timeout -s KILL 300 ./readme-rust >out 2>err </dev/null) || fail "the README's Rust program: exit $?"
+
+prints() { # name, program and its arguments: as the page says, if it says anything
+  local name=$1
+  shift
+  (cd "$tmp" && timeout -s KILL 300 "$@" >out 2>err </dev/null) || fail "$name: exit $?"
+  [ ! -f "$tmp/$name.txt" ] || diff "$tmp/$name.txt" "$tmp/out" || fail "$name prints something else than its page says"
+  echo "ok: $name"
+}
+if [ -n "$have_model" ]; then
+  # They name models/… and model.gguf.
+  mkdir "$tmp/models"
+  ln -s "$(realpath "$model")" "$tmp/models/"
+  ln -s "$(realpath "$model")" "$tmp/model.gguf"
+  prints readme ./readme
+  prints readme-rust ./readme-rust
   [ -s "$tmp/out" ] || fail "the README's Rust program says nothing"
-  echo "ok: the README's programs"
+  for recipe in $recipes; do prints "$recipe" ./recipes "$recipe"; done
 fi
