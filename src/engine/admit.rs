@@ -4,8 +4,8 @@ use super::conversation::Mode;
 use super::copies;
 use super::generation::{Run, State};
 use super::output::Output;
-use super::request::Input;
-use super::session::Errand;
+use super::request::{Input, Request};
+use super::session::{Errand, Session};
 use super::state::{Engine, ModelState, guarded};
 use super::text_job::{TextJob, Work, context_full};
 use crate::error::{Error, ErrorKind, Result};
@@ -99,6 +99,9 @@ impl Engine {
             Input::Tokens(new) => {
                 Work::Tokens { tokens: copies::tokens([&session.tokens, new])?, new: new.len() }
             }
+            Input::Continue if opens_turn(session, &generation.request) => {
+                Work::Conversation(session.conversation.turn(&[], &generation.request)?)
+            }
             Input::Continue => Work::Tokens { tokens: copies::tokens([&session.tokens, &[]])?, new: 0 },
         };
         Ok(TextJob {
@@ -153,8 +156,10 @@ impl Engine {
             _ => (Mode::Raw, Vec::new()),
         };
         let keeps_answer = mode == Mode::Chat;
-        let output = Output::new(generation.request.echo_special, &generation.request.stop, keeps_answer)?;
-        let (keep, undo) = session.advance(tokens, mode, messages, &generation.request)?;
+        let unfinished = session.conversation.unfinished(continues);
+        let request = &generation.request;
+        let output = Output::new(request.echo_special, &request.stop, keeps_answer, unfinished)?;
+        let (keep, undo) = session.advance(tokens, mode, messages, continues, request)?;
         // The last token is fed again if need be: its logits are wanted.
         let keep = keep.min(if fills_only { total } else { total - 1 });
         let keep = session.cut.take().map_or(keep, |cut| cut.min(keep));
@@ -186,4 +191,10 @@ impl Engine {
         generation.state = State::Running(Box::new(run));
         Ok(end)
     }
+}
+
+/// Whether a conversation that goes on without input has no assistant's turn to go on with: it ends with what the host gave.
+fn opens_turn(session: &Session, request: &Request) -> bool {
+    let conversation = &session.conversation;
+    conversation.mode() == Mode::Chat && !conversation.is_open() && !request.prefill_only
 }

@@ -2,8 +2,9 @@
 
 use super::copies;
 use super::request::{Input, Request};
+use super::said::{Answer, Control, Said, SaidMark};
 use crate::error::{Error, ErrorKind, Result};
-use crate::text::Message;
+use crate::text::{Message, Unfinished};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -64,6 +65,8 @@ impl Variables {
 pub(super) struct Turn {
     /// The system's first.
     pub(super) messages: Vec<Message>,
+    /// Control tokens that the model itself said, by message.
+    pub(super) controls: Vec<(usize, Vec<Control>)>,
     pub(super) tools: Option<Arc<Value>>,
     pub(super) template: Option<Arc<Map<String, Value>>>,
     /// Seconds since 1970 (UTC), for the template's `strftime_now`.
@@ -75,6 +78,7 @@ pub(super) struct Turn {
 pub(super) struct Mark {
     mode: Mode,
     messages: usize,
+    said: SaidMark,
     variables: Variables,
 }
 
@@ -84,6 +88,8 @@ pub(super) struct Conversation {
     /// The session's own, before all others.
     system: Option<Message>,
     messages: Vec<Message>,
+    /// What the model said of them, and where it ended.
+    said: Said,
     /// Those in force.
     variables: Variables,
     /// The session's own, which a clear brings back.
@@ -100,7 +106,8 @@ impl Conversation {
     ) -> Self {
         let own = Variables::new(tools, template);
         let system = system.map(system_message);
-        Self { mode: Mode::Empty, system, messages: Vec::new(), variables: own.clone(), own, clock: None }
+        let (messages, said) = (Vec::new(), Said::default());
+        Self { mode: Mode::Empty, system, messages, said, variables: own.clone(), own, clock: None }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -130,27 +137,67 @@ impl Conversation {
     /// # Errors
     /// `OutOfMemory`.
     pub(super) fn turn(&mut self, new: &[Message], request: &Request) -> Result<Turn> {
-        let messages = copies::messages([self.system.as_slice(), &self.messages, new])?;
+        let mut messages = copies::messages([self.system.as_slice(), &self.messages, new])?;
+        let before = self.system.as_slice().len();
+        if let Some(last) =
+            self.said.broken(self.messages.len()).and_then(|last| messages.get_mut(before + last))
+        {
+            last.content.push(char::REPLACEMENT_CHARACTER);
+        }
+        let controls =
+            self.said.controls().into_iter().map(|(message, controls)| (before + message, controls));
+        let controls = controls.collect();
         let Variables { tools, template } = self.next(request);
         let now = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64);
         let unix_time = match request.template_time {
             0 => *self.clock.get_or_insert_with(now),
             given => given,
         };
-        Ok(Turn { messages, tools, template, unix_time })
+        Ok(Turn { messages, controls, tools, template, unix_time })
+    }
+
+    /// Whether the conversation ends with what the model said, so that it may go on there; else the assistant's turn is to be opened.
+    pub(super) fn is_open(&self) -> bool {
+        self.said.is_open(self.messages.len())
+    }
+
+    /// The character that the session's last text ended inside of, if the next ids go on with it.
+    pub(super) fn unfinished(&self, continues: bool) -> Unfinished {
+        if continues { self.said.unfinished() } else { Unfinished::default() }
+    }
+
+    /// The session's last text has ended for good.
+    pub(super) fn give_up(&mut self) {
+        self.said.give_up(&mut self.messages);
+    }
+
+    /// The session's last text has ended so, and may go on.
+    pub(super) fn set_unfinished(&mut self, unfinished: Unfinished) {
+        self.said.set_unfinished(unfinished);
     }
 
     fn next(&self, request: &Request) -> Variables {
         self.variables.replaced(request.tools.clone(), request.template.clone())
     }
 
-    /// Takes a turn over: the way back.
+    /// Takes a turn over, which brings messages or raw input, or `continues`: the way back.
     ///
     /// # Errors
     /// `OutOfMemory`; the conversation is as it was.
-    pub(super) fn begin(&mut self, mode: Mode, messages: Vec<Message>, request: &Request) -> Result<Mark> {
+    pub(super) fn begin(
+        &mut self,
+        mode: Mode,
+        messages: Vec<Message>,
+        continues: bool,
+        request: &Request,
+    ) -> Result<Mark> {
         self.messages.try_reserve(messages.len())?;
-        let mark = Mark { mode: self.mode, messages: self.messages.len(), variables: self.variables.clone() };
+        let said = match continues {
+            true => self.said.mark(self.messages.len()),
+            false => self.said.give_up(&mut self.messages),
+        };
+        let (mode_before, variables) = (self.mode, self.variables.clone());
+        let mark = Mark { mode: mode_before, messages: self.messages.len(), said, variables };
         self.variables = self.next(request);
         self.mode = mode;
         self.messages.extend(messages);
@@ -160,23 +207,20 @@ impl Conversation {
     pub(super) fn undo(&mut self, mark: Mark) {
         self.mode = mark.mode;
         self.messages.truncate(mark.messages);
+        self.said.undo(mark.said, &mut self.messages);
         self.variables = mark.variables;
     }
 
-    /// Adds the assistant's text: to the last message if that `continues`, else as a new one.
-    pub(super) fn keep_answer(&mut self, answer: String, continues: bool) {
-        match self.messages.last_mut().filter(|last| continues && last.role == ASSISTANT) {
-            Some(last) => last.content.push_str(&answer),
-            None => {
-                self.messages.push(Message { role: ASSISTANT.to_owned(), content: answer, extra: None });
-            }
-        }
+    /// Adds the assistant's text: to the last message if that is the model's own and `continues`, else as a new one.
+    pub(super) fn keep_answer(&mut self, answer: Answer, continues: bool) {
+        self.said.keep(answer, continues, ASSISTANT, &mut self.messages);
     }
 
     /// Forgets the messages, and brings back what the session was made with. The system message stays.
     pub(super) fn clear(&mut self) {
         self.mode = Mode::Empty;
         self.messages.clear();
+        self.said.clear();
         self.variables = self.own.clone();
         self.clock = None;
     }

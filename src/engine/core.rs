@@ -239,16 +239,23 @@ impl Engine {
             // After a panic too the session must be free for its next generation.
             quietly(|| {
                 let State::Running(run) = &mut generation.state else { return };
-                run.flush(&generation.producer);
+                let goes_on = may_go_on(end.reason);
+                run.flush(&generation.producer, goes_on);
                 if end.reason == EndReason::Ready {
                     run.undo = None;
                 }
                 match run.undo.take() {
-                    Some(undo) => session.restore(undo),
+                    Some(undo) => {
+                        session.restore(undo);
+                        if run.continues && !goes_on {
+                            session.conversation.give_up();
+                        }
+                    }
                     None => {
                         if let Some(answer) = run.output.take_answer().filter(|_| run.generated > 0) {
                             session.conversation.keep_answer(answer, run.continues);
                         }
+                        session.conversation.set_unfinished(run.output.unfinished());
                     }
                 }
             });
@@ -282,4 +289,10 @@ impl Engine {
 
 fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     one.into_iter().chain(other).min()
+}
+
+/// Whether a session's text may go on behind this end as if there were none: it may be inside a character.
+fn may_go_on(reason: EndReason) -> bool {
+    use EndReason::{ContextFull, Shutdown, Stop, StopString};
+    !matches!(reason, Stop | StopString | ContextFull | Shutdown)
 }

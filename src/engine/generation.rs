@@ -110,9 +110,9 @@ impl Run {
         session.is_full().then(|| End::new(EndReason::ContextFull))
     }
 
-    /// Releases the held back text, which comes before every end.
-    pub(super) fn flush(&mut self, producer: &Producer) {
-        if let Some(text) = self.output.finish() {
+    /// Releases the held back text, which comes before every end. `goes_on`: as [`Output::finish`] has it.
+    pub(super) fn flush(&mut self, producer: &Producer, goes_on: bool) {
+        if let Some(text) = self.output.finish(goes_on) {
             self.speak(text, producer, Instant::now());
         }
     }

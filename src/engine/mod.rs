@@ -14,6 +14,7 @@ mod plan;
 mod request;
 mod room;
 mod rows;
+mod said;
 mod session;
 mod settle;
 mod settling;

@@ -1,8 +1,9 @@
 //! A generation's tokens on their way to its stream: whole code points, cut at stop strings, ids complete.
 
+use super::said::Answer;
 use crate::error::Result;
 use crate::stream::{Channel, Text};
-use crate::text::{Detokenizer, StopMatcher, StopScan, Vocab};
+use crate::text::{Detokenizer, StopMatcher, StopScan, Unfinished, Vocab};
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
@@ -17,47 +18,91 @@ pub(super) struct Output {
     pending: SmallVec<[u32; 4]>,
     fresh: String,
     ready: String,
-    /// The whole answer, where the session is a conversation.
-    answer: Option<String>,
+    /// Where the session is a conversation.
+    answer: Option<Answer>,
+    echo_special: bool,
 }
 
 impl Output {
+    /// Of what goes on where the session's last text ended, `unfinished`.
+    ///
     /// # Errors
     /// `OutOfMemory`.
-    pub(super) fn new(echo_special: bool, stops: &[String], keeps_answer: bool) -> Result<Self> {
+    pub(super) fn new(
+        echo_special: bool,
+        stops: &[String],
+        keeps_answer: bool,
+        unfinished: Unfinished,
+    ) -> Result<Self> {
         Ok(Self {
-            detokenizer: Detokenizer::new(echo_special),
+            detokenizer: Detokenizer::after(unfinished, echo_special),
             stops: StopMatcher::new(stops)?,
             pending: SmallVec::new(),
             fresh: String::new(),
             ready: String::new(),
-            answer: keeps_answer.then(String::new),
+            answer: keeps_answer.then(Answer::default),
+            echo_special,
         })
     }
 
     /// Takes the next id: the text that is out with it, and the stop string that is complete with it.
     pub(super) fn push(&mut self, vocab: &dyn Vocab, id: u32) -> (Option<Text>, Option<usize>) {
         self.pending.push(id);
-        self.fresh.clear();
-        self.detokenizer.push(vocab, id, &mut self.fresh);
-        match self.stops.push(&self.fresh, &mut self.ready) {
+        let control = vocab.piece(id).filter(|piece| piece.special);
+        let hidden = control.filter(|_| !self.echo_special);
+        let scan = match hidden.map(|piece| std::str::from_utf8(piece.bytes)) {
+            // A stop string may name it, though it is not shown.
+            Some(text) => {
+                self.answer.iter_mut().for_each(|answer| answer.control(id, 0));
+                self.stops.push_hidden(text.unwrap_or_default(), &mut self.ready)
+            }
+            None => {
+                self.fresh.clear();
+                self.detokenizer.push(vocab, id, &mut self.fresh);
+                let scan = self.feed();
+                if let (Some(piece), Some(answer)) = (control, &mut self.answer) {
+                    answer.control(id, piece.bytes.len());
+                }
+                scan
+            }
+        };
+        match scan {
             StopScan::Open => (self.take(false), None),
-            StopScan::Matched(stop) => (self.take(true), Some(stop)),
+            StopScan::Matched(stop) => {
+                if let Some(answer) = &mut self.answer {
+                    answer.cut(self.stops.hidden_in_match());
+                }
+                (self.take(true), Some(stop))
+            }
         }
     }
 
-    /// Releases what is held back: the end of the text.
-    pub(super) fn finish(&mut self) -> Option<Text> {
+    /// Releases what is held back. `goes_on`: the session's next ids may complete the last character, whose bytes wait for them.
+    pub(super) fn finish(&mut self, goes_on: bool) -> Option<Text> {
         self.fresh.clear();
-        self.detokenizer.finish(&mut self.fresh);
-        self.stops.push(&self.fresh, &mut self.ready);
+        if !goes_on {
+            self.detokenizer.finish(&mut self.fresh);
+        }
+        self.feed();
         self.stops.finish(&mut self.ready);
         self.take(true)
     }
 
+    /// The character that the text has ended inside of.
+    pub(super) fn unfinished(&self) -> Unfinished {
+        self.detokenizer.unfinished()
+    }
+
     /// The answer so far.
-    pub(super) fn take_answer(&mut self) -> Option<String> {
+    pub(super) fn take_answer(&mut self) -> Option<Answer> {
         self.answer.take()
+    }
+
+    fn feed(&mut self) -> StopScan {
+        if let Some(answer) = &mut self.answer {
+            answer.feed(&self.fresh);
+        }
+        self.stops.push(&self.fresh, &mut self.ready)
     }
 
     fn take(&mut self, all: bool) -> Option<Text> {
@@ -67,7 +112,7 @@ impl Output {
             return None;
         }
         if let Some(answer) = &mut self.answer {
-            answer.push_str(&self.ready);
+            answer.push(&self.ready);
         }
         let text = CompactString::from(self.ready.as_str());
         self.ready.clear();

@@ -70,9 +70,10 @@ impl Session {
         target: Vec<u32>,
         mode: Mode,
         messages: Vec<Message>,
+        continues: bool,
         request: &Request,
     ) -> Result<(usize, Undo)> {
-        let conversation = self.conversation.begin(mode, messages, request)?;
+        let conversation = self.conversation.begin(mode, messages, continues, request)?;
         let keep = self.tokens.iter().zip(&target).take_while(|(old, new)| old == new).count();
         let mut tail = std::mem::replace(&mut self.tokens, target);
         tail.drain(..keep);

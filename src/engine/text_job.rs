@@ -1,6 +1,7 @@
 //! The text work of one generation, from its input to all the tokens that its session then holds; knows no engine.
 
 use super::conversation::Turn;
+use super::said;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::{Pauses, at_once};
 use crate::text::{RenderInput, Vocab};
@@ -84,7 +85,7 @@ impl TextJob {
                 if tokens.is_empty() && vocab.adds_bos() {
                     tokens.extend(vocab.bos());
                 }
-                vocab.encode_in_pieces(&text, false, false, &mut tokens, pauses).await?;
+                vocab.append_in_pieces(&text, false, &mut tokens, pauses).await?;
                 tokens
             }
             Work::Conversation(turn) => render(&*vocab, &turn, !self.prefill_only, context, pauses).await?,
@@ -103,15 +104,22 @@ async fn render(
     context: usize,
     pauses: &mut Pauses<'_>,
 ) -> Result<Vec<u32>> {
+    let spoken = said::spoken(&turn.messages, &turn.controls, vocab);
     let input = RenderInput {
         messages: &turn.messages,
+        spoken: &spoken,
         tools: turn.tools.as_deref(),
         variables: turn.template.as_deref(),
         add_generation_prompt: answers,
         unix_time: turn.unix_time,
     };
     pauses.look_up().await?;
-    let rendered = vocab.render_in_pieces(&input, pauses).await?;
+    let mut rendered = vocab.render_in_pieces(&input, pauses).await;
+    if !spoken.is_empty() && rendered.as_ref().is_err_and(|error| error.kind() == ErrorKind::Template) {
+        // gpt-oss' template, for one, refuses control tokens in messages, the model's own too.
+        rendered = vocab.render_in_pieces(&RenderInput { spoken: &[], ..input }, pauses).await;
+    }
+    let rendered = rendered?;
     pauses.look_up().await?;
     check_room(rendered.text.len(), 0, context, vocab.longest_token())?;
     let mut tokens = Vec::new();

@@ -134,6 +134,7 @@ impl Conversation {
             variables: self.variables.as_ref(),
             add_generation_prompt: self.add_generation_prompt,
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64),
+            ..RenderInput::default()
         }
     }
 }

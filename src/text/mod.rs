@@ -11,4 +11,4 @@ pub mod tokenizer;
 
 pub use detokenizer::{Detokenizer, Unfinished, decode};
 pub use stop::{StopMatcher, StopScan};
-pub use vocab::{ControlSpan, InPieces, Message, Piece, RenderInput, Rendered, Vocab};
+pub use vocab::{ControlSpan, InPieces, Message, Piece, RenderInput, Rendered, Spoken, Vocab};

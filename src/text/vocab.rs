@@ -32,6 +32,9 @@ pub struct Message {
 pub struct RenderInput<'a> {
     /// The conversation, oldest first.
     pub messages: &'a [Message],
+    /// What the model itself said, in place of the `content` of some of `messages`, ascending: a template finds the control tokens there, and may
+    /// write them as such.
+    pub spoken: &'a [Spoken],
     /// Tools for the template, usually a list of JSON schemas.
     pub tools: Option<&'a Value>,
     /// More variables for the template; they never replace `messages` and `tools`.
@@ -42,7 +45,16 @@ pub struct RenderInput<'a> {
     pub unix_time: i64,
 }
 
-/// A control token that the template wrote (not a message).
+/// A message of a conversation as the model itself said it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spoken {
+    /// Its index among the messages.
+    pub message: usize,
+    /// Its text with that of its control tokens, and where these are.
+    pub content: Rendered,
+}
+
+/// A control token that the template wrote, or the model itself (not what a message of others says).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ControlSpan {
     /// First byte in [`Rendered::text`].

@@ -6,6 +6,7 @@ mod support;
 mod apart;
 mod budget;
 mod cancel;
+mod continuity;
 mod delivery;
 mod ends;
 mod failures;

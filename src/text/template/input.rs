@@ -4,7 +4,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 
 use crate::error::Result;
-use crate::text::vocab::{Message, RenderInput};
+use crate::text::vocab::{Message, RenderInput, Rendered};
 
 /// What is done to every string before a template sees it.
 pub(super) type Change<'a> = &'a dyn Fn(&str) -> Result<String>;
@@ -36,16 +36,26 @@ fn visit_value(value: &Json, visit: &mut dyn FnMut(&str)) {
     }
 }
 
-/// A message as templates see it, with `change` applied to every string.
-pub(super) fn message(message: &Message, change: Change<'_>) -> Result<Value> {
-    let mut pairs = Vec::new();
-    for (key, text) in [("role", &message.role), ("content", &message.content)] {
-        pairs.push((key.to_owned(), Value::from(change(text)?)));
-    }
+/// A message as templates see it, with `change` applied to every string, but to the control tokens that the model itself said.
+pub(super) fn message(message: &Message, spoken: Option<&Rendered>, change: Change<'_>) -> Result<Value> {
+    let content = spoken.map_or_else(|| change(&message.content), |spoken| said(spoken, change))?;
+    let mut pairs = vec![("role".to_owned(), Value::from(change(&message.role)?))];
+    pairs.push(("content".to_owned(), Value::from(content)));
     for (key, item) in message.extra.iter().flatten().filter(|(key, _)| *key != "role") {
         pairs.push((change(key)?, value(item, change)?));
     }
     Ok(Value::from_pairs(pairs))
+}
+
+fn said(spoken: &Rendered, change: Change<'_>) -> Result<String> {
+    let (mut text, mut done) = (String::new(), 0);
+    for span in &spoken.control {
+        text.push_str(&change(spoken.text.get(done..span.start).unwrap_or_default())?);
+        text.push_str(spoken.text.get(span.start..span.end).unwrap_or_default());
+        done = span.end;
+    }
+    text.push_str(&change(spoken.text.get(done..).unwrap_or_default())?);
+    Ok(text)
 }
 
 /// A value as templates see it, with `change` applied to every string, keys too.

@@ -146,7 +146,12 @@ impl Template {
         {
             context.push((name.clone(), input::value(value, change)?));
         }
-        let messages = input.messages.iter().map(|message| input::message(message, change));
+        let spoken = |index: usize| {
+            let at = input.spoken.binary_search_by_key(&index, |spoken| spoken.message).ok()?;
+            input.spoken.get(at).map(|spoken| &spoken.content)
+        };
+        let messages = input.messages.iter().enumerate();
+        let messages = messages.map(|(index, message)| input::message(message, spoken(index), change));
         context.push(("messages".into(), Value::from(messages.collect::<Result<Vec<_>>>()?)));
         let tools = input.tools.map(|tools| input::value(tools, change)).transpose()?;
         context.push(("tools".into(), tools.unwrap_or_else(|| ().into())));

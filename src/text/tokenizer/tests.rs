@@ -371,6 +371,56 @@ fn spm_puts_a_space_first_and_falls_back_to_bytes() {
     assert_eq!(ids(&Tokenizer::new(&data).unwrap(), "ab", false, false), [6, 7]);
 }
 
+/// The ids of the parts, each appended to those before it.
+fn appended(tokenizer: &Tokenizer, before: &[u32], parts: &[&str]) -> Vec<u32> {
+    let mut out = before.to_vec();
+    for part in parts {
+        at_once(tokenizer.append_in_pieces(part, true, &mut out, &mut Pauses::none())).unwrap();
+    }
+    out
+}
+
+#[test]
+fn the_space_of_sentencepiece_belongs_to_the_beginning_of_a_text() {
+    let mut data = VocabularyData::new(VocabularyModel::Spm);
+    data.tokens = vec!["<unk>", "<s>", "</s>", "<0xC3>", "<0xA9>", "▁", "a", "b", "▁a", "<x>", "<u>"];
+    data.kinds = [2, 3, 3, 6, 6, 1, 1, 1, 1, 3, 4].map(TokenKind::from_gguf).to_vec();
+    (data.bos, data.eos, data.unk) = (Some(1), Some(2), Some(0));
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    assert_eq!(appended(&tokenizer, &[], &["a", "b"]), [8, 7]);
+    assert_eq!(
+        appended(&tokenizer, &[1], &["a", "b", "", "a"]),
+        [1, 8, 7, 6],
+        "behind BOS, which is no text"
+    );
+    assert_eq!(appended(&tokenizer, &[1, 8], &[" a"]), [1, 8, 8], "a space of the text's own");
+    assert_eq!(appended(&tokenizer, &[1, 8, 3], &["b"]), [1, 8, 3, 7], "inside a character, too");
+    assert_eq!(appended(&tokenizer, &[1, 8, 0], &["b"]), [1, 8, 0, 7], "behind what has no token");
+    for special in [9, 10, 2] {
+        assert_eq!(appended(&tokenizer, &[1, 8, special], &["a"]), [1, 8, special, 8]);
+    }
+    let whole = ids(&tokenizer, "ab<x>a<u>bé a", false, true);
+    for cut in ["a|b<x>a<u>bé a", "ab|<x>a<u>bé a", "ab<x>|a<u>bé a", "ab<x>a<u>|bé a", "ab<x>a<u>b|é| a"]
+    {
+        assert_eq!(appended(&tokenizer, &[], &cut.split('|').collect::<Vec<_>>()), whole, "{cut}");
+    }
+    // Old files have no kinds.
+    data.kinds = Vec::new();
+    assert_eq!(appended(&Tokenizer::new(&data).unwrap(), &[1], &["a", "b"]), [1, 8, 7]);
+}
+
+#[test]
+fn blanks_behind_a_control_token_of_phi_3_belong_to_it_wherever_the_text_is_cut() {
+    let mut data = VocabularyData::new(VocabularyModel::Spm);
+    data.tokens = vec!["<unk>", "<s>", "</s>", "▁", "a", "▁a", "<|end|>"];
+    data.kinds = [2, 3, 3, 1, 1, 1, 3].map(TokenKind::from_gguf).to_vec();
+    (data.bos, data.eos, data.strip_after_special) = (Some(1), Some(2), true);
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    let whole = ids(&tokenizer, "<|end|>  a", false, true);
+    assert_eq!(appended(&tokenizer, &[], &["<|end|>", "  a"]), whole);
+    assert_eq!(appended(&tokenizer, &[4], &["  a"]), [4, 3, 5]);
+}
+
 /// Byte-level BPE of a few tokens, as Hugging Face's library writes it.
 #[cfg(feature = "folders")]
 fn tokenizer_json() -> String {
