@@ -315,8 +315,8 @@ typedef struct wick_runtime_options {
   int32_t log_level;
   /* 0. */
   uint32_t reserved;
-  /* THREADS: of each 16.7 ms, the share in percent that the threads compute at most; 0: 100. Less than 100, and in HOST_STEP
-   * anything but 0, is WICK_E_UNSUPPORTED in this release. */
+  /* THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart; 0: 100. In HOST_STEP anything but 0 is
+   * WICK_E_UNSUPPORTED: the budget of each step is the pace. */
   uint32_t pace_percent;
   /* 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is WICK_E_UNSUPPORTED in this release. */
   uint32_t keep_scheduling;
@@ -525,7 +525,7 @@ typedef struct wick_model_options {
   uint64_t reserved2;
   /* WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release. */
   uint32_t kv_type;
-  /* 1: a mapped file's pages are brought in before END (READY), with progress. WICK_E_UNSUPPORTED in this release. */
+  /* 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt need not wait for the disk. */
   uint8_t preload;
   /* 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this release. */
   uint8_t sampling_from_model;
@@ -615,13 +615,14 @@ typedef struct wick_adapter {
 typedef struct wick_session_options {
   /* sizeof(wick_session_options). */
   uint32_t struct_size;
-  /* The most tokens; 0: the model's context. */
+  /* The most tokens; 0: the model's context. More than that is WICK_E_INVALID_ARGUMENT. */
   uint32_t context_length;
-  /* Absent. A system message before all others: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* The persona: a system message before all others that belongs to the session, so that neither a cancelled turn nor a clear loses it; absent: none.
+   * Such a session takes messages only, and no system message as the conversation's first. */
   struct wick_str system;
-  /* Absent. Tools for every turn: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* JSON: tools for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none. */
   struct wick_str tools_json;
-  /* Absent. Variables of the template for every turn: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* A JSON object: more variables for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none. */
   struct wick_str template_json;
   /* WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release. */
   uint32_t overflow;
@@ -746,9 +747,9 @@ typedef struct wick_generate_options {
   const uint32_t *prompt_tokens;
   /* How many ids there are. */
   size_t prompt_token_count;
-  /* Absent. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* With messages: tools for the template, JSON, in place of the session's from this turn on, whole; "[]": none. Absent: those in force. */
   struct wick_str tools_json;
-  /* Absent. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* With messages: a JSON object, more variables for the template, in place of the session's from this turn on, whole; "{}": none. Absent: those in force. */
   struct wick_str template_json;
   /* How tokens are chosen. */
   struct wick_sampling sampling;
@@ -788,7 +789,7 @@ typedef struct wick_generate_options {
   void *user;
   /* Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed. */
   wick_drop_fn drop;
-  /* 0. Unix seconds for the template's strftime_now: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* With messages: Unix seconds for the template's strftime_now; 0: the clock at the session's first turn. */
   int64_t template_time;
   /* Absent. What the answer begins with: anything else is WICK_E_UNSUPPORTED in this release. */
   struct wick_str answer_prefix;
@@ -862,8 +863,8 @@ wick_status wick_runtime_step(struct wick_runtime runtime,
                               uint64_t budget_ns,
                               uint64_t *next_wake_ns);
 
-/* [ANY] From the next slice on the threads compute `percent` of the time at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
- * HOST_STEP and, in this release, for anything but 0 and 100. */
+/* [ANY] From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
+ * HOST_STEP. */
 wick_status wick_runtime_set_pace(struct wick_runtime runtime,
                                   uint32_t percent);
 
@@ -1025,8 +1026,8 @@ wick_status wick_adapter_info(struct wick_adapter adapter, char *json, size_t ca
 /* [ANY] Lets go of an adapter; sessions keep what they need. In this release every handle is stale. */
 wick_status wick_adapter_close(struct wick_adapter adapter);
 
-/* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
- * its error. */
+/* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_INVALID_ARGUMENT for a context beyond the model's (while
+ * the model loads: as END (ERROR) of the session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its error. */
 wick_status wick_session_create(struct wick_model model,
                                 const struct wick_session_options *options,
                                 struct wick_session *out,
@@ -1035,7 +1036,7 @@ wick_status wick_session_create(struct wick_model model,
 /* [ANY] A second session with the same past. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_fork(struct wick_session session, struct wick_session *out, struct wick_error *error);
 
-/* [ANY] Empties the session. WICK_E_BUSY while a generation of it is live and not cancelled. */
+/* [ANY] Empties the session, but for what it was made with: its system message, tools and template variables. WICK_E_BUSY while a generation of it is live and not cancelled. */
 wick_status wick_session_clear(struct wick_session session);
 
 /* [ANY] Keeps the first `token_count` tokens. WICK_E_UNSUPPORTED in this release. */
@@ -1048,8 +1049,11 @@ wick_status wick_session_info(struct wick_session session,
                               size_t cap,
                               size_t *needed);
 
-/* [ANY] Another system message for the session, from the next turn on; absent: none. WICK_E_UNSUPPORTED in this release. */
-wick_status wick_session_set_system(struct wick_session session, struct wick_str system, struct wick_error *error);
+/* [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation is live, which keeps the one it was started with. The
+ * past is computed again then. WICK_E_INVALID_ARGUMENT for a session with raw input. */
+wick_status wick_session_set_system(struct wick_session session,
+                                    struct wick_str system,
+                                    struct wick_error *error);
 
 /* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_set_adapter(struct wick_session session, struct wick_adapter adapter, float scale, struct wick_error *error);

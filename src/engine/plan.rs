@@ -112,6 +112,7 @@ fn rows_beside(candidates: &[Candidate], priority: i32, room: &Room, rooms: &[Ro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     /// 1 ms a row, 20 ms a pass that decodes one.
     const COSTS: Costs = Costs { decode: Some(20e6), decoding: 1, row: Some(1e6) };
@@ -217,13 +218,16 @@ mod tests {
     }
 
     /// Plans pass by pass, with `step` saying who wants to take part; how long anybody waited at most.
-    fn longest_wait(mut all: Vec<Candidate>, room: Room, passes: u64) -> u64 {
+    fn longest_wait(mut all: Vec<Candidate>, mut room: Room, passes: u64) -> u64 {
         let mut longest = 0;
         all.iter_mut().for_each(|one| one.served = 0);
         for pass in 0..passes {
             let mut candidates = all.clone();
             plan(&mut candidates, pass, &[room]);
             assert!(!candidates.is_empty(), "pass {pass} is empty");
+            if candidates.iter().all(|one| one.kind == Kind::Decode) {
+                room.costs.observe(candidates.len(), 0, Duration::from_millis(20));
+            }
             for one in &mut all {
                 match candidates.iter().any(|planned| planned.id == one.id) {
                     true => one.served = pass + 1,

@@ -4,6 +4,7 @@ use super::error::wick_error;
 use super::event::wick_event_fn;
 use super::guard::{Tag, guard};
 use super::handles;
+use super::json;
 use super::messages::{self, wick_message};
 use super::model::unforked;
 use super::out::Out;
@@ -19,6 +20,7 @@ use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Input, Request};
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// No grammar.
@@ -97,9 +99,9 @@ pub struct wick_generate_options {
     pub prompt_tokens: *const u32,
     /// How many ids there are.
     pub prompt_token_count: usize,
-    /// Absent. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// With messages: tools for the template, JSON, in place of the session's from this turn on, whole; "[]": none. Absent: those in force.
     pub tools_json: wick_str,
-    /// Absent. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// With messages: a JSON object, more variables for the template, in place of the session's from this turn on, whole; "{}": none. Absent: those in force.
     pub template_json: wick_str,
     /// How tokens are chosen.
     pub sampling: wick_sampling,
@@ -139,7 +141,7 @@ pub struct wick_generate_options {
     pub user: *mut c_void,
     /// Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed.
     pub drop: wick_drop_fn,
-    /// 0. Unix seconds for the template's strftime_now: anything else is WICK_E_UNSUPPORTED in this release.
+    /// With messages: Unix seconds for the template's strftime_now; 0: the clock at the session's first turn.
     pub template_time: i64,
     /// Absent. What the answer begins with: anything else is WICK_E_UNSUPPORTED in this release.
     pub answer_prefix: wick_str,
@@ -208,10 +210,14 @@ impl wick_generate_options {
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {
         // SAFETY: as promised by the caller.
-        let (input, stop, logit_bias) = unsafe {
+        let (input, stop, logit_bias, tools, template) = unsafe {
             self.refuse_the_rest()?;
-            (self.input()?, self.stops()?, self.biases()?)
+            let (tools, template) =
+                (self.tools_json.read("tools_json")?, self.template_json.read("template_json")?);
+            (self.input()?, self.stops()?, self.biases()?, tools, template)
         };
+        let tools = tools.map(|tools| json::value(tools, "tools_json")).transpose()?;
+        let template = template.map(|template| json::object(template, "template_json")).transpose()?;
         Ok(Request {
             input,
             max_tokens: self.max_tokens,
@@ -226,7 +232,9 @@ impl wick_generate_options {
             echo_special: flag(self.echo_special, "echo_special")?,
             ignore_eos: flag(self.ignore_eos, "ignore_eos")?,
             prefill_only: flag(self.prefill_only, "prefill_only")?,
-            ..Request::default()
+            tools: tools.map(Arc::new),
+            template: template.map(Arc::new),
+            template_time: self.template_time,
         })
     }
 
@@ -244,8 +252,6 @@ impl wick_generate_options {
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         let texts = [
-            (&self.tools_json, "tools_json"),
-            (&self.template_json, "template_json"),
             (&self.grammar, "grammar"),
             (&self.answer_prefix, "answer_prefix"),
             (&self.tool_name, "tool_name"),
@@ -260,7 +266,6 @@ impl wick_generate_options {
             (self.grammar_kind != WICK_GRAMMAR_NONE, "grammar_kind"),
             (flag(self.logprobs, "logprobs")?, "logprobs"),
             (flag(self.parse_special, "parse_special")?, "parse_special"),
-            (self.template_time != 0, "template_time"),
             (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
             (self.tool_choice != WICK_TOOLS_AUTO, "tool_choice"),
             (self.reasoning_budget != 0, "reasoning_budget"),

@@ -103,9 +103,8 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     // Not borrowed during the call: the callback may come back here.
     let log = LOG.try_with(|log| log.try_borrow().ok().and_then(|log| log.clone()));
     let Some(log) = log.ok().flatten().and_then(|log| log.upgrade()) else { return };
-    let place = info.location().map(|place| format!(" at {}:{}", place.file(), place.line()));
-    let what = info.payload_as_str().unwrap_or("no message");
-    log.write(1, &format!("a panic inside wick{}: {what}", place.unwrap_or_default()));
+    let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
+    log.panicked(info.payload_as_str().unwrap_or("a panic inside wick, without a message"), place);
 }
 
 /// Gives a thread-local flag its old value back.

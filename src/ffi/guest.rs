@@ -2,8 +2,12 @@
 
 use super::guard::callback;
 use super::user::UserData;
+use crate::error::{Error, ErrorKind};
+use crate::log::{Level, Log};
 use crate::sync::{Condvar, Mutex, lock};
 use std::ffi::c_void;
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes, valid during the call. Any thread,
@@ -77,6 +81,38 @@ pub(super) struct LogSink {
 }
 
 impl LogSink {
+    /// A log that ends here.
+    fn lines(self: &Arc<Self>) -> Log {
+        let sink = self.clone();
+        let level = match self.level {
+            ..=1 => Level::Error,
+            2 => Level::Warning,
+            3 => Level::Info,
+            4 => Level::Debug,
+            _ => Level::Trace,
+        };
+        Log::new(Some(Arc::new(move |level, text: &str| sink.write(level as i32, text))), level)
+    }
+
+    /// Says why a call was refused that has no wick_error to say it.
+    pub(super) fn refused(self: &Arc<Self>, call: &str, error: &Error) {
+        // Asking with too small a buffer is how one learns the size.
+        let usual = error.kind() == ErrorKind::BufferTooSmall;
+        if self.log.is_some() && self.level >= Level::Debug as i32 && !usual {
+            self.lines()
+                .line(Level::Debug, "refused")
+                .with("call", call)
+                .with("kind", format_args!("{:?}", error.kind()))
+                .with("message", error.message())
+                .send();
+        }
+    }
+
+    /// Says that something panicked inside wick, and where.
+    pub(super) fn panicked(self: &Arc<Self>, what: &str, place: Option<impl Display>) {
+        self.lines().line(Level::Error, "panic").with("message", what).with_some("at", place).send();
+    }
+
     /// Hands a line to the host, if it wants lines this grave.
     pub(super) fn write(&self, level: i32, text: &str) {
         if let Some(log) = self.log.filter(|_| level <= self.level) {

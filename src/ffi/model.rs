@@ -8,7 +8,7 @@ use super::io::wick_io;
 use super::out::{Out, check_buffer, write_text};
 use super::queue::wick_queue;
 use super::reading::Reader;
-use super::runtime::{RuntimeObject, wick_runtime};
+use super::runtime::{RuntimeObject, heard, wick_runtime};
 use super::sized::{self, Versioned};
 use super::source::{GivenSource, SourceFields};
 use super::status::{WICK_OK, wick_status};
@@ -92,7 +92,7 @@ pub struct wick_model_options {
     pub reserved2: u64,
     /// WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release.
     pub kv_type: u32,
-    /// 1: a mapped file's pages are brought in before END (READY), with progress. WICK_E_UNSUPPORTED in this release.
+    /// 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt need not wait for the disk.
     pub preload: u8,
     /// 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this release.
     pub sampling_from_model: u8,
@@ -224,6 +224,7 @@ impl Given {
             }
         };
         let (no_mmap, vocab_only) = (flag(given.no_mmap, "no_mmap")?, flag(given.vocab_only, "vocab_only")?);
+        let preload = flag(given.preload, "preload")?;
         flag(given.no_prefix_cache, "no_prefix_cache")?;
         flag(given.no_drafts, "no_drafts")?;
         given.refuse_the_rest()?;
@@ -237,7 +238,7 @@ impl Given {
             vocab_only,
             context_length: Some(given.context_length as usize).filter(|length| *length != 0),
             chat_template: template.map(copy).transpose()?,
-            preload: false,
+            preload,
         };
         Ok((options, Reader { queue: given.queue, on_event: given.on_event, user }))
     }
@@ -264,7 +265,6 @@ impl wick_model_options {
             (self.prefix_cache_bytes != 0, "prefix_cache_bytes"),
             (self.reserved2 != 0, "wick_model_options.reserved2"),
             (self.kv_type != WICK_KV_F16, "kv_type"),
-            (flag(self.preload, "preload")?, "preload"),
             (flag(self.sampling_from_model, "sampling_from_model")?, "sampling_from_model"),
             (self.reserved1 != 0, "wick_model_options.reserved1"),
         ];
@@ -287,8 +287,9 @@ pub unsafe extern "C" fn wick_model_info(
     guard(Tag::Any, ptr::null_mut(), || {
         let object = handles::get::<ModelObject>(model.id)?;
         check_buffer(json, cap)?;
+        let info = heard(object.runtime, "wick_model_info", || object.model.info())?.to_string();
         // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&object.model.info()?.to_string(), json, cap, needed) }?;
+        unsafe { write_text(&info, json, cap, needed) }?;
         Ok(WICK_OK)
     })
 }

@@ -6,10 +6,11 @@ use super::guard::{Tag, guard, logging};
 use super::handles;
 use super::os_handle::{OsSlot, wick_os_handle};
 use super::out::Out;
-use super::runtime::{RuntimeObject, wick_runtime};
+use super::runtime::{RuntimeObject, heard, wick_runtime};
 use super::status::{WICK_EMPTY, WICK_ENDED, WICK_MORE, WICK_OK, wick_status};
 use super::stream::{Deadline, StreamObject, Turn, closed};
 use super::write_event::EventOut;
+use crate::error::Result;
 use crate::stream::{Dispatched, Event, EventKind, Queue, QueueNext};
 use crate::sync::{Mutex, lock};
 use std::ffi::c_char;
@@ -75,15 +76,21 @@ pub unsafe extern "C" fn wick_queue_next(
 ) -> wick_status {
     guard(Tag::NotInCallback, ptr::null_mut(), || {
         let object = handles::get::<QueueObject>(queue.id)?;
-        // SAFETY: the caller's struct and buffer, as this function's docs say.
-        let out = unsafe { EventOut::new(event, buf, cap) }?;
-        let _turn = Turn::take(&object.reading)?;
-        object.close_ended();
-        let deadline = Deadline::after(timeout_ns);
+        heard(object.runtime, "wick_queue_next", || {
+            // SAFETY: the caller's struct and buffer, as this function's docs say.
+            object.next(&unsafe { EventOut::new(event, buf, cap) }?, Deadline::after(timeout_ns))
+        })
+    })
+}
+
+impl QueueObject {
+    fn next(&self, out: &EventOut, deadline: Deadline) -> Result<wick_status> {
+        let _turn = Turn::take(&self.reading)?;
+        self.close_ended();
         loop {
-            match object.wait(deadline) {
+            match self.wait(deadline) {
                 QueueNext::Event(stream, event) => {
-                    if object.deliver(stream, event, &out) {
+                    if self.deliver(stream, event, out) {
                         return Ok(WICK_OK);
                     }
                 }
@@ -92,10 +99,8 @@ pub unsafe extern "C" fn wick_queue_next(
                 QueueNext::Closed => return Err(closed("queue")),
             }
         }
-    })
-}
+    }
 
-impl QueueObject {
     fn wait(&self, deadline: Deadline) -> QueueNext {
         let Deadline::At(at) = deadline else { return self.queue.try_next() };
         let runtime = handles::get::<RuntimeObject>(self.runtime).ok();
@@ -135,7 +140,7 @@ impl QueueObject {
 pub extern "C" fn wick_queue_dispatch(queue: wick_queue, max_events: u32, budget_ns: u64) -> wick_status {
     guard(Tag::NotInCallback, ptr::null_mut(), || {
         let object = handles::get::<QueueObject>(queue.id)?;
-        let _turn = Turn::take(&object.reading)?;
+        let _turn = heard(object.runtime, "wick_queue_dispatch", || Turn::take(&object.reading))?;
         // What is longer than a day is no limit, and cannot overflow a clock.
         let budget =
             Some(Duration::from_nanos(budget_ns)).filter(|_| (1..86_400_000_000_000).contains(&budget_ns));
@@ -167,7 +172,8 @@ pub unsafe extern "C" fn wick_queue_os_handle(queue: wick_queue, out: *mut wick_
         let object = handles::get::<QueueObject>(queue.id)?;
         // SAFETY: the caller's place, as this function's docs say.
         let out = unsafe { Out::required(out, "out") }?;
-        out.set(object.os.get(|level| object.queue.show_on(level))?);
+        let handle = || object.os.get(|level| object.queue.show_on(level));
+        out.set(heard(object.runtime, "wick_queue_os_handle", handle)?);
         Ok(WICK_OK)
     })
 }

@@ -68,8 +68,8 @@ pub struct wick_runtime_options {
     pub log_level: i32,
     /// 0.
     pub reserved: u32,
-    /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most; 0: 100. Less than 100, and in HOST_STEP
-    /// anything but 0, is WICK_E_UNSUPPORTED in this release.
+    /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart; 0: 100. In HOST_STEP anything but 0 is
+    /// WICK_E_UNSUPPORTED: the budget of each step is the pace.
     pub pace_percent: u32,
     /// 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is WICK_E_UNSUPPORTED in this release.
     pub keep_scheduling: u32,
@@ -180,8 +180,6 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
         other => return bad(format!("log_level is {other}; give 1 to 5, or 0 for warnings")),
     };
     refuse(options.reserved != 0, "wick_runtime_options.reserved")?;
-    check_pace(options.pace_percent, "pace_percent")?;
-    refuse(mode == Mode::HostStep && options.pace_percent != 0, "pace_percent with WICK_MODE_HOST_STEP")?;
     refuse(flag(options.keep_scheduling, "keep_scheduling")?, "keep_scheduling")?;
     let defaults = RuntimeOptions::default();
     let or = |given: u32, default: usize| if given == 0 { default } else { given as usize };
@@ -197,23 +195,10 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
         max_sequences: or(options.max_sequences, defaults.max_sequences),
         max_waiting: or(options.max_waiting, defaults.max_waiting),
         thread_name,
+        pace_percent: options.pace_percent,
         log_level,
         ..defaults
     })
-}
-
-/// # Errors
-/// `InvalidArgument` beyond 100 percent; `Unsupported` for what this release cannot keep to.
-fn check_pace(percent: u32, name: &str) -> Result<()> {
-    match percent {
-        0 | 100 => Ok(()),
-        1..100 => {
-            let message =
-                format!("{name} {percent} is not supported by this release; give 0, or pause the runtime");
-            Err(Error::new(ErrorKind::Unsupported, message))
-        }
-        _ => Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is {percent}; give 0 to 100"))),
-    }
 }
 
 /// [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this thread for about `budget_ns`, at least
@@ -227,7 +212,8 @@ pub unsafe extern "C" fn wick_runtime_step(
 ) -> wick_status {
     guard(Tag::NotInCallback, ptr::null_mut(), || {
         let object = handles::get::<RuntimeObject>(runtime.id)?;
-        let stepped = logging(&object.log, || object.runtime.step(Duration::from_nanos(budget_ns)))?;
+        let step = || logging(&object.log, || object.runtime.step(Duration::from_nanos(budget_ns)));
+        let stepped = heard(runtime.id, "wick_runtime_step", step)?;
         let (status, wake) = match stepped {
             Stepped::More => (WICK_MORE, 0),
             Stepped::Idle(None) => (WICK_EMPTY, WICK_FOREVER),
@@ -244,17 +230,13 @@ pub unsafe extern "C" fn wick_runtime_step(
     })
 }
 
-/// [ANY] From the next slice on the threads compute `percent` of the time at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
-/// HOST_STEP and, in this release, for anything but 0 and 100.
+/// [ANY] From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
+/// HOST_STEP.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_set_pace(runtime: wick_runtime, percent: u32) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
         let object = handles::get::<RuntimeObject>(runtime.id)?;
-        check_pace(percent, "percent")?;
-        if object.steps_on_host {
-            let why = "wick_runtime_set_pace is for THREADS; in HOST_STEP the host's budget is the pace";
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
+        heard(runtime.id, "wick_runtime_set_pace", || object.runtime.set_pace(percent))?;
         Ok(WICK_OK)
     })
 }
@@ -275,6 +257,15 @@ pub extern "C" fn wick_runtime_resume(runtime: wick_runtime) -> wick_status {
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_trim(runtime: wick_runtime) -> wick_status {
     with_runtime(runtime, |runtime| runtime.trim())
+}
+
+/// What `body` comes to. If it is refused, the log of `runtime` says why: `call` has no wick_error that would.
+pub(super) fn heard<T>(runtime: u64, call: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
+    body().inspect_err(|error| {
+        if let Ok(object) = handles::get::<RuntimeObject>(runtime) {
+            object.log.refused(call, error);
+        }
+    })
 }
 
 fn with_runtime(runtime: wick_runtime, act: impl FnOnce(&Runtime)) -> wick_status {

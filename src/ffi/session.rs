@@ -4,14 +4,16 @@ use super::adapter::wick_adapter;
 use super::error::wick_error;
 use super::guard::{Tag, guard};
 use super::handles;
+use super::json;
 use super::messages::{self, wick_message};
 use super::model::{ModelObject, wick_model};
 use super::out::{Out, check_buffer, write_text};
+use super::runtime::heard;
 use super::sized::{self, Versioned};
 use super::status::{WICK_OK, wick_status};
-use super::str::{constant, refuse, wick_str};
+use super::str::{constant, copy, refuse, wick_str};
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::Session;
+use crate::runtime::{Session, SessionOptions};
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
@@ -35,13 +37,14 @@ pub struct wick_session {
 pub struct wick_session_options {
     /// sizeof(wick_session_options).
     pub struct_size: u32,
-    /// The most tokens; 0: the model's context.
+    /// The most tokens; 0: the model's context. More than that is WICK_E_INVALID_ARGUMENT.
     pub context_length: u32,
-    /// Absent. A system message before all others: anything else is WICK_E_UNSUPPORTED in this release.
+    /// The persona: a system message before all others that belongs to the session, so that neither a cancelled turn nor a clear loses it; absent: none.
+    /// Such a session takes messages only, and no system message as the conversation's first.
     pub system: wick_str,
-    /// Absent. Tools for every turn: anything else is WICK_E_UNSUPPORTED in this release.
+    /// JSON: tools for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none.
     pub tools_json: wick_str,
-    /// Absent. Variables of the template for every turn: anything else is WICK_E_UNSUPPORTED in this release.
+    /// A JSON object: more variables for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none.
     pub template_json: wick_str,
     /// WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release.
     pub overflow: u32,
@@ -61,21 +64,29 @@ unsafe impl Versioned for wick_session_options {
 }
 
 impl wick_session_options {
-    /// Refuses every field that this release does not honour.
-    ///
     /// # Safety
     /// The texts are readable.
-    unsafe fn refuse_the_rest(&self) -> Result<()> {
+    unsafe fn read(&self) -> Result<SessionOptions> {
+        // SAFETY: as promised by the caller.
+        let (system, tools, template) = unsafe {
+            (
+                self.system.read("system")?,
+                self.tools_json.read("tools_json")?,
+                self.template_json.read("template_json")?,
+            )
+        };
+        self.refuse_the_rest()?;
+        Ok(SessionOptions {
+            context_length: Some(self.context_length as usize).filter(|length| *length != 0),
+            system: system.map(copy).transpose()?,
+            tools: tools.map(|tools| json::value(tools, "tools_json")).transpose()?,
+            template: template.map(|template| json::object(template, "template_json")).transpose()?,
+        })
+    }
+
+    /// Refuses every field that this release does not honour.
+    fn refuse_the_rest(&self) -> Result<()> {
         constant(self.overflow, WICK_OVERFLOW_ROLL, "overflow", "WICK_OVERFLOW_…")?;
-        let texts = [
-            (&self.system, "system"),
-            (&self.tools_json, "tools_json"),
-            (&self.template_json, "template_json"),
-        ];
-        for (text, name) in texts {
-            // SAFETY: as promised by the caller.
-            refuse(unsafe { text.read(name) }?.is_some(), name)?;
-        }
         let lacking = [
             (self.overflow != WICK_OVERFLOW_STOP, "overflow"),
             (self.pinned_messages != 0, "pinned_messages"),
@@ -93,8 +104,8 @@ pub(super) struct SessionObject {
     pub(super) runtime: u64,
 }
 
-/// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load
-/// its error.
+/// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_INVALID_ARGUMENT for a context beyond the model's (while
+/// the model loads: as END (ERROR) of the session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_create(
     model: wick_model,
@@ -108,11 +119,9 @@ pub unsafe extern "C" fn wick_session_create(
         let (options, out) = unsafe {
             wick_error::check(error)?;
             let options: wick_session_options = sized::input_or_zero(options)?;
-            options.refuse_the_rest()?;
-            (options, Out::required(out, "out")?)
+            (options.read()?, Out::required(out, "out")?)
         };
-        let context = Some(options.context_length as usize).filter(|length| *length != 0);
-        let session = SessionObject { session: object.model.session(context)?, runtime: object.runtime };
+        let session = SessionObject { session: object.model.session_with(options)?, runtime: object.runtime };
         out.set(wick_session { id: handles::insert(object.runtime, Arc::new(session))? });
         Ok(WICK_OK)
     })
@@ -133,11 +142,12 @@ pub unsafe extern "C" fn wick_session_fork(
     })
 }
 
-/// [ANY] Empties the session. WICK_E_BUSY while a generation of it is live and not cancelled.
+/// [ANY] Empties the session, but for what it was made with: its system message, tools and template variables. WICK_E_BUSY while a generation of it is live and not cancelled.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_session_clear(session: wick_session) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<SessionObject>(session.id)?.session.clear()?;
+        let object = handles::get::<SessionObject>(session.id)?;
+        heard(object.runtime, "wick_session_clear", || object.session.clear())?;
         Ok(WICK_OK)
     })
 }
@@ -146,9 +156,10 @@ pub extern "C" fn wick_session_clear(session: wick_session) -> wick_status {
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_session_rewind(session: wick_session, token_count: u32) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<SessionObject>(session.id)?;
+        let object = handles::get::<SessionObject>(session.id)?;
         let _ = token_count;
-        Err(lacking("wick_session_rewind"))
+        let call = "wick_session_rewind";
+        heard(object.runtime, call, || Err(lacking(call)))
     })
 }
 
@@ -170,7 +181,8 @@ pub unsafe extern "C" fn wick_session_info(
     })
 }
 
-/// [ANY] Another system message for the session, from the next turn on; absent: none. WICK_E_UNSUPPORTED in this release.
+/// [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation is live, which keeps the one it was started with. The
+/// past is computed again then. WICK_E_INVALID_ARGUMENT for a session with raw input.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_set_system(
     session: wick_session,
@@ -178,10 +190,11 @@ pub unsafe extern "C" fn wick_session_set_system(
     error: *mut wick_error,
 ) -> wick_status {
     guard(Tag::Any, error, || {
-        handles::get::<SessionObject>(session.id)?;
+        let object = handles::get::<SessionObject>(session.id)?;
         // SAFETY: the caller's struct and text, as this function's docs say.
-        unsafe { wick_error::check(error).and_then(|()| system.read("system")) }?;
-        Err(lacking("wick_session_set_system"))
+        let system = unsafe { wick_error::check(error).and_then(|()| system.read("system")) }?;
+        object.session.set_system(system.map(copy).transpose()?)?;
+        Ok(WICK_OK)
     })
 }
 

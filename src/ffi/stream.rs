@@ -5,7 +5,7 @@ use super::guard::{Tag, guard, logging};
 use super::handles;
 use super::os_handle::{OsSlot, wick_os_handle};
 use super::out::Out;
-use super::runtime::RuntimeObject;
+use super::runtime::{RuntimeObject, heard};
 use super::status::{WICK_EMPTY, WICK_ENDED, WICK_OK, wick_status};
 use super::str::{copy, wick_str};
 use super::write_event::EventOut;
@@ -133,7 +133,10 @@ pub unsafe extern "C" fn wick_stream_next(
 ) -> wick_status {
     // SAFETY: the caller's struct and buffer, as this function's docs say.
     guard(Tag::NotInCallback, ptr::null_mut(), || unsafe {
-        read(stream, event, buf, cap, timeout_ns, |_| true)
+        let object = handles::get::<StreamObject>(stream.id)?;
+        heard(object.runtime, "wick_stream_next", || {
+            read(&object, stream, event, buf, cap, timeout_ns, |_| true)
+        })
     })
 }
 
@@ -148,7 +151,9 @@ pub unsafe extern "C" fn wick_stream_join(
 ) -> wick_status {
     // SAFETY: the caller's struct and buffer, as this function's docs say.
     guard(Tag::NotInCallback, ptr::null_mut(), || unsafe {
-        read(stream, end, buf, cap, timeout_ns, |kind| matches!(kind, EventKind::End(_)))
+        let object = handles::get::<StreamObject>(stream.id)?;
+        let ends = |kind: &EventKind| matches!(kind, EventKind::End(_));
+        heard(object.runtime, "wick_stream_join", || read(&object, stream, end, buf, cap, timeout_ns, ends))
     })
 }
 
@@ -157,6 +162,7 @@ pub unsafe extern "C" fn wick_stream_join(
 /// # Safety
 /// As [`EventOut::new`].
 unsafe fn read(
+    object: &StreamObject,
     stream: wick_stream,
     event: *mut wick_event,
     buf: *mut c_char,
@@ -164,7 +170,6 @@ unsafe fn read(
     timeout_ns: u64,
     wanted: impl Fn(&EventKind) -> bool,
 ) -> Result<wick_status> {
-    let object = handles::get::<StreamObject>(stream.id)?;
     // SAFETY: as promised by the caller.
     let out = unsafe { EventOut::new(event, buf, cap) }?;
     object.check_read_alone()?;
@@ -197,8 +202,9 @@ pub unsafe extern "C" fn wick_stream_os_handle(stream: wick_stream, out: *mut wi
     guard(Tag::Any, ptr::null_mut(), || {
         let object = handles::get::<StreamObject>(stream.id)?;
         // SAFETY: the caller's place, as this function's docs say.
-        let out = unsafe { Out::required(out, "out") }?;
-        out.set(object.os.get(|level| object.stream.show_on(level))?);
+        let out = heard(object.runtime, "wick_stream_os_handle", || unsafe { Out::required(out, "out") })?;
+        let handle = || object.os.get(|level| object.stream.show_on(level));
+        out.set(heard(object.runtime, "wick_stream_os_handle", handle)?);
         Ok(WICK_OK)
     })
 }
@@ -231,7 +237,8 @@ pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -
     guard(Tag::Any, ptr::null_mut(), || {
         let object = handles::get::<StreamObject>(stream.id)?;
         // SAFETY: the caller's text, as this function's docs say.
-        let note = copy(unsafe { text.require("the note") }?)?;
+        let note = || copy(unsafe { text.require("the note") }?);
+        let note = heard(object.runtime, "wick_stream_note", note)?;
         match object.stream.control().note(note) {
             Ok(()) => Ok(WICK_OK),
             Err(_) if object.stream.is_closed() => Err(closed("stream")),
@@ -244,8 +251,9 @@ pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_stream_answer_now(stream: wick_stream) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<StreamObject>(stream.id)?;
-        Err(super::session::lacking("wick_stream_answer_now"))
+        let object = handles::get::<StreamObject>(stream.id)?;
+        let call = "wick_stream_answer_now";
+        heard(object.runtime, call, || Err(super::session::lacking(call)))
     })
 }
 

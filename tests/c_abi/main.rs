@@ -8,6 +8,7 @@ mod arguments;
 mod drop;
 mod events;
 mod lacking;
+mod persona;
 mod reentrant;
 mod template;
 mod threads;

@@ -199,7 +199,7 @@ fn a_panic_of_the_model_is_logged_and_not_printed() {
         // SAFETY: the library's text.
         let text = unsafe { std::slice::from_raw_parts(text.cast::<u8>(), len) };
         assert!(level >= 1 && std::str::from_utf8(text).is_ok());
-        if text.starts_with(b"a panic inside wick") {
+        if text.starts_with(b"event=panic ") {
             // SAFETY: the counter given with this function.
             unsafe { count(user) };
         }

@@ -311,3 +311,106 @@ fn f6_a_template_of_many_strings_beside_many_control_tokens_is_loaded_in_pieces(
     let more: Vec<_> = more.collect();
     assert!(more.iter().any(|(few, many)| *many > few + 5), "{more:?}");
 }
+
+/// The progress of a load, in order.
+fn progress(told: &Told) -> Vec<(u64, u64)> {
+    let of = |event: &wick::runtime::Event| match event.kind {
+        wick::runtime::EventKind::Progress { done, total } => Some((done, total)),
+        _ => None,
+    };
+    told.events.iter().filter_map(of).collect()
+}
+
+#[test]
+fn a_mapped_file_is_brought_in_before_the_loads_end_with_progress_that_begins_at_nothing() {
+    let _watchdog = watchdog();
+    let (bytes, from) = large();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, &*bytes).unwrap();
+    let runtime = Runtime::new(options(Mode::HostStep)).unwrap();
+    let whole = bytes.len() as u64 - from;
+    for preload in [true, false] {
+        let options = ModelOptions { preload, ..ModelOptions::path(&path) };
+        let (_model, mut loading) = runtime.load(options, Reading::default()).unwrap();
+        let mut seen = Vec::new();
+        let told = loop {
+            // Read behind every piece: an unread progress is replaced by the next.
+            while let wick::runtime::Next::Event(event) = loading.try_next() {
+                seen.push(event);
+            }
+            if loading.control().has_ended() {
+                break read_on(seen, &mut loading);
+            }
+            runtime.step(Duration::ZERO).unwrap();
+        };
+        assert_eq!(told.end.reason, EndReason::Ready);
+        let progress = progress(&told);
+        assert!(progress.iter().all(|(done, total)| done <= total), "{progress:?}");
+        assert_eq!(progress.last().map(|(done, total)| (done, total)), Some((&whole, &whole)));
+        let between = progress.iter().filter(|(done, _)| (1..whole).contains(done)).count();
+        assert_eq!(between > 0, preload, "{progress:?}");
+        assert_eq!(progress[0].0, 0, "{progress:?}");
+    }
+    // Memory of the host's has no pages to bring in.
+    let source = ModelSource::Gguf(Source::Memory(Box::new((*bytes).clone())));
+    let options = ModelOptions { preload: true, ..ModelOptions::from_source(source) };
+    let (_model, mut loading) = runtime.load(options, Reading::default()).unwrap();
+    assert_eq!(read(&mut loading).end.reason, EndReason::Ready);
+    runtime.shutdown(None).unwrap();
+}
+
+#[test]
+fn a_preload_that_is_cancelled_ends_behind_the_piece_it_is_in() {
+    let _watchdog = watchdog();
+    let (bytes, _) = large();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    std::fs::write(&path, &*bytes).unwrap();
+    let runtime = Runtime::new(options(Mode::HostStep)).unwrap();
+    let options = ModelOptions { preload: true, ..ModelOptions::path(&path) };
+    let (model, mut loading) = runtime.load(options, Reading::default()).unwrap();
+    loop {
+        runtime.step(Duration::ZERO).unwrap();
+        if let wick::runtime::Next::Event(event) = loading.try_next()
+            && matches!(event.kind, wick::runtime::EventKind::Progress { done, .. } if done > 0)
+        {
+            break;
+        }
+    }
+    loading.cancel();
+    let mut steps = 0;
+    while !loading.control().has_ended() {
+        runtime.step(Duration::ZERO).unwrap();
+        steps += 1;
+    }
+    assert!(steps <= 3, "{steps} steps after the cancel");
+    while loading.next_blocking().is_some() {}
+    drop(model);
+    runtime.shutdown(None).unwrap();
+}
+
+#[test]
+fn a_load_whose_stream_was_closed_says_so_and_what_to_do() {
+    both(|mode| {
+        let runtime = Runtime::new(options(mode)).unwrap();
+        for closed in [true, false] {
+            let (load, _go) = held(wick::testing::Script::saying("word"));
+            let (model, mut loading) = begin_load(&runtime, load);
+            let session = model.session(None).unwrap();
+            let mut stream = session.generate(asking("Hi"), Reading::default()).unwrap();
+            if closed {
+                drop(loading);
+            } else {
+                loading.cancel();
+                while loading.next_blocking().is_some() {}
+            }
+            let error = read(&mut stream).error().clone();
+            assert_eq!(error.kind(), ErrorKind::StaleHandle);
+            let says = error.message().contains("closed before its END") && error.message().contains("NULL");
+            assert_eq!(says, closed, "{error}");
+            assert_eq!(model.session(None).err(), Some(error));
+        }
+        runtime.shutdown(None).unwrap();
+    });
+}
