@@ -59,10 +59,10 @@ fn render<T>(
     let input = RenderInput {
         messages: &messages,
         tools: case.get("tools").filter(|tools| !tools.is_null()),
-        variables: None,
         add_generation_prompt: bare.is_none(),
         // 2026-01-15T12:00:00Z
         unix_time: 1_768_478_400,
+        ..Default::default()
     };
     render(&input).map_err(|error| {
         assert_eq!(error.kind(), ErrorKind::Template);
