@@ -45,6 +45,7 @@ install:
 
 fmt:
 	cargo fmt
+	scripts/prose.py --wrap
 
 lint:
 	scripts/test.sh format clippy

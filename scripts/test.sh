@@ -22,8 +22,9 @@ export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 heading() { printf '\n==== %s (%d s)\n' "$*" "$SECONDS"; }
 
 format() {
-  heading "format"
+  heading "format, and prose at 110 columns"
   cargo fmt --check
+  scripts/prose.py
 }
 
 licences() {
