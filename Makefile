@@ -1,4 +1,5 @@
-# What people do with wick, each in one word. The work is in scripts/ and tests/; cargo decides what has to be built.
+# What people do with wick, each in one word. The work is in scripts/ and tests/; cargo decides what has to be
+# built.
 
 SMALL  := $(or $(WICK_MODELS),models)/SmolLM2-135M-Instruct.Q4_1.gguf
 MODEL  ?= $(SMALL)

@@ -1,4 +1,5 @@
-//! Linker flags of the shared library; the soname comes with `scripts/install.sh`, which also makes the link of that name.
+//! Linker flags of the shared library; the soname comes with `scripts/install.sh`, which also makes the link
+//! of that name.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -7,7 +8,8 @@ fn main() {
     if elf {
         // Rust's thread-locals cannot be unmapped soundly: dlclose leaves the code where it is.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-        // No symbol of a static library linked into this one is anybody else's; our own calls bind to ourselves.
+        // No symbol of a static library linked into this one is anybody else's; our own calls bind to
+        // ourselves.
         println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
         println!("cargo:rustc-cdylib-link-arg=-Wl,-Bsymbolic-functions");
     }

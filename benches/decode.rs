@@ -1,4 +1,5 @@
-//! How fast a real model reads prompts and writes answers, through the whole runtime, on one thread and on two; knows no C.
+//! How fast a real model reads prompts and writes answers, through the whole runtime, on one thread and on
+//! two; knows no C.
 //!
 //!     cargo bench --no-default-features --features native,text,bench --bench decode
 #![allow(clippy::print_stdout, reason = "a program prints")]

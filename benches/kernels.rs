@@ -1,5 +1,5 @@
-//! How close the kernels come to the machine: products per type, shape and instruction set, beside the machine's own limits measured in the
-//! same run. Knows no model.
+//! How close the kernels come to the machine: products per type, shape and instruction set, beside the
+//! machine's own limits measured in the same run. Knows no model.
 //!
 //! cargo bench --no-default-features --features native --bench kernels -- [SET ...] [TYPE ...] [--threads N]
 #![allow(clippy::print_stdout, unsafe_code)]
@@ -81,7 +81,8 @@ fn time(tokens: usize, matrices: &[Weights<'_>], compute: &mut Compute) -> f64 {
     let forms = Forms::NONE.with(matrices[0].ty().form());
     compute.activations(&x, cols, forms, &mut activations).expect("memory");
     let mut out = vec![0.0; tokens * rows];
-    // A few products are timed in a row; the best of many such rows is what the kernel can do on a shared machine.
+    // A few products are timed in a row; the best of many such rows is what the kernel can do on a shared
+    // machine.
     let batch = if tokens == 1 { (matrices.len() / 16).clamp(1, 32) } else { 1 };
     let (mut times, start) = (Vec::new(), Instant::now());
     let mut next = 0;
@@ -149,7 +150,8 @@ fn sum(data: &[u64]) -> u64 {
 /// Rounds of 16 independent dot instructions.
 const DOTS: usize = 40_000;
 
-/// The widest dot-product instructions, independent and in registers: as many operations whatever their width.
+/// The widest dot-product instructions, independent and in registers: as many operations whatever their
+/// width.
 fn dots() {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni") {

@@ -1,4 +1,5 @@
-//! How fast the native decoder is on a file: prefill of 32, 128 and 512 tokens, decode of 64, eight sequences together.
+//! How fast the native decoder is on a file: prefill of 32, 128 and 512 tokens, decode of 64, eight sequences
+//! together.
 //!
 //! cargo bench --no-default-features --features native --bench native -- models/SmolLM2-135M-Instruct.Q4_1.gguf [threads ...]
 #![allow(clippy::print_stdout)]

@@ -2,8 +2,8 @@
 //!
 //!     cargo bench --no-default-features --features native,text --bench pace [-- MODEL.gguf ...]
 //!
-//! A prompt of 4,096 tokens (or what the context takes) and 64 tokens of answer in steps of 2 ms on the host's thread; then prompts and answers
-//! that are cancelled at any time, on two threads. Judges nothing.
+//! A prompt of 4,096 tokens (or what the context takes) and 64 tokens of answer in steps of 2 ms on the
+//! host's thread; then prompts and answers that are cancelled at any time, on two threads. Judges nothing.
 #![allow(clippy::print_stdout, reason = "a program prints")]
 
 #[path = "real_model/mod.rs"]

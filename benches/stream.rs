@@ -1,9 +1,11 @@
-//! What an event costs on each way to the host, through the C ABI, with a model that computes nothing; knows no real model.
+//! What an event costs on each way to the host, through the C ABI, with a model that computes nothing; knows
+//! no real model.
 //!
 //!     cargo bench --no-default-features --features native,testing,bench --bench stream
 //!
-//! read/…: the events wait already; taking one out. whole/…: from wick_generate to the last END, the engine's share included, on two threads.
-//! model/…: what of that is the fake model's own. queue polls, queuewait sleeps between events.
+//! read/…: the events wait already; taking one out. whole/…: from wick_generate to the last END, the engine's
+//! share included, on two threads. model/…: what of that is the fake model's own. queue polls, queuewait
+//! sleeps between events.
 #![allow(unsafe_code, reason = "callbacks of the C ABI")]
 
 #[path = "c_abi/mod.rs"]
@@ -114,7 +116,8 @@ impl Host {
         }
     }
 
-    /// The time that `count` streams take, from wick_generate on (`whole`), or from when all their events wait.
+    /// The time that `count` streams take, from wick_generate on (`whole`), or from when all their events
+    /// wait.
     fn time(&self, way: Way, count: usize, whole: bool) -> Duration {
         let sessions: Vec<wick_session> = (0..count).map(|_| c::session(self.model)).collect();
         let mut reader = c::Reader::new();
@@ -136,7 +139,8 @@ impl Host {
     }
 }
 
-/// The time that the fake model itself takes for `TOKENS` tokens of `count` sequences: what a runtime's engine calls, and nothing else.
+/// The time that the fake model itself takes for `TOKENS` tokens of `count` sequences: what a runtime's
+/// engine calls, and nothing else.
 fn model_alone(count: usize) -> Duration {
     let ((mut decoder, _), _) = wick::testing::model(&Script::parse(SCRIPT).expect("a script"));
     let sequences: Vec<Sequence> = (0..count).map(|_| decoder.open(4096).expect("a sequence")).collect();

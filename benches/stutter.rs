@@ -1,5 +1,5 @@
-//! What a long prompt does to an answer that is under way, and the answer to the prompt: the answer's gaps without and beside it, and
-//! the prompt's rate alone and beside the answer.
+//! What a long prompt does to an answer that is under way, and the answer to the prompt: the answer's gaps
+//! without and beside it, and the prompt's rate alone and beside the answer.
 //!
 //!     cargo bench --no-default-features --features native,testing,text --bench stutter
 #![allow(clippy::print_stdout, reason = "a program prints")]

@@ -1,5 +1,5 @@
-//! Time to first token, from the request to the text in the host's hands, by every way of reading: of a model that computes nothing (the
-//! runtime's own share), of a loaded one, and of a cold one, from its load on.
+//! Time to first token, from the request to the text in the host's hands, by every way of reading: of a model
+//! that computes nothing (the runtime's own share), of a loaded one, and of a cold one, from its load on.
 //!
 //!     cargo bench --no-default-features --features native,testing,text,bench --bench ttft
 #![allow(clippy::print_stdout, unsafe_code, reason = "a program prints; callbacks of the C ABI")]
@@ -213,7 +213,8 @@ fn is_text(reader: &c::Reader) -> bool {
 }
 
 unsafe extern "C" fn on_event(user: *mut c_void, event: *const wick_event) {
-    // SAFETY: the library's event, good during the call, and our sender, which is dropped after the last call.
+    // SAFETY: the library's event, good during the call, and our sender, which is dropped after the last
+    // call.
     let (event, send) = unsafe { (&*event, &*user.cast::<Sender<Instant>>()) };
     if event.kind == WICK_EVENT_TEXT {
         let _ = send.send(Instant::now());

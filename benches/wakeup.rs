@@ -1,5 +1,5 @@
-//! Whether the runtime keeps within its limits: an event's cost and the first token's delay, beside what waking a thread costs on this machine in
-//! this run. Prints medians; knows no real model.
+//! Whether the runtime keeps within its limits: an event's cost and the first token's delay, beside what
+//! waking a thread costs on this machine in this run. Prints medians; knows no real model.
 //!
 //!     cargo bench --no-default-features --features native,testing --bench wakeup
 #![allow(
@@ -141,7 +141,8 @@ fn woken(signal: &dyn Fn(), wait: &(dyn Fn(&mut c::Reader) + Sync)) -> Duration 
     })
 }
 
-/// From wick_generate to the first TEXT in the hands of the thread that waits for it. Every answer has a session of its own.
+/// From wick_generate to the first TEXT in the hands of the thread that waits for it. Every answer has a
+/// session of its own.
 fn first_token(model: wick_model) -> Duration {
     let mut reader = c::Reader::new();
     let times = (0..ANSWERS).map(|_| {

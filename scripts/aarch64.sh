@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Builds the library's own tests for aarch64 and runs them in an emulator: every kernel against the plain ones, bit for bit, with NEON without
-# and with products of matrices of bytes, and what is chosen on processors without these or without dot products. Says nothing about speed.
-# Installs nothing.
+# Builds the library's own tests for aarch64 and runs them in an emulator: every kernel against the plain
+# ones, bit for bit, with NEON without and with products of matrices of bytes, and what is chosen on
+# processors without these or without dot products. Says nothing about speed. Installs nothing.
 #
-# Needs, on Linux: a rustc of this project's version or later with the standard library for aarch64-unknown-linux-gnu
-# (`rustup target add`, or Debian's rustc-web and libstd-rust-web-dev:arm64), aarch64-linux-gnu-gcc with a static libc
-# (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross), qemu-aarch64 (qemu-user).
+# Needs, on Linux: a rustc of this project's version or later with the standard library for
+# aarch64-unknown-linux-gnu (`rustup target add`, or Debian's rustc-web and libstd-rust-web-dev:arm64),
+# aarch64-linux-gnu-gcc with a static libc (gcc-aarch64-linux-gnu, libc6-dev-arm64-cross), qemu-aarch64
+# (qemu-user).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

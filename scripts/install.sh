@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what others link, and the `wick` command, and lays them out: headers, libwick.so.0.1.0 with its links,
-# libwick_static.a, pkg-config and CMake files, bin/wick, licences.
+# Builds what others link, and the `wick` command, and lays them out: headers, libwick.so.0.1.0 with its
+# links, libwick_static.a, pkg-config and CMake files, bin/wick, licences.
 #
 #   scripts/install.sh [library | command ...]   only these (both; the library alone with WITH_COMMAND=0)
 #

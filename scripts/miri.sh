@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests in Miri, which finds undefined behaviour and races: the compute pool, and handles, callbacks and arguments of the C ABI. What computes a lot
-# takes hours there: the sanitizers have it. Installs nothing.
+# Tests in Miri, which finds undefined behaviour and races: the compute pool, and handles, callbacks and
+# arguments of the C ABI. What computes a lot takes hours there: the sanitizers have it. Installs nothing.
 #
 # Needs a nightly toolchain with it (`rustup +nightly component add miri rust-src`).
 set -euo pipefail

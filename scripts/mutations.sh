@@ -9,7 +9,8 @@ watchdog=${WICK_WATCHDOG:-20}            # seconds for one test: the same for wh
 work=$PWD/target/mutations
 tree=$work/tree
 log=$work/log
-# Never the build folder of the tree itself: cargo takes a package in another folder for the same one, and would hand out mutants.
+# Never the build folder of the tree itself: cargo takes a package in another folder for the same one, and
+# would hand out mutants.
 export CARGO_TARGET_DIR=$work/build
 # Most of the library is the same in every mutant.
 export CARGO_INCREMENTAL=1

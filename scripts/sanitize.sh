@@ -44,7 +44,8 @@ case $kind in
   thread)
     [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || left_out thread "no source of the standard library"
     export RUSTFLAGS=-Zsanitizer=thread
-    # The standard library is built with it, too, or its locks would look like races. Without text::templates, as above, and memory_peak.
+    # The standard library is built with it, too, or its locks would look like races. Without text::templates,
+    # as above, and memory_peak.
     "${cargo[@]}" --target-dir "$build/tsan" -Zbuild-std --no-fail-fast --lib --test gguf --test c_abi --test model --test scenarios \
       --test stream --test text --test c_allocations --test cycles --test event_allocations -- --skip templates::
     ;;

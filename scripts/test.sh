@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make test`: every check, quick ones first. Debug builds without candle serve all but the real models, which run in release.
+# `make test`: every check, quick ones first. Debug builds without candle serve all but the real models, which
+# run in release.
 #
 #   scripts/test.sh [STEP ...]   only these, in this order
 #   WICK_MODELS     a folder with real models (models/, where the default one is fetched)
@@ -18,7 +19,8 @@ export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 # Costs a fifth of each build from nothing, and what is here is built once.
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 
-# --show-output below: what a test left out is to be seen, though the test passes. The seconds: since the beginning.
+# --show-output below: what a test left out is to be seen, though the test passes. The seconds: since the
+# beginning.
 heading() { printf '\n==== %s (%d s)\n' "$*" "$SECONDS"; }
 
 format() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs a program of tests, and kills it and says so when it hangs. Cargo's runner in the other scripts: building does not count.
+# Runs a program of tests, and kills it and says so when it hangs. Cargo's runner in the other scripts:
+# building does not count.
 #
 #   scripts/watched.sh PROGRAM [ARGUMENT ...]
 #   WICK_TEST_LIMIT   what the program may take, in seconds (1800: far more than any does)

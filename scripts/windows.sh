@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the tests for Windows and runs them in Wine: all of them without candle, then the C examples against the DLL if the default model is
-# there. Says nothing about speed. Installs nothing.
+# Builds the tests for Windows and runs them in Wine: all of them without candle, then the C examples against
+# the DLL if the default model is there. Says nothing about speed. Installs nothing.
 #
-# Needs, on Linux: a rustc of this project's version or later with the standard library for x86_64-pc-windows-gnu (`rustup target add`),
-# x86_64-w64-mingw32-gcc (Debian's gcc-mingw-w64-x86-64), wine (wine64).
+# Needs, on Linux: a rustc of this project's version or later with the standard library for
+# x86_64-pc-windows-gnu (`rustup target add`), x86_64-w64-mingw32-gcc (Debian's gcc-mingw-w64-x86-64), wine
+# (wine64).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +13,8 @@ what="the tests for Windows"
 target=x86_64-pc-windows-gnu
 model=${WICK_MODELS:-$PWD/models}/SmolLM2-135M-Instruct.Q4_1.gguf
 gcc=x86_64-w64-mingw32-gcc
-# fmaf of the C library of this toolchain is not exact: what is computed without the processor's own differs in the last bits.
+# fmaf of the C library of this toolchain is not exact: what is computed without the processor's own differs
+# in the last bits.
 inexact=(products_do_not_depend_on_threads_pauses_or_instruction_set row_operations_do_not_depend_on_threads
   attention_does_not_depend_on_threads_pauses_or_the_cut_of_a_prompt exp_is_within_two_units_in_the_last_place
   every_instruction_set_gives_the_plain_bits extreme_codes_do_not_saturate row_kernels_give_the_plain_bits_for_every_length)

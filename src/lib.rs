@@ -1,7 +1,7 @@
 //! wick: an embeddable LLM runtime. Token streams that always end, exactly once, and say why.
 //!
-//! A [`Runtime`] loads models and runs generations on threads of its own, or on the host's. A generation is a [`Stream`] of typed
-//! events; the last one is always its end.
+//! A [`Runtime`] loads models and runs generations on threads of its own, or on the host's. A generation is a
+//! [`Stream`] of typed events; the last one is always its end.
 //!
 //! ```no_run
 //! use wick::{EventKind, Input, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
@@ -25,13 +25,15 @@
 //! # }
 //! ```
 //!
-//! C and C++ hosts use `include/wick.h`, which is `src/ffi`. `docs/design.md` tells how the house is built. What is promised to Rust
-//! is what stands here, at the root: the modules behind it are public for wick's own tests and tools, and may change at any time.
+//! C and C++ hosts use `include/wick.h`, which is `src/ffi`. `docs/design.md` tells how the house is built.
+//! What is promised to Rust is what stands here, at the root: the modules behind it are public for wick's own
+//! tests and tools, and may change at any time.
 //!
 //! # Features
 //! `native` (default): the own CPU decoder. `text` (default): tokenizers and chat templates;
-//! without it no model file can be loaded. `folders`: vocabularies out of a `tokenizer.json`. `candle`: the second backend, a
-//! second opinion. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and C.
+//! without it no model file can be loaded. `folders`: vocabularies out of a `tokenizer.json`. `candle`: the
+//! second backend, a second opinion. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and
+//! C.
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 

@@ -1,4 +1,5 @@
-//! Log lines, `key=value` by `key=value`, on their way to the host's function; knows no engine, holds no lock.
+//! Log lines, `key=value` by `key=value`, on their way to the host's function; knows no engine, holds no
+//! lock.
 
 use std::fmt::{Display, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -58,8 +59,8 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Adds `key=value`. A value that is empty, or holds a blank, a control character, `=`, `"` or `\`, is put in quotes, with
-    /// `\"`, `\\`, `\n`, `\r`, `\t` and `\u{…}` as in Rust.
+    /// Adds `key=value`. A value that is empty, or holds a blank, a control character, `=`, `"` or `\`, is
+    /// put in quotes, with `\"`, `\\`, `\n`, `\r`, `\t` and `\u{…}` as in Rust.
     pub fn with(mut self, key: &str, value: impl Display) -> Self {
         if self.sink.is_none() {
             return self;

@@ -4,7 +4,8 @@ use crate::error::{Error, ErrorKind, Result};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Sums that go on side by side, so that the compiler may use vectors; the order of the additions is the same on every machine.
+/// Sums that go on side by side, so that the compiler may use vectors; the order of the additions is the same
+/// on every machine.
 const LANES: usize = 16;
 
 /// One of the vectors, and its dot product with the query.
@@ -47,12 +48,13 @@ impl Ord for Neighbour {
     }
 }
 
-/// The `k` of `vectors` `(count, dim)` that have the largest dot product with `query` `(dim)`, nearest first: of vectors of length 1 the cosine
-/// similarity. Equal ones by their index, NaN last. Exact: every vector is looked at; the same result on every machine. O(count * dim), and
-/// memory for `k`.
+/// The `k` of `vectors` `(count, dim)` that have the largest dot product with `query` `(dim)`, nearest first:
+/// of vectors of length 1 the cosine similarity. Equal ones by their index, NaN last. Exact: every vector is
+/// looked at; the same result on every machine. O(count * dim), and memory for `k`.
 ///
 /// # Errors
-/// `InvalidArgument` for an empty query, vectors that are not whole rows, or more than 2^32 - 1 of them; `OutOfMemory`.
+/// `InvalidArgument` for an empty query, vectors that are not whole rows, or more than 2^32 - 1 of them;
+/// `OutOfMemory`.
 pub fn nearest(query: &[f32], vectors: &[f32], k: usize) -> Result<Vec<Neighbour>> {
     let bad = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
     let dim = query.len();

@@ -1,4 +1,5 @@
-//! Long work in pieces: between them it looks whether it is still wanted, and gives others their turn. Knows neither the work nor who waits.
+//! Long work in pieces: between them it looks whether it is still wanted, and gives others their turn. Knows
+//! neither the work nor who waits.
 
 use crate::error::Result;
 use smol::future::yield_now;
@@ -45,7 +46,8 @@ impl<'a> Pauses<'a> {
         if self.is_due(units) { self.look_up().await } else { Ok(()) }
     }
 
-    /// `units` of work have been done; whether it is time to [`look_up`](Self::look_up). For work so short that a future would cost more.
+    /// `units` of work have been done; whether it is time to [`look_up`](Self::look_up). For work so short
+    /// that a future would cost more.
     pub fn is_due(&mut self, units: usize) -> bool {
         self.spent = self.spent.saturating_add(units);
         self.spent >= self.stride

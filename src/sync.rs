@@ -1,4 +1,5 @@
-//! Locks, atomics and a set-once cell that are std's, or shuttle's when schedules are explored; knows nothing else.
+//! Locks, atomics and a set-once cell that are std's, or shuttle's when schedules are explored; knows nothing
+//! else.
 //!
 //! Floor 0. A poisoned lock is taken all the same: whoever holds one leaves its data valid at every step.
 
@@ -23,7 +24,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Locks `mutex`, poisoned or not, by `deadline` (none: whenever that is). For locks that are seldom held: it looks again and again.
+/// Locks `mutex`, poisoned or not, by `deadline` (none: whenever that is). For locks that are seldom held: it
+/// looks again and again.
 pub(crate) fn lock_by<T>(mutex: &Mutex<T>, deadline: Option<Instant>) -> Option<MutexGuard<'_, T>> {
     use std::sync::TryLockError;
     let Some(deadline) = deadline else { return Some(lock(mutex)) };
@@ -37,7 +39,8 @@ pub(crate) fn lock_by<T>(mutex: &Mutex<T>, deadline: Option<Instant>) -> Option<
     }
 }
 
-/// A point at which another thread may run: where a library that counts as atomic is called. Nothing without shuttle.
+/// A point at which another thread may run: where a library that counts as atomic is called. Nothing without
+/// shuttle.
 #[inline]
 pub(crate) fn yield_point() {
     #[cfg(feature = "shuttle")]
@@ -45,7 +48,8 @@ pub(crate) fn yield_point() {
     AtomicBool::new(false).load(Ordering::SeqCst);
 }
 
-/// Alone in its cache lines (two, which processors fetch together): what one thread writes is not in the way of what another reads.
+/// Alone in its cache lines (two, which processors fetch together): what one thread writes is not in the way
+/// of what another reads.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Apart<T>(pub(crate) T);
@@ -58,8 +62,8 @@ impl<T> std::ops::Deref for Apart<T> {
     }
 }
 
-/// Between a change and a look at whether anybody has to hear of it, and between saying so and looking for changes: of two threads
-/// that do one each, at least one then sees the other.
+/// Between a change and a look at whether anybody has to hear of it, and between saying so and looking for
+/// changes: of two threads that do one each, at least one then sees the other.
 #[inline]
 pub(crate) fn announce_point() {
     // Shuttle's atomics are in one order anyway.
@@ -148,7 +152,8 @@ impl Wake for Parker {
     }
 }
 
-/// Where threads wait for what others poll for; keeps a parker from one wait to the next, so that a wait need not allocate.
+/// Where threads wait for what others poll for; keeps a parker from one wait to the next, so that a wait need
+/// not allocate.
 #[derive(Debug, Default)]
 pub(crate) struct WaitingRoom {
     spare: Mutex<Option<Arc<Parker>>>,
@@ -193,8 +198,8 @@ impl Waiters {
         self.0.is_empty()
     }
 
-    /// Adds `waker` unless it waits already. Who had to leave for it is to be woken, outside every lock: it comes again
-    /// if it still waits, and is forgotten if it has given up.
+    /// Adds `waker` unless it waits already. Who had to leave for it is to be woken, outside every lock: it
+    /// comes again if it still waits, and is forgotten if it has given up.
     #[must_use]
     pub(crate) fn add(&mut self, waker: &Waker) -> Self {
         let mut left = Self::default();

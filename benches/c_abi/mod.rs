@@ -1,4 +1,5 @@
-//! The C ABI as a C program calls it, in as few words: a runtime, the fake model, a generation, an event. Every failure ends the benchmark.
+//! The C ABI as a C program calls it, in as few words: a runtime, the fake model, a generation, an event.
+//! Every failure ends the benchmark.
 #![allow(dead_code, unsafe_code, reason = "each benchmark needs a part of it; the C ABI is called as C does")]
 
 use std::ffi::{c_char, c_void};
@@ -165,7 +166,8 @@ impl Reader {
         Self { event, buf: vec![0; 4096] }
     }
 
-    /// The stream's next event within `timeout`: whether there was one. WICK_EMPTY is no event only while polling.
+    /// The stream's next event within `timeout`: whether there was one. WICK_EMPTY is no event only while
+    /// polling.
     pub fn next(&mut self, stream: wick_stream, timeout: u64) -> bool {
         let (buf, cap) = (self.buf.as_mut_ptr().cast::<c_char>(), self.buf.len());
         // SAFETY: a live, sized struct and a buffer of that many bytes.

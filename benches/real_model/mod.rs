@@ -1,4 +1,5 @@
-//! The model that benchmarks measure: in WICK_MODELS, else in `models/`, where `scripts/fetch-models.sh` puts it.
+//! The model that benchmarks measure: in WICK_MODELS, else in `models/`, where `scripts/fetch-models.sh` puts
+//! it.
 
 use std::path::PathBuf;
 

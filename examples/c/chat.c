@@ -19,7 +19,8 @@ static int failed(const char *what, wick_status status, const char *why) {
   return FAILED;
 }
 
-/* Shows one event, text on stdout, the rest on stderr. Returns what the program's exit would be if it were the last. */
+/* Shows one event, text on stdout, the rest on stderr. Returns what the program's exit would be if it were
+ * the last. */
 static int show(const char *what, const wick_event *ev) {
   if (ev->kind == WICK_EVENT_PROGRESS && ev->total > 0)
     fprintf(stderr, "\r%s: %3.0f %%", what, 100.0 * (double)ev->done / (double)ev->total);

@@ -1,4 +1,5 @@
-/* An event loop (Linux, epoll) that serves its own timer and a stream's OS handle, and sleeps when neither has news.
+/* An event loop (Linux, epoll) that serves its own timer and a stream's OS handle, and sleeps when neither
+ * has news.
  *
  *   cargo build --release
  *   cc -std=c99 -Wall -Wextra -Werror -pedantic -Iinclude examples/c/epoll.c target/release/libwick.a -lm -o epoll

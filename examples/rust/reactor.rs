@@ -1,4 +1,5 @@
-//! Reads an answer through its OS handle in an event loop that knows nothing of wick: here async-io's reactor. Unix.
+//! Reads an answer through its OS handle in an event loop that knows nothing of wick: here async-io's
+//! reactor. Unix.
 //!
 //! cargo run --release --example reactor -- models/SmolLM2-135M-Instruct.Q4_1.gguf "Hello, who are you?"
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program prints")]

@@ -1,4 +1,5 @@
-//! Any bytes are a model or an error: `tests/gguf/fuzz.rs` replays the corpus of this target with the same judge.
+//! Any bytes are a model or an error: `tests/gguf/fuzz.rs` replays the corpus of this target with the same
+//! judge.
 #![no_main]
 
 #[path = "../../tests/support/fuzz/mod.rs"]

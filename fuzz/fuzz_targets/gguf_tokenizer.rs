@@ -1,4 +1,5 @@
-//! Any file is a tokenizer that encodes and decodes, or an error: `tests/text/fuzz.rs` replays the corpus of this target with the same judge.
+//! Any file is a tokenizer that encodes and decodes, or an error: `tests/text/fuzz.rs` replays the corpus of
+//! this target with the same judge.
 #![no_main]
 
 #[path = "../../tests/support/fuzz/mod.rs"]

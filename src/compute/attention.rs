@@ -1,4 +1,5 @@
-//! Attention over KV blocks, split over threads by tokens and heads; knows no cache and no layer but its number.
+//! Attention over KV blocks, split over threads by tokens and heads; knows no cache and no layer but its
+//! number.
 
 use super::disjoint::Disjoint;
 use super::pace::{Pace, Step};
@@ -12,7 +13,8 @@ const QUERIES: usize = 24;
 
 /// Consecutive tokens of one sequence within a pass.
 pub struct Span<'a, B> {
-    /// The sequence's blocks from position 0 on; the keys and values of this pass' own tokens are stored already.
+    /// The sequence's blocks from position 0 on; the keys and values of this pass' own tokens are stored
+    /// already.
     pub blocks: &'a [B],
     /// The position of the span's first token.
     pub position: usize,

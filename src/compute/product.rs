@@ -58,12 +58,14 @@ struct Cut {
 }
 
 impl Cut {
-    /// For matrices of `rows` rows in all, of `cols` columns and `row_bytes` bytes at most; what a chunk takes from two matrices counts together.
+    /// For matrices of `rows` rows in all, of `cols` columns and `row_bytes` bytes at most; what a chunk
+    /// takes from two matrices counts together.
     fn new(rows: usize, tokens: usize, threads: usize, (cols, row_bytes): (usize, usize)) -> Self {
         let chunk = tokens.next_multiple_of(GROUP).clamp(GROUP, TOKENS);
         // Some chunks for each thread, so that a late one leaves its share to the others.
         let fair = rows.div_ceil(threads * 6).max(1);
-        // Rows that follow each other are asked for ahead of time: a few tokens, bound by memory, take many of them.
+        // Rows that follow each other are asked for ahead of time: a few tokens, bound by memory, take many
+        // of them.
         let most = match tokens {
             0..=GROUP => (BYTES / row_bytes.max(1)).clamp(32, 512) / 16 * 16,
             _ if cols < MANY_COLS => 64,
@@ -89,11 +91,13 @@ impl Cut {
 }
 
 impl Compute {
-    /// `product.out = product.weights . activations` for each product, in one sweep: a chunk is a block of rows for a block of tokens.
+    /// `product.out = product.weights . activations` for each product, in one sweep: a chunk is a block of
+    /// rows for a block of tokens.
     ///
     /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
     ///
-    /// Panics if a shape does not fit: `cols` of the activations, `tokens * rows` of `out`, `rows` of a bias, or if the activations lack a form.
+    /// Panics if a shape does not fit: `cols` of the activations, `tokens * rows` of `out`, `rows` of a bias,
+    /// or if the activations lack a form.
     pub fn products(
         &mut self,
         products: &mut [Product<'_>],
@@ -129,7 +133,8 @@ impl Compute {
         finish(at, chunks)
     }
 
-    /// `out = act(gate . activations) * (up . activations)`, both matrices in one sweep; `out` is `(tokens, rows)`.
+    /// `out = act(gate . activations) * (up . activations)`, both matrices in one sweep; `out` is
+    /// `(tokens, rows)`.
     ///
     /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
     ///

@@ -1,4 +1,5 @@
-//! Operations on rows of tokens, split over threads by tokens; knows no layer. Those that are short cannot be paused.
+//! Operations on rows of tokens, split over threads by tokens; knows no layer. Those that are short cannot be
+//! paused.
 
 use super::Compute;
 use super::disjoint::Disjoint;
@@ -71,7 +72,8 @@ impl Compute {
         self.rows(x, 1, |_, x| kernels.soft_cap(x, cap));
     }
 
-    /// Turns the heads of all tokens: `x` is `(tokens, heads, head_dim)`, the table has the angles of those tokens.
+    /// Turns the heads of all tokens: `x` is `(tokens, heads, head_dim)`, the table has the angles of those
+    /// tokens.
     ///
     /// Panics if the table's tokens do not fit.
     pub fn rope(&mut self, x: &mut [f32], head_dim: usize, table: &RopeTable) {

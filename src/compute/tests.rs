@@ -1,4 +1,5 @@
-//! Whole operations: the same bits for any number of threads, any pause, any cut of a prompt, alone or batched.
+//! Whole operations: the same bits for any number of threads, any pause, any cut of a prompt, alone or
+//! batched.
 
 use super::*;
 use crate::kernel::*;
@@ -148,7 +149,8 @@ fn embeddings_are_rows() {
 const HEADS: usize = 6;
 const TOKENS: usize = 300;
 
-/// The attention of `TOKENS` tokens, computed `chunk` tokens at a time beside another sequence's single token.
+/// The attention of `TOKENS` tokens, computed `chunk` tokens at a time beside another sequence's single
+/// token.
 fn attention(compute: &mut Compute, window: Option<usize>, chunk: usize, pause: bool) -> Vec<f32> {
     let layout = KvLayout::new(2, 2, 16, 24).expect("layout");
     let (queries, keys, vals) =

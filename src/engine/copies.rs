@@ -1,4 +1,5 @@
-//! Copies of what is sized by a host's input: refused by a code where the system has no memory, never by an abort.
+//! Copies of what is sized by a host's input: refused by a code where the system has no memory, never by an
+//! abort.
 
 use crate::error::Result;
 use crate::text::Message;

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-/// Rows of a prompt that a pass takes at least beside rows that decode, and the fewest whose time says what a row costs.
+/// Rows of a prompt that a pass takes at least beside rows that decode, and the fewest whose time says what a
+/// row costs.
 pub(super) const MIN_ROWS: usize = 8;
 
-/// Running estimates of a model's times, in nanoseconds. A pass over `decoding` and `prompt` rows is taken to last
-/// `decode_time(decoding) + prompt * row`.
+/// Running estimates of a model's times, in nanoseconds. A pass over `decoding` and `prompt` rows is taken to
+/// last `decode_time(decoding) + prompt * row`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Costs {
     /// A pass over `decoding` rows that decode, and no prompt; `None`: none was computed yet.
@@ -51,8 +52,9 @@ impl Costs {
     }
 }
 
-/// `estimate`, nearer to a sample: half the way down, where what was measured first (pages that come in, caches that fill) is soon forgotten;
-/// up by one in `rise` of itself at most, so that one slow pass does not count for much.
+/// `estimate`, nearer to a sample: half the way down, where what was measured first (pages that come in,
+/// caches that fill) is soon forgotten; up by one in `rise` of itself at most, so that one slow pass does not
+/// count for much.
 fn nearer(estimate: Option<f32>, sample: f32, rise: f32) -> f32 {
     match estimate {
         None => sample,

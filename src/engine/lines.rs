@@ -1,4 +1,5 @@
-//! The engine's log lines: which events are worth one, and with which keys. Knows what it is told, and no engine.
+//! The engine's log lines: which events are worth one, and with which keys. Knows what it is told, and no
+//! engine.
 
 use super::facts::EngineFacts;
 use super::generation::Generation;

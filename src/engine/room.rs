@@ -1,4 +1,5 @@
-//! Memory: what gives way when the budget is used up or the system asks, and what is published of it; knows no number of bytes that is allowed.
+//! Memory: what gives way when the budget is used up or the system asks, and what is published of it; knows
+//! no number of bytes that is allowed.
 
 use super::rows::Row;
 use super::state::{Engine, ModelState, guarded, quietly};
@@ -6,8 +7,8 @@ use crate::error::{ErrorKind, Result};
 use std::sync::atomic::Ordering;
 
 impl Engine {
-    /// Begins a pass over `rows`. Where they find no room, caches go, then what idle sessions hold, whoever rested longest first; then all
-    /// rows but the first wait.
+    /// Begins a pass over `rows`. Where they find no room, caches go, then what idle sessions hold, whoever
+    /// rested longest first; then all rows but the first wait.
     pub(super) fn begin_somehow(&mut self, model: u64, rows: &mut Vec<Row>) -> Result<()> {
         let Err(mut error) = self.begin(model, rows) else { return Ok(()) };
         if error.kind() == ErrorKind::OutOfMemory {
@@ -30,7 +31,8 @@ impl Engine {
         Err(error)
     }
 
-    /// Gives back what can be computed again: what idle sessions hold, and what decoders keep for the next pass.
+    /// Gives back what can be computed again: what idle sessions hold, and what decoders keep for the next
+    /// pass.
     pub fn trim(&mut self) {
         while self.evict() {}
         self.trim_decoders();
@@ -38,7 +40,8 @@ impl Engine {
         self.weigh();
     }
 
-    /// Caches and what one idle session holds give way to what found no room; false: no session is left that could.
+    /// Caches and what one idle session holds give way to what found no room; false: no session is left that
+    /// could.
     pub fn make_room(&mut self) -> bool {
         self.trim_decoders();
         let evicted = self.evict();
@@ -61,7 +64,8 @@ impl Engine {
         }
     }
 
-    /// Empties the sequence of the idle session that was computed longest ago; it is computed again when it is needed. False: none holds anything.
+    /// Empties the sequence of the idle session that was computed longest ago; it is computed again when it
+    /// is needed. False: none holds anything.
     fn evict(&mut self) -> bool {
         let idle = self.sessions.iter().filter(|(id, session)| {
             let decoder = self.models.get(&session.model).and_then(|model| match &model.state {

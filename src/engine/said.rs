@@ -1,5 +1,5 @@
-//! What the model itself said in a session: control tokens between its text, and the character that it ended inside of. Knows no decoder and no
-//! template.
+//! What the model itself said in a session: control tokens between its text, and the character that it ended
+//! inside of. Knows no decoder and no template.
 
 use crate::text::{ControlSpan, Message, Rendered, Spoken, Unfinished, Vocab};
 

@@ -1,14 +1,17 @@
-//! What a decoder does to become quicker: between passes, in a small share of their time, and when nothing else is to do; knows no decoder.
+//! What a decoder does to become quicker: between passes, in a small share of their time, and when nothing
+//! else is to do; knows no decoder.
 
 use super::generation::State;
 use super::state::{Engine, ModelState, guarded};
 use std::time::{Duration, Instant};
 
-/// Quiet time after the last pass before settling goes on by itself: a host that asks again at once is not kept waiting.
+/// Quiet time after the last pass before settling goes on by itself: a host that asks again at once is not
+/// kept waiting.
 const CALM: Duration = Duration::from_millis(50);
 
 impl Engine {
-    /// As [`Engine::settle`], if the time for it is earned and only answers are under way: no first token waits for it.
+    /// As [`Engine::settle`], if the time for it is earned and only answers are under way: no first token
+    /// waits for it.
     pub(super) fn settle_beside(&mut self) -> bool {
         let answers = |id| match self.generations.get(id).map(|one| &one.state) {
             Some(State::Running(run)) => run.generated > 0,

@@ -8,7 +8,8 @@ const SHARE: u32 = 8;
 /// The most that settling takes at once beside passes: no stream pauses for longer.
 const MOST: Duration = Duration::from_millis(4);
 
-/// What a piece may take on the host's thread. It takes longer where the host of a virtual machine has to find the memory first.
+/// What a piece may take on the host's thread. It takes longer where the host of a virtual machine has to
+/// find the memory first.
 const BRIEF: Duration = Duration::from_millis(1);
 
 /// Whose turn it is to settle, and the time for it.
@@ -42,7 +43,8 @@ impl Settling {
         self.long = self.long.saturating_add(u32::from(took > BRIEF));
     }
 
-    /// Whether pieces are long as a rule here: one in 16, and three at least, so that what the system interrupts now and then is none.
+    /// Whether pieces are long as a rule here: one in 16, and three at least, so that what the system
+    /// interrupts now and then is none.
     pub(super) fn is_long(&self) -> bool {
         self.long.saturating_mul(16) > self.pieces.saturating_add(32)
     }

@@ -25,10 +25,11 @@ pub struct EngineLimits {
     pub max_sequences: usize,
     /// How long a slice of a pass takes about.
     pub slice: Duration,
-    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as are messages: the template that
-    /// renders them is the model file's, and may take its time.
+    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as
+    /// are messages: the template that renders them is the model file's, and may take its time.
     pub inline_bytes: usize,
-    /// The thread is not the host's: decoders settle while nothing else is to do, too, and also where a piece takes long.
+    /// The thread is not the host's: decoders settle while nothing else is to do, too, and also where a piece
+    /// takes long.
     pub own_thread: bool,
     /// What rows cost; `None`: what is measured.
     pub costs: Option<Costs>,
@@ -51,7 +52,8 @@ pub(super) struct Model {
 
 /// Sequences, scheduling and batching over the models of one runtime.
 ///
-/// A synchronous state machine: whoever drives it calls [`Engine::step`] until it is idle, and again when something was handed in.
+/// A synchronous state machine: whoever drives it calls [`Engine::step`] until it is idle, and again when
+/// something was handed in.
 pub struct Engine {
     pub(super) limits: EngineLimits,
     pub(super) models: IdMap<u64, Model>,

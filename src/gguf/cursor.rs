@@ -1,5 +1,5 @@
-//! A reading position in a header whose length is not known yet: takes bytes, checks first that the file can have them.
-//! Knows the file's size and the budget; not what the bytes mean.
+//! A reading position in a header whose length is not known yet: takes bytes, checks first that the file can
+//! have them. Knows the file's size and the budget; not what the bytes mean.
 
 use super::source::ReadAt;
 use super::{Limits, MAX_READ, invalid};
@@ -172,7 +172,8 @@ impl<'a, 'p> Cursor<'a, 'p> {
     }
 }
 
-/// How many strings, at most `limit`, lie whole and valid at the front of `bytes`; and how many bytes they take.
+/// How many strings, at most `limit`, lie whole and valid at the front of `bytes`; and how many bytes they
+/// take.
 fn whole_texts(bytes: &[u8], limit: u64) -> (u64, usize) {
     let mut rest = bytes;
     for count in 0..limit {

@@ -1,5 +1,5 @@
-//! The header of a model file: counts, metadata, and tensors that are proven to lie inside the file, aligned and apart.
-//! Knows the container's rules; not what a tensor is for.
+//! The header of a model file: counts, metadata, and tensors that are proven to lie inside the file, aligned
+//! and apart. Knows the container's rules; not what a tensor is for.
 
 use super::cursor::Cursor;
 use super::metadata::{Layout, MAX_ENTRIES, MAX_NAME, Metadata, first_twin, push};
@@ -15,7 +15,8 @@ const DEFAULT_ALIGNMENT: u32 = 32;
 /// The largest alignment that makes sense: beyond any page.
 const MAX_ALIGNMENT: u32 = 1 << 20;
 
-/// Everything of a model but its tensors' bytes, validated. Of a split model: the first file's, and all files' tensors.
+/// Everything of a model but its tensors' bytes, validated. Of a split model: the first file's, and all
+/// files' tensors.
 pub struct Header {
     version: u32,
     alignment: u64,
@@ -214,7 +215,8 @@ async fn read_tensor(cursor: &mut Cursor<'_, '_>) -> Result<TensorInfo> {
     TensorInfo::new(&name, type_id, shape, offset)
 }
 
-/// Checks that the tensors lie aligned, inside the file and apart; gives the end of the last, from the start of the data.
+/// Checks that the tensors lie aligned, inside the file and apart; gives the end of the last, from the start
+/// of the data.
 fn place(tensors: &[TensorInfo], alignment: u64, data_offset: u64, file_bytes: u64) -> Result<u64> {
     let mut by_offset = Vec::new();
     by_offset.try_reserve_exact(tensors.len())?;
@@ -228,7 +230,8 @@ fn place(tensors: &[TensorInfo], alignment: u64, data_offset: u64, file_bytes: u
     Ok(last_end)
 }
 
-/// The end of a tensor that starts aligned, at or behind `last_end`, and ends inside the `data_bytes` bytes of data.
+/// The end of a tensor that starts aligned, at or behind `last_end`, and ends inside the `data_bytes` bytes
+/// of data.
 fn end_of(tensor: &TensorInfo, alignment: u64, last_end: u64, data_bytes: u64) -> Result<u64> {
     let (offset, len) = (tensor.offset(), tensor.byte_len());
     if !offset.is_multiple_of(alignment) {

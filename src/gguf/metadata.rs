@@ -1,5 +1,5 @@
-//! The metadata: keys and typed values, validated once, kept as the file's own bytes and decoded where they are read.
-//! Knows GGUF's value encoding; not what a key means.
+//! The metadata: keys and typed values, validated once, kept as the file's own bytes and decoded where they
+//! are read. Knows GGUF's value encoding; not what a key means.
 
 use super::cursor::Cursor;
 use super::value::{Array, FromValue, Value, ValueType};
@@ -18,9 +18,11 @@ pub(super) const MAX_NAME: u64 = 65_535;
 /// Bytes of a key's length, which stands before it.
 const KEY_LEN: usize = 8;
 
-/// Typed keys and values of a model file. Cheap to ask: a lookup is a binary search, strings and arrays are borrowed.
+/// Typed keys and values of a model file. Cheap to ask: a lookup is a binary search, strings and arrays are
+/// borrowed.
 pub struct Metadata {
-    /// The file up to the end of the metadata: an own copy, so that a mapped file that changes cannot change it.
+    /// The file up to the end of the metadata: an own copy, so that a mapped file that changes cannot change
+    /// it.
     bytes: Vec<u8>,
     /// In file order.
     entries: Vec<Entry>,
@@ -46,8 +48,9 @@ impl Metadata {
 
     /// The value of `key` as a `T`: `None` where there is no such key.
     ///
-    /// `ModelInvalid`, naming the key and the value, where it is something else or out of `T`'s range. `T` is one of `u32`, `u64`,
-    /// `i64` (from any integer type), `f32`, `f64`, `bool`, `&str`, [`Array`], [`Strs`](super::Strs).
+    /// `ModelInvalid`, naming the key and the value, where it is something else or out of `T`'s range. `T` is
+    /// one of `u32`, `u64`, `i64` (from any integer type), `f32`, `f64`, `bool`, `&str`, [`Array`],
+    /// [`Strs`](super::Strs).
     pub fn find<'a, T: FromValue<'a>>(&'a self, key: &str) -> Result<Option<T>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         match T::from_value(value) {
@@ -238,7 +241,8 @@ async fn validate_plain(cursor: &mut Cursor<'_, '_>, kind: ValueType) -> Result<
     }
 }
 
-/// Takes an array: all of it, or up to its elements if each of them is to be looked at: then their type and number.
+/// Takes an array: all of it, or up to its elements if each of them is to be looked at: then their type and
+/// number.
 async fn validate_array(cursor: &mut Cursor<'_, '_>) -> Result<Option<(ValueType, u64)>> {
     let kind = read_kind(cursor).await?;
     let len = cursor.u64("an array's length").await?;

@@ -1,4 +1,5 @@
-//! Mapped bytes brought into memory before they are needed, piece by piece. Knows pages; not what lies in them.
+//! Mapped bytes brought into memory before they are needed, piece by piece. Knows pages; not what lies in
+//! them.
 
 use super::data::Data;
 use super::open::Gguf;
@@ -13,8 +14,9 @@ impl Gguf {
         self.mapped().map(|map| map.len() as u64).sum()
     }
 
-    /// Brings the mapped bytes from `done` on into memory, `most` of them at most; how many that were. 0: it is past the last one. It reads what is not in
-    /// the page cache from the disk, and so takes its time; the pages stay the system's to drop.
+    /// Brings the mapped bytes from `done` on into memory, `most` of them at most; how many that were. 0: it
+    /// is past the last one. It reads what is not in the page cache from the disk, and so takes its time; the
+    /// pages stay the system's to drop.
     pub fn preload(&self, done: u64, most: usize) -> usize {
         let mut before = 0;
         for map in self.mapped() {
@@ -39,7 +41,8 @@ impl Gguf {
 }
 
 fn bring_in(map: &Mmap, from: usize, len: usize) {
-    // Linux 5.14 and later; a file that was cut short is an error here, where a read would be a fault of the process.
+    // Linux 5.14 and later; a file that was cut short is an error here, where a read would be a fault of the
+    // process.
     #[cfg(target_os = "linux")]
     match map.advise_range(memmap2::Advice::PopulateRead, from, len) {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => {}

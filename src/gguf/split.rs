@@ -1,4 +1,5 @@
-//! Models split over files, `name-00001-of-0000N.gguf`: which files belong together. Knows names and the `split.*` keys.
+//! Models split over files, `name-00001-of-0000N.gguf`: which files belong together. Knows names and the
+//! `split.*` keys.
 
 use super::header::Header;
 use super::invalid;

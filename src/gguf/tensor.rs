@@ -121,7 +121,8 @@ impl TensorType {
 
     /// Bytes of a tensor of this type and `shape` (`ne[0]`, the row, first).
     ///
-    /// `ModelInvalid` for anything but 1 to 4 dimensions, a zero, a row that is no whole number of blocks, or a size beyond 64 bits.
+    /// `ModelInvalid` for anything but 1 to 4 dimensions, a zero, a row that is no whole number of blocks, or
+    /// a size beyond 64 bits.
     pub fn byte_len(self, shape: &[u64]) -> Result<u64> {
         let Some(&row) = shape.first().filter(|_| shape.len() <= 4) else {
             return Err(invalid(format!("{} dimensions; 1 to 4 are possible", shape.len())));
@@ -180,7 +181,8 @@ impl TensorInfo {
         self.kind
     }
 
-    /// 1 to 4 dimensions, GGUF's order: `ne[0]` (the contiguous row) first. A `[rows, columns]` matrix of a framework reads `[columns, rows]`.
+    /// 1 to 4 dimensions, GGUF's order: `ne[0]` (the contiguous row) first. A `[rows, columns]` matrix of a
+    /// framework reads `[columns, rows]`.
     pub fn shape(&self) -> &[u64] {
         self.dims.get(..usize::from(self.dim_count)).unwrap_or(&self.dims)
     }

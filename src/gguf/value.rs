@@ -359,6 +359,7 @@ fn read_str<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
     let len = usize::try_from(u64::from_le_bytes(chunk(bytes)?)).ok()?;
     let (text, rest) = bytes.split_at_checked(len)?;
     *bytes = rest;
-    // SAFETY: `Metadata` keeps its own copy of these bytes, and the parse has checked each of its strings as UTF-8.
+    // SAFETY: `Metadata` keeps its own copy of these bytes, and the parse has checked each of its strings as
+    // UTF-8.
     Some(unsafe { std::str::from_utf8_unchecked(text) })
 }

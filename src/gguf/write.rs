@@ -1,4 +1,5 @@
-//! Writes GGUF files: small models for tests and tools, and hostile ones. Checks nothing; knows no meaning of any key.
+//! Writes GGUF files: small models for tests and tools, and hostile ones. Checks nothing; knows no meaning of
+//! any key.
 
 use super::tensor::TensorType;
 use super::value::{Array, Value, ValueType};
@@ -74,7 +75,8 @@ impl<'a> Writer<'a> {
         self
     }
 
-    /// Sets the alignment and its key. Call it before the first tensor. 0 is written as it is, and aligns to 1.
+    /// Sets the alignment and its key. Call it before the first tensor. 0 is written as it is, and aligns
+    /// to 1.
     pub fn alignment(mut self, alignment: u32) -> Self {
         self.alignment = alignment.max(1).into();
         self.meta("general.alignment", alignment)

@@ -8,8 +8,9 @@ pub const GROUP: usize = 8;
 
 /// Rows of tokens in the forms that the weights to come need: `(tokens, cols)` each.
 ///
-/// Tokens come in groups of [`GROUP`], the last one narrower. Within a group of `w` tokens the int8 values lie as
-/// `(cols / 32, w, 32)`, scales and sums as `(blocks, w)`, sums of 16 as `(blocks, w, 16)`: a tile reads them in one sweep.
+/// Tokens come in groups of [`GROUP`], the last one narrower. Within a group of `w` tokens the int8 values
+/// lie as `(cols / 32, w, 32)`, scales and sums as `(blocks, w)`, sums of 16 as `(blocks, w, 16)`: a tile
+/// reads them in one sweep.
 #[derive(Default)]
 pub struct Activations {
     tokens: usize,
@@ -61,7 +62,8 @@ pub(crate) struct Quantised {
 }
 
 impl Activations {
-    /// Takes the memory for `tokens` rows of `cols` values in each of `forms`: [`Activations::prepare`] within it never allocates.
+    /// Takes the memory for `tokens` rows of `cols` values in each of `forms`: [`Activations::prepare`]
+    /// within it never allocates.
     pub fn reserve(&mut self, tokens: usize, cols: usize, forms: Forms) -> Result<()> {
         let total = tokens.saturating_mul(cols);
         if forms.contains(Form::F32) {
@@ -84,7 +86,8 @@ impl Activations {
         Ok(())
     }
 
-    /// Sets the shape and the forms of the rows to come; their contents are unspecified until they are written.
+    /// Sets the shape and the forms of the rows to come; their contents are unspecified until they are
+    /// written.
     ///
     /// Forms that `cols` is not a whole number of blocks for are dropped.
     pub fn prepare(&mut self, tokens: usize, cols: usize, forms: Forms) -> Result<()> {

@@ -3,7 +3,8 @@
 use super::tiles::Tiles;
 use std::cell::Cell;
 
-/// Bytes to ask for, a few lines at each step of the tiles: memory then brings them while the sums keep the processor busy.
+/// Bytes to ask for, a few lines at each step of the tiles: memory then brings them while the sums keep the
+/// processor busy.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<'a> {
     /// The next of them, and how many are left.
@@ -30,8 +31,8 @@ impl Ahead<'_> {
     }
 }
 
-/// A loop's end or step that the compiler does not know: it unrolls the loop otherwise, and then sums no longer stay in registers, and what is
-/// asked for ahead comes a quarter slower.
+/// A loop's end or step that the compiler does not know: it unrolls the loop otherwise, and then sums no
+/// longer stay in registers, and what is asked for ahead comes a quarter slower.
 #[inline(always)]
 pub(super) fn rolled(number: usize) -> usize {
     std::hint::black_box(number)

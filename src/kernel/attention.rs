@@ -1,7 +1,9 @@
-//! Attention of some queries to one unit of keys and values, and how units add up; knows no sequence and no mask but a range.
+//! Attention of some queries to one unit of keys and values, and how units add up; knows no sequence and no
+//! mask but a range.
 //!
-//! A unit is 128 tokens at fixed absolute positions (four KV blocks). A query's result is its units' partial results, merged in
-//! ascending order, so it does not depend on how a prompt was cut or which threads computed which units.
+//! A unit is 128 tokens at fixed absolute positions (four KV blocks). A query's result is its units' partial
+//! results, merged in ascending order, so it does not depend on how a prompt was cut or which threads
+//! computed which units.
 
 use super::generic::{fold, tree};
 use super::kv::KV_BLOCK;
@@ -50,7 +52,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) visible: Visible,
     /// How many queries there are.
     pub(crate) count: usize,
-    /// `(key_dim / 16 rounded up, query_stride, 16)`, already scaled: a tile's elements lie at distances that the compiler knows.
+    /// `(key_dim / 16 rounded up, query_stride, 16)`, already scaled: a tile's elements lie at distances that
+    /// the compiler knows.
     pub(crate) queries: &'a [[f32; 16]],
     pub(crate) query_stride: usize,
     pub(crate) key_dim: usize,
@@ -162,7 +165,8 @@ fn score<S: Simd, const Q: usize>(
     }
 }
 
-/// Scores to weights `exp(score - max)`; returns the maximum and the sum of weights. What is not visible counts as weight 0.
+/// Scores to weights `exp(score - max)`; returns the maximum and the sum of weights. What is not visible
+/// counts as weight 0.
 #[inline(always)]
 fn weigh(soft_cap: Option<f32>, visible: &Range<usize>, scores: &mut [f32; UNIT]) -> (f32, f32) {
     // A weight is added in lane (token mod 16), and those of whole chunks beside the visible part are zeros.

@@ -1,4 +1,5 @@
-//! Which table of kernels computes: chosen once per process among those that the processor can run. Knows no kernel.
+//! Which table of kernels computes: chosen once per process among those that the processor can run. Knows no
+//! kernel.
 
 use super::scalar;
 use super::simd::Scalar;
@@ -18,7 +19,8 @@ impl Kernels {
         &SCALAR
     }
 
-    /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and benchmarks choose from it.
+    /// Every table that this processor can run, slowest first: the scalar one is always there. Tests and
+    /// benchmarks choose from it.
     pub fn available() -> &'static [&'static Kernels] {
         static TABLES: OnceLock<Vec<&'static Kernels>> = OnceLock::new();
         TABLES.get_or_init(|| {

@@ -1,5 +1,5 @@
-//! Products with one token or the few of a group: each block goes from the file's bytes through registers, past no panel. Knows no type but how
-//! it unpacks.
+//! Products with one token or the few of a group: each block goes from the file's bytes through registers,
+//! past no panel. Knows no type but how it unpacks.
 //!
 //! The sums are those of [`super::tile`], in the same order.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
@@ -28,8 +28,9 @@ pub(crate) struct Few<'a, const N: usize> {
 
 impl<'a, const N: usize> Few<'a, N> {
     /// # Safety
-    /// The blocks are readable in each row; a group of `N` tokens begins with `token` and has those blocks; `results` has room for a
-    /// vector of each. Panics when it runs over blocks of 256 with more than one token.
+    /// The blocks are readable in each row; a group of `N` tokens begins with `token` and has those blocks;
+    /// `results` has room for a vector of each. Panics when it runs over blocks of 256 with more than one
+    /// token.
     pub(crate) unsafe fn new(
         blocks: Blocks,
         ahead: *const u8,
@@ -41,7 +42,8 @@ impl<'a, const N: usize> Few<'a, N> {
     }
 }
 
-/// Asks for a share of the bytes ahead with each word of a block's codes: asked for at once they would stand in the way of the block's own.
+/// Asks for a share of the bytes ahead with each word of a block's codes: asked for at once they would stand
+/// in the way of the block's own.
 #[inline(always)]
 fn prefetch<S: Tiles, F: Format, const N: usize>(s: S, ahead: *const u8, word: usize) {
     let (bytes, words) = (S::ROWS * F::TYPE.block_bytes(), F::TYPE.block_len() / 4);
@@ -227,11 +229,12 @@ impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
     }
 }
 
-/// Blocks between the one that is multiplied and the one whose head is copied: a vector can be read only some time after its parts were
-/// written.
+/// Blocks between the one that is multiplied and the one whose head is copied: a vector can be read only some
+/// time after its parts were written.
 const LEAD: usize = 4;
 
-/// The first four bytes of some blocks of 32, with their scales, brought together by writes and reads: the codes need all that can shuffle.
+/// The first four bytes of some blocks of 32, with their scales, brought together by writes and reads: the
+/// codes need all that can shuffle.
 #[repr(align(64))]
 struct Heads([[MaybeUninit<u32>; 16]; 2 * LEAD]);
 
@@ -249,7 +252,8 @@ impl Heads {
     unsafe fn copy<S: Tiles>(&mut self, blocks: &Blocks, b: usize) {
         let (from, to) = (blocks.at(b), &mut self.0[b % (2 * LEAD)]);
         for r in 0..S::ROWS {
-            // SAFETY: a block has at least four bytes. Volatile: the compiler would make vectors of them, by shuffles.
+            // SAFETY: a block has at least four bytes. Volatile: the compiler would make vectors of them, by
+            // shuffles.
             unsafe {
                 let head = from.add(r * blocks.stride).cast::<u32>().read_unaligned();
                 to[r].as_mut_ptr().write_volatile(head);
@@ -289,8 +293,8 @@ struct Large<'a, S: Tiles, F> {
     values: *const i8,
     /// What to ask for meanwhile.
     ahead: *const u8,
-    /// Sums that a whole scale is still to be multiplied with; as many count as there are scales. Apart, so that all else stays in
-    /// registers where a loop over them is not unrolled.
+    /// Sums that a whole scale is still to be multiplied with; as many count as there are scales. Apart, so
+    /// that all else stays in registers where a loop over them is not unrolled.
     parts: &'a mut [S::I; 16],
     /// The sums of the values that share a scale.
     sums: *const i16,

@@ -3,13 +3,15 @@
 /// The value of an IEEE binary16.
 #[inline(always)]
 pub fn f16_to_f32(half: u16) -> f32 {
-    // Shift exponent and mantissa into place; the multiplication repairs the exponent's bias, subnormals included.
+    // Shift exponent and mantissa into place; the multiplication repairs the exponent's bias, subnormals
+    // included.
     let magnitude = f32::from_bits(((half & 0x7fff) as u32) << 13) * f32::from_bits(0x7780_0000);
     let special = if half & 0x7c00 == 0x7c00 { 0x7f80_0000 } else { 0 };
     f32::from_bits(magnitude.to_bits() | special | ((half & 0x8000) as u32) << 16)
 }
 
-/// The nearest IEEE binary16, ties to even; beyond its range infinite, a NaN stays one. Free of branches: loops over it vectorise.
+/// The nearest IEEE binary16, ties to even; beyond its range infinite, a NaN stays one. Free of branches:
+/// loops over it vectorise.
 #[inline(always)]
 pub fn f32_to_f16(value: f32) -> u16 {
     let bits = value.to_bits();

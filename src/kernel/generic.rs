@@ -1,6 +1,8 @@
-//! Row-wise operations in their one and only form, compiled once per instruction set; knows nothing of weights and threads.
+//! Row-wise operations in their one and only form, compiled once per instruction set; knows nothing of
+//! weights and threads.
 //!
-//! Sums run in 16 lanes (lane = index mod 16) that [`tree`] adds at the end, so that any vector width gives the same bits.
+//! Sums run in 16 lanes (lane = index mod 16) that [`tree`] adds at the end, so that any vector width gives
+//! the same bits.
 
 use super::float::f32_to_f16;
 use super::math;
@@ -134,7 +136,8 @@ pub(crate) fn gelu_mul(gate: &mut [f32], up: &[f32]) {
     }
 }
 
-/// Turns the pairs (2i, 2i + 1) of one head by the angles of one token; `cos` and `sin` have one value per pair.
+/// Turns the pairs (2i, 2i + 1) of one head by the angles of one token; `cos` and `sin` have one value per
+/// pair.
 #[inline(always)]
 pub(crate) fn rope_interleaved(head: &mut [f32], cos: &[f32], sin: &[f32]) {
     for ((pair, &c), &s) in head.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {

@@ -8,8 +8,8 @@ pub const KV_BLOCK: usize = 32;
 
 /// The shape of a block: f16 keys and values of [`KV_BLOCK`] tokens, for all layers.
 ///
-/// Layer after layer, head after head: keys as `(key_dim, 32)`, so that a vector holds one element of many tokens, then values
-/// as `(32, value_dim rounded up to 16)`.
+/// Layer after layer, head after head: keys as `(key_dim, 32)`, so that a vector holds one element of many
+/// tokens, then values as `(32, value_dim rounded up to 16)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KvLayout {
     pub(super) layers: usize,
@@ -22,7 +22,8 @@ impl KvLayout {
     /// The greatest `key_dim` and `value_dim`.
     pub const MAX_DIM: usize = 512;
 
-    /// A layout. `Unsupported` if a dimension is 0 or over [`KvLayout::MAX_DIM`], or if a block would take over 2^31 elements.
+    /// A layout. `Unsupported` if a dimension is 0 or over [`KvLayout::MAX_DIM`], or if a block would take
+    /// over 2^31 elements.
     pub fn new(layers: usize, heads: usize, key_dim: usize, value_dim: usize) -> Result<Self> {
         let in_range = |dim: usize| (1..=Self::MAX_DIM).contains(&dim);
         let per_head = KV_BLOCK * (key_dim.min(1 << 20) + value_dim.min(1 << 20));

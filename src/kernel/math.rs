@@ -1,11 +1,12 @@
-//! Elementary functions built from IEEE additions, products, fused products, roots and bit moves only, so that they give the same bits on
-//! every machine; knows nothing of tensors.
+//! Elementary functions built from IEEE additions, products, fused products, roots and bit moves only, so
+//! that they give the same bits on every machine; knows nothing of tensors.
 //!
 //! f32 functions are free of branches (loops over them vectorise); f64 functions fill tables.
 
 use std::f64::consts::{FRAC_2_PI, LN_2, LOG2_E, SQRT_2};
 
-/// Adding and subtracting it rounds to an integer, ties to even; between the two the lowest bits are that integer: 1.5 * 2^23.
+/// Adding and subtracting it rounds to an integer, ties to even; between the two the lowest bits are that
+/// integer: 1.5 * 2^23.
 pub(crate) const ROUND: f32 = 12_582_912.0;
 
 /// e^x within 2 units in the last place; 0 below -104, infinite above 88.73, NaN for NaN.

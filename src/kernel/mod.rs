@@ -1,8 +1,10 @@
 //! Arithmetic on slices: quantised products, norms, rope, attention. Knows no model and no file.
 //!
-//! Without the feature `native` nobody computes: the scalar table stands for all, and the others are not compiled.
+//! Without the feature `native` nobody computes: the scalar table stands for all, and the others are not
+//! compiled.
 //!
-//! `docs/kernels.md` has the layouts and the one order of summation that all instruction sets keep, bit for bit.
+//! `docs/kernels.md` has the layouts and the one order of summation that all instruction sets keep, bit for
+//! bit.
 
 #[cfg(all(feature = "native", target_arch = "aarch64"))]
 mod aarch64;

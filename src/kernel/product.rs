@@ -101,7 +101,8 @@ fn direct<S: Tiles, const N: usize>(
         let blocks = Blocks { ty, from: bytes.as_ptr(), stride, count: weights.cols() / ty.block_len() };
         let ahead = bytes.as_ptr().wrapping_add(S::ROWS * stride + AHEAD);
         let results = tile[row - rows.start..].as_mut_ptr();
-        // SAFETY: the blocks are within each row's bytes, the right-hand side has them for the group's tokens, results have room.
+        // SAFETY: the blocks are within each row's bytes, the right-hand side has them for the group's
+        // tokens, results have room.
         s.launch(unsafe { Few::<N>::new(blocks, ahead, right, token, (results, by)) });
         first += S::ROWS;
     }
@@ -158,7 +159,8 @@ fn rows_of_panels<S: Tiles>(
                 ..ahead
             },
         };
-        // SAFETY: the panels were unpacked above, the right-hand side has all their blocks, the tile has room.
+        // SAFETY: the panels were unpacked above, the right-hand side has all their blocks, the tile has
+        // room.
         unsafe {
             match panels {
                 2 => multiply::<S, 2>(s, ty, meaning, work),

@@ -28,8 +28,8 @@ pub(crate) struct Group256<'a> {
     pub(crate) sums32: &'a mut [i16],
 }
 
-/// The scale of `x` (NaN if a value is not finite) and the sums of each 16 int8 values, which go to the first 32 of `values` and of each `stride`
-/// further.
+/// The scale of `x` (NaN if a value is not finite) and the sums of each 16 int8 values, which go to the first
+/// 32 of `values` and of each `stride` further.
 #[inline(always)]
 fn block<S: Simd, const N: usize>(
     s: S,

@@ -46,7 +46,8 @@ pub enum RopeScaling {
         /// The original context length.
         original_context: usize,
     },
-    /// Frequencies come divided by per-frequency factors (longrope, or Llama 3 in GGUF); this only multiplies cos and sin.
+    /// Frequencies come divided by per-frequency factors (longrope, or Llama 3 in GGUF); this only multiplies
+    /// cos and sin.
     Magnitude(f64),
 }
 
@@ -93,7 +94,8 @@ impl RopeTable {
 }
 
 impl Rope {
-    /// The frequencies of `config`. `InvalidArgument` for odd dimensions, a bad base or factor, or the wrong number of factors.
+    /// The frequencies of `config`. `InvalidArgument` for odd dimensions, a bad base or factor, or the wrong
+    /// number of factors.
     pub fn new(config: &RopeConfig<'_>) -> Result<Self> {
         let pairs = config.dims / 2;
         let invalid = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
@@ -129,7 +131,8 @@ impl Rope {
         Ok(Self { frequencies, magnitude, style: config.style })
     }
 
-    /// Fills `table` for tokens at `positions`, in their order. Allocates only when there are more tokens than ever before.
+    /// Fills `table` for tokens at `positions`, in their order. Allocates only when there are more tokens
+    /// than ever before.
     pub fn fill(&self, positions: impl Iterator<Item = usize>, table: &mut RopeTable) -> Result<()> {
         table.cos.clear();
         table.sin.clear();

@@ -1,4 +1,5 @@
-//! The plain products: the truth that every instruction set is compared with, and the fallback. Knows no vector.
+//! The plain products: the truth that every instruction set is compared with, and the fallback. Knows no
+//! vector.
 
 use super::activations::{Activations, Quantised};
 use super::block::{self, Block};

@@ -31,8 +31,9 @@ pub(crate) trait Simd: Copy {
     fn round(self, x: Self::F, by: Self::F, to: &mut [i8; 16]) -> i32;
 }
 
-/// Work that is compiled once per instruction set. `run` must be `#[inline(always)]`, as must be all it calls, and must not pass vectors
-/// through closures or iterators over arrays of them: what is not inlined is compiled without the instruction set.
+/// Work that is compiled once per instruction set. `run` must be `#[inline(always)]`, as must be all it
+/// calls, and must not pass vectors through closures or iterators over arrays of them: what is not inlined is
+/// compiled without the instruction set.
 pub(crate) trait Task<S> {
     fn run(self, s: S);
 }

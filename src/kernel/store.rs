@@ -7,7 +7,8 @@ use super::table::Kernels;
 const KEYS: usize = 64;
 
 impl KvLayout {
-    /// Writes the keys `(heads, key_dim)` and values `(heads, value_dim)` of the token at `place` of a block, its layer and slot, rounded to f16.
+    /// Writes the keys `(heads, key_dim)` and values `(heads, value_dim)` of the token at `place` of a block,
+    /// its layer and slot, rounded to f16.
     ///
     /// Panics if the slot is not below [`KV_BLOCK`] or a slice is too short.
     pub fn store(

@@ -14,13 +14,16 @@ pub enum InstructionSet {
     Scalar,
     /// x86-64 with AVX2, FMA and F16C (Haswell, Zen and later).
     Avx2,
-    /// x86-64 with AVX2, FMA, F16C and AVX-VNNI (Intel's Alder Lake to Arrow Lake, Sierra Forest; others have it beside AVX-512).
+    /// x86-64 with AVX2, FMA, F16C and AVX-VNNI (Intel's Alder Lake to Arrow Lake, Sierra Forest; others have
+    /// it beside AVX-512).
     AvxVnni,
     /// x86-64 with AVX-512 F, BW, VL and VNNI (Ice Lake, Zen 4 and later).
     Avx512,
-    /// aarch64 with NEON and dot products of bytes (Cortex-A75 and -A55, Neoverse, Apple's A12 and M1, and later).
+    /// aarch64 with NEON and dot products of bytes (Cortex-A75 and -A55, Neoverse, Apple's A12 and M1, and
+    /// later).
     Neon,
-    /// That, and products of matrices of bytes (Neoverse V1 and N2, Cortex-X2 and -A710, Apple's M2 and A15, and later).
+    /// That, and products of matrices of bytes (Neoverse V1 and N2, Cortex-X2 and -A710, Apple's M2 and A15,
+    /// and later).
     NeonI8mm,
 }
 
@@ -28,8 +31,8 @@ type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>,
 type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]);
 type Rope = unsafe fn(&mut [f32], &[f32], &[f32]);
 
-/// One instruction set's kernels. A table is only handed out on a processor that has the instruction set: that is what makes calling
-/// them safe.
+/// One instruction set's kernels. A table is only handed out on a processor that has the instruction set:
+/// that is what makes calling them safe.
 pub struct Kernels {
     pub(super) set: InstructionSet,
     pub(super) product: Product,
@@ -52,8 +55,8 @@ pub struct Kernels {
     pub(super) finish: unsafe fn(&[f32], usize, &mut [f32]),
 }
 
-/// Compiles the generic kernels for an instruction set: `$features` are what the token `$token` proves. Functions cannot do this: a target
-/// feature is an attribute of a function's definition.
+/// Compiles the generic kernels for an instruction set: `$features` are what the token `$token` proves.
+/// Functions cannot do this: a target feature is an attribute of a function's definition.
 macro_rules! instantiate {
     ($set:expr, $token:expr, $product:path, $(#[$features:meta])*) => {{
         use crate::kernel::activations::Activations;
@@ -255,7 +258,8 @@ impl Kernels {
         }
     }
 
-    /// Turns one head, `(head_dim)`, by the angles of the table's token `token`. Elements beyond the rope's dimensions stay.
+    /// Turns one head, `(head_dim)`, by the angles of the table's token `token`. Elements beyond the rope's
+    /// dimensions stay.
     ///
     /// Panics if the table has no such token.
     pub fn rope(&self, head: &mut [f32], table: &RopeTable, token: usize) {

@@ -1,4 +1,5 @@
-//! Register tiles: the rows of one or two panels times up to eight tokens. Knows no type of weights but what its panel means.
+//! Register tiles: the rows of one or two panels times up to eight tokens. Knows no type of weights but what
+//! its panel means.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::activations::{GROUP, Quantised};
@@ -35,7 +36,8 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Index of the scale of the panels' first block, for token `lane` of the group of `width` that begins with `first`.
+    /// Index of the scale of the panels' first block, for token `lane` of the group of `width` that begins
+    /// with `first`.
     #[inline(always)]
     fn scale(&self, (first, width, lane): (usize, usize, usize)) -> usize {
         first * self.blocks + self.block * width + lane
@@ -51,8 +53,8 @@ impl Work<'_> {
 
 /// What is done with the tokens of one register tile.
 trait Tile<S: Tiles> {
-    /// Adds the products of `N` tokens, those of the group `at` (first token, width) from lane `at.2` on, to their `results`. `WHOLE`: the
-    /// group has [`GROUP`] tokens.
+    /// Adds the products of `N` tokens, those of the group `at` (first token, width) from lane `at.2` on, to
+    /// their `results`. `WHOLE`: the group has [`GROUP`] tokens.
     ///
     /// # Safety
     /// The group has those tokens; the work's pointers hold for them.
@@ -101,7 +103,8 @@ unsafe fn sweep<S: Tiles>(s: S, work: &Work<'_>, tile: &impl Tile<S>) {
     }
 }
 
-/// `words` words, a multiple of 4, of `R` panels times those of `N` tokens at `values`, 32 bytes apart. The sums are [`Tiles::mixed`].
+/// `words` words, a multiple of 4, of `R` panels times those of `N` tokens at `values`, 32 bytes apart. The
+/// sums are [`Tiles::mixed`].
 ///
 /// # Safety
 /// The panels at `panel`, `panel_bytes` apart, and the tokens have those words.
@@ -154,7 +157,8 @@ pub(crate) struct Small<'a, const R: usize, const WIDE: bool, const MIN: bool>(W
 
 impl<'a, const R: usize, const WIDE: bool, const MIN: bool> Small<'a, R, WIDE, MIN> {
     /// # Safety
-    /// There are `R` panels of blocks of 32, the right-hand side has those blocks, results have room for the tokens and `R` panels' rows.
+    /// There are `R` panels of blocks of 32, the right-hand side has those blocks, results have room for the
+    /// tokens and `R` panels' rows.
     pub(crate) unsafe fn new(work: Work<'a>) -> Self {
         Self(work)
     }
@@ -181,7 +185,8 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Sm
         let last = first + (work.count - 1) * width + N;
         let (scales, sums_of) = (&work.right.scales[first..last], &work.right.sums[first..last]);
         let scaled_sums = &work.right.scaled_sums[first..last];
-        // What the codes' bias adds to each token's sum of a block, to be taken out again. As many as there are sums; zeroed they would be a call.
+        // What the codes' bias adds to each token's sum of a block, to be taken out again. As many as there
+        // are sums; zeroed they would be a call.
         let mut biases = [MaybeUninit::uninit(); SMALL * GROUP];
         for (bias, sum) in biases.iter_mut().zip(sums_of) {
             bias.write(sum.wrapping_mul(-work.bias));
@@ -189,9 +194,11 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Sm
         let (mut panel, mut values) = (work.panel, work.values(at, 32));
         let place = |t: usize, r: usize| t * work.stride + r * S::ROWS;
         let words = rolled(8);
-        // SAFETY: pointers go through the blocks that `new` was promised; slices end with the last block's last token.
+        // SAFETY: pointers go through the blocks that `new` was promised; slices end with the last block's
+        // last token.
         unsafe {
-            // One panel's totals stay in registers; those of two come from the first-level cache, once per block.
+            // One panel's totals stay in registers; those of two come from the first-level cache, once per
+            // block.
             let mut totals = [s.splat_r(0.0); N];
             if R > 1 && work.block == 0 {
                 clear::<S, R, N>(s, work, results);
@@ -250,7 +257,8 @@ pub(crate) struct Large<'a, const R: usize, const SUB: usize, const WIDE: bool, 
 
 impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Large<'a, R, SUB, WIDE, MIN> {
     /// # Safety
-    /// There are `R` panels of blocks of 256, the right-hand side has those blocks, results have room for the tokens and `R` panels' rows.
+    /// There are `R` panels of blocks of 256, the right-hand side has those blocks, results have room for the
+    /// tokens and `R` panels' rows.
     pub(crate) unsafe fn new(work: Work<'a>) -> Self {
         Self(work)
     }

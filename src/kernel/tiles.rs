@@ -1,4 +1,5 @@
-//! Vectors with one lane per weight row: what unpacking and integer products are written in. Knows no type of weights.
+//! Vectors with one lane per weight row: what unpacking and integer products are written in. Knows no type of
+//! weights.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::simd::Simd;
@@ -11,10 +12,11 @@ pub(crate) trait Tiles: Simd {
     const ROWS: usize;
     /// Tokens of a register tile at most: 4 or 8.
     const TOKENS: usize;
-    /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1. Of two, words are taken by
-    /// `dot`: `store_word` and `mixed` are then those below.
+    /// Panels of a register tile: 2 where 2 * `TOKENS` sums and a panel's words fit the registers, else 1. Of
+    /// two, words are taken by `dot`: `store_word` and `mixed` are then those below.
     const PANELS: usize;
-    /// Tokens whose sums and totals fit the registers beside a block of 32 that is unpacked: 1 to [`super::activations::GROUP`].
+    /// Tokens whose sums and totals fit the registers beside a block of 32 that is unpacked: 1 to
+    /// [`super::activations::GROUP`].
     const DIRECT: usize;
     /// Whether 8-bit codes are kept signed. Else they are kept plus 128, unsigned.
     const SIGNED: bool;
@@ -35,7 +37,8 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// `to` has `4 * ROWS` writable bytes and that alignment.
     unsafe fn store_i(self, x: Self::I, to: *mut u8);
-    /// Word `index` of a block's codes to the block's place in a panel, as `dots` takes it. Word 2i comes before 2i + 1.
+    /// Word `index` of a block's codes to the block's place in a panel, as `dots` takes it. Word 2i comes
+    /// before 2i + 1.
     ///
     /// # Safety
     /// The block is aligned and has room for its words; that before an odd one was stored.
@@ -87,9 +90,11 @@ pub(crate) trait Tiles: Simd {
     fn add_8(self, a: Self::I, b: Self::I) -> Self::I;
     /// `table[byte]` for each byte, which is below 16.
     fn look_up(self, table: &[u8; 16], x: Self::I) -> Self::I;
-    /// Byte b of each lane becomes `value` if bit `first + b` of the lane is set, else 0; `first` is a multiple of 4.
+    /// Byte b of each lane becomes `value` if bit `first + b` of the lane is set, else 0; `first` is a
+    /// multiple of 4.
     fn spread(self, bits: Self::I, first: u32, value: u8) -> Self::I;
-    /// Byte b of each lane, at most 128, is taken from 128 if bit `first + b` of the lane of `bits` is set; `first` is a multiple of 4.
+    /// Byte b of each lane, at most 128, is taken from 128 if bit `first + b` of the lane of `bits` is set;
+    /// `first` is a multiple of 4.
     #[inline(always)]
     fn mirror(self, x: Self::I, bits: Self::I, first: u32) -> Self::I {
         // From x to 255 - x by turning its bits, and from there to 128 - x.
@@ -108,13 +113,14 @@ pub(crate) trait Tiles: Simd {
     unsafe fn eights(self, book: *const u64, indices: *const u16) -> [Self::I; 2];
     /// The low halves of the lanes, f16, as f32.
     fn low_halves(self, x: Self::I) -> Self::R;
-    /// `sum + codes . values`, four of each per lane. Codes are unsigned and below 128, unless `WIDE`: then see `SIGNED`, and `NARROW`.
+    /// `sum + codes . values`, four of each per lane. Codes are unsigned and below 128, unless `WIDE`: then
+    /// see `SIGNED`, and `NARROW`.
     ///
     /// # Safety
     /// `values` has 4 readable bytes.
     unsafe fn dot<const WIDE: bool>(self, sum: Self::I, codes: Self::I, values: *const i8) -> Self::I;
-    /// [`Tiles::dot`] of the words that `store_word` stored at `codes` with each of `N` tokens, whose words lie 32 bytes apart; `words` is a
-    /// multiple of 4. The sums are `mixed`.
+    /// [`Tiles::dot`] of the words that `store_word` stored at `codes` with each of `N` tokens, whose words
+    /// lie 32 bytes apart; `words` is a multiple of 4. The sums are `mixed`.
     ///
     /// # Safety
     /// `codes` is aligned and has `words` vectors, `values` as many words of each token.
@@ -137,8 +143,8 @@ pub(crate) trait Tiles: Simd {
         }
         sums
     }
-    /// Sums of `N` tokens as `dots` has them: some instruction sets keep those of two tokens among each other. Nothing else may be done with
-    /// them then but `add_scaled` and `ordered`.
+    /// Sums of `N` tokens as `dots` has them: some instruction sets keep those of two tokens among each
+    /// other. Nothing else may be done with them then but `add_scaled` and `ordered`.
     #[inline(always)]
     fn mixed<const N: usize>(self, sums: [Self::I; N]) -> [Self::I; N] {
         sums

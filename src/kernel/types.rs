@@ -126,7 +126,8 @@ impl Type {
         matches!(self, Type::Q4_1 | Type::Q5_1 | Type::Q2_K | Type::Q4_K | Type::Q5_K)
     }
 
-    /// Bytes of a row of `cols` elements, or `None` if `cols` is not a whole number of blocks or the size overflows.
+    /// Bytes of a row of `cols` elements, or `None` if `cols` is not a whole number of blocks or the size
+    /// overflows.
     pub const fn row_bytes(self, cols: usize) -> Option<usize> {
         if cols.is_multiple_of(self.block_len()) {
             (cols / self.block_len()).checked_mul(self.block_bytes())
@@ -204,7 +205,8 @@ impl<'a> Weights<'a> {
         self.bytes.get(start..start.checked_add(self.row_bytes)?)
     }
 
-    /// Rows `range` as a matrix of their own (for example the halves of a joined gate and up), or `None` beyond the last.
+    /// Rows `range` as a matrix of their own (for example the halves of a joined gate and up), or `None`
+    /// beyond the last.
     pub fn slice(&self, range: Range<usize>) -> Option<Weights<'a>> {
         if range.start > range.end || range.end > self.rows {
             return None;

@@ -1,4 +1,5 @@
-//! The memory of one runtime: what all its models hold together, and may hold. Knows numbers of bytes; not what lies in them.
+//! The memory of one runtime: what all its models hold together, and may hold. Knows numbers of bytes; not
+//! what lies in them.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{AtomicU64, Ordering};

@@ -44,9 +44,10 @@ pub enum Step {
 
 /// Tokens to logits, pass by pass, slice by slice.
 ///
-/// One thread at a time drives it: `begin`, `run_slice` until [`Step::Done`], read `logits`, `commit` each chunk that is
-/// still wanted, `finish`. A sequence grows only by `commit`: a pass that fails, or whose chunk is not committed, leaves it as it
-/// was. An error or a panic of `run_slice` ends the pass (the engine then calls `finish`) and poisons nothing.
+/// One thread at a time drives it: `begin`, `run_slice` until [`Step::Done`], read `logits`, `commit` each
+/// chunk that is still wanted, `finish`. A sequence grows only by `commit`: a pass that fails, or whose chunk
+/// is not committed, leaves it as it was. An error or a panic of `run_slice` ends the pass (the engine then
+/// calls `finish`) and poisons nothing.
 pub trait Decoder: Send {
     /// What this decoder is.
     fn spec(&self) -> &Spec;
@@ -57,18 +58,19 @@ pub trait Decoder: Send {
     /// `OutOfMemory` over the memory budget.
     fn open(&mut self, context: usize) -> Result<Sequence>;
 
-    /// Forgets a sequence and its keys and values; one that takes part in a pass goes when the pass is finished.
+    /// Forgets a sequence and its keys and values; one that takes part in a pass goes when the pass is
+    /// finished.
     fn close(&mut self, sequence: Sequence);
 
     /// Tokens of the sequence whose keys and values are held.
     fn length(&self, sequence: Sequence) -> usize;
 
-    /// Keeps at most the first `length` tokens of the sequence, and says how many are kept: a decoder that cannot rewind
-    /// keeps none. Not called for a sequence that takes part in a pass.
+    /// Keeps at most the first `length` tokens of the sequence, and says how many are kept: a decoder that
+    /// cannot rewind keeps none. Not called for a sequence that takes part in a pass.
     fn truncate(&mut self, sequence: Sequence, length: usize) -> usize;
 
-    /// How many of `wanted` new tokens the next chunk of this sequence may take; at least 1, at most `wanted`.
-    /// A decoder without a resumable prefill wants all of them at once.
+    /// How many of `wanted` new tokens the next chunk of this sequence may take; at least 1, at most
+    /// `wanted`. A decoder without a resumable prefill wants all of them at once.
     fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize;
 
     /// Starts a pass over `chunks`: at least one, at most `max_batch`; none is in progress.
@@ -96,14 +98,14 @@ pub trait Decoder: Send {
     /// Bytes held for keys, values, scratch and what is being settled now.
     fn memory(&self) -> u64;
 
-    /// Bytes of weights that the pass in progress has gone over, of [`Spec::weight_bytes`], where they may come from a disk while it does; `None`: they
-    /// are in memory, or nobody knows.
+    /// Bytes of weights that the pass in progress has gone over, of [`Spec::weight_bytes`], where they may
+    /// come from a disk while it does; `None`: they are in memory, or nobody knows.
     fn bytes_read(&self) -> Option<u64> {
         None
     }
 
-    /// Does a piece of work, as a rule well under a millisecond, that makes later passes quicker; false: nothing is left to do. Not called while a pass is in
-    /// progress.
+    /// Does a piece of work, as a rule well under a millisecond, that makes later passes quicker; false:
+    /// nothing is left to do. Not called while a pass is in progress.
     fn settle(&mut self) -> bool {
         false
     }
@@ -111,6 +113,7 @@ pub trait Decoder: Send {
     /// Gives back the memory of keys and values that no sequence holds any more.
     fn release_unused(&mut self) {}
 
-    /// Gives back what can be computed again, but for what sequences hold; what the pass in progress works in stays.
+    /// Gives back what can be computed again, but for what sequences hold; what the pass in progress works in
+    /// stays.
     fn trim(&mut self) {}
 }

@@ -38,7 +38,8 @@ pub struct Spec {
     allow(dead_code, reason = "only model files need it")
 )]
 impl Spec {
-    /// What the header says of a model, whatever computes it. The sizes that depend on the decoder are 0, and a pass takes one token.
+    /// What the header says of a model, whatever computes it. The sizes that depend on the decoder are 0, and
+    /// a pass takes one token.
     ///
     /// # Errors
     /// `ModelInvalid` without an architecture, or where a key has another type.

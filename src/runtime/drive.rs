@@ -1,4 +1,5 @@
-//! The engine's task: commands in, slices of work, and sleep when there is none; knows neither threads nor models.
+//! The engine's task: commands in, slices of work, and sleep when there is none; knows neither threads nor
+//! models.
 
 use super::lane::Clock;
 use super::links::{Command, Links};
@@ -10,8 +11,8 @@ use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Drives the engine until it is told to shut down; every generation has its end then. `shares`: others run on this executor too, and get
-/// a turn after every slice.
+/// Drives the engine until it is told to shut down; every generation has its end then. `shares`: others run
+/// on this executor too, and get a turn after every slice.
 pub(super) async fn drive(
     mut engine: Engine,
     commands: async_channel::Receiver<Command>,
@@ -41,7 +42,8 @@ pub(super) async fn drive(
             let back = links.clone();
             links.prepare_text(Box::pin(async move {
                 let done = job.run_in_pieces(slice, || back.check_open()).await;
-                // Stopped by the shutdown it is no error: all generations get their end then, with that reason.
+                // Stopped by the shutdown it is no error: all generations get their end then, with that
+                // reason.
                 if !back.is_stopping() {
                     back.tell(Command::FinishText(done));
                 }
@@ -72,7 +74,8 @@ fn protected<T>(engine: &mut Engine, links: &Links, work: impl FnOnce(&mut Engin
         Err(_) => {
             let why = "a panic in the engine: its generations end, the runtime goes on";
             links.log.line(Level::Error, "engine_panic").with("message", why).send();
-            // Each try ends one at least, so that one that panics again does not keep the others from their end.
+            // Each try ends one at least, so that one that panics again does not keep the others from their
+            // end.
             while catch_unwind(AssertUnwindSafe(|| engine.end_all(None))).is_err() {}
             None
         }

@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 /// An engine with its threads, or with none of its own. Several live side by side in a process.
 ///
-/// Cheap to clone. When the last of its clones, models and sessions is dropped it shuts down: every stream gets its end,
-/// and the threads are joined (save by a thread of the runtime itself, which cannot wait for its own end).
+/// Cheap to clone. When the last of its clones, models and sessions is dropped it shuts down: every stream
+/// gets its end, and the threads are joined (save by a thread of the runtime itself, which cannot wait for
+/// its own end).
 #[derive(Clone)]
 pub struct Runtime {
     owner: Arc<Owner>,
@@ -29,8 +30,8 @@ impl Runtime {
         Ok(Self { owner: Arc::new(Owner { core: Core::new(options)? }) })
     }
 
-    /// Starts to load a model; returns at once. Sessions and generations may be made at once: they wait for the load. Dropping the
-    /// stream before its end cancels the load.
+    /// Starts to load a model; returns at once. Sessions and generations may be made at once: they wait for
+    /// the load. Dropping the stream before its end cancels the load.
     ///
     /// # Errors
     /// `Shutdown`; `StaleHandle` for a closed queue. What is wrong with the model comes as the stream's end.
@@ -59,7 +60,8 @@ impl Runtime {
         self.owner.core.queue()
     }
 
-    /// Runs the runtime's work on this thread for about `budget`, at least one slice. Any thread, one at a time.
+    /// Runs the runtime's work on this thread for about `budget`, at least one slice. Any thread, one at a
+    /// time.
     ///
     /// # Errors
     /// `Unsupported` unless in [`super::Mode::HostStep`]; `Busy` while another thread steps.
@@ -67,8 +69,8 @@ impl Runtime {
         self.owner.core.step(budget)
     }
 
-    /// The next event of the queue's pulled streams by `deadline` (`None`: for ever). In [`super::Mode::HostStep`] this thread does the
-    /// runtime's work while it waits.
+    /// The next event of the queue's pulled streams by `deadline` (`None`: for ever). In
+    /// [`super::Mode::HostStep`] this thread does the runtime's work while it waits.
     pub fn wait_queue(&self, queue: &Queue, deadline: Option<Instant>) -> QueueNext {
         let next = self.owner.core.wait(deadline, |context| queue.poll_next(context));
         next.unwrap_or_else(|| queue.try_next())
@@ -97,7 +99,8 @@ impl Runtime {
         Ok(())
     }
 
-    /// Gives back memory that can be computed again: what idle sessions hold, and what the next pass would work in.
+    /// Gives back memory that can be computed again: what idle sessions hold, and what the next pass would
+    /// work in.
     pub fn trim(&self) {
         self.owner.core.links.tell(Command::Trim);
     }
@@ -107,11 +110,12 @@ impl Runtime {
         self.owner.core.info()
     }
 
-    /// Ends every live stream with [`super::EndReason::Shutdown`], takes nothing new, and joins the threads. Streams and queues stay readable.
-    /// In [`super::Mode::HostStep`] the work is done on this thread.
+    /// Ends every live stream with [`super::EndReason::Shutdown`], takes nothing new, and joins the threads.
+    /// Streams and queues stay readable. In [`super::Mode::HostStep`] the work is done on this thread.
     ///
     /// # Errors
-    /// `Timeout` if not all is over after `timeout` (`None`: wait as long as it takes): call again. `Reentrant` on a thread of the runtime.
+    /// `Timeout` if not all is over after `timeout` (`None`: wait as long as it takes): call again.
+    /// `Reentrant` on a thread of the runtime.
     pub fn shutdown(&self, timeout: Option<Duration>) -> Result<()> {
         if self.owner.core.is_own_thread() {
             let why = "a thread of the runtime cannot wait for its own end; shut down from another";

@@ -1,4 +1,5 @@
-//! How much of the time a runtime computes: when the engine rests between two slices. Reads the clock only where there is a share to keep.
+//! How much of the time a runtime computes: when the engine rests between two slices. Reads the clock only
+//! where there is a share to keep.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,7 +8,8 @@ use std::time::{Duration, Instant};
 /// A frame of 60 in a second: the share holds in each.
 const WINDOW: Duration = Duration::from_micros(16_700);
 
-/// The share of the time that is computed at most, in percent: 1 to 100. Shared by who sets it and who keeps it.
+/// The share of the time that is computed at most, in percent: 1 to 100. Shared by who sets it and who keeps
+/// it.
 #[derive(Debug, Clone)]
 pub(super) struct Share {
     percent: Arc<AtomicU32>,
@@ -41,8 +43,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// A slice was computed from `begun` to `now`, at `percent`: until when to rest, if the window's share is used up. What a slice took beyond it is
-    /// rested for too.
+    /// A slice was computed from `begun` to `now`, at `percent`: until when to rest, if the window's share is
+    /// used up. What a slice took beyond it is rested for too.
     pub(super) fn rest_after(&mut self, begun: Instant, now: Instant, percent: u32) -> Option<Instant> {
         let start = match self.begun {
             Some(start) if begun < start + WINDOW => start,

@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// The events of one generation or load: blocking, polled, or as an async `Stream`. Dropping it cancels what feeds it.
+/// The events of one generation or load: blocking, polled, or as an async `Stream`. Dropping it cancels what
+/// feeds it.
 ///
 /// A stream outlives its runtime: after the shutdown it gives its end.
 #[derive(Debug)]
@@ -41,12 +42,14 @@ impl Stream {
         }
     }
 
-    /// What can be read now, without waiting. In HOST_STEP somebody has to step the runtime for there to be anything.
+    /// What can be read now, without waiting. In HOST_STEP somebody has to step the runtime for there to be
+    /// anything.
     pub fn try_next(&self) -> Next {
         self.consumer.try_next()
     }
 
-    /// The next event, the end of reading, or the promise to wake `context`. In HOST_STEP somebody else has to step the runtime.
+    /// The next event, the end of reading, or the promise to wake `context`. In HOST_STEP somebody else has
+    /// to step the runtime.
     pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<Next> {
         self.consumer.poll_next(context)
     }
@@ -61,7 +64,8 @@ impl Stream {
         self.consumer.show_on(level);
     }
 
-    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own. For the only reader.
+    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own. For the
+    /// only reader.
     pub(crate) fn put_back(&self, time: Duration, rest: EventKind) {
         self.consumer.put_back(time, rest);
     }
@@ -81,7 +85,8 @@ impl Stream {
         self.consumer.is_closed()
     }
 
-    /// Cancels and forgets the stream: a waiting read returns [`Next::Closed`], no callback starts any more. Idempotent; never waits.
+    /// Cancels and forgets the stream: a waiting read returns [`Next::Closed`], no callback starts any more.
+    /// Idempotent; never waits.
     pub fn close(&self) {
         self.consumer.close();
     }

@@ -1,7 +1,7 @@
 //! exp and ln in plain IEEE arithmetic, so that every machine gets the same bits; knows nothing of sampling.
 //!
-//! libm differs between systems in the last bit, and one bit can change a drawn token. Only `+ - * /`, comparisons and
-//! bit casts are used here; none of them is fused or reordered.
+//! libm differs between systems in the last bit, and one bit can change a drawn token. Only `+ - * /`,
+//! comparisons and bit casts are used here; none of them is fused or reordered.
 
 /// e^x for x ≤ 0, relative error below 3e-7; 0 below −87 and for −∞, where f32 has no normal result.
 pub(super) fn exp_negative(x: f32) -> f32 {
@@ -23,7 +23,8 @@ pub(super) fn exp_negative(x: f32) -> f32 {
 
 /// ln x for finite normal x > 0, absolute error below 1e-12.
 pub(super) fn ln(x: f64) -> f64 {
-    // x = m·2^n with m in [√½, √2): then s = (m−1)/(m+1) is at most 0.1716 and ln m = 2·artanh s converges fast.
+    // x = m·2^n with m in [√½, √2): then s = (m−1)/(m+1) is at most 0.1716 and ln m = 2·artanh s converges
+    // fast.
     let bits = x.to_bits();
     let mut n = ((bits >> 52) & 0x7FF) as i64 - 1023;
     let mut m = f64::from_bits((bits & ((1 << 52) - 1)) | (1023 << 52));

@@ -1,4 +1,5 @@
-//! Logits to a token: bias, penalties, truncation, a draw that is the same on every machine. Knows no text and no model.
+//! Logits to a token: bias, penalties, truncation, a draw that is the same on every machine. Knows no text
+//! and no model.
 
 mod math;
 mod options;

@@ -31,7 +31,8 @@ pub(super) fn candidates(logits: &[f32], highest: f32, out: &mut Vec<Candidate>)
     Ok(())
 }
 
-/// Likeliest first; of equal ones the lowest id. A total order, so that sums do not depend on how the sort works.
+/// Likeliest first; of equal ones the lowest id. A total order, so that sums do not depend on how the sort
+/// works.
 fn likeliest(a: &Candidate, b: &Candidate) -> Ordering {
     b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
 }
@@ -50,7 +51,8 @@ pub(super) fn top_p(candidates: &mut Vec<Candidate>, p: f32) {
     keep_mass(candidates, p, likeliest);
 }
 
-/// Keeps the ones closest to the expected information whose probabilities add up to `p`, at least one, likeliest first.
+/// Keeps the ones closest to the expected information whose probabilities add up to `p`, at least one,
+/// likeliest first.
 pub(super) fn typical_p(candidates: &mut Vec<Candidate>, p: f32) {
     let total = mass(candidates);
     let information = |weight: f32| -ln(f64::from(weight) / total);
@@ -78,8 +80,8 @@ fn mass(candidates: &[Candidate]) -> f64 {
     candidates.iter().map(|candidate| f64::from(candidate.weight)).sum()
 }
 
-/// Keeps the first candidates by `order` whose probabilities add up to `share`. Sorts only as far as needed: a growing
-/// prefix, since a few hundred of 262,144 tokens usually hold the mass.
+/// Keeps the first candidates by `order` whose probabilities add up to `share`. Sorts only as far as needed:
+/// a growing prefix, since a few hundred of 262,144 tokens usually hold the mass.
 fn keep_mass(
     candidates: &mut Vec<Candidate>,
     share: f32,

@@ -1,4 +1,5 @@
-//! The reading end of a stream that is read by itself: poll, async, or with a waker; its drop closes the stream.
+//! The reading end of a stream that is read by itself: poll, async, or with a waker; its drop closes the
+//! stream.
 
 use super::event::{EndReason, Event, EventKind};
 use super::level::Level;
@@ -11,8 +12,9 @@ use std::time::{Duration, Instant};
 
 /// Reads one stream. Dropping it cancels the stream and forgets it.
 ///
-/// All methods take `&self`, so that a stream can be closed while another thread reads; two reads at once are each given other
-/// events. A stream with a queue is read through the queue: here it is only controlled, and reads as closed.
+/// All methods take `&self`, so that a stream can be closed while another thread reads; two reads at once are
+/// each given other events. A stream with a queue is read through the queue: here it is only controlled, and
+/// reads as closed.
 pub struct Consumer {
     shared: Arc<Shared>,
     waiting: WaitingRoom,
@@ -65,7 +67,8 @@ impl Consumer {
         self.shared.is_readable()
     }
 
-    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own. For the only reader.
+    /// Gives back the rest of the event that was just read: it comes next, with a seq of its own. For the
+    /// only reader.
     pub fn put_back(&self, time: Duration, rest: EventKind) {
         lock(&self.shared.reader).put_back(&self.shared, time, rest);
         self.shared.notify();
@@ -96,7 +99,8 @@ impl Consumer {
         self.shared.queue.is_some()
     }
 
-    /// Cancels and forgets the stream: a waiting read returns `Closed`, no callback starts any more. Idempotent; never waits.
+    /// Cancels and forgets the stream: a waiting read returns `Closed`, no callback starts any more.
+    /// Idempotent; never waits.
     pub fn close(&self) {
         self.shared.close();
     }

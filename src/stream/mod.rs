@@ -1,8 +1,9 @@
-//! Events from one producer to one consumer, ended exactly once, whatever happens; knows neither who produces nor what.
+//! Events from one producer to one consumer, ended exactly once, whatever happens; knows neither who produces
+//! nor what.
 //!
-//! Why a stream cannot hang: the end lies in a set-once cell beside the channel, so that no full buffer and no other sender holds
-//! it back; the only producer is a guard whose `Drop` ends the stream; notes and progress are merged by the reader, and a handle
-//! that writes them keeps nothing open.
+//! Why a stream cannot hang: the end lies in a set-once cell beside the channel, so that no full buffer and
+//! no other sender holds it back; the only producer is a guard whose `Drop` ends the stream; notes and
+//! progress are merged by the reader, and a handle that writes them keeps nothing open.
 
 mod consumer;
 mod event;

@@ -33,7 +33,8 @@ pub struct StreamOptions {
 /// Makes a stream. With a queue, the queue delivers it from here on.
 ///
 /// # Errors
-/// `StaleHandle` if the queue is closed, `InvalidArgument` if it has a stream with this key; the delivery is dropped then.
+/// `StaleHandle` if the queue is closed, `InvalidArgument` if it has a stream with this key; the delivery is
+/// dropped then.
 pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
     let (sender, receiver) = async_channel::unbounded();
     let shared = Arc::new(Shared {
@@ -66,8 +67,8 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
     Ok((Producer { shared, events: sender }, consumer))
 }
 
-/// Feeds one stream, from one place. Dropped without an [`Producer::end`], also by a panic, it ends the stream with an error:
-/// a forgotten path is an END, not silence.
+/// Feeds one stream, from one place. Dropped without an [`Producer::end`], also by a panic, it ends the
+/// stream with an error: a forgotten path is an END, not silence.
 pub struct Producer {
     shared: Arc<Shared>,
     events: Sender<Stamped<Main>>,
@@ -109,8 +110,8 @@ impl Producer {
         self.shared.finish(end);
     }
 
-    /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read draws the
-    /// producer's attention.
+    /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read
+    /// draws the producer's attention.
     pub fn has_room(&self, limit: usize) -> bool {
         if limit == 0 || self.shared.unread.load(Ordering::SeqCst) < limit {
             return true;

@@ -40,7 +40,8 @@ pub enum Dispatched {
     Closed,
 }
 
-/// A place where many streams are read. Every method may be called on any thread; dispatching has one caller at a time.
+/// A place where many streams are read. Every method may be called on any thread; dispatching has one caller
+/// at a time.
 #[derive(Default)]
 pub struct Queue {
     state: Apart<Mutex<State>>,
@@ -64,7 +65,8 @@ impl Queue {
         self.take_next().unwrap_or(QueueNext::Empty)
     }
 
-    /// The next event of the streams that are pulled, a wake (`Empty`), the end of reading, or the promise to wake `context`.
+    /// The next event of the streams that are pulled, a wake (`Empty`), the end of reading, or the promise to
+    /// wake `context`.
     pub fn poll_next(&self, context: &mut Context<'_>) -> Poll<QueueNext> {
         if let Some(next) = self.take_next() {
             return Poll::Ready(next);
@@ -78,7 +80,8 @@ impl Queue {
         next.map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Waits for what [`Queue::poll_next`] gives until `deadline` (none: for ever): `Empty` also when that passes.
+    /// Waits for what [`Queue::poll_next`] gives until `deadline` (none: for ever): `Empty` also when that
+    /// passes.
     pub fn wait_next(&self, deadline: Option<Instant>) -> QueueNext {
         match self.take_next() {
             Some(next) => next,
@@ -115,8 +118,9 @@ impl Queue {
         Some(QueueNext::Event(stream.key, event))
     }
 
-    /// Runs callbacks on this thread, for events that are there now: at most `max_events`, for about `budget` (none: no limit).
-    /// Does nothing, and says `Empty`, while another dispatch is under way: on another thread, or around this callback.
+    /// Runs callbacks on this thread, for events that are there now: at most `max_events`, for about `budget`
+    /// (none: no limit). Does nothing, and says `Empty`, while another dispatch is under way: on another
+    /// thread, or around this callback.
     pub fn dispatch(&self, max_events: u32, budget: Option<Duration>) -> Dispatched {
         let until = budget.and_then(|budget| Instant::now().checked_add(budget));
         let Some(dispatching) = self.begin_dispatch() else { return Dispatched::Empty };
@@ -161,14 +165,16 @@ impl Queue {
         }
     }
 
-    /// Makes the current or next read or dispatch that finds no event return `Empty` at once. Sticky, not counted.
+    /// Makes the current or next read or dispatch that finds no event return `Empty` at once. Sticky, not
+    /// counted.
     pub fn wake(&self) {
         let mut state = lock(&self.state);
         state.woken = true;
         self.announce(state);
     }
 
-    /// Gives back the rest of the event that was just read from the stream `key`: it is that stream's next event.
+    /// Gives back the rest of the event that was just read from the stream `key`: it is that stream's next
+    /// event.
     pub fn put_back(&self, key: u64, time: Duration, rest: EventKind) {
         let mut state = lock(&self.state);
         let Some(member) = state.members.get_mut(&key) else { return };
@@ -187,7 +193,8 @@ impl Queue {
         stream.show_level();
     }
 
-    /// Shows from now on whether there is something to read or dispatch, or a wake; replaces a level that was shown before.
+    /// Shows from now on whether there is something to read or dispatch, or a wake; replaces a level that was
+    /// shown before.
     pub fn show_on(&self, level: Arc<dyn Level>) {
         let mut state = lock(&self.state);
         if self.is_closed() {
@@ -213,7 +220,8 @@ impl Queue {
         self.announce(state);
     }
 
-    /// Closes the queue and all its streams, ended or not, and says which those were. Idempotent; never waits.
+    /// Closes the queue and all its streams, ended or not, and says which those were. Idempotent; never
+    /// waits.
     pub fn close(&self) -> Vec<u64> {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Vec::new();

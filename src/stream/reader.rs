@@ -1,4 +1,5 @@
-//! The reading end's own state: merges channel, side events and the terminal into one order; knows no waiting.
+//! The reading end's own state: merges channel, side events and the terminal into one order; knows no
+//! waiting.
 
 use super::event::{Event, EventKind, Text};
 use super::shared::Shared;

@@ -1,4 +1,5 @@
-//! What the handles of one stream share: terminal cell, channel, side events, figures, and who is to be woken.
+//! What the handles of one stream share: terminal cell, channel, side events, figures, and who is to be
+//! woken.
 
 use super::event::{End, EndReason, Stats};
 use super::level::Level;
@@ -13,7 +14,8 @@ use std::sync::{Arc, Weak};
 use std::task::Waker;
 use std::time::Instant;
 
-/// The state of one stream. Locks are taken in the order queue, calls, level, reader, side, stats; none is held over a callback.
+/// The state of one stream. Locks are taken in the order queue, calls, level, reader, side, stats; none is
+/// held over a callback.
 pub(super) struct Shared {
     pub(super) key: u64,
     pub(super) born: Instant,
@@ -112,7 +114,8 @@ impl Shared {
         next
     }
 
-    /// Whether there is nothing to read, seen without the reader's lock. In the order in which [`Reader::next`] looks.
+    /// Whether there is nothing to read, seen without the reader's lock. In the order in which
+    /// [`Reader::next`] looks.
     fn looks_empty(&self) -> bool {
         !self.is_closed()
             && !self.terminal.is_set()
@@ -130,7 +133,8 @@ impl Shared {
         reader.next(self)
     }
 
-    /// The next event for a reader of the queue, and whether the stream keeps its turn. Under the queue's lock.
+    /// The next event for a reader of the queue, and whether the stream keeps its turn. Under the queue's
+    /// lock.
     pub(super) fn take_turn(&self) -> (Next, Turn) {
         let mut reader = lock(&self.reader);
         // As above.
@@ -142,7 +146,8 @@ impl Shared {
         (next, Turn { more, over: reader.is_over() })
     }
 
-    /// Whether the stream, which has a turn, has something to read; if not, its turn is over. Under the queue's lock.
+    /// Whether the stream, which has a turn, has something to read; if not, its turn is over. Under the
+    /// queue's lock.
     pub(super) fn keeps_turn(&self) -> bool {
         !self.is_closed() && self.keeps(&mut lock(&self.reader))
     }

@@ -1,4 +1,5 @@
-//! Whose turn it is in a queue: the streams with something to read, in order. Used by the queue under its lock; wakes nobody.
+//! Whose turn it is in a queue: the streams with something to read, in order. Used by the queue under its
+//! lock; wakes nobody.
 
 use super::event::Event;
 use super::level::Level;
@@ -9,11 +10,13 @@ use crate::sync::{Apart, AtomicBool, Mutex, Ordering, Waiters, lock};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Streams that have something new to read, as their producers say it: beside the queue's lock, which a reader may hold.
+/// Streams that have something new to read, as their producers say it: beside the queue's lock, which a
+/// reader may hold.
 #[derive(Default)]
 pub(super) struct Calls {
     keys: Apart<Mutex<Vec<u64>>>,
-    /// False: there are none; written under their lock. Apart from them: a reader that polls looks at nothing else.
+    /// False: there are none; written under their lock. Apart from them: a reader that polls looks at nothing
+    /// else.
     any: Apart<AtomicBool>,
 }
 
@@ -120,7 +123,8 @@ impl State {
         }
     }
 
-    /// Takes the next event of the stream whose turn it is; its `after_read` is due once the lock is released.
+    /// Takes the next event of the stream whose turn it is; its `after_read` is due once the lock is
+    /// released.
     pub(super) fn take(&mut self, pushes: bool) -> Option<(Arc<Shared>, Event)> {
         for _ in 0..self.turns(pushes).ready.len() {
             let key = self.turns(pushes).ready.pop_front()?;

@@ -1,4 +1,5 @@
-//! A scriptable model for tests and overhead benchmarks: it says what its script says, slowly, wrongly or not at all if told so.
+//! A scriptable model for tests and overhead benchmarks: it says what its script says, slowly, wrongly or not
+//! at all if told so.
 
 mod decoder;
 mod gate;
@@ -32,7 +33,8 @@ pub fn model(script: &Script) -> (Fake, Gate) {
 /// What loads a fake model: given what takes its progress, `(done, total)`, and stops the load by an error.
 pub type Load = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Result<Fake> + Send>;
 
-/// What loads the model of `script` as a file would be: in steps, with progress, cancellable, failing if the script says so.
+/// What loads the model of `script` as a file would be: in steps, with progress, cancellable, failing if the
+/// script says so.
 pub fn loader(script: Script) -> (Load, Gate) {
     let (fake, gate) = model(&script);
     (Box::new(move |progress| load(script, fake, progress)), gate)

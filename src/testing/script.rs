@@ -14,10 +14,11 @@ pub enum Part {
 
 /// A fake model's script. In JSON every field may be left out; an unknown one is an error.
 ///
-/// `{"reply": "text" | ["token", {"bytes": [240]}, 257, …], "token_bytes": 4, "echo": false, "endless": false, "ends": true, "end_id": 257,
-/// "random": null, "delay_us": 0, "prefill_delay_us": 0, "slices": 1, "fail_at": null, "panic_at": null, "nan_at": null, "gated": false,
-/// "context_length": 4096, "max_batch": 8, "max_tokens": 512, "rewinds": true, "load_steps": 1, "load_delay_us": 0,
-/// "load_error": null, "load_panics": false}`
+/// `{"reply": "text" | ["token", {"bytes": [240]}, 257, …], "token_bytes": 4, "echo": false, "endless":
+/// false, "ends": true, "end_id": 257, "random": null, "delay_us": 0, "prefill_delay_us": 0, "slices": 1,
+/// "fail_at": null, "panic_at": null, "nan_at": null, "gated": false, "context_length": 4096, "max_batch": 8,
+/// "max_tokens": 512, "rewinds": true, "load_steps": 1, "load_delay_us": 0, "load_error": null,
+/// "load_panics": false}`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// What it says, token by token; a text is cut into tokens of `token_bytes` bytes.

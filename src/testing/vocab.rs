@@ -92,7 +92,8 @@ impl Vocab for FakeVocab {
         self.longest
     }
 
-    /// Tools and variables as JSON, a line each, if there are any; `<control>role\ncontent<end>\n` for each message; then `<control>assistant\n`.
+    /// Tools and variables as JSON, a line each, if there are any; `<control>role\ncontent<end>\n` for each
+    /// message; then `<control>assistant\n`.
     fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
         let mut rendered = Rendered::default();
         if let Some(tools) = input.tools {

@@ -5,9 +5,9 @@ use crate::error::Result;
 
 /// Turns a stream of ids into text.
 ///
-/// Text comes out as soon as its code points are complete; the bytes of an unfinished one are held back (at most 3).
-/// Bytes that can never become a code point turn into U+FFFD, one for each maximal part of one (Unicode, section 3.9;
-/// as `String::from_utf8_lossy`).
+/// Text comes out as soon as its code points are complete; the bytes of an unfinished one are held back (at
+/// most 3). Bytes that can never become a code point turn into U+FFFD, one for each maximal part of one
+/// (Unicode, section 3.9; as `String::from_utf8_lossy`).
 #[derive(Debug, Clone, Default)]
 pub struct Detokenizer {
     held: Unfinished,
@@ -118,7 +118,8 @@ fn may_complete(bytes: &[u8]) -> bool {
     matches!(std::str::from_utf8(bytes), Err(error) if error.valid_up_to() == 0 && error.error_len().is_none())
 }
 
-/// The text of `ids`: what a [`Detokenizer`] gives for them in all, to the end. `special`: with the text of control tokens.
+/// The text of `ids`: what a [`Detokenizer`] gives for them in all, to the end. `special`: with the text of
+/// control tokens.
 ///
 /// # Errors
 /// `OutOfMemory`.
@@ -188,7 +189,8 @@ mod tests {
         texts
     }
 
-    /// Emoji joined by ZWJ and CJK, split inside their code points: no U+FFFD, no waiting for grapheme clusters.
+    /// Emoji joined by ZWJ and CJK, split inside their code points: no U+FFFD, no waiting for grapheme
+    /// clusters.
     #[test]
     fn s26_valid_text_split_anywhere_has_no_replacement() {
         let family = "👩‍👩‍👧世界".as_bytes();

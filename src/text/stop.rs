@@ -8,21 +8,24 @@ use std::ops::Range;
 pub enum StopScan {
     /// No stop string is complete: go on.
     Open,
-    /// The stop string of this index (as given to [`StopMatcher::new`]) is complete; the text before it is out.
+    /// The stop string of this index (as given to [`StopMatcher::new`]) is complete; the text before it is
+    /// out.
     Matched(usize),
 }
 
 /// Cuts a stream of text at the first stop string.
 ///
-/// The match that is complete first wins: as soon as the last byte of any stop string is there, the stream is cut before
-/// it. Of several that are complete with the same byte, the one that begins first (the longest) wins; of equal ones, the
-/// one given first. Held back is only what may still become a match, always whole code points.
+/// The match that is complete first wins: as soon as the last byte of any stop string is there, the stream is
+/// cut before it. Of several that are complete with the same byte, the one that begins first (the longest)
+/// wins; of equal ones, the one given first. Held back is only what may still become a match, always whole
+/// code points.
 ///
 /// Parts of the stream may be hidden: they match, whole or not at all, and never come out.
 #[derive(Debug, Clone, Default)]
 pub struct StopMatcher {
     patterns: Vec<Pattern>,
-    /// Text that is the beginning of some stop string, from the begin of a hidden part on if it would begin inside.
+    /// Text that is the beginning of some stop string, from the begin of a hidden part on if it would begin
+    /// inside.
     held: String,
     /// What of it is hidden, ascending.
     hidden: Vec<Range<usize>>,
@@ -83,8 +86,8 @@ impl StopMatcher {
         Ok(Self { patterns, ..Self::default() })
     }
 
-    /// Takes the next `text` of the stream and appends to `out` what is certain to be no part of a stop string. After a
-    /// match everything further is dropped, and the match is returned again.
+    /// Takes the next `text` of the stream and appends to `out` what is certain to be no part of a stop
+    /// string. After a match everything further is dropped, and the match is returned again.
     pub fn push(&mut self, text: &str, out: &mut String) -> StopScan {
         if self.patterns.is_empty() {
             out.push_str(text);
@@ -274,7 +277,8 @@ mod tests {
         assert_eq!(run(&[""], &["abc"]), ("abc".into(), StopScan::Open));
     }
 
-    /// The end of the first place where a stop string lies that splits no hidden part, and what is shown before it.
+    /// The end of the first place where a stop string lies that splits no hidden part, and what is shown
+    /// before it.
     fn search(stops: &[&str], parts: &[&str]) -> (String, StopScan) {
         let (mut text, mut hidden) = (String::new(), Vec::new());
         for part in parts {

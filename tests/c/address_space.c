@@ -1,5 +1,5 @@
-/* RLIMIT_AS in 20 steps: each use is good or says OUT_OF_MEMORY. Only what is beyond the library's power may end a process: a system that
- * refuses small allocations. Linux. */
+/* RLIMIT_AS in 20 steps: each use is good or says OUT_OF_MEMORY. Only what is beyond the library's power may
+ * end a process: a system that refuses small allocations. Linux. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,4 +1,5 @@
-/* Callbacks in each place: what is refused and what works inside them, one at a time per stream, dropped once and never under their own feet. */
+/* Callbacks in each place: what is refused and what works inside them, one at a time per stream, dropped once
+ * and never under their own feet. */
 #include "check.h"
 #include "wick_testing.h"
 

@@ -1,4 +1,5 @@
-/* The C tests' harness: checks that say where and what, and a main that runs a list of tests; knows only wick.h. C99 and C++11.
+/* The C tests' harness: checks that say where and what, and a main that runs a list of tests; knows only
+ * wick.h. C99 and C++11.
  *
  *   static void name(void) { CHECK(1 + 1 == 2); }
  *   TESTS(TEST(name), TEST(another))

@@ -1,4 +1,5 @@
-/* A thousand times from wick_runtime_create to wick_runtime_shutdown: no thread, no descriptor and no memory stays (WICK_CYCLES: how often). */
+/* A thousand times from wick_runtime_create to wick_runtime_shutdown: no thread, no descriptor and no memory
+ * stays (WICK_CYCLES: how often). */
 #include "process.h"
 #include "check.h"
 #include "wick_testing.h"

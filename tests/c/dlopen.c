@@ -1,5 +1,5 @@
-/* The shared library is loaded, used, shut down and unloaded again and again, beside the copy that this program is linked with; threads that
- * used it may end later. */
+/* The shared library is loaded, used, shut down and unloaded again and again, beside the copy that this
+ * program is linked with; threads that used it may end later. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,4 +1,5 @@
-/* Readiness as an event loop sees it: exactly while something waits, for streams and queues, over many answers. Linux. */
+/* Readiness as an event loop sees it: exactly while something waits, for streams and queues, over many
+ * answers. Linux. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

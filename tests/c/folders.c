@@ -1,4 +1,5 @@
-/* A folder in place of a file: what this release does not read yet is UNSUPPORTED, any other folder is an IO error. */
+/* A folder in place of a file: what this release does not read yet is UNSUPPORTED, any other folder is an IO
+ * error. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

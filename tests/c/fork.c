@@ -1,4 +1,5 @@
-/* In a child of fork() everything of the parent's is refused, nothing is dropped, and a runtime of the child's own works. */
+/* In a child of fork() everything of the parent's is refused, nothing is dropped, and a runtime of the
+ * child's own works. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -90,11 +91,12 @@ static void all_is_forked(world *w) {
   CHECK(w->drops == 0);
 }
 
-/* Runs `child` in a child, which has 60 seconds and ends itself by SIGKILL: it holds the parent's memory without the parent's threads, which a
- * leak check at its exit would call lost. */
+/* Runs `child` in a child, which has 60 seconds and ends itself by SIGKILL: it holds the parent's memory
+ * without the parent's threads, which a leak check at its exit would call lost. */
 static void in_a_child(void (*child)(world *), world *w) {
 #ifdef __SANITIZE_ADDRESS__
-  /* gcc's address sanitizer keeps its allocator's locks over a fork: in a child of a process with threads, malloc may wait for ever. */
+  /* gcc's address sanitizer keeps its allocator's locks over a fork: in a child of a process with threads,
+   * malloc may wait for ever. */
   static bool said = false;
   if (!said) puts("left out: what happens in a child of fork (the address sanitizer's malloc may hang there)");
   said = child != NULL && w != NULL;

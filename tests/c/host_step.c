@@ -1,4 +1,5 @@
-/* HOST_STEP: no thread is ever started, work is done in steps and in calls that wait, and a step says when the next is due. */
+/* HOST_STEP: no thread is ever started, work is done in steps and in calls that wait, and a step says when
+ * the next is due. */
 #include "process.h"
 #include "check.h"
 #include "wick_testing.h"

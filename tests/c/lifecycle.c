@@ -1,4 +1,5 @@
-/* Loads, sessions and generations from the first call to the last: what may be done when, and what it comes to. */
+/* Loads, sessions and generations from the first call to the last: what may be done when, and what it comes
+ * to. */
 #include <pthread.h>
 #include "check.h"
 #include "wick_testing.h"

@@ -1,5 +1,6 @@
-/* A real model through a host's reader: the same answer as from its path, a failing read is everybody's IO error, and in HOST_STEP the load
- * comes in pieces that a cancel falls between. WICK_MODELS names the folder; stories260K is preferred, because it is small. */
+/* A real model through a host's reader: the same answer as from its path, a failing read is everybody's IO
+ * error, and in HOST_STEP the load comes in pieces that a cancel falls between. WICK_MODELS names the folder;
+ * stories260K is preferred, because it is small. */
 #include "check.h"
 
 typedef struct source {

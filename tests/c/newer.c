@@ -1,4 +1,5 @@
-/* Structs of a newer header: what this release does not know is refused by name unless it is zero, and what came with them is dropped once. */
+/* Structs of a newer header: what this release does not know is refused by name unless it is zero, and what
+ * came with them is dropped once. */
 #include "check.h"
 #include "wick_testing.h"
 

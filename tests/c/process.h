@@ -1,5 +1,5 @@
-/* What the system says of this process: its threads and its open files. Linux; elsewhere there is nothing to count by, and all counts are 0.
- * To be included first: readdir needs a feature macro under -std=c99. */
+/* What the system says of this process: its threads and its open files. Linux; elsewhere there is nothing to
+ * count by, and all counts are 0. To be included first: readdir needs a feature macro under -std=c99. */
 #ifndef PROCESS_H
 #define PROCESS_H
 #ifndef _GNU_SOURCE
@@ -21,7 +21,8 @@ static inline int process_entries(const char *folder) {
 static inline int process_files(void) { return process_entries("/proc/self/fd"); }
 static inline int process_threads(void) { return process_entries("/proc/self/task"); }
 
-/* `expected` threads are left, at the latest in ten seconds: the system lists a thread for a moment after it was joined. */
+/* `expected` threads are left, at the latest in ten seconds: the system lists a thread for a moment after it
+ * was joined. */
 static inline int process_threads_settle(int expected) {
   struct timespec pause = { 0, 10000000 };
   int tries;

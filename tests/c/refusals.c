@@ -1,5 +1,6 @@
-/* What the system refuses is a code: every large allocation and every thread, once and from then on. Threads, descriptors and the next use are
- * as before. Linux; with a real model from WICK_MODELS (stories260K) also its load and a long text. */
+/* What the system refuses is a code: every large allocation and every thread, once and from then on. Threads,
+ * descriptors and the next use are as before. Linux; with a real model from WICK_MODELS (stories260K) also
+ * its load and a long text. */
 #include "process.h"
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,6 @@
-//! Sizes, alignments, offsets and constants of the C ABI: `tests/abi.txt` keeps them; Rust's types, a C and a C++ program compiled against
-//! `include/wick.h`, and against the agreed contract where it is there, have to give the same. WICK_BLESS=1 rewrites the file.
+//! Sizes, alignments, offsets and constants of the C ABI: `tests/abi.txt` keeps them; Rust's types, a C and a
+//! C++ program compiled against `include/wick.h`, and against the agreed contract where it is there, have to
+//! give the same. WICK_BLESS=1 rewrites the file.
 #![cfg(all(unix, target_pointer_width = "64"))]
 
 use std::fmt::Write as _;

@@ -1,4 +1,5 @@
-//! Events as they reach C: cut to the buffer and whole again, ids aligned, notes, figures, ends; in each way of reading.
+//! Events as they reach C: cut to the buffer and whole again, ids aligned, notes, figures, ends; in each way
+//! of reading.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

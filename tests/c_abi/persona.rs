@@ -1,5 +1,5 @@
-//! A session's own system message, tools and variables, as C gives them; and what the log says of a call that is refused without a
-//! wick_error.
+//! A session's own system message, tools and variables, as C gives them; and what the log says of a call that
+//! is refused without a wick_error.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

@@ -1,4 +1,5 @@
-//! Calls that meet: one reader at a time, closes under a reader, shutdowns under everything, and OS handles that are exact.
+//! Calls that meet: one reader at a time, closes under a reader, shutdowns under everything, and OS handles
+//! that are exact.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 #![allow(clippy::disallowed_methods, reason = "a test may start threads")]

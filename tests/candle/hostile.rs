@@ -1,4 +1,5 @@
-//! Hostile hyper-parameters and shapes: an error of the right kind, before candle sees a tensor; never a panic.
+//! Hostile hyper-parameters and shapes: an error of the right kind, before candle sees a tensor; never a
+//! panic.
 
 use crate::support::candle::load_bytes;
 use crate::support::candle::small::{Small, small};

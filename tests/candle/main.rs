@@ -1,4 +1,5 @@
-//! The candle backend: its logits against two other programs, its sequences, and the model files that it refuses.
+//! The candle backend: its logits against two other programs, its sequences, and the model files that it
+//! refuses.
 #![cfg(all(feature = "candle", feature = "testing"))]
 
 #[path = "../support/mod.rs"]

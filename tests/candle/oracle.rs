@@ -1,4 +1,5 @@
-//! The candle backend's network against candle-transformers' own, where that one is right: another program, the same weights.
+//! The candle backend's network against candle-transformers' own, where that one is right: another program,
+//! the same weights.
 #![cfg(feature = "oracle")]
 
 use crate::support::candle::small::{VOCABULARY, small};

@@ -14,9 +14,10 @@ fn ids(case: &Value, key: &str) -> Vec<u32> {
     numbers(case, key).into_iter().map(|id| id as u32).collect()
 }
 
-/// Below this margin, rounding activations to 8 bits decides. Measured over these cases: against the reference the margins of the exact
-/// f32 computation scatter with a standard deviation of 0.16, and so do those of every quantised one against the exact one. So the
-/// 0.1 that the reference was published with separates nothing; two deviations do.
+/// Below this margin, rounding activations to 8 bits decides. Measured over these cases: against the
+/// reference the margins of the exact f32 computation scatter with a standard deviation of 0.16, and so do
+/// those of every quantised one against the exact one. So the 0.1 that the reference was published with
+/// separates nothing; two deviations do.
 const TIE: f64 = 0.32;
 
 /// Steps that may differ from the reference at a margin of 0.1 or more, of a hundred.

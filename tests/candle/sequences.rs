@@ -1,4 +1,5 @@
-//! Sequences of the candle backend: independent, rewindable, untouched by passes that fail; chunked or not, the logits agree.
+//! Sequences of the candle backend: independent, rewindable, untouched by passes that fail; chunked or not,
+//! the logits agree.
 
 use crate::support::candle::small::{VOCABULARY, small};
 use crate::support::candle::{compute, feed, hurried, load_bytes};

@@ -1,5 +1,5 @@
-// wick.h and wick.hpp below the macros of others: Unreal, Apple, X11, Qt, windows.h, curses, Catch. Each stands for what no compiler takes, so that one
-// name that the headers use is enough to fail.
+// wick.h and wick.hpp below the macros of others: Unreal, Apple, X11, Qt, windows.h, curses, Catch. Each
+// stands for what no compiler takes, so that one name that the headers use is enough to fail.
 #include <cstddef>
 #include <cstdint>
 #include <exception>

@@ -1,5 +1,6 @@
-// wick.hpp against the fake model: owners close once and move, range-for gives every event, values come whole, lambdas are owned, errors
-// arrive. Built with and without exceptions, and as C++20, where streams are ranges and coroutines wait for them.
+// wick.hpp against the fake model: owners close once and move, range-for gives every event, values come
+// whole, lambdas are owned, errors arrive. Built with and without exceptions, and as C++20, where streams are
+// ranges and coroutines wait for them.
 #include <atomic>
 #include <memory>
 #include <string>

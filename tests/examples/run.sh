@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds every C and C++ example with the flags in its first comment and runs it with the default model; a missing model must end each
-# with exit 1 and a message. Links target/release/libwick.a, which scripts/test.sh builds first.
+# Builds every C and C++ example with the flags in its first comment and runs it with the default model; a
+# missing model must end each with exit 1 and a message. Links target/release/libwick.a, which scripts/test.sh
+# builds first.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

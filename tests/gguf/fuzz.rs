@@ -1,6 +1,8 @@
-//! Structured mutations of small valid files, with a fixed seed: no panic, no hang, no memory beyond the bound, a fitting error.
+//! Structured mutations of small valid files, with a fixed seed: no panic, no hang, no memory beyond the
+//! bound, a fitting error.
 //!
-//! `WICK_FUZZ_CASES` sets their number (20,000 by default). The corpus of the cargo-fuzz target is replayed too; `WICK_BLESS=1` writes it.
+//! `WICK_FUZZ_CASES` sets their number (20,000 by default). The corpus of the cargo-fuzz target is replayed
+//! too; `WICK_BLESS=1` writes it.
 
 use crate::support::fuzz::harness::Target;
 use crate::support::fuzz::{Random, awkward};

@@ -1,4 +1,5 @@
-//! Model files: what a valid one says, what a malformed one is refused for, and how much memory either may take.
+//! Model files: what a valid one says, what a malformed one is refused for, and how much memory either may
+//! take.
 #![cfg(feature = "testing")]
 
 #[path = "../support/mod.rs"]

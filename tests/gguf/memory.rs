@@ -96,8 +96,9 @@ fn a_hostile_header_is_refused_before_anything_of_a_tensors_size() {
     assert!(FURTHEST.load(Ordering::Relaxed) <= 1 << 20);
 }
 
-/// F1: whatever byte of a header is another, and wherever the file ends, it is refused within 100 ms (times twenty), with the place or the
-/// name of what is wrong, and before anything of a tensor's size is taken: the tensors here are 2 GiB that are not there.
+/// F1: whatever byte of a header is another, and wherever the file ends, it is refused within 100 ms (times
+/// twenty), with the place or the name of what is wrong, and before anything of a tensor's size is taken: the
+/// tensors here are 2 GiB that are not there.
 #[test]
 fn f1_damage_is_named_before_anything_of_a_tensors_size_is_taken() {
     static FURTHEST: AtomicU64 = AtomicU64::new(0);
@@ -125,7 +126,8 @@ fn f1_damage_is_named_before_anything_of_a_tensors_size_is_taken() {
         };
         let (opened, peak) = peak_of(|| Gguf::open(source, &Limits::default(), &mut stop));
         assert!(computed() <= begun.map(|begun| begun + std::time::Duration::from_secs(2)), "{what}");
-        // A text may claim a large part of the file: it is fetched; old and new memory lie side by side as it grows.
+        // A text may claim a large part of the file: it is fetched; old and new memory lie side by side as it
+        // grows.
         let furthest = FURTHEST.load(Ordering::Relaxed);
         assert!(
             peak as u64 <= 2 * furthest + (256 << 10),

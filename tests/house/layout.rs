@@ -1,9 +1,11 @@
-//! Where tests stand: each file belongs to a program, so that none is forgotten, and the documents name files that exist.
+//! Where tests stand: each file belongs to a program, so that none is forgotten, and the documents name files
+//! that exist.
 #![allow(clippy::disallowed_methods)]
 
 use crate::files::{files, read, root};
 
-/// What is wrong with a Rust file of `tests/` at `path`: its program's `main` and Cargo.toml are asked whether they know it.
+/// What is wrong with a Rust file of `tests/` at `path`: its program's `main` and Cargo.toml are asked
+/// whether they know it.
 fn misplaced(path: &str, main: Option<&str>, manifest: &str) -> Option<String> {
     let parts: Vec<&str> = path.split('/').collect();
     let named = manifest.contains(&format!("path = \"{path}\""));
@@ -50,7 +52,8 @@ fn a_file_without_a_program_is_found() {
     assert_eq!(misplaced("tests/support/tiny/mod.rs", None, ""), None);
 }
 
-/// The paths of this repository that a document names in backticks, without what stands for many: `*`, `{…}`, `NAME`.
+/// The paths of this repository that a document names in backticks, without what stands for many: `*`, `{…}`,
+/// `NAME`.
 fn paths(document: &str) -> Vec<String> {
     let folders =
         ["src/", "tests/", "docs/", "scripts/", "benches/", "examples/", "fuzz/", "findings/", "include/"];

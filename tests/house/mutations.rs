@@ -1,4 +1,5 @@
-//! Scenario S35: the faults that started all this are in the list that scripts/mutations.sh puts into the code and the tests must notice.
+//! Scenario S35: the faults that started all this are in the list that scripts/mutations.sh puts into the
+//! code and the tests must notice.
 
 use std::path::Path;
 

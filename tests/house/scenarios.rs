@@ -1,4 +1,5 @@
-//! `docs/scenarios.md` and the tests' names agree: each promise has a test, and each number in a test's name a promise.
+//! `docs/scenarios.md` and the tests' names agree: each promise has a test, and each number in a test's name
+//! a promise.
 
 use crate::files::{files, read};
 use std::collections::BTreeSet;

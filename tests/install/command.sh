@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the `wick` command alone and runs it. WICK_CARGO and WICK_PROFILE: of a build that is there already, so that it takes seconds.
+# Installs the `wick` command alone and runs it. WICK_CARGO and WICK_PROFILE: of a build that is there
+# already, so that it takes seconds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

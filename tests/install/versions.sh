@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Which versions find_package takes of an installed wick 0.1.0: versions.sh PREFIX FOLDER. Ranges need CMake 3.19.
+# Which versions find_package takes of an installed wick 0.1.0: versions.sh PREFIX FOLDER. Ranges need CMake
+# 3.19.
 set -euo pipefail
 prefix=$1 work=$2
 mkdir -p "$work"

@@ -1,4 +1,5 @@
-//! Decoding and sampling allocate nothing per token once the pass' memory and the sequence's blocks are there.
+//! Decoding and sampling allocate nothing per token once the pass' memory and the sequence's blocks are
+//! there.
 #![cfg(feature = "native")]
 
 use crate::support::counting::calls;

@@ -1,4 +1,5 @@
-//! One order of summation: logits are the same bits alone and batched, on any number of threads, however a prompt is cut.
+//! One order of summation: logits are the same bits alone and batched, on any number of threads, however a
+//! prompt is cut.
 #![cfg(feature = "native")]
 
 use crate::support::driver::{Driver, bits};

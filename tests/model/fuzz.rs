@@ -1,7 +1,8 @@
-//! Structured mutations of small models, with a fixed seed: each is a decoder that computes the same alone and batched, or a fitting error;
-//! no panic, no hang, no memory beyond the bound.
+//! Structured mutations of small models, with a fixed seed: each is a decoder that computes the same alone
+//! and batched, or a fitting error; no panic, no hang, no memory beyond the bound.
 //!
-//! `WICK_FUZZ_CASES` sets their number (4,000 by default). The corpus of the cargo-fuzz target is replayed too; `WICK_BLESS=1` writes it.
+//! `WICK_FUZZ_CASES` sets their number (4,000 by default). The corpus of the cargo-fuzz target is replayed
+//! too; `WICK_BLESS=1` writes it.
 #![cfg(feature = "native")]
 
 use crate::support::fuzz::decoder::{BUDGET, judge, warm_up};
@@ -36,7 +37,8 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
 
 fn target() -> Target {
     warm_up();
-    // The file twice, its header's tables, norms; keys, values and scratch up to the budget, a quarter more for what is not predicted.
+    // The file twice, its header's tables, norms; keys, values and scratch up to the budget, a quarter more
+    // for what is not predicted.
     Target {
         name: "hyperparameters",
         seeds: seeds(),

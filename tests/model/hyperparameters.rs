@@ -1,4 +1,5 @@
-//! Hyper-parameters and shapes that cannot be are refused by kind, name and value; nothing is sized by them first, nothing panics.
+//! Hyper-parameters and shapes that cannot be are refused by kind, name and value; nothing is sized by them
+//! first, nothing panics.
 #![cfg(feature = "native")]
 
 use crate::support::counting::peak_of;
@@ -76,8 +77,8 @@ fn f4_impossible_numbers_are_refused() {
     }
 }
 
-/// Every hyper-parameter of F4 of `docs/scenarios.md`, in every one of its values: what is not refused computes, and nothing is sized by a
-/// number before it is checked.
+/// Every hyper-parameter of F4 of `docs/scenarios.md`, in every one of its values: what is not refused
+/// computes, and nothing is sized by a number before it is checked.
 #[test]
 fn f4_every_number_in_every_value_is_refused_or_computes() {
     let keys = [

@@ -1,4 +1,5 @@
-//! Small models of every architecture and type beside llama.cpp's logits, which `benches/peers` (`agree small --record`) recorded.
+//! Small models of every architecture and type beside llama.cpp's logits, which `benches/peers`
+//! (`agree small --record`) recorded.
 #![cfg(feature = "native")]
 
 use crate::support::driver::Driver;

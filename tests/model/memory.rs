@@ -1,4 +1,5 @@
-//! What the native decoder says it holds, and keeps its budget by, is what it takes: never less, and at most a quarter more.
+//! What the native decoder says it holds, and keeps its budget by, is what it takes: never less, and at most
+//! a quarter more.
 #![cfg(feature = "native")]
 
 use crate::support::counting::bytes;

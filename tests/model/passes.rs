@@ -1,4 +1,5 @@
-//! Passes as the engine uses them: abandoned, partly committed, closed under way, rewound, forked, over the budget, refused.
+//! Passes as the engine uses them: abandoned, partly committed, closed under way, rewound, forked, over the
+//! budget, refused.
 #![cfg(feature = "native")]
 
 use crate::support::driver;

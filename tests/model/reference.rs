@@ -1,8 +1,10 @@
 //! Real models against the reference's greedy ids, teacher-forced.
 //!
-//! The rule: the best id is the reference's wherever its margin (top logit minus second) is 0.1 or more. With int8 activations it can only be
-//! kept on average: any change of arithmetic, however small, moves SmolLM2's margins by 0.12 in the mean (measured: by an epsilon of 1.01e-5
-//! in place of 1e-5; products in plain f32 are as far from the reference). So: no other id where the margin is clear of that, and few where it is not.
+//! The rule: the best id is the reference's wherever its margin (top logit minus second) is 0.1 or more. With
+//! int8 activations it can only be kept on average: any change of arithmetic, however small, moves SmolLM2's
+//! margins by 0.12 in the mean (measured: by an epsilon of 1.01e-5 in place of 1e-5; products in plain f32
+//! are as far from the reference). So: no other id where the margin is clear of that, and few where it is
+//! not.
 #![cfg(feature = "native")]
 #![allow(clippy::print_stderr)]
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use wick::gguf::{Gguf, Limits, Source};
 use wick::model::{Budget, Decoder, NativeDecoder, NativeOptions};
 
-/// Copies of weights on their way to huge pages count, give way to keys and values, and are made again when there is room.
+/// Copies of weights on their way to huge pages count, give way to keys and values, and are made again when
+/// there is room.
 #[test]
 fn copies_of_weights_keep_within_the_budget() {
     let tiny = Tiny { vocab: 20_000, kv_heads: 4, head_dim: 64, context: 1500, ..Tiny::new("llama") };

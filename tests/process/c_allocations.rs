@@ -1,4 +1,5 @@
-//! From the model's step to the C consumer's buffer: at most one allocation in 16 events, on all threads together.
+//! From the model's step to the C consumer's buffer: at most one allocation in 16 events, on all threads
+//! together.
 #![cfg(all(feature = "testing", not(feature = "shuttle")))]
 #![allow(unsafe_code, clippy::disallowed_methods, clippy::print_stdout)]
 

@@ -1,5 +1,5 @@
-//! The whole way of a token, from the pass through sampler, detokenizer and stream to the consumer: at most one allocation for 16 events, on
-//! all threads together. One test, so that it has its process to itself.
+//! The whole way of a token, from the pass through sampler, detokenizer and stream to the consumer: at most
+//! one allocation for 16 events, on all threads together. One test, so that it has its process to itself.
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 
 #[path = "../support/mod.rs"]
@@ -28,7 +28,8 @@ fn model(runtime: &Runtime, tiny: &Tiny) -> Model {
     model
 }
 
-/// Text events until `count` have come; the bytes of text in them, and the slices that this thread did for them in HOST_STEP.
+/// Text events until `count` have come; the bytes of text in them, and the slices that this thread did for
+/// them in HOST_STEP.
 fn read(runtime: &Runtime, mode: Mode, stream: &mut Stream, count: usize) -> (usize, usize) {
     let (mut events, mut bytes, mut slices) = (0, 0, 0);
     while events < count {
@@ -77,7 +78,8 @@ fn at_most_one_allocation_for_16_events_from_the_model_to_the_consumer() {
         let mut tiny = Tiny::new("llama");
         tiny.context = 2000;
         let model = model(&runtime, &tiny);
-        // The blocks of keys and values are the model's: taken by the first generation, and found again by the others.
+        // The blocks of keys and values are the model's: taken by the first generation, and found again by
+        // the others.
         let mut warm = generate(&model, SamplerOptions::default());
         while warm.1.next_blocking().is_some() {}
         drop(warm);

@@ -1,6 +1,8 @@
-//! The peak of a whole process that loads a model and speaks: at most weights + keys and values + 10 % of the weights + 32 MiB.
+//! The peak of a whole process that loads a model and speaks: at most weights + keys and values + 10 % of the
+//! weights + 32 MiB.
 //!
-//! Measured in a child process, which is this program again. A synthetic model, and the default real one where it is there.
+//! Measured in a child process, which is this program again. A synthetic model, and the default real one
+//! where it is there.
 #![cfg(all(feature = "native", feature = "text", feature = "testing", target_os = "linux"))]
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
@@ -16,7 +18,8 @@ use wick::runtime::{EndReason, Input, ModelOptions, ModelSource, Reading, Reques
 const CHILD: &str = "WICK_PEAK_OF";
 const MIB: u64 = 1 << 20;
 
-/// Loads the model, mapped or read, and speaks; says what it may take and what it took. Does nothing unless it is the child.
+/// Loads the model, mapped or read, and speaks; says what it may take and what it took. Does nothing unless
+/// it is the child.
 #[test]
 fn child() {
     let Some(path) = std::env::var_os(CHILD) else { return };

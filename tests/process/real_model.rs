@@ -1,6 +1,8 @@
-//! A real model through the public API: every source gives the same text, a load and a prefill can be cancelled, nothing is left behind.
+//! A real model through the public API: every source gives the same text, a load and a prefill can be
+//! cancelled, nothing is left behind.
 //!
-//! Needs SmolLM2-135M-Instruct in WICK_MODELS (else models/), and says so where it is missing. Slow without optimisation: run in release.
+//! Needs SmolLM2-135M-Instruct in WICK_MODELS (else models/), and says so where it is missing. Slow without
+//! optimisation: run in release.
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 #![allow(clippy::print_stderr, clippy::disallowed_methods)]
 

@@ -1,4 +1,5 @@
-//! One budget for all models of a runtime: what it binds, what gives way when it is used up, and what comes back.
+//! One budget for all models of a runtime: what it binds, what gives way when it is used up, and what comes
+//! back.
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 
 use crate::support::stream::watchdog;

@@ -23,7 +23,8 @@ fn counted(mode: Mode, script: &Script) -> (House, Arc<AtomicUsize>) {
     (house_of(options(mode), gate, Box::new(move |_| Ok(loaded))), slices)
 }
 
-/// Asserts that `stop` ends what runs in `house` before a second slice begins, and that none begins afterwards.
+/// Asserts that `stop` ends what runs in `house` before a second slice begins, and that none begins
+/// afterwards.
 fn assert_stops(house: &House, slices: &AtomicUsize, control: &Control, stop: impl FnOnce()) {
     stop();
     let before = slices.load(Ordering::SeqCst);
@@ -125,7 +126,8 @@ const CUT: usize = 3;
 const TOKENS: u32 = 8;
 const SLICES: usize = 2;
 
-/// What eight streams with a random model say; one of them is cancelled while the slice `cancelled_in` is computed.
+/// What eight streams with a random model say; one of them is cancelled while the slice `cancelled_in` is
+/// computed.
 fn eight(mode: Mode, cancelled_in: Option<usize>) -> Vec<Told> {
     let slices = SLICES as u32;
     let script = Script { random: Some(7), ends: false, slices, ..Script::saying("abcdefgh") };

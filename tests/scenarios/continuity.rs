@@ -1,5 +1,5 @@
-//! What goes on where it ended: characters that a limit, a cancel or a deadline cut, turns that were prepared, control tokens that the model
-//! said.
+//! What goes on where it ended: characters that a limit, a cancel or a deadline cut, turns that were
+//! prepared, control tokens that the model said.
 #![cfg(feature = "testing")]
 
 use crate::support::scenario::*;
@@ -300,7 +300,8 @@ fn t3_control_tokens_that_the_model_said_are_control_tokens_in_the_next_turn() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
-    /// Random bytes, whole characters and control tokens, cut into generations at random: the texts together are that of all the ids.
+    /// Random bytes, whole characters and control tokens, cut into generations at random: the texts together
+    /// are that of all the ids.
     #[test]
     fn s26_texts_of_generations_are_the_text_of_all_ids(
         reply in prop::collection::vec(prop_oneof![

@@ -1,4 +1,5 @@
-//! Scenario S14: input of the wrong shape is refused with the field's name; what only the model can know is an error END.
+//! Scenario S14: input of the wrong shape is refused with the field's name; what only the model can know is
+//! an error END.
 #![cfg(feature = "testing")]
 
 use crate::support::scenario::*;

@@ -1,4 +1,5 @@
-//! Scenarios S17 to S19: shutdown and drop at any time, with one end for each stream, and nothing left behind.
+//! Scenarios S17 to S19: shutdown and drop at any time, with one end for each stream, and nothing left
+//! behind.
 #![cfg(feature = "testing")]
 #![allow(clippy::disallowed_methods)]
 

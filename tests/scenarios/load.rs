@@ -1,4 +1,5 @@
-//! Loads of model files, up to the weights: a header that takes its time, and a vocabulary, cancelled or beside other work (S9, S17).
+//! Loads of model files, up to the weights: a header that takes its time, and a vocabulary, cancelled or
+//! beside other work (S9, S17).
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 
 use crate::support::scenario::*;
@@ -17,7 +18,8 @@ fn file(strings: usize) -> Vec<u8> {
     tiny::Tiny::new("llama").speaking().with("padding", texts).writer().to_bytes()
 }
 
-/// Reads from memory and counts the reads from the byte `counts_from` on; in the one with number `cancels_in` the load is cancelled.
+/// Reads from memory and counts the reads from the byte `counts_from` on; in the one with number `cancels_in`
+/// the load is cancelled.
 struct Cancelling {
     bytes: Arc<Vec<u8>>,
     counts_from: u64,

@@ -1,5 +1,5 @@
-//! Faults of model files through the whole runtime: an end with a code and a message, nothing of a tensor's size taken first, and the
-//! runtime goes on (F1, F5b, F8, F11).
+//! Faults of model files through the whole runtime: an end with a code and a message, nothing of a tensor's
+//! size taken first, and the runtime goes on (F1, F5b, F8, F11).
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 
 use crate::support::counting::peak_of;

@@ -1,4 +1,5 @@
-//! What a session keeps: it goes on, it converses, it forgets, and a generation that came to nothing leaves it as it was.
+//! What a session keeps: it goes on, it converses, it forgets, and a generation that came to nothing leaves
+//! it as it was.
 #![cfg(feature = "testing")]
 
 use crate::support::scenario::*;

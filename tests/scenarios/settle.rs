@@ -1,4 +1,5 @@
-//! What a decoder does to become quicker comes behind the first token, ends when it is done, and harms no stream.
+//! What a decoder does to become quicker comes behind the first token, ends when it is done, and harms no
+//! stream.
 #![cfg(feature = "testing")]
 #![allow(clippy::disallowed_methods)]
 
@@ -9,7 +10,8 @@ use wick::error::{Error, ErrorKind, Result};
 use wick::runtime::{EndReason, Mode};
 use wick::testing::Script;
 
-/// A house whose decoder settles by `piece`, which is told how many there are with this one, and the points in the order in which they came.
+/// A house whose decoder settles by `piece`, which is told how many there are with this one, and the points
+/// in the order in which they came.
 fn settling_by(
     mode: Mode,
     script: &Script,
@@ -44,8 +46,8 @@ fn settling(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Poin
     })
 }
 
-/// As [`settling`], once all pieces are done: answers pay for them. On a new house if it takes too many, for a piece that the system
-/// interrupts counts as a long one.
+/// As [`settling`], once all pieces are done: answers pay for them. On a new house if it takes too many, for
+/// a piece that the system interrupts counts as a long one.
 fn settled(mode: Mode, pieces: usize, last: fn()) -> (House, Arc<Mutex<Vec<Point>>>) {
     let limit = soon();
     loop {

@@ -1,4 +1,5 @@
-//! A runtime that may compute only a share of the time: what it says is the same, and it hears what is asked while it rests.
+//! A runtime that may compute only a share of the time: what it says is the same, and it hears what is asked
+//! while it rests.
 #![cfg(feature = "testing")]
 
 use crate::support::scenario::*;

@@ -1,5 +1,5 @@
-//! A long prompt beside running answers: they go on, it comes through, and priorities have their way; with fixed costs of rows, so that
-//! no clock decides.
+//! A long prompt beside running answers: they go on, it comes through, and priorities have their way; with
+//! fixed costs of rows, so that no clock decides.
 #![cfg(feature = "testing")]
 
 use crate::support::scenario::*;
@@ -10,7 +10,8 @@ use wick::runtime::{Delivery, Input, Reading, Request};
 use wick::stream::Consumer;
 use wick::testing::{Gate, Script};
 
-/// 20 ms for a pass that decodes one row, 1 ms for each row of a prompt: 17 rows add a little less than such a pass.
+/// 20 ms for a pass that decodes one row, 1 ms for each row of a prompt: 17 rows add a little less than such
+/// a pass.
 const COSTS: Costs = Costs { decode: Some(20e6), decoding: 1, row: Some(1e6) };
 const BESIDE: u64 = 17;
 const PROMPT: usize = 1000;

@@ -1,4 +1,5 @@
-//! Queues that are read: streams reach the reader whole, and it hears of wakes, of the close and of the finish.
+//! Queues that are read: streams reach the reader whole, and it hears of wakes, of the close and of the
+//! finish.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::shuttle::*;

@@ -1,4 +1,5 @@
-//! Closing cancels and forgets at once: a waiting reader hears of it, nothing comes any more, guests are dropped exactly once.
+//! Closing cancels and forgets at once: a waiting reader hears of it, nothing comes any more, guests are
+//! dropped exactly once.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::stream::*;

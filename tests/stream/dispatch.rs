@@ -1,4 +1,5 @@
-//! Dispatching: callbacks on the caller's thread, for what was there at the call, under no lock, dropped exactly once.
+//! Dispatching: callbacks on the caller's thread, for what was there at the call, under no lock, dropped
+//! exactly once.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::stream::*;

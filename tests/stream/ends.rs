@@ -1,4 +1,5 @@
-//! A stream ends exactly once, last, after its last text, whatever becomes of its producer and of who holds a handle on it.
+//! A stream ends exactly once, last, after its last text, whatever becomes of its producer and of who holds a
+//! handle on it.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::stream::*;

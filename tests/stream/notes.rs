@@ -1,4 +1,5 @@
-//! Notes and progress are merged into their own stream, in the order of production, bounded, and never in the way of text or end.
+//! Notes and progress are merged into their own stream, in the order of production, bounded, and never in the
+//! way of text or end.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::stream::*;

@@ -1,4 +1,5 @@
-//! A queue: streams take turns, a wake is sticky and not counted, every waiting reader hears of the close and of the finish.
+//! A queue: streams take turns, a wake is sticky and not counted, every waiting reader hears of the close and
+//! of the finish.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::stream::*;

@@ -1,4 +1,5 @@
-//! A slow consumer pauses its own producer, and only it: credit is counted in unread events, and room is announced.
+//! A slow consumer pauses its own producer, and only it: credit is counted in unread events, and room is
+//! announced.
 #![allow(clippy::disallowed_methods)]
 
 use crate::support::stream::*;

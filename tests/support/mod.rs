@@ -1,4 +1,5 @@
-//! What the programs of tests share. Each includes all of it and uses some; a part is there where the features that it needs are.
+//! What the programs of tests share. Each includes all of it and uses some; a part is there where the
+//! features that it needs are.
 #![allow(dead_code, unused_imports)]
 
 pub mod counting;

@@ -1,7 +1,8 @@
-//! Structured mutations of small vocabularies, with a fixed seed: each is a tokenizer or a fitting error; no panic, no hang, no memory beyond
-//! the bound.
+//! Structured mutations of small vocabularies, with a fixed seed: each is a tokenizer or a fitting error; no
+//! panic, no hang, no memory beyond the bound.
 //!
-//! `WICK_FUZZ_CASES` sets their number (2,000 by default). The corpus of the cargo-fuzz target is replayed too; `WICK_BLESS=1` writes it.
+//! `WICK_FUZZ_CASES` sets their number (2,000 by default). The corpus of the cargo-fuzz target is replayed
+//! too; `WICK_BLESS=1` writes it.
 #![cfg(feature = "text")]
 
 use crate::support::fuzz::harness::Target;

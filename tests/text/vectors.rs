@@ -73,8 +73,8 @@ fn published_vocabularies_give_llama_cpp_s_ids() {
     }
 }
 
-/// No line of Qwen 2's texts says it: the original composes text (NFC), llama.cpp does not. Right ids are the original's
-/// (`"normalizer": {"type": "NFC"}` in its tokenizer.json).
+/// No line of Qwen 2's texts says it: the original composes text (NFC), llama.cpp does not. Right ids are the
+/// original's (`"normalizer": {"type": "NFC"}` in its tokenizer.json).
 #[test]
 fn qwen_composes_its_text_as_the_original_does() {
     let Some(folder) = vectors("composed text") else { return };
@@ -94,7 +94,8 @@ fn qwen_composes_its_text_as_the_original_does() {
     }
 }
 
-/// Texts that are put together at random, of every kind of letter, word and special token, come to the same ids wherever the work rests.
+/// Texts that are put together at random, of every kind of letter, word and special token, come to the same
+/// ids wherever the work rests.
 #[test]
 fn texts_in_pieces_give_the_ids_of_the_whole() {
     let Some(folder) = vectors("texts in pieces") else { return };
@@ -174,7 +175,8 @@ fn reference_prompts_give_the_reference_ids() {
     }
 }
 
-/// A megabyte of anything is tokenized in time that grows about as fast as the text (the goal is 2 s per MiB in release).
+/// A megabyte of anything is tokenized in time that grows about as fast as the text (the goal is 2 s per MiB
+/// in release).
 #[test]
 #[allow(clippy::print_stdout)]
 fn t2_a_megabyte_of_anything_is_tokenized() {

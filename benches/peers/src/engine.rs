@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 /// Tokens of context that each engine is opened with.
 pub const CONTEXT: u32 = 1024;
 
-/// Nothing is asked for so long before decoding: answers are measured as they come once a host has been used a little.
+/// Nothing is asked for so long before decoding: answers are measured as they come once a host has been used
+/// a little.
 const REST: Duration = Duration::from_secs(2);
 /// Sequences that are decoded together.
 pub const TOGETHER: usize = 8;
@@ -27,24 +28,27 @@ pub trait Engine {
     /// Entries of a row of logits.
     fn vocab(&self) -> usize;
 
-    /// Reads `prompt` in a new sequence; the time until its first token is in the caller's hands, when `at_first` is called.
+    /// Reads `prompt` in a new sequence; the time until its first token is in the caller's hands, when
+    /// `at_first` is called.
     fn first(&mut self, prompt: &[u32], at_first: &mut dyn FnMut() -> Result<()>) -> Result<Duration>;
 
     /// Reads `prompt` in a new sequence; the time until its logits are there.
     fn prefill(&mut self, prompt: &[u32]) -> Result<Duration>;
 
-    /// Reads `prompt` in a new sequence and answers with `steps` tokens; the time from the first of them to the last.
+    /// Reads `prompt` in a new sequence and answers with `steps` tokens; the time from the first of them to
+    /// the last.
     fn decode(&mut self, prompt: &[u32], steps: usize) -> Result<Duration>;
 
-    /// Reads `prompt` in each of `count` new sequences, then decodes `steps` tokens of all in one pass each; the time of these passes.
-    /// Called last: the engine may give up what the others need.
+    /// Reads `prompt` in each of `count` new sequences, then decodes `steps` tokens of all in one pass each;
+    /// the time of these passes. Called last: the engine may give up what the others need.
     fn together(&mut self, prompt: &[u32], count: usize, steps: usize) -> Result<Duration>;
 }
 
 /// Opens the model at a path with so many threads.
 pub type Open = fn(&Path, usize) -> Result<Box<dyn Engine>>;
 
-/// Measures in this process, which was started for it; says `first` at the first token, and at last its figures as one line of JSON.
+/// Measures in this process, which was started for it; says `first` at the first token, and at last its
+/// figures as one line of JSON.
 pub fn measure(open: Open, model: &Path, threads: usize) -> Result<()> {
     let mut figures = Map::new();
     let begun = Instant::now();

@@ -54,7 +54,8 @@ impl Model {
     /// Loads the file at `path`, mapped.
     pub fn load(path: &Path, options: &Options) -> Result<Rc<Self>> {
         let name = CString::new(path.as_os_str().as_encoded_bytes())?;
-        // SAFETY: plain calls; the name is a C string that outlives them, and the parameters point to nothing else.
+        // SAFETY: plain calls; the name is a C string that outlives them, and the parameters point to nothing
+        // else.
         let model = unsafe {
             sys::llama_log_set(Some(silence), std::ptr::null_mut());
             sys::llama_backend_init();
@@ -166,7 +167,8 @@ impl Context {
 
     /// The logits after line `at` of the last pass, which wanted them.
     pub fn logits(&mut self, at: usize) -> Result<&[f32]> {
-        // SAFETY: null for a line without logits; else a row of the vocabulary's size that lives until the next pass.
+        // SAFETY: null for a line without logits; else a row of the vocabulary's size that lives until the
+        // next pass.
         unsafe {
             let row = sys::llama_get_logits_ith(self.raw.as_ptr(), at as i32);
             let row = NonNull::new(row).ok_or("a line without logits")?;
@@ -190,7 +192,8 @@ pub fn unpacked(type_id: u32, blocks: &[u8], count: usize) -> Result<Vec<f32>> {
             .ok_or_else(|| format!("{count} weights are no {} bytes", blocks.len()).into());
     }
     let mut weights = vec![0.0; count];
-    // SAFETY: the type is one of ggml's; the blocks hold `count` weights, which is checked before they are unpacked.
+    // SAFETY: the type is one of ggml's; the blocks hold `count` weights, which is checked before they are
+    // unpacked.
     unsafe {
         let traits = &*sys::ggml_get_type_traits(type_id);
         let size = sys::ggml_row_size(type_id, count as i64);

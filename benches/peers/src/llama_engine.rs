@@ -1,4 +1,5 @@
-//! llama.cpp as it is measured: what a user gets who says how many threads, and the same with the weights as they are in the file.
+//! llama.cpp as it is measured: what a user gets who says how many threads, and the same with the weights as
+//! they are in the file.
 
 use crate::Result;
 use crate::engine::{CONTEXT, Engine, best};
@@ -7,7 +8,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// A loaded model, and a context, which is made for the first prompt: its time belongs to the first token, not to the load.
+/// A loaded model, and a context, which is made for the first prompt: its time belongs to the first token,
+/// not to the load.
 pub struct Llama {
     options: Options,
     model: Rc<Model>,

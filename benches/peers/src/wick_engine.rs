@@ -1,4 +1,5 @@
-//! wick as it is measured: one generation at a time through its runtime, several together through its decoder.
+//! wick as it is measured: one generation at a time through its runtime, several together through its
+//! decoder.
 
 use crate::Result;
 use crate::driver::Driver;
@@ -10,7 +11,8 @@ use wick::runtime::{
     Backend, EventKind, Input, Model, ModelOptions, Reading, Request, Runtime, RuntimeOptions, Stats,
 };
 
-/// Tokens of an answer whose first one is waited for: a token that is only a part of a character shows with the next.
+/// Tokens of an answer whose first one is waited for: a token that is only a part of a character shows with
+/// the next.
 const ANSWER: u32 = 8;
 
 /// A loaded model and its runtime.

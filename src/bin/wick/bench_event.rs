@@ -1,4 +1,5 @@
-//! The runtime's own cost of an event: a fake model's answer, from its engine to a waiting reader; knows no real model.
+//! The runtime's own cost of an event: a fake model's answer, from its engine to a waiting reader; knows no
+//! real model.
 
 use std::time::Instant;
 use wick::testing::{Script, loader};

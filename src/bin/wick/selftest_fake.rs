@@ -1,4 +1,5 @@
-//! What has to hold with any model, checked with one that says what it is told, slowly or wrongly; knows no files.
+//! What has to hold with any model, checked with one that says what it is told, slowly or wrongly; knows no
+//! files.
 
 use super::check::{Check, expect};
 use std::time::{Duration, Instant};

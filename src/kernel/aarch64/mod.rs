@@ -8,7 +8,8 @@ mod words;
 use super::table::{InstructionSet, Kernels, instantiate};
 use neon::Neon;
 
-// SAFETY (of the token): only kernels compiled for these features see it, and `tables` hands them out where the processor has them.
+// SAFETY (of the token): only kernels compiled for these features see it, and `tables` hands them out where
+// the processor has them.
 static NEON: Kernels = instantiate!(
     InstructionSet::Neon,
     // SAFETY: see above.

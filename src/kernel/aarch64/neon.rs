@@ -6,8 +6,8 @@ use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use std::arch::aarch64::*;
 
-/// Proof that the processor has the dot products of bytes (FEAT_DotProd: Armv8.4, and most of 8.2), and with `MM` also the products of
-/// matrices of bytes (FEAT_I8MM: Armv8.6, and some before).
+/// Proof that the processor has the dot products of bytes (FEAT_DotProd: Armv8.4, and most of 8.2), and with
+/// `MM` also the products of matrices of bytes (FEAT_I8MM: Armv8.6, and some before).
 #[derive(Clone, Copy)]
 pub(crate) struct Neon<const MM: bool>(());
 

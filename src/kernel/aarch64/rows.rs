@@ -152,7 +152,8 @@ impl<const MM: bool> Tiles for Neon<MM> {
 
     #[inline(always)]
     fn prefetch(self, at: *const u8) {
-        // SAFETY: a prefetch of any address does nothing but load a line, into the second-level cache, if there is one.
+        // SAFETY: a prefetch of any address does nothing but load a line, into the second-level cache, if
+        // there is one.
         unsafe { asm!("prfm pldl2keep, [{0}]", in(reg) at, options(readonly, nostack, preserves_flags)) }
     }
 

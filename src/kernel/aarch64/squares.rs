@@ -1,8 +1,9 @@
-//! Products of matrices of bytes (SMMLA), for [`super::neon::Neon`]: 2 rows of 8 codes times 2 tokens of 8 values give a square of 2 x 2 sums.
-//! Knows no kernel.
+//! Products of matrices of bytes (SMMLA), for [`super::neon::Neon`]: 2 rows of 8 codes times 2 tokens of 8
+//! values give a square of 2 x 2 sums. Knows no kernel.
 //!
-//! Two words of 8 rows are four registers here, of two rows each. The sums of two tokens with 8 rows are four squares: rows 0 to 3 of both
-//! where the first token's sums would be, rows 4 to 7 where the second's. The last of an odd number of tokens keeps its sums in order.
+//! Two words of 8 rows are four registers here, of two rows each. The sums of two tokens with 8 rows are four
+//! squares: rows 0 to 3 of both where the first token's sums would be, rows 4 to 7 where the second's. The
+//! last of an odd number of tokens keeps its sums in order.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::words::Words;

@@ -1,8 +1,8 @@
-//! Code books of the IQ types: facts of the format, packed. From the `gguf` package's description of them (`gguf.quants`, MIT); ggml calls
-//! them `iq2xxs_grid` and so on.
+//! Code books of the IQ types: facts of the format, packed. From the `gguf` package's description of them
+//! (`gguf.quants`, MIT); ggml calls them `iq2xxs_grid` and so on.
 //!
-//! An entry holds eight elements in two bits each (IQ3: four in three bits each), the first one lowest; the bits choose among a few
-//! values.
+//! An entry holds eight elements in two bits each (IQ3: four in three bits each), the first one lowest; the
+//! bits choose among a few values.
 
 /// What the two bits of an IQ2 element mean.
 const IQ2_VALUES: [i8; 4] = [8, 25, 43, 0];

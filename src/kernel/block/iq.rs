@@ -1,4 +1,5 @@
-//! Types with code books: groups of four or eight elements are looked up together. Knows nothing of the others.
+//! Types with code books: groups of four or eight elements are looked up together. Knows nothing of the
+//! others.
 
 use super::grids::{IQ1, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_S, IQ3_XXS};
 use super::parts::{Block, half};
@@ -20,7 +21,8 @@ fn even_signs(seven: u32) -> u8 {
 
 /// Eight elements, none of them 0, with the signs of a byte's bits.
 fn signed(codes: [i8; 8], signs: u8) -> [i8; 8] {
-    // All eight in one word: bit i to byte i, there to 0 or 1, then a negation of the bytes with 1. None carries into the next.
+    // All eight in one word: bit i to byte i, there to 0 or 1, then a negation of the bytes with 1. None
+    // carries into the next.
     let bits = (signs as u64).wrapping_mul(0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
     let ones = (bits + 0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101;
     let codes = u64::from_le_bytes(codes.map(|code| code as u8));

@@ -1,4 +1,5 @@
-//! Blocks of quantised weights taken apart, one by one: what each type means, in its plainest form. Knows nothing of products.
+//! Blocks of quantised weights taken apart, one by one: what each type means, in its plainest form. Knows
+//! nothing of products.
 
 pub(super) mod grids;
 mod iq;

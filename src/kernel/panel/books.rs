@@ -1,8 +1,10 @@
-//! Unpacking the types with code books, ggml's IQ1 to IQ3; knows nothing of the others. Safety of each `unpack`: see [`Format`].
+//! Unpacking the types with code books, ggml's IQ1 to IQ3; knows nothing of the others. Safety of each
+//! `unpack`: see [`Format`].
 //!
-//! A book is too large for registers, and gathers are slow where the processor's microcode guards them. So look-ups go row by row, an entry
-//! of four or eight codes at once ([`Tiles::fours`], [`Tiles::eights`]); indices, signs and scales are vectors with one lane per row, as
-//! elsewhere. What the types mean (ggml: `dequantize_row_iq2_xxs` to `dequantize_row_iq1_m`) is in `block/iq.rs`.
+//! A book is too large for registers, and gathers are slow where the processor's microcode guards them. So
+//! look-ups go row by row, an entry of four or eight codes at once ([`Tiles::fours`], [`Tiles::eights`]);
+//! indices, signs and scales are vectors with one lane per row, as elsewhere. What the types mean (ggml:
+//! `dequantize_row_iq2_xxs` to `dequantize_row_iq1_m`) is in `block/iq.rs`.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::format::place::{D256, PAIRS, SCALES};
@@ -65,7 +67,8 @@ impl Indices {
     #[inline(always)]
     unsafe fn put<S: Tiles>(&mut self, s: S, group: usize, [first, second]: [S::I; 2]) {
         let to = self.0.as_mut_ptr().wrapping_add(4 * group * S::ROWS);
-        // SAFETY: there is room for 16 groups of two vectors of at most 16 lanes; they are aligned as `self` is.
+        // SAFETY: there is room for 16 groups of two vectors of at most 16 lanes; they are aligned as `self`
+        // is.
         unsafe {
             s.store_i(first, to.cast());
             s.store_i(second, to.add(2 * S::ROWS).cast());
@@ -85,7 +88,8 @@ fn widened<S: Tiles>(s: S, bytes: S::I) -> [S::I; 2] {
     [bits(s, bytes, 0, 0x00ff_00ff), bits(s, bytes, 8, 0x00ff_00ff)]
 }
 
-/// Indices of more than eight bits: those above byte i's begin at bit `step * i` of `high`; `mask` is where they belong.
+/// Indices of more than eight bits: those above byte i's begin at bit `step * i` of `high`; `mask` is where
+/// they belong.
 #[inline(always)]
 fn heightened<S: Tiles>(s: S, bytes: S::I, high: S::I, step: u32, mask: i32) -> [S::I; 2] {
     let [even, odd] = widened(s, bytes);
@@ -120,7 +124,8 @@ fn sevens<S: Tiles>(s: S, x: S::I) -> S::I {
     s.or(low, high)
 }
 
-/// Writes entries of eight codes with their signs; `slots` and `bytes` say where a group has its indices and their signs.
+/// Writes entries of eight codes with their signs; `slots` and `bytes` say where a group has its indices and
+/// their signs.
 ///
 /// # Safety
 /// Eight groups of indices were put, all below `N`.
@@ -134,8 +139,8 @@ unsafe fn put_eights<S: Tiles, const N: usize>(
 ) {
     for group in 0..8 {
         let (word, at, signs) = (8 * group, |i: usize| indices.at::<S>(4 * group + slots[i]), signs[group]);
-        // Written out: the compiler does not unroll a loop of this, and the places of signs are then variable.
-        // SAFETY: a block has 32 entries in 64 words; the book has them.
+        // Written out: the compiler does not unroll a loop of this, and the places of signs are then
+        // variable. SAFETY: a block has 32 entries in 64 words; the book has them.
         unsafe {
             put_mirrored(s, to, word, s.eights(book.as_ptr(), at(0)), signs, 8 * bytes[0]);
             put_mirrored(s, to, word + 2, s.eights(book.as_ptr(), at(1)), signs, 8 * bytes[1]);
@@ -373,7 +378,8 @@ impl Format for Iq3S {
     }
 }
 
-/// Writes entries of IQ1. If bit `first + step * i` of a group's `downs` is set, its entry i is an eighth down.
+/// Writes entries of IQ1. If bit `first + step * i` of a group's `downs` is set, its entry i is an eighth
+/// down.
 ///
 /// # Safety
 /// Eight groups of indices were put, all of eleven bits.

@@ -15,10 +15,11 @@ pub(crate) mod place {
     pub(crate) const SIZE256: usize = 90;
 }
 
-/// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its scales, factors, d and m, at
-/// their [`place`]s.
+/// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its
+/// scales, factors, d and m, at their [`place`]s.
 pub(crate) trait Sink<S: Tiles> {
-    /// The first four bytes of each row's block of 32, which is at `from` and at each further `stride`; a sink may have them already.
+    /// The first four bytes of each row's block of 32, which is at `from` and at each further `stride`; a
+    /// sink may have them already.
     ///
     /// # Safety
     /// At least 16 bytes are readable in each row.

@@ -1,8 +1,9 @@
-//! Panels: some blocks of as many rows as a vector has lanes, unpacked so that every token can use them. Knows no token.
+//! Panels: some blocks of as many rows as a vector has lanes, unpacked so that every token can use them.
+//! Knows no token.
 //!
-//! A panel of one block of 32: 8 words of codes (word j: codes 4j to 4j + 3 of each row), d, m. A panel of one block of 256: 64 words of
-//! codes, 16 whole scales (one per 16 codes; 8 used if one per 32), 8 pairs of 16-bit factors for the sums of values, d, m.
-//! All are vectors with one lane per row.
+//! A panel of one block of 32: 8 words of codes (word j: codes 4j to 4j + 3 of each row), d, m. A panel of
+//! one block of 256: 64 words of codes, 16 whole scales (one per 16 codes; 8 used if one per 32), 8 pairs of
+//! 16-bit factors for the sums of values, d, m. All are vectors with one lane per row.
 
 mod books;
 mod format;
@@ -23,7 +24,8 @@ const LARGE: usize = 2;
 /// Blocks of 32 in a panel at most: as many as fit where those of 256 do.
 pub(crate) const SMALL: usize = LARGE * place::SIZE256 / place::SIZE32;
 
-/// Blocks in each panel but the last, for rows of `blocks` blocks of `form`: as few panels as can be, of equal sizes.
+/// Blocks in each panel but the last, for rows of `blocks` blocks of `form`: as few panels as can be, of
+/// equal sizes.
 pub(crate) fn per_panel(form: Form, blocks: usize) -> usize {
     let most = if form == Form::Q256 { LARGE } else { SMALL };
     blocks.div_ceil(blocks.div_ceil(most).max(1))

@@ -1,4 +1,5 @@
-//! Attention: each instruction set equals the plain one, whatever lies in unwritten places; the plain one is near f64.
+//! Attention: each instruction set equals the plain one, whatever lies in unwritten places; the plain one is
+//! near f64.
 
 use super::*;
 

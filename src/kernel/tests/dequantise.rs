@@ -34,8 +34,8 @@ fn float_rows_by_hand() {
     assert_eq!(out, [1.0, -2.0]);
 }
 
-/// FNV-1a over the bits of 16 dequantised blocks of pseudo-random bytes, as the reference has them: `gguf.quants.dequantize` of the Python
-/// package gguf 0.19.0.
+/// FNV-1a over the bits of 16 dequantised blocks of pseudo-random bytes, as the reference has them:
+/// `gguf.quants.dequantize` of the Python package gguf 0.19.0.
 const REFERENCE: [(Type, u64); 20] = [
     (Type::Q4_0, 0x29ead405e8633b25),
     (Type::Q4_1, 0xa8aae4485e9f7b25),

@@ -26,7 +26,8 @@ impl<const VNNI: bool> Avx2<VNNI> {
     }
 }
 
-// In every block below: owning `self` proves that the processor has the instruction; pointers are the caller's promise.
+// In every block below: owning `self` proves that the processor has the instruction; pointers are the
+// caller's promise.
 
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = [__m256; 2];
@@ -144,7 +145,8 @@ impl<const VNNI: bool> Tiles for Avx2<VNNI> {
     // A dot product without VNNI takes two registers more.
     const PANELS: usize = if VNNI { 2 } else { 1 };
     const DIRECT: usize = 4;
-    // Without VNNI the sums of two products are 16 bits wide, which unsigned codes of eight bits would not fit.
+    // Without VNNI the sums of two products are 16 bits wide, which unsigned codes of eight bits would not
+    // fit.
     const SIGNED: bool = !VNNI;
     const NARROW: bool = !VNNI;
     type I = __m256i;

@@ -29,7 +29,8 @@ impl Avx512 {
     }
 }
 
-// In every block below: owning `self` proves that the processor has the instruction; pointers are the caller's promise.
+// In every block below: owning `self` proves that the processor has the instruction; pointers are the
+// caller's promise.
 
 impl Simd for Avx512 {
     type F = __m512;
@@ -62,7 +63,8 @@ impl Simd for Avx512 {
     fn load_f16(self, from: &[u16; 16]) -> __m512 {
         // SAFETY: `self` proves AVX-512; 32 bytes are readable.
         unsafe {
-            // Not `_mm512_cvtph_ps`: it forbids exceptions, and so its operand in memory, which spares a shuffle.
+            // Not `_mm512_cvtph_ps`: it forbids exceptions, and so its operand in memory, which spares a
+            // shuffle.
             _mm512_cvt_roundph_ps::<_MM_FROUND_CUR_DIRECTION>(_mm256_loadu_si256(from.as_ptr().cast()))
         }
     }

@@ -39,7 +39,8 @@ pub(super) unsafe fn eights(book: *const u64, indices: *const u16, rows: [usize;
     }
 }
 
-/// Row `row`'s index. Volatile, or the compiler takes it from the vector that was stored there, which costs more than a load.
+/// Row `row`'s index. Volatile, or the compiler takes it from the vector that was stored there, which costs
+/// more than a load.
 ///
 /// # Safety
 /// There is one.
@@ -49,7 +50,8 @@ unsafe fn index(indices: *const u16, row: usize) -> usize {
     unsafe { indices.add(2 * row).read_volatile() as usize }
 }
 
-/// An entry in each lane. In assembly, or the compiler makes gathers of several, or puts them together by shuffles.
+/// An entry in each lane. In assembly, or the compiler makes gathers of several, or puts them together by
+/// shuffles.
 ///
 /// # Safety
 /// `book` has it.

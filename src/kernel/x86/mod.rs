@@ -8,7 +8,8 @@ use super::table::{InstructionSet, Kernels, instantiate};
 use avx2::Avx2;
 use avx512::Avx512;
 
-// SAFETY (of the token): only kernels compiled for these features see it, and `tables` hands them out where the processor has them.
+// SAFETY (of the token): only kernels compiled for these features see it, and `tables` hands them out where
+// the processor has them.
 static AVX512: Kernels = instantiate!(
     InstructionSet::Avx512,
     // SAFETY: see above.

@@ -8,8 +8,8 @@ use candle_core::{Device, Tensor};
 /// Tokens that the tensors grow by at least.
 const GROWTH: usize = 64;
 
-/// Keys and values of a sequence. Only the first `length` tokens count: a pass writes behind them and `advance` makes them count,
-/// so a pass that fails leaves nothing to undo.
+/// Keys and values of a sequence. Only the first `length` tokens count: a pass writes behind them and
+/// `advance` makes them count, so a pass that fails leaves nothing to undo.
 pub(super) struct Cache {
     layers: Vec<KeysValues>,
     length: usize,
@@ -85,8 +85,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Writes `keys` and `values` of layer `layer`, (head_count_kv, count, head_dim), behind the tokens held; returns those from
-    /// position `first` up to the last new one.
+    /// Writes `keys` and `values` of layer `layer`, (head_count_kv, count, head_dim), behind the tokens held;
+    /// returns those from position `first` up to the last new one.
     pub(super) fn write(
         &self,
         layer: usize,
@@ -106,7 +106,8 @@ impl Cache {
         self.length = (self.length + count).min(self.capacity);
     }
 
-    /// Keeps at most the first `length` tokens; returns how many are kept. Without a token it holds no memory.
+    /// Keeps at most the first `length` tokens; returns how many are kept. Without a token it holds no
+    /// memory.
     pub(super) fn truncate(&mut self, length: usize) -> usize {
         self.length = self.length.min(length);
         if self.length == 0 {

@@ -28,7 +28,8 @@ pub struct Options {
     pub context_length: Option<usize>,
     /// How weights are kept.
     pub precision: Precision,
-    /// What keys, values and scratch are taken from; weights are their reader's to take ([`CandleDecoder::with_weights`]).
+    /// What keys, values and scratch are taken from; weights are their reader's to take
+    /// ([`CandleDecoder::with_weights`]).
     pub budget: Arc<Budget>,
 }
 
@@ -41,8 +42,9 @@ impl Default for Options {
 
 /// The candle backend: one model and its sequences.
 ///
-/// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32, grow with the sequence and can be cut
-/// anywhere. Weights are shared by all sequences and copied from the file, which may be dropped once the model is loaded.
+/// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32, grow with the
+/// sequence and can be cut anywhere. Weights are shared by all sequences and copied from the file, which may
+/// be dropped once the model is loaded.
 pub struct CandleDecoder {
     spec: Spec,
     network: Network,
@@ -89,8 +91,9 @@ impl CandleDecoder {
     /// The first call in a process starts candle's and rayon's threads, which stay.
     ///
     /// # Errors
-    /// `Unsupported` for an architecture, a variant or a tensor type that is not here, and in a child forked from a process that has
-    /// loaded such a model; `ModelInvalid`, naming the key or tensor, for a file whose parts do not fit each other; `OutOfMemory`.
+    /// `Unsupported` for an architecture, a variant or a tensor type that is not here, and in a child forked
+    /// from a process that has loaded such a model; `ModelInvalid`, naming the key or tensor, for a file
+    /// whose parts do not fit each other; `OutOfMemory`.
     pub fn load(
         gguf: &Gguf,
         options: &Options,
@@ -118,7 +121,8 @@ impl CandleDecoder {
         held.fold(0, u64::saturating_add)
     }
 
-    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
+    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is
+    /// read.
     ///
     /// # Errors
     /// As [`CandleDecoder::load`]'s.
@@ -138,7 +142,8 @@ impl CandleDecoder {
         tokens * self.spec.kv_bytes_per_token
     }
 
-    /// Makes room for `count` tokens behind those that the sequence holds; the bytes that their pass works in.
+    /// Makes room for `count` tokens behind those that the sequence holds; the bytes that their pass works
+    /// in.
     fn reserve(&mut self, sequence: Sequence, count: usize) -> Result<u64> {
         let held = self.kv_bytes();
         let per_token = self.spec.kv_bytes_per_token;
@@ -334,7 +339,8 @@ fn held_bytes(tensor: &TensorInfo, precision: Precision) -> u64 {
     if quantised { tensor.byte_len() } else { tensor.elements().saturating_mul(size_of::<f32>() as u64) }
 }
 
-/// The numbers of a model, with its context length capped by that wanted, and its vocabulary's size; checks all that the header says.
+/// The numbers of a model, with its context length capped by that wanted, and its vocabulary's size; checks
+/// all that the header says.
 fn read(header: &Header, wanted: Option<usize>) -> Result<(Hyperparameters, usize)> {
     let mut numbers = Hyperparameters::read(header.metadata())?;
     let made_for = numbers.context_length;

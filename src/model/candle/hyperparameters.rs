@@ -53,7 +53,8 @@ impl Hyperparameters {
     /// Reads and checks the numbers of the architecture that `general.architecture` names.
     ///
     /// # Errors
-    /// `Unsupported` for an architecture or a variant of one that is not here; `ModelInvalid`, naming the key, for the rest.
+    /// `Unsupported` for an architecture or a variant of one that is not here; `ModelInvalid`, naming the
+    /// key, for the rest.
     pub(super) fn read(metadata: &Metadata) -> Result<Self> {
         let architecture = Architecture::find(metadata.require("general.architecture")?)?;
         let keys = Keys { metadata, prefix: architecture.name };
@@ -213,7 +214,8 @@ impl<'a> Keys<'a> {
         Ok(Rope { freq_base, scaling_factor })
     }
 
-    /// 1/√head_dim; gemma3's 27B model divides by the width of its embeddings per head instead (llama.cpp: `LLM_TYPE_27B`).
+    /// 1/√head_dim; gemma3's 27B model divides by the width of its embeddings per head instead (llama.cpp:
+    /// `LLM_TYPE_27B`).
     fn attention_scale(
         &self,
         architecture: &Architecture,

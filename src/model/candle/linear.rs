@@ -7,10 +7,12 @@ use std::sync::Arc;
 /// How matrices of weights are kept, and so what they are multiplied with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Precision {
-    /// Blocks stay as in the file, and activations are rounded to 8 bits. Candle's kernels for Q4_1, Q5_0 and Q5_1 are scalar.
+    /// Blocks stay as in the file, and activations are rounded to 8 bits. Candle's kernels for Q4_1, Q5_0 and
+    /// Q5_1 are scalar.
     #[default]
     Quantised,
-    /// Everything is unpacked to f32, 4 bytes a weight: exact, what other backends are compared with; faster where memory allows.
+    /// Everything is unpacked to f32, 4 bytes a weight: exact, what other backends are compared with; faster
+    /// where memory allows.
     F32,
 }
 
@@ -42,7 +44,8 @@ impl Matrix {
     }
 }
 
-/// Plain numbers become f32; so do rows of an odd number of blocks of 32, which candle's kernels assert against in debug builds.
+/// Plain numbers become f32; so do rows of an odd number of blocks of 32, which candle's kernels assert
+/// against in debug builds.
 pub(super) fn stays_quantised(block: u64, columns: u64) -> bool {
     block > 32 || (block == 32 && (columns / block).is_multiple_of(2))
 }

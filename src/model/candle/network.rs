@@ -54,8 +54,8 @@ impl Network {
         Ok(Positions { global, windowed: windowed.transpose()? })
     }
 
-    /// Bytes that a pass of `count` tokens, which see `seen`, works in at most: scores of one layer and their softmax, or what lies between
-    /// a layer's two halves, beside masks.
+    /// Bytes that a pass of `count` tokens, which see `seen`, works in at most: scores of one layer and their
+    /// softmax, or what lies between a layer's two halves, beside masks.
     pub(super) fn scratch_bytes(&self, count: usize, seen: usize) -> u64 {
         let numbers = &self.numbers;
         let masks = if count > 1 { 2 * count * seen } else { 0 };
@@ -115,7 +115,8 @@ impl Network {
         layer.down.forward(&(gate * layer.up.forward(x)?)?)
     }
 
-    /// Grouped-query attention (Ainslie et al., 2023): consecutive query heads share a head of keys and values.
+    /// Grouped-query attention (Ainslie et al., 2023): consecutive query heads share a head of keys and
+    /// values.
     fn attention(
         &self,
         layer: &Layer,
@@ -153,7 +154,8 @@ impl Network {
     }
 }
 
-/// Token `i` of a pass, at position `start + i`, sees itself and what is before it, at most `window` tokens in all.
+/// Token `i` of a pass, at position `start + i`, sees itself and what is before it, at most `window` tokens
+/// in all.
 fn mask(
     start: usize,
     count: usize,

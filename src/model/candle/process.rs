@@ -1,4 +1,5 @@
-//! Which process has candle's and rayon's threads: a child of fork has their locks and queues, and no thread to serve them.
+//! Which process has candle's and rayon's threads: a child of fork has their locks and queues, and no thread
+//! to serve them.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::process::id;

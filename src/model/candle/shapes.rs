@@ -1,4 +1,5 @@
-//! Which tensors a description asks for, of which shape, and whether a file has exactly these; reads no tensor.
+//! Which tensors a description asks for, of which shape, and whether a file has exactly these; reads no
+//! tensor.
 
 use super::hyperparameters::Hyperparameters;
 use crate::error::{Error, ErrorKind, Result};
@@ -12,8 +13,9 @@ const MAX_VOCABULARY: u64 = 1 << 24;
 /// Checks all tensors of a file against its numbers; returns the size of the vocabulary.
 ///
 /// # Errors
-/// `ModelInvalid`, naming the tensor, for one that is missing, of another shape, or too many; `Unsupported` for a type that candle
-/// lacks, and for a tensor that the description has no use for: computing without it would be wrong.
+/// `ModelInvalid`, naming the tensor, for one that is missing, of another shape, or too many; `Unsupported`
+/// for a type that candle lacks, and for a tensor that the description has no use for: computing without it
+/// would be wrong.
 pub(super) fn check(header: &Header, numbers: &Hyperparameters) -> Result<usize> {
     let embeddings = find(header, "token_embd.weight")?;
     let vocabulary = match *embeddings.shape() {

@@ -1,4 +1,5 @@
-//! A model's weights, copied out of a checked file into candle's tensors; knows no arithmetic but a projection and a norm.
+//! A model's weights, copied out of a checked file into candle's tensors; knows no arithmetic but a
+//! projection and a norm.
 
 use super::hyperparameters::Hyperparameters;
 use super::linear::{Linear, Matrix, Precision};
@@ -61,7 +62,8 @@ impl Weights {
     /// Copies every weight of a file that [`shapes::check`] has passed.
     ///
     /// # Errors
-    /// `OutOfMemory`; `ModelInvalid` for frequency factors that are not over 0; what `progress` stops the load with.
+    /// `OutOfMemory`; `ModelInvalid` for frequency factors that are not over 0; what `progress` stops the
+    /// load with.
     pub(super) fn load(
         gguf: &Gguf,
         numbers: &Hyperparameters,
@@ -176,7 +178,8 @@ impl Loader<'_> {
     }
 }
 
-/// Candle's copy of a tensor whose type and shape have been checked. Candle panics where its blocks are not aligned.
+/// Candle's copy of a tensor whose type and shape have been checked. Candle panics where its blocks are not
+/// aligned.
 fn copy(bytes: &[u8], info: &TensorInfo, device: &Device) -> Result<QTensor> {
     // Candle's own allocations abort where there is no memory: ask first.
     Vec::<u8>::new().try_reserve_exact(bytes.len())?;

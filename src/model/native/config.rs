@@ -1,5 +1,5 @@
-//! The numbers of one model: read from the file, checked against each other and against ceilings, so that nothing after it has to.
-//! Knows keys; not tensors.
+//! The numbers of one model: read from the file, checked against each other and against ceilings, so that
+//! nothing after it has to. Knows keys; not tensors.
 
 use super::family::{EmbeddingScale, Family, LocalRope, Norms, Routing, Windows};
 use super::keys::{Keys, PerLayer, invalid, unsupported};
@@ -100,7 +100,8 @@ impl Config {
     /// Reads and checks a file's hyper-parameters.
     ///
     /// # Errors
-    /// `Unsupported`, by name, for an architecture or a variant that the decoder lacks; `ModelInvalid` for a number out of range.
+    /// `Unsupported`, by name, for an architecture or a variant that the decoder lacks; `ModelInvalid` for a
+    /// number out of range.
     pub(super) fn read(metadata: &Metadata) -> Result<Self> {
         let name: &str = metadata.require("general.architecture")?;
         let family = Family::named(name).ok_or_else(|| {
@@ -322,8 +323,8 @@ fn layer_kinds(keys: &Keys<'_>, family: &Family, layers: usize, windowed: bool) 
     Ok((0..layers).map(kind).collect())
 }
 
-/// Checks that the vocabulary has as many tokens as the embedding has rows. What else the file says of the vocabulary's size is the tokenizer's
-/// to judge.
+/// Checks that the vocabulary has as many tokens as the embedding has rows. What else the file says of the
+/// vocabulary's size is the tokenizer's to judge.
 ///
 /// # Errors
 /// `ModelInvalid` where the numbers differ, or are beyond any model's.

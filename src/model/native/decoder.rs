@@ -1,4 +1,5 @@
-//! The native decoder as the engine sees it: sequences, passes, logits, memory. Knows the contract; the pass itself is `forward`'s.
+//! The native decoder as the engine sees it: sequences, passes, logits, memory. Knows the contract; the pass
+//! itself is `forward`'s.
 
 use super::config::Config;
 use super::forward::Forward;
@@ -15,8 +16,8 @@ use std::sync::{Arc, Mutex};
 /// Sequences that one pass computes together at most.
 const MAX_BATCH: usize = 64;
 
-/// Tokens that one pass takes at most: enough that reading the weights costs little beside the arithmetic, few enough that operations
-/// that do not rest take a fraction of a millisecond.
+/// Tokens that one pass takes at most: enough that reading the weights costs little beside the arithmetic,
+/// few enough that operations that do not rest take a fraction of a millisecond.
 const MAX_TOKENS: usize = 256;
 
 /// Positions that rope's tables are exact for.
@@ -25,12 +26,13 @@ const MAX_POSITION: usize = 1_000_000;
 /// How a model is to be loaded.
 #[derive(Clone)]
 pub struct NativeOptions {
-    /// Tokens that a sequence may hold at most; `None`, or more than the model was made for: what it was made for. Rope factors
-    /// for short and for long contexts are chosen by it.
+    /// Tokens that a sequence may hold at most; `None`, or more than the model was made for: what it was made
+    /// for. Rope factors for short and for long contexts are chosen by it.
     pub context_length: Option<usize>,
     /// What computes, shared by models: the thread that drives the decoder is the first of its threads.
     pub compute: Arc<Mutex<Compute>>,
-    /// What keys, values and scratch are taken from; weights are their reader's to take ([`NativeDecoder::with_weights`]).
+    /// What keys, values and scratch are taken from; weights are their reader's to take
+    /// ([`NativeDecoder::with_weights`]).
     pub budget: Arc<Budget>,
 }
 
@@ -59,8 +61,8 @@ impl NativeDecoder {
     /// Reads the architecture's description and finds every tensor; copies none but norms and biases.
     ///
     /// # Errors
-    /// `Unsupported` for an architecture, variant or tensor type that the decoder lacks; `ModelInvalid` for hyper-parameters out of
-    /// range or tensors of another shape; `OutOfMemory` over the budget.
+    /// `Unsupported` for an architecture, variant or tensor type that the decoder lacks; `ModelInvalid` for
+    /// hyper-parameters out of range or tensors of another shape; `OutOfMemory` over the budget.
     pub fn load(gguf: Arc<Gguf>, options: NativeOptions) -> Result<Self> {
         let config = Config::read(gguf.metadata())?;
         let context_length = context_length(&config, options.context_length);
@@ -101,7 +103,8 @@ impl NativeDecoder {
         Self { _weights: weights, ..self }
     }
 
-    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is read.
+    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is
+    /// read.
     ///
     /// # Errors
     /// As [`NativeDecoder::load`]'s, but for the budget.
@@ -110,8 +113,8 @@ impl NativeDecoder {
         ModelWeights::check(header, &config, context_length(&config, wanted))
     }
 
-    /// A new sequence that begins as the first `length` tokens of `from` (at most what it holds) and shares their blocks; a last,
-    /// partly filled one is copied when either grows.
+    /// A new sequence that begins as the first `length` tokens of `from` (at most what it holds) and shares
+    /// their blocks; a last, partly filled one is copied when either grows.
     ///
     /// # Errors
     /// `StaleHandle` for a sequence that is closed; `OutOfMemory`.

@@ -1,4 +1,5 @@
-//! What an architecture does that its file does not say: one row of data each. Knows no file and no arithmetic.
+//! What an architecture does that its file does not say: one row of data each. Knows no file and no
+//! arithmetic.
 
 use crate::kernel::{Gate, RopeStyle};
 
@@ -92,7 +93,8 @@ pub(super) struct Family {
     pub(super) qkv_bias: bool,
     /// `residual_scale` and `logit_scale` of the file count.
     pub(super) multipliers: bool,
-    /// The layer count at which the attention scale is the root of width / heads, not of the head: 0 for none.
+    /// The layer count at which the attention scale is the root of width / heads, not of the head: 0 for
+    /// none.
     pub(super) wide_scale_layers: usize,
     /// Experts, where the file has them; `None`: a file with experts is not this architecture.
     pub(super) experts: Option<Routing>,

@@ -1,5 +1,5 @@
-//! The forward pass: operation after operation, each resumable, until the time of a slice is over. Knows the order and who comes next;
-//! the operations are in the files below.
+//! The forward pass: operation after operation, each resumable, until the time of a slice is over. Knows the
+//! order and who comes next; the operations are in the files below.
 
 mod attention;
 mod experts;
@@ -95,7 +95,8 @@ impl Forward {
         pace: Pace,
     ) -> Result<Step> {
         let Some(cursor) = pass.cursor else { return Ok(Step::Done) };
-        // A panic of an earlier pass left the compute threads usable, and nothing half-written that is ever read.
+        // A panic of an earlier pass left the compute threads usable, and nothing half-written that is ever
+        // read.
         let mut compute = self.compute.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(first) = self.model.weights.layers.first() else { return Ok(Step::Done) };
         let mut slice = Slice {

@@ -99,7 +99,8 @@ impl<'a> Keys<'a> {
         self.metadata.find::<&str>(&self.full(key))
     }
 
-    /// What holds for some of `layers` layers: one entry for each, or every how-manieth is left out (0: none is).
+    /// What holds for some of `layers` layers: one entry for each, or every how-manieth is left out (0: none
+    /// is).
     pub(super) fn per_layer(&self, key: &str, layers: usize) -> Result<PerLayer<'a>> {
         match self.metadata.get(&self.full(key)) {
             None => Ok(PerLayer::None),

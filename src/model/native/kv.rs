@@ -1,5 +1,5 @@
-//! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are lists of them.
-//! Knows who shares what; not what a key is.
+//! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are
+//! lists of them. Knows who shares what; not what a key is.
 
 use crate::compute::Zeroed;
 use crate::error::Result;
@@ -7,7 +7,8 @@ use crate::kernel::{KV_BLOCK, Kernels, KvLayout};
 use crate::model::Sequence;
 use std::sync::Arc;
 
-/// Keys and values of [`KV_BLOCK`] tokens in every layer: f16 bits. Sequences share it by cloning; only its sole user may write it.
+/// Keys and values of [`KV_BLOCK`] tokens in every layer: f16 bits. Sequences share it by cloning; only its
+/// sole user may write it.
 pub(super) struct Block(Arc<Zeroed<u16>>);
 
 impl AsRef<[u16]> for Block {
@@ -135,8 +136,8 @@ impl SequenceState {
         missing + usize::from(tail.is_some_and(|tail| Arc::strong_count(&tail.0) > 1))
     }
 
-    /// Takes the blocks that `tokens` more tokens need, and makes the last, partly filled one its own. After an error the sequence still
-    /// holds its tokens.
+    /// Takes the blocks that `tokens` more tokens need, and makes the last, partly filled one its own. After
+    /// an error the sequence still holds its tokens.
     pub(super) fn grow(&mut self, tokens: usize, blocks: &mut Blocks) -> Result<()> {
         if let Some(tail) = self.blocks.get_mut(self.length / KV_BLOCK)
             && tail.sole().is_none()

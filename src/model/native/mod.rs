@@ -1,5 +1,6 @@
-//! The native backend: one decoder that reads a description. `docs/model.md` tells how its parts fit together.
-//! Knows architectures, weights and the order of operations; arithmetic and threads are the floors' below.
+//! The native backend: one decoder that reads a description. `docs/model.md` tells how its parts fit
+//! together. Knows architectures, weights and the order of operations; arithmetic and threads are the floors'
+//! below.
 
 mod config;
 mod decoder;

@@ -1,4 +1,5 @@
-//! One pass: which tokens of which sequences, and how far it has come. Knows rows and order; computes nothing.
+//! One pass: which tokens of which sequences, and how far it has come. Knows rows and order; computes
+//! nothing.
 
 use crate::compute;
 use crate::error::Result;

@@ -1,4 +1,5 @@
-//! What a file says about rotary position embedding: base, scaling and the rest, checked. Knows no position and turns nothing.
+//! What a file says about rotary position embedding: base, scaling and the rest, checked. Knows no position
+//! and turns nothing.
 //!
 //! Source of the conventions: ggml's `ggml_rope_ext` and the converters that write the keys.
 

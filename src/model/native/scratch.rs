@@ -1,4 +1,5 @@
-//! The memory that a pass works in: taken once for the largest pass so far, kept for the next. Knows widths; not what is computed.
+//! The memory that a pass works in: taken once for the largest pass so far, kept for the next. Knows widths;
+//! not what is computed.
 
 use super::config::Config;
 use super::weights::{FeedForwardKind, Matrix, ModelWeights};
@@ -70,7 +71,8 @@ pub(super) struct Scratch {
     forms: Forms,
     /// The residual stream: (width).
     pub(super) stream: Rows,
-    /// What a half of a layer begins with (the normed stream) and, where that is normed again, what it adds: (width).
+    /// What a half of a layer begins with (the normed stream) and, where that is normed again, what it adds:
+    /// (width).
     pub(super) branch: Rows,
     /// Whether `branch` holds the normed stream; else the stream itself comes next.
     pub(super) normed: bool,

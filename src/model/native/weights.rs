@@ -1,4 +1,5 @@
-//! A model's tensors by role, each checked against the one shape that the configuration allows. Knows where weights lie; computes nothing.
+//! A model's tensors by role, each checked against the one shape that the configuration allows. Knows where
+//! weights lie; computes nothing.
 
 use super::config::{Config, check_vocabulary};
 use super::family::QkNorm;
@@ -248,7 +249,8 @@ impl ModelWeights {
     /// Finds every tensor of the model, for contexts of up to `context` tokens.
     ///
     /// # Errors
-    /// `ModelInvalid` for one that is missing or of another shape, `Unsupported` for one of a type without kernels.
+    /// `ModelInvalid` for one that is missing or of another shape, `Unsupported` for one of a type without
+    /// kernels.
     pub(super) fn find(gguf: &Gguf, config: &Config, context: usize) -> Result<Self> {
         Self::find_in(gguf, Some(gguf), config, context)
     }
@@ -267,7 +269,8 @@ impl ModelWeights {
         check_vocabulary(header.metadata(), vocab)?;
         let embedding = finder.matrix("token_embd.weight", vocab, config.width)?;
         let mut layers = Vec::new();
-        // Grows layer by layer, so that a file that claims more layers than it has ends at the first missing tensor.
+        // Grows layer by layer, so that a file that claims more layers than it has ends at the first missing
+        // tensor.
         for index in 0..config.layers {
             layers.push(find_layer(&finder, config, index)?);
         }

@@ -1,4 +1,5 @@
-//! Byte-pair merging by rank, as GPT-2 does it. Knows words (pieces of pre-split text), not how they were split.
+//! Byte-pair merging by rank, as GPT-2 does it. Knows words (pieces of pre-split text), not how they were
+//! split.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -18,7 +19,8 @@ const MERGE_UNITS: usize = 4;
 /// The ranked merges of a vocabulary.
 #[derive(Debug, Clone)]
 pub(super) struct Bpe {
-    /// The token of each byte, or `NONE`: such a byte is left out before anything is merged, as Hugging Face's library has it.
+    /// The token of each byte, or `NONE`: such a byte is left out before anything is merged, as Hugging
+    /// Face's library has it.
     bytes: Box<[u32; 256]>,
     /// By rank.
     merges: Vec<Merge>,
@@ -42,8 +44,8 @@ impl Merge {
     const NEVER: Self = Self { left: NONE, right: NONE, result: NONE };
 }
 
-/// Texts that merges are of and that are no tokens: ids behind the vocabulary's. A word that ends as one becomes the tokens of its bytes
-/// (`llm_tokenizer_bpe_session::tokenize`, llama.cpp).
+/// Texts that merges are of and that are no tokens: ids behind the vocabulary's. A word that ends as one
+/// becomes the tokens of its bytes (`llm_tokenizer_bpe_session::tokenize`, llama.cpp).
 #[derive(Debug, Clone, Default)]
 struct Strangers {
     /// The first id.
@@ -203,7 +205,8 @@ impl Bpe {
         Ok(())
     }
 
-    /// As [`encode`](Self::encode), in one go, for all that is short or a token as it is; false: it is to be encoded with pauses.
+    /// As [`encode`](Self::encode), in one go, for all that is short or a token as it is; false: it is to be
+    /// encoded with pauses.
     ///
     /// # Errors
     /// `OutOfMemory`.
@@ -235,7 +238,8 @@ impl Bpe {
         Ok(true)
     }
 
-    /// Appends a symbol for each byte of the next part of a word, and queues their merges with those before them.
+    /// Appends a symbol for each byte of the next part of a word, and queues their merges with those before
+    /// them.
     fn lay_out(
         &self,
         part: &[u8],
@@ -347,7 +351,8 @@ impl<'a> Resolver<'a> {
         Self { pieces, strangers, known: HashMap::new(), decoded: Vec::new() }
     }
 
-    /// The ids of a merge; `None` if no text comes to it, or if it makes a control token, which text never becomes.
+    /// The ids of a merge; `None` if no text comes to it, or if it makes a control token, which text never
+    /// becomes.
     async fn resolve(&mut self, left: &str, right: &str, pauses: &mut Pauses<'_>) -> Result<Option<Merge>> {
         self.decoded.clear();
         let mut decoded = std::mem::take(&mut self.decoded);

@@ -11,21 +11,24 @@ use crate::pause::Pauses;
 /// Bytes that are composed at once.
 const PIECE: usize = 1 << 10;
 
-/// Bytes of letters in a row that may all belong together; more stay as they are. A letter with 30 marks is more than any language has
-/// (Annex #15, "Stream-Safe Text Format"), and a mebibyte of marks would have to be put in order in one go.
+/// Bytes of letters in a row that may all belong together; more stay as they are. A letter with 30 marks is
+/// more than any language has (Annex #15, "Stream-Safe Text Format"), and a mebibyte of marks would have to
+/// be put in order in one go.
 const LONGEST: usize = 4 << 10;
 
 /// Composed text grows at most by this much in UTF-8 (Annex #15, "Maximum Expansion").
 const GROWTH: usize = 3;
 
-/// Composes `text` into `out`, which it empties; false: it is composed as it is, and `out` holds nothing of use.
+/// Composes `text` into `out`, which it empties; false: it is composed as it is, and `out` holds nothing of
+/// use.
 ///
 /// # Errors
 /// `OutOfMemory`; what stops `pauses`.
 pub(super) async fn compose(text: &str, out: &mut String, pauses: &mut Pauses<'_>) -> Result<bool> {
     out.clear();
     let mut cutter = Cutter { text, out, from: 0, changed: false };
-    // The last place where a cut changes nothing, and whether all letters since `from` are ones that nothing changes.
+    // The last place where a cut changes nothing, and whether all letters since `from` are ones that nothing
+    // changes.
     let (mut cut, mut plain) = (0, true);
     for (at, letter) in text.char_indices() {
         let stays = is_composed(letter);

@@ -1,4 +1,5 @@
-//! What a vocabulary is made of, as plain data out of a model file, and the checks it has to pass. Knows no file format.
+//! What a vocabulary is made of, as plain data out of a model file, and the checks it has to pass. Knows no
+//! file format.
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::Pauses;
@@ -9,7 +10,8 @@ pub(super) const AT_ONCE: usize = 256;
 /// How text becomes tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VocabularyModel {
-    /// Byte-level byte-pair encoding (GPT-2): tokens are written in GPT-2's alphabet of bytes, merges are ranked.
+    /// Byte-level byte-pair encoding (GPT-2): tokens are written in GPT-2's alphabet of bytes, merges are
+    /// ranked.
     Bpe,
     /// SentencePiece's BPE: spaces are written as U+2581, merges are scored by their result.
     Spm,
@@ -46,7 +48,8 @@ impl TokenKind {
         }
     }
 
-    /// Gives no text unless special tokens are echoed, and is found in text only where control tokens are parsed.
+    /// Gives no text unless special tokens are echoed, and is found in text only where control tokens are
+    /// parsed.
     pub(super) fn is_special(self) -> bool {
         matches!(self, Self::Unknown | Self::Control)
     }

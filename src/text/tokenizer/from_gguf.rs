@@ -9,8 +9,8 @@ impl<'a> VocabularyData<'a> {
     /// The vocabulary that `metadata` holds (keys `tokenizer.ggml.…`).
     ///
     /// # Errors
-    /// `Unsupported` for a tokenizer that is neither byte-level BPE nor SentencePiece; `ModelInvalid` if a key is missing
-    /// or of the wrong type.
+    /// `Unsupported` for a tokenizer that is neither byte-level BPE nor SentencePiece; `ModelInvalid` if a
+    /// key is missing or of the wrong type.
     pub fn from_gguf(metadata: &'a Metadata) -> Result<Self> {
         at_once(Self::from_gguf_in_pieces(metadata, &mut Pauses::none()))
     }

@@ -1,4 +1,5 @@
-//! The vocabulary of a tokenizer.json (Hugging Face), through the `tokenizers` crate. Knows that format; no GGUF.
+//! The vocabulary of a tokenizer.json (Hugging Face), through the `tokenizers` crate. Knows that format; no
+//! GGUF.
 
 use super::data::{TokenKind, VocabularyData, VocabularyModel, invalid};
 use super::hub::{Hub, guarded};
@@ -14,8 +15,8 @@ use tokenizers::Tokenizer as HubTokenizer;
 const MAX_IDS: u32 = 1 << 24;
 
 impl Tokenizer {
-    /// The tokenizer of a tokenizer.json. `ends` are the end-of-generation ids that the model's configuration names
-    /// (`eos_token_id`); those known by their text are added.
+    /// The tokenizer of a tokenizer.json. `ends` are the end-of-generation ids that the model's configuration
+    /// names (`eos_token_id`); those known by their text are added.
     ///
     /// BOS and EOS are what the file's post-processor puts around a text.
     ///

@@ -34,10 +34,11 @@ use crate::pause::{Pauses, at_once};
 
 /// A vocabulary out of a model file: byte-level BPE or SentencePiece, with its chat template.
 ///
-/// The merging is our own, not the `tokenizers` crate's: it starts from ids instead of strings, so it is there as soon as
-/// the file is read, and it cannot panic on a hostile one. Text becomes the ids that the model's own tokenizer gives, which are llama.cpp's but
-/// for text that is not composed (NFC) and what llama.cpp does otherwise than the original. Plain text never becomes a control token, nor an end of
-/// a generation, unless a file names a token of text as one.
+/// The merging is our own, not the `tokenizers` crate's: it starts from ids instead of strings, so it is
+/// there as soon as the file is read, and it cannot panic on a hostile one. Text becomes the ids that the
+/// model's own tokenizer gives, which are llama.cpp's but for text that is not composed (NFC) and what
+/// llama.cpp does otherwise than the original. Plain text never becomes a control token, nor an end of a
+/// generation, unless a file names a token of text as one.
 #[derive(Debug)]
 pub struct Tokenizer {
     pieces: Pieces,
@@ -84,13 +85,14 @@ impl Tokenizer {
     /// Checks `data` and builds the tokenizer of it.
     ///
     /// # Errors
-    /// `ModelInvalid` if the data is malformed, saying what and where; `Unsupported` for an unknown pre-tokenizer.
+    /// `ModelInvalid` if the data is malformed, saying what and where; `Unsupported` for an unknown
+    /// pre-tokenizer.
     pub fn new(data: &VocabularyData<'_>) -> Result<Self> {
         at_once(Self::new_in_pieces(data, &mut Pauses::none()))
     }
 
-    /// As [`new`](Self::new), for those who have other things to do meanwhile. The patterns that cut text into words and that find special tokens
-    /// are compiled in one piece each.
+    /// As [`new`](Self::new), for those who have other things to do meanwhile. The patterns that cut text
+    /// into words and that find special tokens are compiled in one piece each.
     ///
     /// # Errors
     /// As [`new`](Self::new)'s; what stops `pauses`.
@@ -160,7 +162,8 @@ impl Tokenizer {
         at_once(self.with_template_in_pieces(source, &mut Pauses::none()))
     }
 
-    /// As [`with_template`](Self::with_template), for those who have other things to do meanwhile. The template is parsed in one piece.
+    /// As [`with_template`](Self::with_template), for those who have other things to do meanwhile. The
+    /// template is parsed in one piece.
     ///
     /// # Errors
     /// As [`with_template`](Self::with_template)'s; what stops `pauses`.
@@ -169,7 +172,8 @@ impl Tokenizer {
         Ok(self)
     }
 
-    /// Whether spaces after `id` belong to it (Phi-3: all control tokens but these three, `llama_vocab::impl::load`).
+    /// Whether spaces after `id` belong to it (Phi-3: all control tokens but these three,
+    /// `llama_vocab::impl::load`).
     fn strips_after(&self, id: u32) -> bool {
         let kept = || matches!(self.pieces.text(Some(id)), "<unk>" | "<s>" | "<|endoftext|>");
         self.strip_after_special && self.pieces.kind(id) != Some(TokenKind::Normal) && !kept()

@@ -20,7 +20,8 @@ pub(super) struct Pieces {
     ends: Vec<u32>,
     kinds: Vec<TokenKind>,
     longest: usize,
-    /// Open addressing: id + 1, or 0. The hash is keyed, so that a hostile file cannot make all tokens collide.
+    /// Open addressing: id + 1, or 0. The hash is keyed, so that a hostile file cannot make all tokens
+    /// collide.
     slots: Vec<u32>,
     hasher: RandomState,
 }
@@ -88,7 +89,8 @@ impl Pieces {
         self.bytes.get(start..end)
     }
 
-    /// The text of the token that begins texts, or that ends them: what templates call `bos_token` and `eos_token`.
+    /// The text of the token that begins texts, or that ends them: what templates call `bos_token` and
+    /// `eos_token`.
     pub(super) fn text(&self, id: Option<u32>) -> &str {
         id.and_then(|id| self.get(id)).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default()
     }
@@ -116,7 +118,8 @@ impl Pieces {
         self.kinds.iter().zip(0u32..).filter(move |(kind, _)| wanted(**kind)).map(|(_, id)| id)
     }
 
-    /// Normal tokens first, so that a user-defined twin ("ĠĠ" and two spaces) does not hide one. What no text becomes is left out.
+    /// Normal tokens first, so that a user-defined twin ("ĠĠ" and two spaces) does not hide one. What no text
+    /// becomes is left out.
     async fn index(&mut self, data: &VocabularyData<'_>, pauses: &mut Pauses<'_>) -> Result<()> {
         for wanted in [is_plain as fn(TokenKind) -> bool, |kind| kind == TokenKind::UserDefined] {
             for id in 0..self.len() as u32 {
@@ -165,8 +168,8 @@ fn is_text(kind: TokenKind) -> bool {
     is_plain(kind) || kind == TokenKind::UserDefined
 }
 
-/// Whether a byte-level token is not written in GPT-2's alphabet. Text is, so none becomes it; it reads as written
-/// (Cohere's vocabularies have some 1,400, beside the tokens that text does become).
+/// Whether a byte-level token is not written in GPT-2's alphabet. Text is, so none becomes it; it reads as
+/// written (Cohere's vocabularies have some 1,400, beside the tokens that text does become).
 fn is_literal(model: VocabularyModel, kind: TokenKind, token: &str) -> bool {
     let is_letters = || token.chars().all(|letter| byte_of_letter(letter).is_some());
     model == VocabularyModel::Bpe && is_plain(kind) && !is_letters()
@@ -202,8 +205,8 @@ pub(super) fn parse_byte(token: &str) -> Option<u8> {
     hex.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
-/// The byte that a letter of GPT-2's alphabet stands for (`bytes_to_unicode` in GPT-2's encoder.py): printable Latin-1
-/// stands for itself, the other 68 bytes are U+0100 and up, in order.
+/// The byte that a letter of GPT-2's alphabet stands for (`bytes_to_unicode` in GPT-2's encoder.py):
+/// printable Latin-1 stands for itself, the other 68 bytes are U+0100 and up, in order.
 pub(super) fn byte_of_letter(letter: char) -> Option<u8> {
     match letter as u32 {
         code @ (0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF) => Some(code as u8),

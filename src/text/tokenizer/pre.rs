@@ -1,7 +1,9 @@
-//! Cuts text into the words that byte-pair merging stays inside of, as the model was trained with. Knows no tokens.
+//! Cuts text into the words that byte-pair merging stays inside of, as the model was trained with. Knows no
+//! tokens.
 //!
 //! The patterns are those of the models' own tokenizers, by the names that GGUF files give them (the table in
-//! `llama_vocab::impl::load`, llama.cpp). Each stage cuts the words of the stage before; what it does not match stays.
+//! `llama_vocab::impl::load`, llama.cpp). Each stage cuts the words of the stage before; what it does not
+//! match stays.
 
 use std::ops::Range;
 
@@ -22,9 +24,9 @@ pub(super) struct PreTokenizer {
     pub(super) composes: bool,
 }
 
-/// One pattern. The last alternatives of most are `\s+(?!\S)|\s+`: white space, but for the last of it where a word
-/// follows. That look-ahead is done by hand (pattern 1 is `\s+`), so that everything else is a finite automaton: time is
-/// linear in the text, whatever the text is.
+/// One pattern. The last alternatives of most are `\s+(?!\S)|\s+`: white space, but for the last of it where
+/// a word follows. That look-ahead is done by hand (pattern 1 is `\s+`), so that everything else is a finite
+/// automaton: time is linear in the text, whatever the text is.
 #[derive(Debug, Clone)]
 struct Stage {
     regex: Regex,
@@ -42,8 +44,8 @@ const DIGIT: Pattern = Pattern(r"\p{N}", false);
 const UPPER_LOWER: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+";
 const UPPER_ONLY: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*";
 
-/// Whose originals compose their text first: `"normalizer": {"type": "NFC"}` in the tokenizer.json of Qwen 2 to 3.5, Command R, GPT-NeoX
-/// (OLMo's too) and MPT.
+/// Whose originals compose their text first: `"normalizer": {"type": "NFC"}` in the tokenizer.json of Qwen 2
+/// to 3.5, Command R, GPT-NeoX (OLMo's too) and MPT.
 const COMPOSED: [&str; 6] = ["qwen2", "qwen35", "f2llmv2", "command-r", "mpt", "olmo"];
 
 /// What a name stands for.

@@ -1,4 +1,5 @@
-//! SentencePiece's BPE: neighbours merge while their text is a token, best score first. Knows text, not special tokens.
+//! SentencePiece's BPE: neighbours merge while their text is a token, best score first. Knows text, not
+//! special tokens.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

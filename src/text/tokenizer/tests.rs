@@ -81,7 +81,8 @@ fn f6_hostile_arrays_are_refused_by_name() {
     assert!(refused(&VocabularyData { scores, ..few_scores }).contains("NaN"));
 }
 
-/// As llama.cpp has it: the merges are made, and what they make and is no token becomes the tokens of its bytes.
+/// As llama.cpp has it: the merges are made, and what they make and is no token becomes the tokens of its
+/// bytes.
 #[test]
 fn f6_merges_of_what_is_no_token_load_and_are_made() {
     let letters = letters();

@@ -1,4 +1,5 @@
-//! What the tests of the candle backend share: real models where they are, and a drive of the decoder as the engine does it.
+//! What the tests of the candle backend share: real models where they are, and a drive of the decoder as the
+//! engine does it.
 #![allow(dead_code, clippy::print_stdout)] // Each test file uses a part of it; what is left out is said.
 
 pub mod small;

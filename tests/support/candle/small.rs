@@ -1,4 +1,5 @@
-//! Small models of random weights, in every architecture that the candle backend knows, to be changed one key at a time.
+//! Small models of random weights, in every architecture that the candle backend knows, to be changed one key
+//! at a time.
 
 use wick::gguf::TensorType;
 use wick::gguf::write::{MetaValue, Writer};

@@ -1,4 +1,5 @@
-//! An allocator that counts: per thread the calls, the bytes in use and their peak, and the calls of all threads together.
+//! An allocator that counts: per thread the calls, the bytes in use and their peak, and the calls of all
+//! threads together.
 #![allow(unsafe_code, dead_code)] // Each test uses a part of it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -24,7 +25,8 @@ fn count(bytes: isize) {
     PEAK.set(PEAK.get().max(NOW.get()));
 }
 
-// SAFETY: every call goes on to the system's allocator unchanged; counting allocates nothing, and its thread-locals have no destructor.
+// SAFETY: every call goes on to the system's allocator unchanged; counting allocates nothing, and its
+// thread-locals have no destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -68,7 +70,8 @@ pub fn bytes() -> isize {
     NOW.get()
 }
 
-/// Runs `work`; gives its result and the most bytes that this thread had in use meanwhile, beyond those before.
+/// Runs `work`; gives its result and the most bytes that this thread had in use meanwhile, beyond those
+/// before.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = NOW.get();
     PEAK.set(before);

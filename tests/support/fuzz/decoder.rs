@@ -8,8 +8,8 @@ use wick::gguf::{Gguf, Limits, Source};
 use wick::model::{Budget, Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
 use wick::sample::{Sampler, SamplerOptions};
 
-/// Bytes that keys, values and scratch may take: far over what the largest of these files needs for so few tokens, so that what a
-/// file alone asks for is over it.
+/// Bytes that keys, values and scratch may take: far over what the largest of these files needs for so few
+/// tokens, so that what a file alone asks for is over it.
 pub const BUDGET: u64 = 32 << 20;
 
 /// Tokens of context: two KV blocks, the second one partly.
@@ -73,7 +73,8 @@ fn compute(mut decoder: NativeDecoder) {
     assert!(decoder.memory() <= BUDGET);
 }
 
-/// The logits after `last`, which follows `first` and is computed beside a token of another sequence; `None` over the budget.
+/// The logits after `last`, which follows `first` and is computed beside a token of another sequence; `None`
+/// over the budget.
 fn prefilled(
     decoder: &mut NativeDecoder,
     one: Sequence,

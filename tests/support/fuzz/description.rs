@@ -1,4 +1,5 @@
-//! A GGUF as a description: keys, values and tensors that can be changed one by one and written as a file again.
+//! A GGUF as a description: keys, values and tensors that can be changed one by one and written as a file
+//! again.
 
 use super::{MAX_LEN, Random, bytes, values};
 use wick::gguf::write::{MetaValue, Writer};
@@ -97,7 +98,8 @@ struct Tensor {
 }
 
 impl Tensor {
-    /// Gives it as many bytes as its type and shape ask for, repeating those it has, unless that is impossible or too many.
+    /// Gives it as many bytes as its type and shape ask for, repeating those it has, unless that is
+    /// impossible or too many.
     fn refit(&mut self) {
         let len = TensorType::from_id(self.type_id).and_then(|kind| kind.byte_len(&self.shape).ok());
         let Some(len) = len.filter(|&len| len <= MAX_LEN as u64 && !self.data.is_empty()) else { return };
@@ -125,7 +127,8 @@ impl Description {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut writer = Writer::new().version(self.version);
         for (key, value) in &self.keys {
-            // The writer pads with the alignment that it is told of; what no file of this size can have is only written down.
+            // The writer pads with the alignment that it is told of; what no file of this size can have is
+            // only written down.
             writer = match value {
                 MetaValue::U32(alignment) if key == "general.alignment" && *alignment <= 4096 => {
                     writer.alignment(*alignment)
@@ -214,7 +217,8 @@ impl Description {
         }
     }
 
-    /// Another number wherever the same one stands, in keys and shapes: the file stays whole, and is of another size.
+    /// Another number wherever the same one stands, in keys and shapes: the file stays whole, and is of
+    /// another size.
     fn renumber(&mut self, random: &mut Random) {
         let dims: Vec<u64> = self.tensors.iter().flat_map(|tensor| tensor.shape.iter().copied()).collect();
         let Some(&old) = dims.get(random.below(dims.len())) else { return };

@@ -1,4 +1,5 @@
-//! Replays a target's corpus and runs mutants of its seeds, with a bound on time and memory. For tests; the fuzz targets have their own.
+//! Replays a target's corpus and runs mutants of its seeds, with a bound on time and memory. For tests; the
+//! fuzz targets have their own.
 #![allow(clippy::print_stdout)]
 
 use super::{MAX_LEN, Random, mutant};
@@ -19,7 +20,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// Checks that the corpus holds the seeds (`WICK_BLESS=1` writes them), and judges all of it; at least `opening` of its files open.
+    /// Checks that the corpus holds the seeds (`WICK_BLESS=1` writes them), and judges all of it; at least
+    /// `opening` of its files open.
     pub fn replay(&self, opening: usize) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(self.name);
         for (name, bytes) in &self.seeds {

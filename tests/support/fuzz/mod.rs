@@ -1,4 +1,5 @@
-//! What the fuzz targets and the tests that replay their corpora share: mutations that know GGUF's fields, and a judge for each target.
+//! What the fuzz targets and the tests that replay their corpora share: mutations that know GGUF's fields,
+//! and a judge for each target.
 //!
 //! Written for both: the targets in `fuzz/` include this folder, so that nothing exists twice.
 #![allow(dead_code, unused_imports)] // Each test and each target uses a part of it.

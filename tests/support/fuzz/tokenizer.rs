@@ -1,4 +1,5 @@
-//! The judge of fuzzed vocabularies: whatever a file says, a tokenizer whose ids and texts fit each other, or a fitting error.
+//! The judge of fuzzed vocabularies: whatever a file says, a tokenizer whose ids and texts fit each other, or
+//! a fitting error.
 
 use wick::error::ErrorKind;
 use wick::gguf::{Gguf, Limits, Source};
@@ -46,7 +47,8 @@ fn exercise(tokenizer: &Tokenizer) {
             match tokenizer.encode(text, add_special, parse_special, &mut ids) {
                 Ok(()) => {
                     assert!(ids.iter().all(|&id| id < count), "{ids:?} of {count}");
-                    // At most a token for each byte, of what every part of the text gets before it too (a space of three bytes), BOS and EOS.
+                    // At most a token for each byte, of what every part of the text gets before it too (a
+                    // space of three bytes), BOS and EOS.
                     assert!(ids.len() <= 4 * text.len() + 5, "{} ids of {} bytes", ids.len(), text.len());
                     std::hint::black_box(decode(tokenizer, &ids, add_special).expect("memory").len());
                 }

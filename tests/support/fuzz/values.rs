@@ -1,5 +1,5 @@
-//! Mutations of metadata values: numbers, texts and arrays that a loader may stumble over. Knows words that loaders look for; not what
-//! they mean.
+//! Mutations of metadata values: numbers, texts and arrays that a loader may stumble over. Knows words that
+//! loaders look for; not what they mean.
 
 use super::Random;
 use wick::gguf::ValueType;

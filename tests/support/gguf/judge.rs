@@ -1,4 +1,5 @@
-//! The judge of fuzzed files: whatever the bytes, a consistent model or a fitting error. Tests and the fuzz target share it.
+//! The judge of fuzzed files: whatever the bytes, a consistent model or a fitting error. Tests and the fuzz
+//! target share it.
 #![allow(dead_code)] // Tests of valid files use a part of it.
 
 use wick::error::ErrorKind;

@@ -49,7 +49,8 @@ pub fn memory(bytes: impl Into<Vec<u8>>) -> Source {
     Source::Memory(Box::new(bytes.into()))
 }
 
-/// How long this thread has had a processor; `None` where the system does not tell. The clock goes on while others have it.
+/// How long this thread has had a processor; `None` where the system does not tell. The clock goes on while
+/// others have it.
 pub fn computed() -> Option<Duration> {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     told.split(' ').next()?.parse().ok().map(Duration::from_nanos)

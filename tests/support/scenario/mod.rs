@@ -1,4 +1,5 @@
-//! Shared by the scenario tests: a runtime with a fake model, a model that can be rigged, and the law that every stream obeys.
+//! Shared by the scenario tests: a runtime with a fake model, a model that can be rigged, and the law that
+//! every stream obeys.
 #![allow(dead_code, unused_imports, clippy::disallowed_methods)]
 
 mod rig;
@@ -59,7 +60,8 @@ pub fn house_of(options: RuntimeOptions, gate: Gate, load: Loader) -> House {
     House { runtime, model, gate }
 }
 
-/// What loads the model of `script` once the flag is set; until then it looks whether it is still wanted, and goes on for ever.
+/// What loads the model of `script` once the flag is set; until then it looks whether it is still wanted, and
+/// goes on for ever.
 pub fn held(script: Script) -> (Loader, Arc<AtomicBool>) {
     let (load, go) = (loader(script).0, Arc::<AtomicBool>::default());
     let may = go.clone();
@@ -121,7 +123,8 @@ pub struct Told {
 }
 
 impl Told {
-    /// Checks I = Started? (Progress|Text|Note|ToolCall)* End, seq without gaps, times that never go back, counts that are true.
+    /// Checks I = Started? (Progress|Text|Note|ToolCall)* End, seq without gaps, times that never go back,
+    /// counts that are true.
     pub fn from(events: Vec<Event>) -> Self {
         let (mut text, mut tokens, mut notes) = (String::new(), Vec::new(), Vec::new());
         let mut time = Duration::ZERO;
@@ -199,7 +202,8 @@ pub fn read_on(mut before: Vec<Event>, stream: &mut Stream) -> Told {
     Told::from(before)
 }
 
-/// Waits, doing the runtime's work in HOST_STEP, until `done`; at most until the watchdog's patience is half over.
+/// Waits, doing the runtime's work in HOST_STEP, until `done`; at most until the watchdog's patience is half
+/// over.
 pub fn until(runtime: &Runtime, what: &str, done: impl Fn() -> bool) {
     let limit = soon();
     while !done() {

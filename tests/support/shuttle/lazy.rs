@@ -1,8 +1,10 @@
-//! A scheduler that mostly stays where it is: it finds what needs a thread to do much in a row, and to be stopped at one point more than once.
+//! A scheduler that mostly stays where it is: it finds what needs a thread to do much in a row, and to be
+//! stopped at one point more than once.
 
 use shuttle::scheduler::{RandomScheduler, Schedule, Scheduler, Task, TaskId};
 
-/// Leaves a thread that could go on in one of 2, 4, 8, 16 or 32 steps, whichever the schedule has drawn; then any thread may come.
+/// Leaves a thread that could go on in one of 2, 4, 8, 16 or 32 steps, whichever the schedule has drawn; then
+/// any thread may come.
 pub struct LazyScheduler {
     random: RandomScheduler,
     /// Marsaglia, Xorshift RNGs (2003).

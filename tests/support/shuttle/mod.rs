@@ -1,8 +1,10 @@
-//! Explores scenarios of the stream floor: `cargo test --no-default-features --features shuttle --test shuttle`.
+//! Explores scenarios of the stream floor: `cargo test --no-default-features --features shuttle --test
+//! shuttle`.
 //!
-//! Each scenario runs `WICK_SCHEDULES` random schedules (10,000 unless set) from a printed seed, as many with random priorities, which
-//! find what needs one thread to be late for long, and as many that seldom change threads; `WICK_SEED` replays them. A schedule
-//! in which nobody can go on is a deadlock, and fails. async-channel counts as atomic, with a yield around its calls.
+//! Each scenario runs `WICK_SCHEDULES` random schedules (10,000 unless set) from a printed seed, as many with
+//! random priorities, which find what needs one thread to be late for long, and as many that seldom change
+//! threads; `WICK_SEED` replays them. A schedule in which nobody can go on is a deadlock, and fails.
+//! async-channel counts as atomic, with a yield around its calls.
 #![allow(
     dead_code,
     unused_imports,

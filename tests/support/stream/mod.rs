@@ -1,4 +1,5 @@
-//! Shared by the stream tests: how streams are made, what a lawful stream is, and a watchdog with a hard kill.
+//! Shared by the stream tests: how streams are made, what a lawful stream is, and a watchdog with a hard
+//! kill.
 #![allow(dead_code, clippy::disallowed_methods)]
 
 use std::io::Write;

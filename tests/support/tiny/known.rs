@@ -1,4 +1,5 @@
-//! The small models that are compared with llama.cpp: every architecture, what its files may have beside, every type.
+//! The small models that are compared with llama.cpp: every architecture, what its files may have beside,
+//! every type.
 
 use super::{ARCHITECTURES, Tiny};
 use wick::gguf::write::MetaValue;
@@ -10,8 +11,8 @@ pub const TOKENS: usize = 200;
 /// Logits of f32 weights may be this far apart, as a share of their own spread: keys and values are f16.
 const FLOAT: f64 = 0.004;
 
-/// Those of quantised weights, where both round the activations, each in its way (llama.cpp for BF16 too): errors of a wrong factor or
-/// order are ten times that.
+/// Those of quantised weights, where both round the activations, each in its way (llama.cpp for BF16 too):
+/// errors of a wrong factor or order are ten times that.
 const QUANTISED: f64 = 0.05;
 
 /// The tokens that each model reads.
@@ -24,7 +25,8 @@ pub fn allowed(tiny: &Tiny) -> f64 {
     if matches!(tiny.matrices, TensorType::F32 | TensorType::F16) { FLOAT } else { QUANTISED }
 }
 
-/// The root of the mean square of differences, as a share of that of the deviations of `wanted` from its mean.
+/// The root of the mean square of differences, as a share of that of the deviations of `wanted` from its
+/// mean.
 pub fn apart(wanted: &[f32], found: &[f32]) -> f64 {
     assert_eq!(wanted.len(), found.len());
     let mean = wanted.iter().sum::<f32>() / wanted.len() as f32;

@@ -1,4 +1,5 @@
-//! Small models with random weights, written as GGUF: the right tensors and keys of each architecture, so that tests need no files.
+//! Small models with random weights, written as GGUF: the right tensors and keys of each architecture, so
+//! that tests need no files.
 
 #![allow(dead_code)]
 
@@ -304,7 +305,8 @@ fn random_tensor(seed: u64, name: &str, shape: &[u64], kind: TensorType) -> Vec<
 
 /// Random codes under scales that give values of about `size`.
 fn random_blocks(random: &mut Random, blocks: u64, kind: TensorType, size: f32) -> Vec<u8> {
-    // Where the f16 scale lies, the greatest code times inner scale; where the f16 minimum lies, which makes the mean zero.
+    // Where the f16 scale lies, the greatest code times inner scale; where the f16 minimum lies, which makes
+    // the mean zero.
     let (at, codes, minimum) = match kind {
         TensorType::Q4_0 => (0, 8.0, None),
         TensorType::IQ4_NL => (0, 127.0, None),

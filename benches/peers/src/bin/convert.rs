@@ -1,9 +1,11 @@
-//! Makes GGUF files of plain f32: what candle cannot unpack itself becomes an oracle's file, and llama2.c's models become GGUF.
+//! Makes GGUF files of plain f32: what candle cannot unpack itself becomes an oracle's file, and llama2.c's
+//! models become GGUF.
 //!
 //! cargo run --release --bin convert -- f32 IN.gguf OUT.gguf
 //! cargo run --release --bin convert -- llama2c MODEL.bin VOCABULARY.gguf OUT.gguf
 //!
-//! The first unpacks by ggml's reference. The second reads the layout of llama2.c's version 0: seven numbers, then f32 arrays in a fixed order.
+//! The first unpacks by ggml's reference. The second reads the layout of llama2.c's version 0: seven numbers,
+//! then f32 arrays in a fixed order.
 
 use peers::Result;
 use peers::args::Args;

@@ -1,9 +1,11 @@
-//! Writes a GGUF of the llama architecture with random weights: any shape, in the types people use, with a real vocabulary. For speed, not for sense.
+//! Writes a GGUF of the llama architecture with random weights: any shape, in the types people use, with a
+//! real vocabulary. For speed, not for sense.
 //!
 //! cargo run --release --bin synth -- VOCABULARY.gguf OUT.gguf [--type q4_0|q8_0|q4_k_m] [--shape 1.1b|3b]
 //!     [--layers N] [--width N] [--feed-forward N] [--heads N] [--kv-heads N] [--context N] [--seed N]
 //!
-//! Quantised by candle's reference quantisers. The mix of q4_k_m and the output's type are those that llama.cpp's own quantiser chooses.
+//! Quantised by candle's reference quantisers. The mix of q4_k_m and the output's type are those that
+//! llama.cpp's own quantiser chooses.
 
 use candle_core::quantized::gguf_file::{self, Content, Value};
 use candle_core::quantized::{GgmlDType, QTensor};

@@ -96,8 +96,8 @@ impl Slice<'_> {
         self.compute.rope(keys.first_mut(rows), head_dim, angles);
     }
 
-    /// Writes keys and values into the sequences' blocks, some rows at a time, and, in the last layer, keeps only the rows whose logits are
-    /// wanted.
+    /// Writes keys and values into the sequences' blocks, some rows at a time, and, in the last layer, keeps
+    /// only the rows whose logits are wanted.
     pub(super) fn store(&mut self) -> Step {
         let total = self.pass.tokens.len();
         let rows = self.cursor.block(total);
@@ -192,7 +192,8 @@ impl Slice<'_> {
         self.project(weights, bias)
     }
 
-    /// Adds a projection of the activations to the stream, or writes it beside the stream where it is normed first.
+    /// Adds a projection of the activations to the stream, or writes it beside the stream where it is normed
+    /// first.
     pub(super) fn project(&mut self, weights: Weights<'_>, bias: Option<&[f32]>) -> Step {
         let rows = self.rows();
         let scratch = &mut *self.scratch;

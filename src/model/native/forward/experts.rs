@@ -1,5 +1,5 @@
-//! A feed-forward of experts: which rows run through which, and the sum of what comes out. Experts come in ascending order, so that a row's
-//! sum does not depend on the rows beside it.
+//! A feed-forward of experts: which rows run through which, and the sum of what comes out. Experts come in
+//! ascending order, so that a row's sum does not depend on the rows beside it.
 
 use super::Slice;
 use crate::compute::{Product, Step};

@@ -74,7 +74,8 @@ fn s32_what_stands_between_files_ends_a_generation_and_is_told_from_what_does_no
     assert_eq!(Tokenizer::new(&data).unwrap().end_ids(), [first, first + 2]);
 }
 
-/// Text is written in GPT-2's alphabet, so a token of other letters is none that it becomes, whatever it would stand for.
+/// Text is written in GPT-2's alphabet, so a token of other letters is none that it becomes, whatever it
+/// would stand for.
 #[test]
 fn literal_tokens_hide_no_byte_level_ones() {
     use TokenKind::{Normal, Unused};
@@ -185,7 +186,8 @@ mod plain_text {
         prop::collection::vec(part, 0..20).prop_map(|parts| parts.concat())
     }
 
-    /// Vocabularies in which every way to a control token is laid out: merges, words that are tokens, bytes that are missing.
+    /// Vocabularies in which every way to a control token is laid out: merges, words that are tokens, bytes
+    /// that are missing.
     fn vocabularies() -> Vec<Tokenizer> {
         use TokenKind::{Control, Normal, Unknown, UserDefined};
         let letters = letters();

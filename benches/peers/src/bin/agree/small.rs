@@ -1,4 +1,5 @@
-//! Small models of every architecture and every type, with random weights: wick's logits beside llama.cpp's. Knows no model.
+//! Small models of every architecture and every type, with random weights: wick's logits beside llama.cpp's.
+//! Knows no model.
 
 use crate::candidates::{Candidate, Llama, Native, lead};
 use peers::Result;
@@ -11,8 +12,8 @@ use std::path::Path;
 /// Each how-manieth of llama.cpp's last logits is recorded.
 const RECORDED: usize = 5;
 
-/// Writes each model whose name contains `filter` to a temporary file and compares; writes llama.cpp's last logits to `record`, for
-/// wick's own tests. Fails if one is too far apart.
+/// Writes each model whose name contains `filter` to a temporary file and compares; writes llama.cpp's last
+/// logits to `record`, for wick's own tests. Fails if one is too far apart.
 pub fn compare(filter: &str, record: Option<&Path>) -> Result<()> {
     println!("| | apart, of the spread | allowed | other best ids | of |");
     println!("|---|---|---|---|---|");

@@ -1,4 +1,5 @@
-//! A running text: how far each candidate's distributions are from an f32 computation of the same weights; knows no arithmetic of theirs.
+//! A running text: how far each candidate's distributions are from an f32 computation of the same weights;
+//! knows no arithmetic of theirs.
 
 use crate::candidates::{Candidate, Candle, Llama, Native, lead};
 use peers::Result;
@@ -28,7 +29,8 @@ struct Tally {
     others: (usize, usize),
 }
 
-/// Compares wick and llama.cpp on `model` with candle's f32 computation of `oracle`, over the first `count` tokens of the text.
+/// Compares wick and llama.cpp on `model` with candle's f32 computation of `oracle`, over the first `count`
+/// tokens of the text.
 pub fn compare(model: &Path, text: Option<&Path>, oracle: &Path, count: usize, threads: usize) -> Result<()> {
     let text = text.map_or(Ok(TEXT.to_owned()), std::fs::read_to_string)?;
     let windows = windows(model, &text, count)?;
@@ -63,7 +65,8 @@ pub fn compare(model: &Path, text: Option<&Path>, oracle: &Path, count: usize, t
     Ok(())
 }
 
-/// The text's first `count` tokens in windows, each behind the tokens that the model's file puts before a text.
+/// The text's first `count` tokens in windows, each behind the tokens that the model's file puts before a
+/// text.
 fn windows(model: &Path, text: &str, count: usize) -> Result<Vec<Vec<u32>>> {
     let runtime = Runtime::new(RuntimeOptions { threads: 1, ..RuntimeOptions::default() })?;
     let options = ModelOptions { vocab_only: true, ..ModelOptions::path(model) };

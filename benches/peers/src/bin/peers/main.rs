@@ -1,4 +1,5 @@
-//! wick and llama.cpp on the same file with as many threads, in turns: each sample a new process of this program; shows medians and their ratios.
+//! wick and llama.cpp on the same file with as many threads, in turns: each sample a new process of this
+//! program; shows medians and their ratios.
 //!
 //! cargo run --release --bin peers -- MODEL.gguf [--threads 2] [--rounds 5] [--json]
 

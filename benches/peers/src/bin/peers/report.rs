@@ -1,4 +1,5 @@
-//! Medians of the samples, ratios to the better of llama.cpp's two, and what becomes of the targets; measures nothing.
+//! Medians of the samples, ratios to the better of llama.cpp's two, and what becomes of the targets; measures
+//! nothing.
 
 use crate::targets::{FIGURES, Figure, model, target};
 use peers::engine::median;
