@@ -111,7 +111,7 @@
 /* The request left the waiting line; at most once, and then first. */
 #define WICK_EVENT_STARTED 1
 
-/* A load went on, or the computing of an input: `done` of `total` bytes, or tokens. Only the newest unread one is kept. */
+/* A load went on: `done` of `total` bytes; or the computing of an input: tokens, or bytes of weights while a model's first pass waits long for its file. Only the newest unread one is kept. */
 #define WICK_EVENT_PROGRESS 2
 
 /* Text that can be shown, and the ids behind it. */

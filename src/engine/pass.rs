@@ -11,7 +11,8 @@ use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// What a first pass may take before its progress tells bytes: a pass whose weights are in memory is over by then, or tells tokens soon.
+/// What a first pass may take before its progress tells bytes: a pass whose weights are in memory is over by
+/// then, or tells tokens soon.
 const LONG: Duration = Duration::from_millis(250);
 
 impl Engine {
@@ -109,7 +110,8 @@ impl Engine {
         }
     }
 
-    /// Tells the generations of a model's first pass how many bytes of its weights are there, if they are long in coming.
+    /// Tells the generations of a model's first pass how many bytes of its weights are there, if they are
+    /// long in coming.
     fn tell_bytes(&self) {
         let Some(pass) = self.pass.as_ref().filter(|pass| pass.took > LONG) else { return };
         let Some(model) = self.models.get(&pass.model).filter(|model| !model.warm) else { return };
@@ -183,7 +185,8 @@ impl Engine {
         Some(Room { model: id, rows, sequences, costs: self.limits.costs.unwrap_or(model.costs) })
     }
 
-    /// Whether the reader of a generation that can go on has left it room; if not, it goes on when somebody reads, and not before.
+    /// Whether the reader of a generation that can go on has left it room; if not, it goes on when somebody
+    /// reads, and not before.
     pub(super) fn has_room(&self, id: u64) -> Option<bool> {
         let generation = self.generations.get(&id)?;
         matches!(generation.state, State::Running(_))
@@ -241,7 +244,8 @@ impl Engine {
         }
     }
 
-    /// Takes over the rows of a pass that is computed: samples, emits, ends. Rests between two rows when it is past `until`.
+    /// Takes over the rows of a pass that is computed: samples, emits, ends. Rests between two rows when it
+    /// is past `until`.
     fn commit(&mut self, until: Instant) {
         while let Some(pass) = &mut self.pass {
             let (model, index) = (pass.model, pass.committed.unwrap_or(0));

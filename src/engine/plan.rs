@@ -1,12 +1,15 @@
-//! Which rows the next pass computes: a pure function of who could take part, what a pass takes, and what rows cost. Knows no engine.
+//! Which rows the next pass computes: a pure function of who could take part, what a pass takes, and what
+//! rows cost. Knows no engine.
 
 use super::costs::{Costs, MIN_ROWS};
 use std::cmp::Reverse;
 
-/// Passes that somebody may wait while higher priorities are computed. Then it counts as high as they do, for one pass.
+/// Passes that somebody may wait while higher priorities are computed. Then it counts as high as they do, for
+/// one pass.
 const PATIENCE: u64 = 16;
 
-/// Of the time of a pass over the rows that decode, what the rows of prompts may add: a little less than all, since both are estimates.
+/// Of the time of a pass over the rows that decode, what the rows of prompts may add: a little less than all,
+/// since both are estimates.
 const SHARE: f32 = 0.875;
 
 /// What a row is for.
@@ -44,12 +47,15 @@ pub(super) struct Room {
     pub(super) costs: Costs,
 }
 
-/// The model of the next pass. `candidates` becomes its sequences, in order, each with the rows that it gets; `passes` were computed so far.
+/// The model of the next pass. `candidates` becomes its sequences, in order, each with the rows that it gets;
+/// `passes` were computed so far.
 ///
-/// By priority, then by who waited longest: so nobody waits for ever. All rows that decode come along. The rows of prompts
+/// By priority, then by who waited longest: so nobody waits for ever. All rows that decode come along. The
+/// rows of prompts
 /// - fill the pass where nobody waits for a token;
 /// - fill it where they have a higher priority than all who wait for a token;
-/// - add at most about the time of a pass without them, and are at least [`MIN_ROWS`], beside rows of the same priority;
+/// - add at most about the time of a pass without them, and are at least [`MIN_ROWS`], beside rows of the
+///   same priority;
 /// - wait, for [`PATIENCE`] passes at most, while rows of a higher priority decode.
 pub(super) fn plan(candidates: &mut Vec<Candidate>, passes: u64, rooms: &[Room]) -> Option<u64> {
     let top = candidates.iter().map(|one| one.priority).max()?;
@@ -88,7 +94,8 @@ pub(super) fn plan(candidates: &mut Vec<Candidate>, passes: u64, rooms: &[Room])
     Some(model)
 }
 
-/// Rows of prompts beside rows that decode with `priority`: what adds at most about the time of the shortest of the passes that those wait for.
+/// Rows of prompts beside rows that decode with `priority`: what adds at most about the time of the shortest
+/// of the passes that those wait for.
 fn rows_beside(candidates: &[Candidate], priority: i32, room: &Room, rooms: &[Room]) -> usize {
     let mut least = f32::INFINITY;
     for other in rooms {
@@ -250,6 +257,51 @@ mod tests {
                 let longest = longest_wait(all, room, 2000);
                 assert!(longest <= PATIENCE + 24, "{longest} passes: {room:?}");
             }
+        }
+    }
+
+    /// A machine on which a pass takes `decode` and, for each row of a prompt, `row` nanoseconds, and up to a
+    /// tenth longer by chance.
+    struct Machine {
+        decode: f32,
+        row: f32,
+        chance: u64,
+    }
+
+    impl Machine {
+        fn compute(&mut self, decoding: usize, prompt: usize) -> Duration {
+            // Knuth's numbers for a linear congruential generator.
+            self.chance =
+                self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let late = 1.0 + (self.chance >> 40) as f32 / (1u64 << 24) as f32 / 10.0;
+            let decode = if decoding > 0 { self.decode } else { 0.0 };
+            Duration::from_nanos(((decode + self.row * prompt as f32) * late) as u64)
+        }
+    }
+
+    #[test]
+    fn an_answer_keeps_half_its_pace_and_a_prompt_two_fifths_of_its_rate_on_any_machine() {
+        for (decode, row) in [(20e6, 1e6), (100e6, 0.9e6), (200e6, 2e6), (9e6, 0.05e6)] {
+            let (mut machine, mut costs) = (Machine { decode, row, chance: 1 }, Costs::default());
+            for (decoding, prompt, times) in [(0, 256, 1), (1, 0, 30)] {
+                for _ in 0..times {
+                    costs.observe(decoding, prompt, machine.compute(decoding, prompt));
+                }
+            }
+            let (mut longest, mut whole, mut rows) = (0.0_f32, 0.0, 0);
+            for _ in 0..200 {
+                let mut candidates = vec![decodes(1, 0), prompt(2, 0, 255)];
+                plan(&mut candidates, 100, &[Room { costs, ..room(1) }]);
+                let beside = candidates[1].rows;
+                let took = machine.compute(1, beside);
+                costs.observe(1, beside, took);
+                longest = longest.max(took.as_nanos() as f32);
+                whole += took.as_nanos() as f32;
+                rows += beside;
+            }
+            let (gap, rate) = (whole / 200.0 / decode, rows as f32 * row / whole);
+            assert!(gap <= 2.1 && longest / decode <= 2.4, "{gap} and {longest} of {decode}");
+            assert!(rate >= 0.4, "{rate} of the rate alone with {decode} and {row}");
         }
     }
 }

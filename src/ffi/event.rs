@@ -8,7 +8,7 @@ use std::ffi::{c_char, c_void};
 
 /// The request left the waiting line; at most once, and then first.
 pub const WICK_EVENT_STARTED: u16 = 1;
-/// A load went on, or the computing of an input: `done` of `total` bytes, or tokens. Only the newest unread one is kept.
+/// A load went on: `done` of `total` bytes; or the computing of an input: tokens, or bytes of weights while a model's first pass waits long for its file. Only the newest unread one is kept.
 pub const WICK_EVENT_PROGRESS: u16 = 2;
 /// Text that can be shown, and the ids behind it.
 pub const WICK_EVENT_TEXT: u16 = 3;

@@ -16,7 +16,8 @@ use std::sync::Arc;
 /// Bytes of a model that are read at once where the host's frame waits for it.
 const HOST_PIECE: usize = 1 << 20;
 
-/// Bytes of a mapped model that are brought in at once on a thread of its own: a few milliseconds of a disk's.
+/// Bytes of a mapped model that are brought in at once on a thread of its own: a few milliseconds of a
+/// disk's.
 const PRELOADED_PIECE: usize = 4 << 20;
 
 /// What is wanted of the file.
@@ -134,7 +135,8 @@ async fn vocabulary(
     }
 }
 
-/// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before. Else the bytes that its weights take.
+/// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before.
+/// Else the bytes that its weights take.
 fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
     let context = wanted.context_length;
     by_backend(wanted.backend, |backend| match backend {
@@ -170,7 +172,8 @@ fn decoder(
     })
 }
 
-/// What the backend that is asked for comes to; `Auto`: candle where the native one does not support the model.
+/// What the backend that is asked for comes to; `Auto`: candle where the native one does not support the
+/// model.
 fn by_backend<T>(backend: Backend, mut with: impl FnMut(Backend) -> Result<T>) -> Result<T> {
     if backend != Backend::Auto {
         return with(backend);

@@ -1,5 +1,5 @@
-//! A model's load, on a thread of its own: from its source to a decoder and a vocabulary, with progress, cancellable. In HOST_STEP others
-//! have their turn between its pieces.
+//! A model's load, on a thread of its own: from its source to a decoder and a vocabulary, with progress,
+//! cancellable. In HOST_STEP others have their turn between its pieces.
 
 #[cfg(feature = "text")]
 mod gguf;
