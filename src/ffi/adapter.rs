@@ -1,30 +1,23 @@
 //! Adapters (LoRA): the shape is there, this release refuses to load one.
 
-use super::error::wick_error;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::handles::unforked;
+pub use super::border::ids::wick_adapter;
+use super::border::ids::{wick_model, wick_queue, wick_stream};
+use super::border::lacking::lacking;
+use super::border::out::{Out, check_buffer};
+use super::border::sized::{self, Versioned};
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::{refuse, wick_str};
+use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
-use super::guard::{Tag, guard};
-use super::handles;
 use super::io::wick_io;
-use super::model::{ModelObject, unforked, wick_model};
-use super::out::{Out, check_buffer};
-use super::queue::wick_queue;
-use super::session::lacking;
-use super::sized::{self, Versioned};
+use super::model::ModelObject;
 use super::source::{GivenSource, SourceFields};
-use super::status::{WICK_OK, wick_status};
-use super::str::{refuse, wick_str};
-use super::stream::wick_stream;
-use super::user::{UserData, wick_drop_fn};
 use std::ffi::{c_char, c_void};
 use std::ptr;
-
-/// An adapter's handle; id 0 is none.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct wick_adapter {
-    /// The handle.
-    pub id: u64,
-}
 
 /// What an adapter is loaded from: a GGUF. Exactly one of `path`, `data` and `io`, as in wick_model_options.
 #[repr(C)]

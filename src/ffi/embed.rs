@@ -1,18 +1,18 @@
 //! Embeddings and reranking: the shape is there, this release refuses to compute them.
 
-use super::error::wick_error;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::handles::unforked;
+use super::border::ids::{wick_model, wick_queue, wick_stream};
+use super::border::lacking::lacking;
+use super::border::out::{Out, check_buffer};
+use super::border::sized::{self, Versioned};
+use super::border::status::wick_status;
+use super::border::str::{array, wick_str};
+use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
-use super::guard::{Tag, guard};
-use super::handles;
-use super::model::{ModelObject, unforked, wick_model};
-use super::out::{Out, check_buffer};
-use super::queue::wick_queue;
-use super::session::lacking;
-use super::sized::{self, Versioned};
-use super::status::wick_status;
-use super::str::{array, wick_str};
-use super::stream::wick_stream;
-use super::user::{UserData, wick_drop_fn};
+use super::model::ModelObject;
 use crate::error::Result;
 use std::ffi::c_void;
 

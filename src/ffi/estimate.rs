@@ -1,13 +1,14 @@
 //! What a model would take, by its header alone: the shape is there, this release refuses to say it.
 
-use super::error::wick_error;
-use super::guard::{Tag, guard};
-use super::handles;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::ids::wick_runtime;
+use super::border::lacking::lacking;
+use super::border::sized::{self, Output, Versioned};
+use super::border::status::wick_status;
 use super::model::wick_model_options;
-use super::runtime::{RuntimeObject, wick_runtime};
-use super::session::lacking;
-use super::sized::{self, Output, Versioned};
-use super::status::wick_status;
+use super::runtime::RuntimeObject;
 
 /// What a model would take, in bytes.
 #[repr(C)]

@@ -1,8 +1,8 @@
 //! Events as C sees them; knows no stream.
 
-use super::sized::Versioned;
-use super::status::wick_status;
-use super::stream::wick_stream;
+use super::border::ids::wick_stream;
+use super::border::sized::Versioned;
+use super::border::status::wick_status;
 use crate::stream::Stats;
 use std::ffi::{c_char, c_void};
 

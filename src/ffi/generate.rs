@@ -1,22 +1,21 @@
 //! Generations: options checked in shape, handed over, and a stream in return.
 
-use super::error::wick_error;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::handles::unforked;
+use super::border::ids::{wick_queue, wick_session, wick_stream};
+use super::border::out::Out;
+use super::border::sized::{self, Versioned};
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::{array, constant, copy, flag, refuse, wick_str};
+use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
-use super::guard::{Tag, guard};
-use super::handles;
 use super::json;
 use super::messages::{self, wick_message};
-use super::model::unforked;
-use super::out::Out;
-use super::queue::wick_queue;
 use super::reading::Reader;
 use super::sampling::wick_sampling;
-use super::session::{SessionObject, wick_session};
-use super::sized::{self, Versioned};
-use super::status::{WICK_OK, wick_status};
-use super::str::{array, constant, copy, flag, refuse, wick_str};
-use super::stream::wick_stream;
-use super::user::{UserData, wick_drop_fn};
+use super::session::SessionObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Input, Request};
 use std::ffi::c_void;

@@ -1,9 +1,9 @@
 //! A host's own storage as a model's source; knows no format.
 
-use super::guard::callback;
-use super::sized::Versioned;
-use super::str::refuse;
-use super::user::{UserData, wick_drop_fn};
+use super::border::inside::callback;
+use super::border::sized::Versioned;
+use super::border::str::refuse;
+use super::border::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::ReadAt;
 use std::ffi::c_void;

@@ -1,7 +1,7 @@
 //! Messages of a conversation, as C says them; knows no template.
 
+use super::border::str::{array, copy, wick_str};
 use super::json::object;
-use super::str::{array, copy, wick_str};
 use crate::error::Result;
 use crate::text::Message;
 

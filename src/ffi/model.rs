@@ -1,20 +1,21 @@
 //! Models: loaded, asked, closed; knows no text.
 
-use super::error::wick_error;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::handles::unforked;
+pub use super::border::ids::wick_model;
+use super::border::ids::{wick_queue, wick_runtime, wick_stream};
+use super::border::out::{Out, check_buffer, write_text};
+use super::border::sized::{self, Versioned};
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::{constant, copy, flag, refuse, wick_str};
+use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
-use super::guard::{Tag, guard};
-use super::handles;
 use super::io::wick_io;
-use super::out::{Out, check_buffer, write_text};
-use super::queue::wick_queue;
 use super::reading::Reader;
-use super::runtime::{RuntimeObject, heard, wick_runtime};
-use super::sized::{self, Versioned};
+use super::runtime::{RuntimeObject, heard};
 use super::source::{GivenSource, SourceFields};
-use super::status::{WICK_OK, wick_status};
-use super::str::{constant, copy, flag, refuse, wick_str};
-use super::stream::wick_stream;
-use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Backend, Model, ModelOptions, ModelSource};
 use std::ffi::{c_char, c_void};
@@ -32,14 +33,6 @@ pub const WICK_BACKEND_CANDLE: u32 = 2;
 pub const WICK_KV_F16: u32 = 0;
 /// Keys and values in blocks of 32 bytes with a scale. Not in this release.
 pub const WICK_KV_Q8_0: u32 = 1;
-
-/// A model's handle; id 0 is none.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct wick_model {
-    /// The handle.
-    pub id: u64,
-}
 
 /// What a model is loaded from, and how. Exactly one of `path`, `data` and `io`.
 #[repr(C)]
@@ -147,14 +140,6 @@ pub unsafe extern "C" fn wick_model_load(
         };
         start(&object, runtime.id, new, &out, load)
     })
-}
-
-/// Lets a stale handle wait until what came with the call is taken, so that it is dropped; but not in a forked child, where nothing is.
-pub(super) fn unforked<T>(object: Result<T>) -> Result<Result<T>> {
-    match object {
-        Err(error) if error.kind() == ErrorKind::Forked => Err(error),
-        other => Ok(other),
-    }
 }
 
 /// A checked load.

@@ -1,9 +1,9 @@
 //! The nearest of many vectors, as C asks for them.
 
-use super::guard::{Tag, guard};
-use super::out::Out;
-use super::status::{WICK_OK, wick_status};
-use super::str::array;
+use super::border::guard::{Tag, guard};
+use super::border::out::Out;
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::array;
 use crate::error::{Error, ErrorKind};
 use std::ptr;
 

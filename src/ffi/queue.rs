@@ -1,14 +1,17 @@
 //! Queues: many streams, one place to read.
 
-use super::error::wick_error;
+use super::border::deadline::Deadline;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard, logging};
+use super::border::handles;
+pub use super::border::ids::wick_queue;
+use super::border::ids::wick_runtime;
+use super::border::out::Out;
+use super::border::status::{WICK_EMPTY, WICK_ENDED, WICK_MORE, WICK_OK, wick_status};
 use super::event::wick_event;
-use super::guard::{Tag, guard, logging};
-use super::handles;
 use super::os_handle::{OsSlot, wick_os_handle};
-use super::out::Out;
-use super::runtime::{RuntimeObject, heard, wick_runtime};
-use super::status::{WICK_EMPTY, WICK_ENDED, WICK_MORE, WICK_OK, wick_status};
-use super::stream::{Deadline, StreamObject, Turn, closed};
+use super::runtime::{RuntimeObject, heard};
+use super::stream::{StreamObject, Turn, closed};
 use super::write_event::EventOut;
 use crate::error::Result;
 use crate::stream::{Dispatched, Event, EventKind, Queue, QueueNext};
@@ -18,14 +21,6 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-
-/// A queue's handle; id 0 is none.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct wick_queue {
-    /// The handle.
-    pub id: u64,
-}
 
 /// What a queue's handle stands for.
 pub(super) struct QueueObject {

@@ -1,11 +1,12 @@
 //! How a new stream's events are read, from the four fields that say so: queue, on_event, user, drop; knows no session.
 
+use super::border::handles::{self, Reservation};
+use super::border::ids::wick_queue;
+use super::border::inside::callback;
+use super::border::user::UserData;
 use super::event::wick_event_fn;
-use super::guard::callback;
-use super::handles::{self, Reservation};
-use super::queue::{QueueObject, wick_queue};
+use super::queue::QueueObject;
 use super::stream::StreamObject;
-use super::user::UserData;
 use super::write_event::whole;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Reading, Stream};

@@ -1,15 +1,16 @@
 //! Runtimes: made, stepped, paused, asked, shut down.
 
-use super::error::wick_error;
-use super::guard::{Tag, adopt_thread, guard, install_panic_hook, logging};
-use super::guest::{Guest, LogSink, wick_log_fn};
-use super::handles::{self, Reservation};
-use super::out::{Out, write_text};
-use super::sized::{self, Versioned};
-use super::status::*;
-use super::str::{copy, flag, refuse, wick_str};
-use super::stream::Deadline;
-use super::user::{UserData, wick_drop_fn};
+use super::border::deadline::Deadline;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, adopt_thread, guard, install_panic_hook, logging};
+use super::border::guest::{Guest, LogSink, wick_log_fn};
+use super::border::handles::{self, Reservation};
+pub use super::border::ids::wick_runtime;
+use super::border::out::{Out, write_text};
+use super::border::sized::{self, Versioned};
+use super::border::status::*;
+use super::border::str::{copy, flag, refuse, wick_str};
+use super::border::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Level, Mode, Runtime, RuntimeOptions, Stepped};
 use crate::sync::{Mutex, lock_by};
@@ -22,14 +23,6 @@ use std::time::{Duration, Instant};
 pub const WICK_MODE_THREADS: u32 = 0;
 /// No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait.
 pub const WICK_MODE_HOST_STEP: u32 = 1;
-
-/// A runtime's handle; id 0 is none. Several live side by side in a process.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct wick_runtime {
-    /// The handle.
-    pub id: u64,
-}
 
 /// What a runtime is made of. Zero means the default for every field but the first two.
 #[repr(C)]

@@ -1,6 +1,6 @@
 //! How tokens are chosen, as C says it; knows no sampler.
 
-use super::str::refuse;
+use super::border::str::refuse;
 use crate::error::Result;
 use crate::sample::SamplerOptions;
 

@@ -1,18 +1,20 @@
 //! Sessions: a conversation and its keys and values.
 
-use super::adapter::wick_adapter;
-use super::error::wick_error;
-use super::guard::{Tag, guard};
-use super::handles;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+pub use super::border::ids::wick_session;
+use super::border::ids::{wick_adapter, wick_model};
+use super::border::lacking::lacking;
+use super::border::out::{Out, check_buffer, write_text};
+use super::border::sized::{self, Versioned};
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::{constant, copy, refuse, wick_str};
 use super::json;
 use super::messages::{self, wick_message};
-use super::model::{ModelObject, wick_model};
-use super::out::{Out, check_buffer, write_text};
+use super::model::ModelObject;
 use super::runtime::heard;
-use super::sized::{self, Versioned};
-use super::status::{WICK_OK, wick_status};
-use super::str::{constant, copy, refuse, wick_str};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::runtime::{Session, SessionOptions};
 use std::ffi::c_char;
 use std::ptr;
@@ -22,14 +24,6 @@ use std::sync::Arc;
 pub const WICK_OVERFLOW_STOP: u32 = 0;
 /// The oldest messages of a full context go. Not in this release.
 pub const WICK_OVERFLOW_ROLL: u32 = 1;
-
-/// A session's handle; id 0 is none.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct wick_session {
-    /// The handle.
-    pub id: u64,
-}
 
 /// What a session is made of.
 #[repr(C)]
@@ -285,9 +279,4 @@ pub extern "C" fn wick_session_close(session: wick_session) -> wick_status {
         drop(handles::remove::<SessionObject>(session.id)?);
         Ok(WICK_OK)
     })
-}
-
-/// A function that this release does not have.
-pub(super) fn lacking(function: &str) -> Error {
-    Error::new(ErrorKind::Unsupported, format!("{function} is not supported by this release"))
 }

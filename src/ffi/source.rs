@@ -1,9 +1,9 @@
 //! Where the bytes of a GGUF come from, by the fields that models and adapters share: path, data or io; knows no format.
 
+use super::border::sized;
+use super::border::str::{copy, wick_str};
+use super::border::user::{UserData, wick_drop_fn};
 use super::io::{HostBytes, HostReader, wick_io};
-use super::sized;
-use super::str::{copy, wick_str};
-use super::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use std::ffi::c_void;

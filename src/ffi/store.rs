@@ -1,20 +1,20 @@
 //! Sessions on disk: the shape is there, this release refuses to do it.
 
-use super::adapter::wick_adapter;
-use super::error::wick_error;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::handles::unforked;
+use super::border::ids::{wick_adapter, wick_model, wick_queue, wick_session, wick_stream};
+use super::border::lacking::lacking;
+use super::border::out::Out;
+use super::border::sized::{self, Versioned};
+use super::border::status::wick_status;
+use super::border::str::wick_str;
+use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
-use super::guard::{Tag, guard};
-use super::handles;
 use super::io::wick_io;
-use super::model::{ModelObject, unforked, wick_model};
-use super::out::Out;
-use super::queue::wick_queue;
-use super::session::{SessionObject, lacking, wick_session};
-use super::sized::{self, Versioned};
-use super::status::wick_status;
-use super::str::wick_str;
-use super::stream::wick_stream;
-use super::user::{UserData, wick_drop_fn};
+use super::model::ModelObject;
+use super::session::SessionObject;
 use crate::error::Result;
 use std::ffi::c_void;
 

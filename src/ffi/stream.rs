@@ -1,13 +1,16 @@
 //! Streams: reading one by itself, and all that can be done to one however it is read.
 
+use super::border::deadline::Deadline;
+use super::border::guard::{Tag, guard, logging};
+use super::border::handles;
+pub use super::border::ids::wick_stream;
+use super::border::lacking::lacking;
+use super::border::out::Out;
+use super::border::status::{WICK_EMPTY, WICK_ENDED, WICK_OK, wick_status};
+use super::border::str::{copy, wick_str};
 use super::event::{wick_event, wick_stats};
-use super::guard::{Tag, guard, logging};
-use super::handles;
 use super::os_handle::{OsSlot, wick_os_handle};
-use super::out::Out;
 use super::runtime::{RuntimeObject, heard};
-use super::status::{WICK_EMPTY, WICK_ENDED, WICK_OK, wick_status};
-use super::str::{copy, wick_str};
 use super::write_event::EventOut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Stream;
@@ -15,16 +18,6 @@ use crate::stream::{EventKind, Next};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// A stream's handle; id 0 is none. Every stream yields STARTED? (PROGRESS|TEXT|NOTE|TOOL_CALL)* END: exactly one END, always last, whatever
-/// happens, unless the host closes the stream or its queue first. Every stream handed out has to be closed, also after END.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct wick_stream {
-    /// The handle.
-    pub id: u64,
-}
 
 /// What a stream's handle stands for.
 pub(super) struct StreamObject {
@@ -74,25 +67,6 @@ impl StreamObject {
         match handles::get::<RuntimeObject>(self.runtime).ok().map(|runtime| runtime.log.clone()) {
             Some(log) => logging(&log, || self.stream.wait_next(at)),
             None => self.stream.wait_next(at),
-        }
-    }
-}
-
-/// How long a [BLOCK] call may wait.
-#[derive(Clone, Copy)]
-pub(super) enum Deadline {
-    /// Not at all.
-    Poll,
-    /// Until then; `None`: for ever.
-    At(Option<Instant>),
-}
-
-impl Deadline {
-    pub(super) fn after(timeout_ns: u64) -> Self {
-        match timeout_ns {
-            0 => Self::Poll,
-            super::status::WICK_FOREVER => Self::At(None),
-            _ => Self::At(Instant::now().checked_add(Duration::from_nanos(timeout_ns))),
         }
     }
 }
@@ -253,7 +227,7 @@ pub extern "C" fn wick_stream_answer_now(stream: wick_stream) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
         let object = handles::get::<StreamObject>(stream.id)?;
         let call = "wick_stream_answer_now";
-        heard(object.runtime, call, || Err(super::session::lacking(call)))
+        heard(object.runtime, call, || Err(lacking(call)))
     })
 }
 

@@ -1,17 +1,18 @@
 //! The fake model for C, in builds with the feature `testing` only: `include/wick_testing.h`.
 
-use super::error::wick_error;
-use super::guard::{Tag, guard};
-use super::handles;
-use super::model::{Load, ModelObject, start, unforked, wick_model, wick_model_options};
-use super::out::Out;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::handles::unforked;
+use super::border::ids::{wick_model, wick_runtime, wick_stream};
+use super::border::out::Out;
+use super::border::sized;
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::wick_str;
+use super::border::user::UserData;
+use super::model::{Load, ModelObject, start, wick_model_options};
 use super::reading::Reader;
-use super::runtime::{RuntimeObject, wick_runtime};
-use super::sized;
-use super::status::{WICK_OK, wick_status};
-use super::str::wick_str;
-use super::stream::wick_stream;
-use super::user::UserData;
+use super::runtime::RuntimeObject;
 use crate::error::{Error, ErrorKind};
 use crate::runtime::{ModelOptions, ModelSource};
 use crate::testing::{Script, loader};

@@ -1,14 +1,15 @@
 //! What can be done with a model's vocabulary alone: text to ids and back, conversations to prompts, and how many tokens they are.
 
-use super::error::wick_error;
-use super::guard::{Tag, guard};
-use super::handles;
+use super::border::error::wick_error;
+use super::border::guard::{Tag, guard};
+use super::border::handles;
+use super::border::ids::wick_model;
+use super::border::out::{Out, check_buffer, write_items, write_text};
+use super::border::status::{WICK_OK, wick_status};
+use super::border::str::{array, flag, wick_str};
 use super::json;
 use super::messages::{self, wick_message};
-use super::model::{ModelObject, wick_model};
-use super::out::{Out, check_buffer, write_items, write_text};
-use super::status::{WICK_OK, wick_status};
-use super::str::{array, flag, wick_str};
+use super::model::ModelObject;
 use crate::error::Result;
 use crate::text::{Message, RenderInput};
 use serde_json::{Map, Value};

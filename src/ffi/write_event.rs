@@ -1,11 +1,11 @@
 //! From an event to C's: whole for a callback, or cut into parts that fit a caller's buffer; knows no stream.
 
-use super::error::floor_char_boundary;
+use super::border::error::floor_char_boundary;
+use super::border::ids::wick_stream;
+use super::border::out::Out;
+use super::border::sized::Output;
+use super::border::status::{WICK_OK, status_of};
 use super::event::*;
-use super::out::Out;
-use super::sized::Output;
-use super::status::{WICK_OK, status_of};
-use super::stream::wick_stream;
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::{Channel, EndReason, Event, EventKind, Text};
 use std::ffi::{c_char, c_void};

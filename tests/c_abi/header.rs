@@ -8,13 +8,15 @@ fn root() -> PathBuf {
 }
 
 /// The files of the C ABI, in the order of the header.
-const FILES: [&str; 22] = [
-    "status",
-    "error",
-    "str",
-    "user",
+const FILES: [&str; 24] = [
+    "border/status",
+    "about",
+    "border/error",
+    "border/str",
+    "border/user",
     "event",
-    "guest",
+    "border/guest",
+    "border/ids",
     "runtime",
     "os_handle",
     "queue",

@@ -8,9 +8,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 pub use wick::ffi::{
-    adapter::*, embed::*, error::*, estimate::*, event::*, generate::*, io::*, messages::*, model::*,
-    nearest::*, queue::*, runtime::*, sampling::*, session::*, status::*, store::*, str::*, stream::*,
-    testing::*, vocabulary::*, wick_os_handle,
+    about::*, adapter::*, embed::*, error::*, estimate::*, event::*, generate::*, io::*, messages::*,
+    model::*, nearest::*, queue::*, runtime::*, sampling::*, session::*, status::*, store::*, str::*,
+    stream::*, testing::*, vocabulary::*, wick_os_handle,
 };
 
 /// A wait that is long enough for anything but a hang.

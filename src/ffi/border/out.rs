@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind, Result};
 use std::ffi::c_char;
 
 /// A place for a result; written only on success.
-pub(super) struct Out<T>(*mut T);
+pub(in crate::ffi) struct Out<T>(*mut T);
 
 impl<T> Out<T> {
     /// # Errors
@@ -12,7 +12,7 @@ impl<T> Out<T> {
     ///
     /// # Safety
     /// `at` is NULL or writable, as long as this lives.
-    pub(super) unsafe fn required(at: *mut T, name: &str) -> Result<Self> {
+    pub(in crate::ffi) unsafe fn required(at: *mut T, name: &str) -> Result<Self> {
         if at.is_null() {
             return Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is NULL")));
         }
@@ -21,11 +21,11 @@ impl<T> Out<T> {
 
     /// # Safety
     /// As [`Out::required`].
-    pub(super) unsafe fn optional(at: *mut T) -> Option<Self> {
+    pub(in crate::ffi) unsafe fn optional(at: *mut T) -> Option<Self> {
         (!at.is_null()).then_some(Self(at))
     }
 
-    pub(super) fn set(&self, value: T) {
+    pub(in crate::ffi) fn set(&self, value: T) {
         // SAFETY: `required` and `optional` were promised a writable place.
         unsafe { self.0.write_unaligned(value) }
     }
@@ -38,7 +38,12 @@ impl<T> Out<T> {
 ///
 /// # Safety
 /// `out` is NULL or writable for `cap` bytes; `needed` is NULL or writable.
-pub(super) unsafe fn write_text(text: &str, out: *mut c_char, cap: usize, needed: *mut usize) -> Result<()> {
+pub(in crate::ffi) unsafe fn write_text(
+    text: &str,
+    out: *mut c_char,
+    cap: usize,
+    needed: *mut usize,
+) -> Result<()> {
     check_buffer(out, cap)?;
     // SAFETY: as promised by the caller.
     if let Some(needed) = unsafe { Out::optional(needed) } {
@@ -62,7 +67,7 @@ pub(super) unsafe fn write_text(text: &str, out: *mut c_char, cap: usize, needed
 ///
 /// # Safety
 /// As [`write_text`], for `cap` elements.
-pub(super) unsafe fn write_items<T: Copy>(
+pub(in crate::ffi) unsafe fn write_items<T: Copy>(
     items: &[T],
     out: *mut T,
     cap: usize,
@@ -84,7 +89,7 @@ pub(super) unsafe fn write_items<T: Copy>(
 
 /// # Errors
 /// `InvalidArgument` for a NULL buffer that is said to have room.
-pub(super) fn check_buffer<T>(out: *mut T, cap: usize) -> Result<()> {
+pub(in crate::ffi) fn check_buffer<T>(out: *mut T, cap: usize) -> Result<()> {
     if out.is_null() && cap > 0 {
         return Err(Error::new(
             ErrorKind::InvalidArgument,

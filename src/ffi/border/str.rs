@@ -22,7 +22,7 @@ impl wick_str {
     ///
     /// # Safety
     /// `ptr` is NULL or readable for what `len` says, as long as the result is used.
-    pub(super) unsafe fn read<'a>(&self, name: &str) -> Result<Option<&'a str>> {
+    pub(in crate::ffi) unsafe fn read<'a>(&self, name: &str) -> Result<Option<&'a str>> {
         let bad = |what: String| Error::new(ErrorKind::InvalidArgument, format!("{name} {what}"));
         if self.ptr.is_null() {
             return match self.len {
@@ -50,7 +50,7 @@ impl wick_str {
     ///
     /// # Safety
     /// As [`wick_str::read`].
-    pub(super) unsafe fn require<'a>(&self, name: &str) -> Result<&'a str> {
+    pub(in crate::ffi) unsafe fn require<'a>(&self, name: &str) -> Result<&'a str> {
         // SAFETY: as promised by the caller.
         unsafe { self.read(name) }?
             .ok_or_else(|| Error::new(ErrorKind::InvalidArgument, format!("{name} is absent; give a text")))
@@ -61,7 +61,7 @@ impl wick_str {
 ///
 /// # Errors
 /// `OutOfMemory`.
-pub(super) fn copy(text: &str) -> Result<String> {
+pub(in crate::ffi) fn copy(text: &str) -> Result<String> {
     let mut copy = String::new();
     copy.try_reserve_exact(text.len())?;
     copy.push_str(text);
@@ -75,7 +75,7 @@ pub(super) fn copy(text: &str) -> Result<String> {
 ///
 /// # Safety
 /// `at` is NULL or readable for `count` elements, as long as the result is used.
-pub(super) unsafe fn array<'a, T>(at: *const T, count: usize, name: &str) -> Result<&'a [T]> {
+pub(in crate::ffi) unsafe fn array<'a, T>(at: *const T, count: usize, name: &str) -> Result<&'a [T]> {
     let bad = |what: String| Err(Error::new(ErrorKind::InvalidArgument, format!("{name} {what}")));
     if count == 0 {
         return Ok(&[]);
@@ -97,7 +97,7 @@ pub(super) unsafe fn array<'a, T>(at: *const T, count: usize, name: &str) -> Res
 ///
 /// # Errors
 /// `InvalidArgument` naming `name` unless it is 0 or 1.
-pub(super) fn flag(value: impl Into<i64>, name: &str) -> Result<bool> {
+pub(in crate::ffi) fn flag(value: impl Into<i64>, name: &str) -> Result<bool> {
     match value.into() {
         0 => Ok(false),
         1 => Ok(true),
@@ -109,7 +109,7 @@ pub(super) fn flag(value: impl Into<i64>, name: &str) -> Result<bool> {
 ///
 /// # Errors
 /// `InvalidArgument` naming `name` and the `family` of constants, beyond `last`.
-pub(super) fn constant(value: u32, last: u32, name: &str, family: &str) -> Result<()> {
+pub(in crate::ffi) fn constant(value: u32, last: u32, name: &str, family: &str) -> Result<()> {
     if value <= last {
         return Ok(());
     }
@@ -120,7 +120,7 @@ pub(super) fn constant(value: u32, last: u32, name: &str, family: &str) -> Resul
 ///
 /// # Errors
 /// `Unsupported` naming `name`, if it is `given`.
-pub(super) fn refuse(given: bool, name: &str) -> Result<()> {
+pub(in crate::ffi) fn refuse(given: bool, name: &str) -> Result<()> {
     if given {
         return Err(Error::new(
             ErrorKind::Unsupported,

@@ -1,6 +1,6 @@
 //! Callbacks that a runtime keeps for its whole life, log and on_thread: finished once, when none of them runs.
 
-use super::guard::callback;
+use super::inside::callback;
 use super::user::UserData;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Level, Log};
@@ -16,7 +16,7 @@ pub type wick_log_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, level: i32, text: *const std::ffi::c_char, len: usize)>;
 
 /// A user pointer that is in use while callbacks run, and dropped by [`Guest::finish`].
-pub(super) struct Guest {
+pub(in crate::ffi) struct Guest {
     state: Mutex<State>,
     left: Condvar,
 }
@@ -27,12 +27,12 @@ struct State {
 }
 
 impl Guest {
-    pub(super) fn new(user: UserData) -> Self {
+    pub(in crate::ffi) fn new(user: UserData) -> Self {
         Self { state: Mutex::new(State { user: Some(user), running: 0 }), left: Condvar::new() }
     }
 
     /// Runs a callback with the pointer, unless it is finished.
-    pub(super) fn call(&self, call: impl FnOnce(*mut c_void)) {
+    pub(in crate::ffi) fn call(&self, call: impl FnOnce(*mut c_void)) {
         let user = {
             let mut state = lock(&self.state);
             let Some(user) = &state.user else { return };
@@ -52,7 +52,7 @@ impl Guest {
     }
 
     /// Drops the pointer when no callback runs with it; whether that was so before `deadline` (`None`: waits for ever).
-    pub(super) fn finish(&self, deadline: Option<Instant>) -> bool {
+    pub(in crate::ffi) fn finish(&self, deadline: Option<Instant>) -> bool {
         let mut state = lock(&self.state);
         while state.running > 0 {
             state = match deadline {
@@ -74,10 +74,10 @@ impl Guest {
 }
 
 /// A runtime's log.
-pub(super) struct LogSink {
-    pub(super) guest: Guest,
-    pub(super) log: wick_log_fn,
-    pub(super) level: i32,
+pub(in crate::ffi) struct LogSink {
+    pub(in crate::ffi) guest: Guest,
+    pub(in crate::ffi) log: wick_log_fn,
+    pub(in crate::ffi) level: i32,
 }
 
 impl LogSink {
@@ -95,7 +95,7 @@ impl LogSink {
     }
 
     /// Says why a call was refused that has no wick_error to say it.
-    pub(super) fn refused(self: &Arc<Self>, call: &str, error: &Error) {
+    pub(in crate::ffi) fn refused(self: &Arc<Self>, call: &str, error: &Error) {
         // Asking with too small a buffer is how one learns the size.
         let usual = error.kind() == ErrorKind::BufferTooSmall;
         if self.log.is_some() && self.level >= Level::Debug as i32 && !usual {
@@ -109,12 +109,12 @@ impl LogSink {
     }
 
     /// Says that something panicked inside wick, and where.
-    pub(super) fn panicked(self: &Arc<Self>, what: &str, place: Option<impl Display>) {
+    pub(in crate::ffi) fn panicked(self: &Arc<Self>, what: &str, place: Option<impl Display>) {
         self.lines().line(Level::Error, "panic").with("message", what).with_some("at", place).send();
     }
 
     /// Hands a line to the host, if it wants lines this grave.
-    pub(super) fn write(&self, level: i32, text: &str) {
+    pub(in crate::ffi) fn write(&self, level: i32, text: &str) {
         if let Some(log) = self.log.filter(|_| level <= self.level) {
             // SAFETY: the host's function, with its own pointer and a text that lives during the call.
             self.guest.call(|user| unsafe { log(user, level, text.as_ptr().cast(), text.len()) });

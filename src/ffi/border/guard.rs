@@ -2,15 +2,16 @@
 
 use super::error::{report, wick_error};
 use super::guest::LogSink;
+use super::inside;
 use super::status::{WICK_E_INTERNAL, WICK_E_REENTRANT, status_of, wick_status};
 use crate::error::Result;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::sync::{Arc, Once, Weak};
 
 /// Which of the contract's tags a function has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tag {
+pub(in crate::ffi) enum Tag {
     /// [ANY], or none.
     Any,
     /// [BLOCK] or [EXCL]: refused inside a callback.
@@ -18,27 +19,23 @@ pub(super) enum Tag {
 }
 
 thread_local! {
-    /// Whether this thread runs wick's code, and not a host's callback.
-    static INSIDE: Cell<bool> = const { Cell::new(false) };
-    /// How many host callbacks this thread is in.
-    static CALLBACKS: Cell<u32> = const { Cell::new(0) };
     /// Who hears of a panic on this thread.
     static LOG: RefCell<Option<Weak<LogSink>>> = const { RefCell::new(None) };
 }
 
 /// Runs the body of an exported function: its result or its error is the status, a panic is WICK_E_INTERNAL. `error` (NULL: none)
 /// gets the details.
-pub(super) fn guard(
+pub(in crate::ffi) fn guard(
     tag: Tag,
     error: *mut wick_error,
     body: impl FnOnce() -> Result<wick_status>,
 ) -> wick_status {
-    if tag == Tag::NotInCallback && CALLBACKS.get() > 0 {
+    if tag == Tag::NotInCallback && inside::in_callback() {
         let why = "this function may not be called inside a callback; call it from another thread, or later";
         report(error, WICK_E_REENTRANT, why);
         return WICK_E_REENTRANT;
     }
-    let _inside = Restore::set(&INSIDE, true);
+    let _inside = inside::enter();
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => {
             report(error, super::status::WICK_OK, "");
@@ -56,21 +53,14 @@ pub(super) fn guard(
     }
 }
 
-/// Runs one of the host's callbacks.
-pub(super) fn callback<T>(call: impl FnOnce() -> T) -> T {
-    let _outside = Restore::set(&INSIDE, false);
-    let _counted = Counted::new();
-    call()
-}
-
 /// Makes this thread, one of a runtime's own, count as inside wick for good.
-pub(super) fn adopt_thread(log: &Arc<LogSink>) {
-    INSIDE.set(true);
+pub(in crate::ffi) fn adopt_thread(log: &Arc<LogSink>) {
+    inside::adopt_thread();
     LOG.set(Some(Arc::downgrade(log)));
 }
 
 /// Lets panics on this thread be heard by `log` during `work`.
-pub(super) fn logging<T>(log: &Arc<LogSink>, work: impl FnOnce() -> T) -> T {
+pub(in crate::ffi) fn logging<T>(log: &Arc<LogSink>, work: impl FnOnce() -> T) -> T {
     struct Reset(Option<Weak<LogSink>>);
     impl Drop for Reset {
         fn drop(&mut self) {
@@ -82,7 +72,7 @@ pub(super) fn logging<T>(log: &Arc<LogSink>, work: impl FnOnce() -> T) -> T {
 }
 
 /// Installs the hook that keeps panics inside wick from being printed; all others go to the hook before it.
-pub(super) fn install_panic_hook() {
+pub(in crate::ffi) fn install_panic_hook() {
     static INSTALLED: Once = Once::new();
     if std::thread::panicking() {
         return;
@@ -90,7 +80,7 @@ pub(super) fn install_panic_hook() {
     INSTALLED.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if INSIDE.get() {
+            if inside::is_inside() {
                 log_panic(info);
             } else {
                 previous(info);
@@ -105,37 +95,4 @@ fn log_panic(info: &PanicHookInfo<'_>) {
     let Some(log) = log.ok().flatten().and_then(|log| log.upgrade()) else { return };
     let place = info.location().map(|place| format!("{}:{}", place.file(), place.line()));
     log.panicked(info.payload_as_str().unwrap_or("a panic inside wick, without a message"), place);
-}
-
-/// Gives a thread-local flag its old value back.
-struct Restore {
-    flag: &'static std::thread::LocalKey<Cell<bool>>,
-    old: bool,
-}
-
-impl Restore {
-    fn set(flag: &'static std::thread::LocalKey<Cell<bool>>, value: bool) -> Self {
-        Self { flag, old: flag.replace(value) }
-    }
-}
-
-impl Drop for Restore {
-    fn drop(&mut self) {
-        self.flag.set(self.old);
-    }
-}
-
-struct Counted;
-
-impl Counted {
-    fn new() -> Self {
-        CALLBACKS.set(CALLBACKS.get() + 1);
-        Self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        CALLBACKS.set(CALLBACKS.get() - 1);
-    }
 }

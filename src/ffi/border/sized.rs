@@ -11,7 +11,7 @@ const MAX_SIZE: usize = 1 << 16;
 ///
 /// # Safety
 /// `repr(C)`, the first field is `struct_size: u32`, and any bytes are a valid value.
-pub(super) unsafe trait Versioned: Sized {
+pub(in crate::ffi) unsafe trait Versioned: Sized {
     /// Its name in C.
     const NAME: &'static str;
     /// Its size in the first release. This is the first release: freeze the number when a field is added.
@@ -25,7 +25,7 @@ pub(super) unsafe trait Versioned: Sized {
 ///
 /// # Safety
 /// `from` is NULL or readable for as many bytes as its `struct_size` says.
-pub(super) unsafe fn input<T: Versioned>(from: *const T) -> Result<T> {
+pub(in crate::ffi) unsafe fn input<T: Versioned>(from: *const T) -> Result<T> {
     // SAFETY: as promised by the caller.
     unsafe { input_with(from, |_| ()) }.map(|(copy, ())| copy)
 }
@@ -37,7 +37,7 @@ pub(super) unsafe fn input<T: Versioned>(from: *const T) -> Result<T> {
 ///
 /// # Safety
 /// As for [`input`].
-pub(super) unsafe fn input_or_zero<T: Versioned>(from: *const T) -> Result<T> {
+pub(in crate::ffi) unsafe fn input_or_zero<T: Versioned>(from: *const T) -> Result<T> {
     if from.is_null() {
         // SAFETY: any bytes are a valid `T`.
         return Ok(unsafe { std::mem::zeroed() });
@@ -54,7 +54,7 @@ pub(super) unsafe fn input_or_zero<T: Versioned>(from: *const T) -> Result<T> {
 ///
 /// # Safety
 /// As for [`input`].
-pub(super) unsafe fn input_with<T: Versioned, U>(
+pub(in crate::ffi) unsafe fn input_with<T: Versioned, U>(
     from: *const T,
     take: impl FnOnce(&T) -> U,
 ) -> Result<(T, U)> {
@@ -81,7 +81,7 @@ pub(super) unsafe fn input_with<T: Versioned, U>(
 }
 
 /// A struct that the caller wants filled, whose size is good.
-pub(super) struct Output<T> {
+pub(in crate::ffi) struct Output<T> {
     to: *mut T,
     size: usize,
 }
@@ -92,14 +92,14 @@ impl<T: Versioned> Output<T> {
     ///
     /// # Safety
     /// `to` is NULL or writable for as many bytes as its `struct_size` says, as long as this lives.
-    pub(super) unsafe fn new(to: *mut T) -> Result<Self> {
+    pub(in crate::ffi) unsafe fn new(to: *mut T) -> Result<Self> {
         // SAFETY: as promised by the caller.
         let size = unsafe { size_at::<T>(to) }?;
         Ok(Self { to, size })
     }
 
     /// Fills what both sides know and zeroes the rest; `struct_size` stays.
-    pub(super) fn write(&self, value: &T) {
+    pub(in crate::ffi) fn write(&self, value: &T) {
         let head = size_of::<u32>();
         let known = self.size.min(size_of::<T>());
         let to = self.to.cast::<u8>();

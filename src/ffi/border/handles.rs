@@ -1,22 +1,37 @@
 //! The process-wide table behind the handles: 64-bit ids to objects, salted, reused by generation; knows no kind of object.
 
-use super::fork::{Process, process};
+use super::fork::{self, PerProcess};
 use crate::error::{Error, ErrorKind, Result};
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use std::any::Any;
 use std::sync::Arc;
 
 /// Anything with a handle.
-pub(super) type Object = Arc<dyn Any + Send + Sync>;
+pub(in crate::ffi) type Object = Arc<dyn Any + Send + Sync>;
 
 const INDEX_BITS: u32 = 24;
 const GENERATION_BITS: u32 = 28;
 const EPOCH_BITS: u32 = 12;
 const MAX_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
 
+/// A process and its table.
+type Process = fork::Process<Mutex<Table>>;
+
+static TABLE: PerProcess<Mutex<Table>> = PerProcess::new();
+
+/// This process's table.
+fn process() -> &'static Process {
+    TABLE.get()
+}
+
+/// How many forks lie between this process and the first.
+pub(in crate::ffi) fn epoch() -> u64 {
+    process().epoch
+}
+
 /// The slots of one process.
 #[derive(Default)]
-pub(super) struct Table {
+struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
 }
@@ -37,27 +52,27 @@ enum Content {
 }
 
 /// An id that was given away before its object is there. Dropped, it removes whatever is there by then.
-pub(super) struct Reservation(u64);
+pub(in crate::ffi) struct Reservation(u64);
 
 impl Reservation {
     /// An id for an object that stays until it is removed.
     ///
     /// # Errors
     /// `OutOfMemory` if the table cannot grow.
-    pub(super) fn new() -> Result<Self> {
+    pub(in crate::ffi) fn new() -> Result<Self> {
         let process = process();
-        let mut table = lock(&process.table);
+        let mut table = lock(&process.value);
         let index = table.vacant()?;
         Ok(Self(table.put(process, index, 0, Content::Reserved)))
     }
 
     /// The id.
-    pub(super) fn id(&self) -> u64 {
+    pub(in crate::ffi) fn id(&self) -> u64 {
         self.0
     }
 
     /// Leaves the id in the table.
-    pub(super) fn keep(self) -> u64 {
+    pub(in crate::ffi) fn keep(self) -> u64 {
         let id = self.0;
         std::mem::forget(self);
         id
@@ -72,9 +87,9 @@ impl Drop for Reservation {
 }
 
 /// Puts the object in its place; dropped if the place is gone.
-pub(super) fn fill(id: u64, object: Object) {
+pub(in crate::ffi) fn fill(id: u64, object: Object) {
     let process = process();
-    let mut table = lock(&process.table);
+    let mut table = lock(&process.value);
     if let Ok(slot) = table.slot(process, id)
         && matches!(slot.content, Content::Reserved)
     {
@@ -86,9 +101,9 @@ pub(super) fn fill(id: u64, object: Object) {
 ///
 /// # Errors
 /// `StaleHandle` if the runtime was shut down; `OutOfMemory` if the table cannot grow.
-pub(super) fn insert(owner: u64, object: Object) -> Result<u64> {
+pub(in crate::ffi) fn insert(owner: u64, object: Object) -> Result<u64> {
     let process = process();
-    let mut table = lock(&process.table);
+    let mut table = lock(&process.value);
     table.slot(process, owner)?;
     // The object goes in only now: refused, it is dropped when nobody holds the table any more.
     let index = table.vacant()?;
@@ -99,9 +114,9 @@ pub(super) fn insert(owner: u64, object: Object) -> Result<u64> {
 ///
 /// # Errors
 /// `StaleHandle` if it was closed, never was, or is of another kind; `Forked` if it is the parent process's.
-pub(super) fn get<T: Any + Send + Sync>(id: u64) -> Result<Arc<T>> {
+pub(in crate::ffi) fn get<T: Any + Send + Sync>(id: u64) -> Result<Arc<T>> {
     let process = process();
-    let mut table = lock(&process.table);
+    let mut table = lock(&process.value);
     match &table.slot(process, id)?.content {
         Content::Live(object) => object.clone().downcast().map_err(|_| stale()),
         Content::Free | Content::Reserved => Err(stale()),
@@ -112,22 +127,30 @@ pub(super) fn get<T: Any + Send + Sync>(id: u64) -> Result<Arc<T>> {
 ///
 /// # Errors
 /// As [`get`].
-pub(super) fn remove<T: Any + Send + Sync>(id: u64) -> Result<Arc<T>> {
+pub(in crate::ffi) fn remove<T: Any + Send + Sync>(id: u64) -> Result<Arc<T>> {
     take(id, |object| object.is::<T>())?.downcast().map_err(|_| stale())
 }
 
 /// Takes out all that goes with a runtime.
-pub(super) fn remove_owned(owner: u64) -> Vec<Object> {
+pub(in crate::ffi) fn remove_owned(owner: u64) -> Vec<Object> {
     let process = process();
-    let mut table = lock(&process.table);
+    let mut table = lock(&process.value);
     let owned = |slot: &Slot| slot.owner == owner && matches!(slot.content, Content::Live(_));
     let indices: Vec<usize> = (0..table.slots.len()).filter(|index| owned(&table.slots[*index])).collect();
     indices.into_iter().filter_map(|index| table.empty(index)).collect()
 }
 
+/// Lets a stale handle wait until what came with the call is taken, so that it is dropped; but not in a forked child, where nothing is.
+pub(in crate::ffi) fn unforked<T>(object: Result<T>) -> Result<Result<T>> {
+    match object {
+        Err(error) if error.kind() == ErrorKind::Forked => Err(error),
+        other => Ok(other),
+    }
+}
+
 fn take(id: u64, wanted: impl FnOnce(&Object) -> bool) -> Result<Object> {
     let process = process();
-    let mut table = lock(&process.table);
+    let mut table = lock(&process.value);
     match &table.slot(process, id)?.content {
         Content::Live(object) if !wanted(object) => return Err(stale()),
         _ => {}

@@ -33,7 +33,7 @@ impl wick_error {
     ///
     /// # Safety
     /// `at` is NULL or writable for as many bytes as its `struct_size` says.
-    pub(super) unsafe fn check(at: *mut Self) -> Result<()> {
+    pub(in crate::ffi) unsafe fn check(at: *mut Self) -> Result<()> {
         if !at.is_null() {
             // SAFETY: as promised by the caller.
             unsafe { Output::new(at) }?;
@@ -43,7 +43,7 @@ impl wick_error {
 }
 
 /// Fills the caller's error details, if there are any that can be filled.
-pub(super) fn report(at: *mut wick_error, code: wick_status, message: &str) {
+pub(in crate::ffi) fn report(at: *mut wick_error, code: wick_status, message: &str) {
     if at.is_null() {
         return;
     }
@@ -58,7 +58,7 @@ pub(super) fn report(at: *mut wick_error, code: wick_status, message: &str) {
 }
 
 /// The most bytes of `text`, at most `limit`, that are whole code points.
-pub(super) fn floor_char_boundary(text: &str, limit: usize) -> usize {
+pub(in crate::ffi) fn floor_char_boundary(text: &str, limit: usize) -> usize {
     if limit >= text.len() {
         return text.len();
     }
