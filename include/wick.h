@@ -737,7 +737,10 @@ typedef struct wick_generate_options {
   int32_t priority;
   /* 0. */
   uint32_t reserved0;
-  /* Raw text, appended; a session's first gets BOS where the model's file says so. At most one of prompt, messages and prompt_tokens. */
+  /* Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets BOS where the model's file says so, and
+   * SentencePiece's space. At most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the middle of a
+   * character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a conversation that ends with what the host gave opens the
+   * assistant's turn. */
   struct wick_str prompt;
   /* The new messages: appended to the conversation, through the model's chat template. */
   const struct wick_message *messages;
@@ -753,7 +756,7 @@ typedef struct wick_generate_options {
   struct wick_str template_json;
   /* How tokens are chosen. */
   struct wick_sampling sampling;
-  /* Stop strings: the answer ends before the first of them. */
+  /* Stop strings: the answer ends before the first of them. The text of a control token counts, whole, though it is not shown. */
   const struct wick_str *stop;
   /* How many stop strings there are. */
   size_t stop_count;
@@ -775,7 +778,8 @@ typedef struct wick_generate_options {
   uint8_t echo_special;
   /* 1: end-of-generation tokens are tokens like others. */
   uint8_t ignore_eos;
-  /* 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). */
+  /* 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). A generation without input then
+   * opens the assistant's turn. */
   uint8_t prefill_only;
   /* 0. 1 is WICK_E_UNSUPPORTED in this release. */
   uint8_t parse_special;

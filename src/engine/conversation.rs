@@ -1,4 +1,5 @@
-//! A session's conversation: what it takes, its messages, and what its turns are rendered with; knows no tokens and no decoder.
+//! A session's conversation: what it takes, its messages, and what its turns are rendered with; knows no
+//! tokens and no decoder.
 
 use super::copies;
 use super::request::{Input, Request};
@@ -17,14 +18,18 @@ const SYSTEM: &str = "system";
 /// What a session is made with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SessionOptions {
-    /// Tokens that the session may hold; `None`: as many as the model's context. More than that is `InvalidArgument`.
+    /// Tokens that the session may hold; `None`: as many as the model's context. More than that is
+    /// `InvalidArgument`.
     pub context_length: Option<usize>,
-    /// The persona: a system message before all others that belongs to the session, so that neither a cancelled turn nor a clear
-    /// loses it. Such a session takes messages only, and no system message as the conversation's first.
+    /// The persona: a system message before all others that belongs to the session, so that neither a
+    /// cancelled turn nor a clear loses it. Such a session takes messages only, and no system message as the
+    /// conversation's first.
     pub system: Option<String>,
-    /// Tools for the template in every turn, usually a list of JSON schemas, until a generation brings its own ([`Request::tools`]).
+    /// Tools for the template in every turn, usually a list of JSON schemas, until a generation brings its
+    /// own ([`Request::tools`]).
     pub tools: Option<Value>,
-    /// More variables for the template in every turn, until a generation brings its own ([`Request::template`]).
+    /// More variables for the template in every turn, until a generation brings its own
+    /// ([`Request::template`]).
     pub template: Option<Map<String, Value>>,
 }
 
@@ -156,7 +161,8 @@ impl Conversation {
         Ok(Turn { messages, controls, tools, template, unix_time })
     }
 
-    /// Whether the conversation ends with what the model said, so that it may go on there; else the assistant's turn is to be opened.
+    /// Whether the conversation ends with what the model said, so that it may go on there; else the
+    /// assistant's turn is to be opened.
     pub(super) fn is_open(&self) -> bool {
         self.said.is_open(self.messages.len())
     }
@@ -211,7 +217,8 @@ impl Conversation {
         self.variables = mark.variables;
     }
 
-    /// Adds the assistant's text: to the last message if that is the model's own and `continues`, else as a new one.
+    /// Adds the assistant's text: to the last message if that is the model's own and `continues`, else as a
+    /// new one.
     pub(super) fn keep_answer(&mut self, answer: Answer, continues: bool) {
         self.said.keep(answer, continues, ASSISTANT, &mut self.messages);
     }

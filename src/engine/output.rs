@@ -77,7 +77,8 @@ impl Output {
         }
     }
 
-    /// Releases what is held back. `goes_on`: the session's next ids may complete the last character, whose bytes wait for them.
+    /// Releases what is held back. `goes_on`: the session's next ids may complete the last character, whose
+    /// bytes wait for them.
     pub(super) fn finish(&mut self, goes_on: bool) -> Option<Text> {
         self.fresh.clear();
         if !goes_on {

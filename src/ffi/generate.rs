@@ -88,7 +88,10 @@ pub struct wick_generate_options {
     pub priority: i32,
     /// 0.
     pub reserved0: u32,
-    /// Raw text, appended; a session's first gets BOS where the model's file says so. At most one of prompt, messages and prompt_tokens.
+    /// Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets BOS where the model's file says so, and
+    /// SentencePiece's space. At most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the middle of a
+    /// character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a conversation that ends with what the host gave opens the
+    /// assistant's turn.
     pub prompt: wick_str,
     /// The new messages: appended to the conversation, through the model's chat template.
     pub messages: *const wick_message,
@@ -104,7 +107,7 @@ pub struct wick_generate_options {
     pub template_json: wick_str,
     /// How tokens are chosen.
     pub sampling: wick_sampling,
-    /// Stop strings: the answer ends before the first of them.
+    /// Stop strings: the answer ends before the first of them. The text of a control token counts, whole, though it is not shown.
     pub stop: *const wick_str,
     /// How many stop strings there are.
     pub stop_count: usize,
@@ -126,7 +129,8 @@ pub struct wick_generate_options {
     pub echo_special: u8,
     /// 1: end-of-generation tokens are tokens like others.
     pub ignore_eos: u8,
-    /// 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY).
+    /// 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). A generation without input then
+    /// opens the assistant's turn.
     pub prefill_only: u8,
     /// 0. 1 is WICK_E_UNSUPPORTED in this release.
     pub parse_special: u8,

@@ -32,8 +32,8 @@ pub struct Message {
 pub struct RenderInput<'a> {
     /// The conversation, oldest first.
     pub messages: &'a [Message],
-    /// What the model itself said, in place of the `content` of some of `messages`, ascending: a template finds the control tokens there, and may
-    /// write them as such.
+    /// What the model itself said, in place of the `content` of some of `messages`, ascending: a template
+    /// finds the control tokens there, and may write them as such.
     pub spoken: &'a [Spoken],
     /// Tools for the template, usually a list of JSON schemas.
     pub tools: Option<&'a Value>,
@@ -117,8 +117,9 @@ pub trait Vocab: Send + Sync {
         Box::pin(async move { self.encode(text, add_special, parse_special, out) })
     }
 
-    /// Appends the ids of text that goes on behind the ids in `out`: what belongs to the beginning of a text, as SentencePiece's space does, is
-    /// added only where there are none, or where the last of them is no text.
+    /// Appends the ids of text that goes on behind the ids in `out`: what belongs to the beginning of a text,
+    /// as SentencePiece's space does, is added only where there are none, or where the last of them is no
+    /// text.
     ///
     /// # Errors
     /// As [`encode_in_pieces`](Self::encode_in_pieces).

@@ -145,9 +145,45 @@ fn every_tensor_has_its_shape() {
 fn the_vocabulary_is_as_long_as_the_embeddings() {
     let words = vec![MetaValue::Str("a".to_owned()); 47];
     let tokens = MetaValue::Array(ValueType::Str, words);
-    for (key, value) in [("tokenizer.ggml.tokens", tokens), ("llama.vocab_size", MetaValue::U32(49))] {
-        let (kind, message) = refused(&small("llama").with(key, Some(value)), key);
-        assert!(kind == ModelInvalid && message.contains(key), "{message}");
+    let key = "tokenizer.ggml.tokens";
+    let (kind, message) = refused(&small("llama").with(key, Some(tokens)), key);
+    assert!(kind == ModelInvalid && message.contains(key), "{message}");
+}
+
+fn loads(file: &Small) -> bool {
+    load_bytes(file.bytes(), &Options::default()).is_ok()
+}
+
+#[test]
+fn f5b_a_number_of_tokens_unlike_the_vocabulary_s_and_a_vector_of_one_column_are_no_faults() {
+    assert!(loads(&small("llama").with("llama.vocab_size", Some(MetaValue::U32(49)))));
+    let width = small("llama").tensors.iter().find(|(name, _)| name == "output_norm.weight").unwrap().1[0];
+    for name in ["output_norm.weight", "blk.0.ffn_norm.weight"] {
+        assert!(loads(&small("llama").with_tensor(name, Some(&[width, 1]))), "{name}");
+        assert!(!loads(&small("llama").with_tensor(name, Some(&[width, 2]))), "{name}");
+    }
+}
+
+/// What a key says that candle does not know would be left out of the computation.
+#[test]
+fn keys_that_are_not_honoured_are_refused_by_name() {
+    let number = MetaValue::F32(30.0);
+    for architecture in ARCHITECTURES {
+        for (key, value, neutral) in [
+            ("attention.causal", MetaValue::Bool(false), MetaValue::Bool(true)),
+            ("attn_logit_softcapping", number.clone(), MetaValue::F32(0.0)),
+            ("final_logit_softcapping", number.clone(), MetaValue::F32(0.0)),
+            ("logit_scale", number.clone(), MetaValue::F32(0.0)),
+            ("embedding_scale", number.clone(), MetaValue::F32(0.0)),
+            ("attention.clamp_kqv", number.clone(), MetaValue::F32(0.0)),
+            ("use_parallel_residual", MetaValue::Bool(true), MetaValue::Bool(false)),
+            ("tensor_data_layout", MetaValue::Str("other".to_owned()), MetaValue::U32(0)),
+        ] {
+            let name = format!("{architecture}.{key}");
+            let (kind, message) = refused(&small(architecture).with(&name, Some(value)), &name);
+            assert!(kind == Unsupported && message.contains(&name), "{message}");
+            assert!(loads(&small(architecture).with(&name, Some(neutral))), "{name}");
+        }
     }
 }
 

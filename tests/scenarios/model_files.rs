@@ -334,3 +334,20 @@ fn f5b_special_ids_beyond_the_vocabulary_are_absent_and_the_log_says_so() {
         );
     }
 }
+
+/// With candle in the build, too: it knows the architecture, but not the key.
+#[test]
+fn f10_what_the_native_decoder_refuses_for_a_value_stays_refused() {
+    let _watchdog = watchdog();
+    let runtime = runtime(None);
+    for architecture in ["llama", "qwen2", "qwen3"] {
+        let file = |causal: bool| {
+            let tiny = Tiny::new(architecture).speaking().with("attention.causal", causal);
+            memory(tiny.writer().to_bytes())
+        };
+        let error = load(&runtime, file(false)).1.error.expect("an error");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains("attention.causal"), "{error}");
+        assert_eq!(load(&runtime, file(true)).1.reason, EndReason::Ready);
+    }
+}

@@ -11,6 +11,38 @@ const MAX_HEADS: u32 = 1024;
 const MAX_HEAD_DIM: u32 = 1024;
 const MAX_CONTEXT: u32 = 1 << 24;
 
+/// Keys that are read here, behind the architecture's name.
+const READ: [&str; 19] = [
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_rms_epsilon",
+    "attention.scale",
+    "attention.sliding_window",
+    "attention.sliding_window_pattern",
+    "attention.value_length",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "expert_count",
+    "feed_forward_length",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.freq_base_swa",
+    "rope.scale_linear",
+    "rope.scaling.factor",
+    "rope.scaling.type",
+];
+
+/// Keys that change nothing where all that is read is as it must be.
+const SAYS_NOTHING: [&str; 5] = [
+    "rope.scaling.finetuned",
+    "rope.scaling.original_context_length",
+    "expert_used_count",
+    "expert_feed_forward_length",
+    "vocab_size",
+];
+
 /// A model's numbers; every one is in range and fits the others.
 #[derive(Debug, Clone)]
 pub(super) struct Hyperparameters {
@@ -59,6 +91,7 @@ impl Hyperparameters {
         let architecture = Architecture::find(metadata.require("general.architecture")?)?;
         let keys = Keys { metadata, prefix: architecture.name };
         keys.refuse_experts()?;
+        keys.refuse_strangers()?;
         let embedding_length = keys.count("embedding_length", MAX_WIDTH)?;
         let head_count = keys.count("attention.head_count", MAX_HEADS)?;
         let head_count_kv = keys.count_or("attention.head_count_kv", MAX_HEADS, head_count)?;
@@ -159,6 +192,28 @@ impl<'a> Keys<'a> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Refuses keys that nothing here looks at: computing without them may be wrong.
+    fn refuse_strangers(&self) -> Result<()> {
+        for (name, value) in self.metadata.iter() {
+            let key = name.strip_prefix(self.prefix).and_then(|rest| rest.strip_prefix('.'));
+            let Some(key) = key.filter(|key| !READ.contains(key) && !SAYS_NOTHING.contains(key)) else {
+                continue;
+            };
+            let neutral = match value {
+                Value::Bool(flag) => flag == (key == "attention.causal"),
+                // Off, as files have it.
+                _ => value.as_float().or(value.as_integer().map(|number| number as f64)) == Some(0.0),
+            };
+            if !neutral {
+                let shown: String = key.chars().take(64).collect();
+                return Err(
+                    self.unsupported(&shown, &format!("{value} is not supported by the candle backend"))
+                );
+            }
+        }
+        Ok(())
     }
 
     fn head_dim(&self, embedding_length: usize, head_count: usize) -> Result<usize> {

@@ -22,14 +22,17 @@ pub(super) fn check(header: &Header, numbers: &Hyperparameters) -> Result<usize>
         [_, rows] if (1..=MAX_VOCABULARY).contains(&rows) => rows,
         _ => return Err(wrong_shape(embeddings, &[numbers.embedding_length as u64, 0])),
     };
-    check_vocabulary(header, numbers, vocabulary)?;
+    check_vocabulary(header, vocabulary)?;
     let mut seen = HashSet::new();
     let mut check = |name: String, shape: &[u64], optional: bool| -> Result<()> {
         if optional && header.tensor(&name).is_none() {
             return Ok(());
         }
         let tensor = find(header, &name)?;
-        if tensor.shape() != shape {
+        // A vector may be written as a matrix of one column.
+        let same = tensor.shape() == shape
+            || matches!((tensor.shape(), shape), ([length, 1], [wanted]) if length == wanted);
+        if !same {
             return Err(wrong_shape(tensor, shape));
         }
         dtype(tensor)?;
@@ -132,16 +135,13 @@ fn layer_shapes(numbers: &Hyperparameters) -> Vec<(&'static str, Vec<u64>)> {
     shapes
 }
 
-/// Where the metadata says how many tokens there are, the embeddings must agree.
-fn check_vocabulary(header: &Header, numbers: &Hyperparameters, rows: u64) -> Result<()> {
-    let metadata = header.metadata();
-    let key = format!("{}.vocab_size", numbers.architecture.name);
-    let stated = metadata.find::<u64>(&key)?.map(|size| (key.as_str(), size));
-    let tokens = metadata.find::<crate::gguf::Array>("tokenizer.ggml.tokens")?;
-    let listed = tokens.map(|tokens| ("tokenizer.ggml.tokens", tokens.len() as u64));
-    match stated.into_iter().chain(listed).find(|&(_, size)| size != rows) {
-        Some((key, size)) => {
-            let message = format!("{key} has {size} tokens, and \"token_embd.weight\" {rows} rows");
+/// Where the file has a vocabulary, the embeddings must agree.
+fn check_vocabulary(header: &Header, rows: u64) -> Result<()> {
+    let key = "tokenizer.ggml.tokens";
+    let tokens = header.metadata().find::<crate::gguf::Array>(key)?;
+    match tokens.map(|tokens| tokens.len() as u64).filter(|&count| count != rows) {
+        Some(count) => {
+            let message = format!("{key} has {count} tokens, and \"token_embd.weight\" {rows} rows");
             Err(Error::new(ErrorKind::ModelInvalid, message))
         }
         None => Ok(()),

@@ -157,7 +157,7 @@ impl Loader<'_> {
     /// As f32.
     fn vector(&mut self, name: &str) -> Result<Tensor> {
         let tensor = self.tensor(name)?;
-        tensor.dequantize(self.device).map_err(computing)
+        tensor.dequantize(self.device).and_then(|tensor| tensor.flatten_all()).map_err(computing)
     }
 
     fn matrix(&mut self, name: &str) -> Result<Matrix> {

@@ -2,6 +2,7 @@
 //! itself is `forward`'s.
 
 use super::config::Config;
+use super::family::Family;
 use super::forward::Forward;
 use super::kv::{Blocks, Sequences};
 use super::pass::{Pass, Span};
@@ -58,6 +59,11 @@ pub struct NativeDecoder {
 }
 
 impl NativeDecoder {
+    /// Whether there is a description of this architecture (`general.architecture`); a file of it may be refused for what else it says.
+    pub fn knows(architecture: &str) -> bool {
+        Family::named(architecture).is_some()
+    }
+
     /// Reads the architecture's description and finds every tensor; copies none but norms and biases.
     ///
     /// # Errors

@@ -139,7 +139,7 @@ async fn vocabulary(
 /// Else the bytes that its weights take.
 fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
     let context = wanted.context_length;
-    by_backend(wanted.backend, |backend| match backend {
+    by_backend(wanted.backend, header, |backend| match backend {
         #[cfg(feature = "native")]
         Backend::Native => {
             crate::model::NativeDecoder::check(header, context)?;
@@ -163,7 +163,7 @@ fn decoder(
     weights: &mut Option<Share>,
     progress: &mut Progress<'_>,
 ) -> Result<Box<dyn Decoder>> {
-    by_backend(wanted.backend, |backend| match backend {
+    by_backend(wanted.backend, gguf.header(), |backend| match backend {
         #[cfg(feature = "native")]
         Backend::Native => native(gguf, wanted, resources, weights),
         #[cfg(feature = "candle")]
@@ -172,12 +172,18 @@ fn decoder(
     })
 }
 
-/// What the backend that is asked for comes to; `Auto`: candle where the native one does not support the
-/// model.
-fn by_backend<T>(backend: Backend, mut with: impl FnMut(Backend) -> Result<T>) -> Result<T> {
+/// What the backend that is asked for comes to; `Auto`: the native one, or candle where the native one lacks
+/// the architecture. What the native one refuses for a value stays refused: another, which does not know the
+/// key, would compute something else.
+fn by_backend<T>(backend: Backend, header: &Header, mut with: impl FnMut(Backend) -> Result<T>) -> Result<T> {
     if backend != Backend::Auto {
         return with(backend);
     }
+    #[cfg(feature = "native")]
+    if crate::model::NativeDecoder::knows(header.metadata().require("general.architecture")?) {
+        return with(Backend::Native);
+    }
+    let _ = header;
     match with(Backend::Native) {
         Err(error) if error.kind() == ErrorKind::Unsupported => {
             // The native backend's words: it is the one that was to be.

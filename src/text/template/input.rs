@@ -36,7 +36,8 @@ fn visit_value(value: &Json, visit: &mut dyn FnMut(&str)) {
     }
 }
 
-/// A message as templates see it, with `change` applied to every string, but to the control tokens that the model itself said.
+/// A message as templates see it, with `change` applied to every string, but to the control tokens that the
+/// model itself said.
 pub(super) fn message(message: &Message, spoken: Option<&Rendered>, change: Change<'_>) -> Result<Value> {
     let content = spoken.map_or_else(|| change(&message.content), |spoken| said(spoken, change))?;
     let mut pairs = vec![("role".to_owned(), Value::from(change(&message.role)?))];

@@ -7,8 +7,8 @@ use super::pieces::{Pieces, TOKEN_UNITS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::Pauses;
 
-/// Texts that end a turn or a generation in some model family, or stand between the files of a repository, where no answer goes on
-/// (`special_eog_ids` in `llama_vocab::impl::load`, llama.cpp).
+/// Texts that end a turn or a generation in some model family, or stand between the files of a repository,
+/// where no answer goes on (`special_eog_ids` in `llama_vocab::impl::load`, llama.cpp).
 const END_TEXTS: [&str; 33] = [
     "<|eot_id|>",
     "<|im_end|>",
@@ -50,9 +50,10 @@ fn is_markup(text: &str) -> bool {
     text.starts_with("<|") || text.ends_with("|>")
 }
 
-/// The end-of-generation ids, ascending: those that the file names, and tokens of certain texts where the file says that they are structure.
-/// `</s>` is an HTML tag in Gemma's vocabularies, and text in Qwen's. Ends become control tokens, but for a normal token that only the file names:
-/// it may be text as well, such as a newline.
+/// The end-of-generation ids, ascending: those that the file names, and tokens of certain texts where the
+/// file says that they are structure. `</s>` is an HTML tag in Gemma's vocabularies, and text in Qwen's. Ends
+/// become control tokens, but for a normal token that only the file names: it may be text as well, such as a
+/// newline.
 pub(super) async fn end_ids(
     data: &VocabularyData<'_>,
     pieces: &mut Pieces,
