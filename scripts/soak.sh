@@ -29,6 +29,7 @@ soak() { # name, command
   [ "$code" -eq 0 ] || unfinished+=("$name: cut off after $left s")
 }
 
+soak "the library as it ships, weighed" tests/install/size.sh
 soak "the library's own tests for aarch64, in an emulator" scripts/aarch64.sh
 soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
   env WICK_CYCLES=1000 WICK_CARGO="${small[*]}" scripts/c-tests.sh plain asan

@@ -1,4 +1,5 @@
-//! `wick bench`: runs itself anew for each sample, so that every one begins cold, and shows medians; measures only what needs two processes.
+//! `wick bench`: runs itself anew for each sample, so that every one begins cold, and shows medians; measures
+//! only what needs two processes.
 
 use super::bench_event;
 use super::model::Computing;
@@ -42,7 +43,7 @@ impl Bench {
     pub fn run(self) -> Result<ExitCode> {
         let mut samples = Vec::new();
         for _ in 0..self.runs {
-            let mut sample = self.sample()?;
+            let Some(mut sample) = self.sample()? else { return Ok(ExitCode::FAILURE) };
             sample.insert("event_ns".to_owned(), bench_event::nanoseconds()?.into());
             samples.push(sample);
         }
@@ -58,8 +59,9 @@ impl Bench {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The figures of one new process. It says `first` when it has the first token, and at last its own figures as JSON.
-    fn sample(&self) -> Result<Map<String, Value>> {
+    /// The figures of one new process. It says `first` when it has the first token, and at last its own
+    /// figures as JSON. `None`: it failed, and has said why.
+    fn sample(&self) -> Result<Option<Map<String, Value>>> {
         let failed = |error: std::io::Error| {
             Error::new(ErrorKind::Io, format!("the measured process cannot be run: {error}"))
         };
@@ -76,17 +78,18 @@ impl Bench {
         let cold = begun.elapsed();
         let mut rest = String::new();
         output.read_to_string(&mut rest).map_err(failed)?;
-        if !child.wait().map_err(failed)?.success() {
-            return Err(no_figures());
+        let status = child.wait().map_err(failed)?;
+        if !status.success() {
+            return if matches!(status.code(), Some(1 | 2)) { Ok(None) } else { Err(no_figures()) };
         }
         let mut sample: Map<String, Value> = serde_json::from_str(&rest).map_err(|_| no_figures())?;
         sample.insert("ttft_cold_ms".to_owned(), (cold.as_secs_f64() * 1e3).into());
-        Ok(sample)
+        Ok(Some(sample))
     }
 }
 
 fn no_figures() -> Error {
-    Error::new(ErrorKind::Io, "the measured process gave no figures; what it said is above")
+    Error::new(ErrorKind::Io, "the measured process gave no figures")
 }
 
 /// The middle value, or the mean of the two in the middle.

@@ -1,6 +1,6 @@
 //! One process of `wick bench`: loads, answers, and prints its figures; knows neither runs nor medians.
 
-use super::model::Computing;
+use super::model::{Computing, named};
 use super::output;
 use clap::Args;
 use serde_json::json;
@@ -30,7 +30,7 @@ impl BenchChild {
             if let EventKind::End(end) = event.kind
                 && let Some(error) = end.error
             {
-                return Err(error);
+                return Err(named(error, &self.model));
             }
         }
         let words = model.tokenize(TEXT, false, false)?;
@@ -58,8 +58,8 @@ struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    /// Answers a prompt of `tokens` tokens in a new session; prompts of different `start` have no common beginning. The time to the first
-    /// token, at which `at_first` is called, and the final figures.
+    /// Answers a prompt of `tokens` tokens in a new session; prompts of different `start` have no common
+    /// beginning. The time to the first token, at which `at_first` is called, and the final figures.
     fn answer(
         &self,
         tokens: usize,
@@ -96,7 +96,8 @@ impl Measure<'_> {
         }
     }
 
-    /// Tokens per second while 64 tokens are generated after a short prompt: 63 steps, the first token is the prefill's.
+    /// Tokens per second while 64 tokens are generated after a short prompt: 63 steps, the first token is the
+    /// prefill's.
     fn decode(&self) -> Result<Option<f64>> {
         let (_, stats) = self.answer(8, 3, 64, || Ok(()))?;
         Ok(per_second(stats.output_tokens.saturating_sub(1) as usize, stats.decode_ns))

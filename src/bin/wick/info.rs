@@ -1,5 +1,6 @@
-//! `wick info`: what a model file says of itself, from its header alone; knows no decoder.
+//! `wick info`: what a model file says of itself, and whether it runs here, which is tried; knows no request.
 
+use super::model::Computing;
 use super::output;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use wick::Result;
 use wick::gguf::{Array, Gguf, Header, Limits, Source};
+use wick::kernel::{InstructionSet, Kernels};
 
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.
 const SPECIAL: [&str; 9] = ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "cls", "mask"];
@@ -23,14 +25,43 @@ pub struct Info {
 impl Info {
     pub fn run(self) -> Result<ExitCode> {
         let header = Gguf::open_header(Source::path(&self.model), &Limits::default())?;
-        let facts = facts(&header).map_err(|error| error.within(self.model.display()))?;
-        let text = if self.json { format!("{facts:#}") } else { table(&facts) };
+        let mut facts = facts(&header).map_err(|error| error.within(self.model.display()))?;
+        let runs = self.backend();
+        let runs_here = runs.is_ok();
+        facts.insert("runs_here".to_owned(), runs_here.into());
+        match runs {
+            Ok(backend) => {
+                facts.insert("kernels".to_owned(), (backend == "native").then(kernels).into());
+                facts.insert("backend".to_owned(), backend.into());
+            }
+            Err(error) => drop(facts.insert("why_not".to_owned(), error.message().into())),
+        }
+        let text = if self.json { format!("{:#}", Value::from(facts)) } else { table(&facts) };
         output::line(text.trim_end())?;
-        Ok(ExitCode::SUCCESS)
+        Ok(if runs_here { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// What would compute the model: it is loaded, which maps its weights and reads none of them.
+    fn backend(&self) -> Result<String> {
+        let runtime = Computing { threads: 1, ..Computing::default() }.runtime()?;
+        let model = Computing::default().open(&runtime, &self.model)?;
+        Ok(model.spec()?.backend.to_owned())
     }
 }
 
-fn facts(header: &Header) -> Result<Value> {
+/// The name of the instruction set that the native backend's kernels are compiled for here.
+fn kernels() -> &'static str {
+    match Kernels::best().set() {
+        InstructionSet::Scalar => "scalar",
+        InstructionSet::Avx2 => "avx2",
+        InstructionSet::AvxVnni => "avx-vnni",
+        InstructionSet::Avx512 => "avx512",
+        InstructionSet::Neon => "neon",
+        InstructionSet::NeonI8mm => "neon-i8mm",
+    }
+}
+
+fn facts(header: &Header) -> Result<Map<String, Value>> {
     let metadata = header.metadata();
     let architecture: Option<&str> = metadata.find("general.architecture")?;
     let context: Option<u64> = match architecture {
@@ -45,7 +76,7 @@ fn facts(header: &Header) -> Result<Value> {
         }
     }
     let (tensors, most) = tensors(header);
-    Ok(json!({
+    let facts = json!({
         "name": metadata.find::<&str>("general.name")?,
         "architecture": architecture,
         "quantisation": most,
@@ -57,7 +88,11 @@ fn facts(header: &Header) -> Result<Value> {
         "chat_template": metadata.find::<&str>("tokenizer.chat_template")?.is_some(),
         "file_bytes": header.file_bytes(),
         "files": header.parts(),
-    }))
+    });
+    match facts {
+        Value::Object(facts) => Ok(facts),
+        _ => Ok(Map::new()),
+    }
 }
 
 /// Count and bytes of each tensor type, in order of appearance, and the type that holds most bytes.
@@ -78,9 +113,10 @@ fn tensors(header: &Header) -> (Map<String, Value>, Option<&'static str>) {
 }
 
 /// One fact in a line; what is not in the file is "-".
-fn table(facts: &Value) -> String {
+fn table(facts: &Map<String, Value>) -> String {
     let mut text = String::new();
-    for (key, value) in facts.as_object().into_iter().flatten() {
+    let on_one_line = ["runs_here", "kernels", "backend", "why_not"];
+    for (key, value) in facts.iter().filter(|(key, _)| !on_one_line.contains(&key.as_str())) {
         let shown = match value {
             Value::Null => "-".to_owned(),
             Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
@@ -91,7 +127,14 @@ fn table(facts: &Value) -> String {
         };
         text += &format!("{:15} {shown}\n", key.replace('_', " "));
     }
-    text
+    let said = |key: &str| facts.get(key).and_then(Value::as_str);
+    let runs = match said("why_not") {
+        Some(why) => format!("no: {}", why.escape_debug()),
+        None => {
+            ["yes"].into_iter().chain(said("backend")).chain(said("kernels")).collect::<Vec<_>>().join(", ")
+        }
+    };
+    text + &format!("{:15} {runs}\n", "runs here")
 }
 
 fn entry((name, value): (&String, &Value)) -> String {

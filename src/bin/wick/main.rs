@@ -1,19 +1,30 @@
-//! The `wick` command: reads the arguments and hands over to one file per subcommand; knows the library's public Rust API only.
+//! The `wick` command: reads the arguments and hands over to one file per subcommand; knows the library's
+//! public Rust API only.
 
 mod bench;
 mod bench_child;
 mod bench_event;
 mod check;
+mod converse;
 mod info;
+mod input;
 mod model;
 mod output;
+mod render;
 mod run;
+mod sampling;
 mod selftest;
 mod selftest_fake;
 mod selftest_real;
+mod show;
+mod tokenize;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use wick::ErrorKind;
+
+/// What a wrong use ends with, as clap has it.
+const WRONG_USE: u8 = 2;
 
 /// An LLM runtime to embed, on the command line.
 #[derive(Parser)]
@@ -25,13 +36,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Streams a model's answer to standard output
-    Run(run::Run),
-    /// Shows what a model file holds, without loading it
+    /// Streams a model's answer to standard output; without a prompt, on a terminal, holds a conversation
+    Run(Box<run::Run>),
+    /// Shows what a model file holds, and whether it runs here: exit 1 if not
     Info(info::Info),
-    /// Measures load, time to first token, prefill, decode, event overhead and memory: medians of several processes
+    /// Shows the tokens of a text
+    Tokenize(tokenize::Tokenize),
+    /// Shows a conversation as the model's chat template writes it
+    Render(render::Render),
+    /// Measures load, time to first token, prefill, decode, event overhead and memory: medians of several
+    /// processes
     Bench(bench::Bench),
-    /// Checks that streams end, exactly once, and say why: with a built-in fake model and, if given, a real one
+    /// Checks that streams end, exactly once, and say why: with a built-in fake model and, if given, a real
+    /// one
     Selftest(selftest::Selftest),
     /// One process of `wick bench`
     #[command(hide = true)]
@@ -39,16 +56,18 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    // A usage error ends here: clap says what is wrong and exits with 2.
+    // A usage error that clap sees ends here: it says what is wrong and exits with 2.
     let outcome = match Cli::parse().command {
         Command::Run(run) => run.run(),
         Command::Info(info) => info.run(),
+        Command::Tokenize(tokenize) => tokenize.run(),
+        Command::Render(render) => render.run(),
         Command::Bench(bench) => bench.run(),
         Command::Selftest(selftest) => selftest.run(),
         Command::BenchChild(child) => child.run(),
     };
     outcome.unwrap_or_else(|error| {
         output::tell(&format!("wick: {error}"));
-        ExitCode::FAILURE
+        if error.kind() == ErrorKind::InvalidArgument { ExitCode::from(WRONG_USE) } else { ExitCode::FAILURE }
     })
 }

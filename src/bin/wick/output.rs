@@ -28,3 +28,9 @@ pub fn line(text: &str) -> Result<()> {
 pub fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
+
+/// Writes `text` to standard error, without a new line.
+pub fn ask(text: &str) {
+    let mut stderr = std::io::stderr();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}

@@ -1,4 +1,5 @@
-//! `wick selftest`: runs the checks one after the other under a watchdog, and says how each went; knows not what they check.
+//! `wick selftest`: runs the checks one after the other under a watchdog, and says how each went; knows not
+//! what they check.
 
 use super::check::Check;
 use super::model::Computing;
@@ -35,6 +36,8 @@ impl Selftest {
         watch(Duration::from_secs(self.timeout), current.clone())?;
         let mut checks = selftest_fake::checks();
         if let Some(model) = self.model {
+            // A file that cannot be loaded is said once.
+            self.computing.open(&self.computing.runtime()?, &model)?;
             checks.extend(selftest_real::checks(&model, &self.computing));
         }
         if self.hang {
