@@ -23,7 +23,7 @@ fn floor(module: &str) -> Option<usize> {
 }
 
 /// `source` without comments, strings and character literals, so that prose names nothing.
-fn code(source: &str) -> String {
+pub fn code(source: &str) -> String {
     let (mut code, mut rest) = (String::new(), source);
     while let Some(first) = rest.chars().next() {
         let length = match first {

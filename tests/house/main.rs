@@ -4,4 +4,5 @@ mod files;
 mod floors;
 mod layout;
 mod mutations;
+mod rooms;
 mod scenarios;
