@@ -4,21 +4,30 @@
 //! what a model computes with. Results never depend on the number of threads or on where an operation was paused.
 
 mod attention;
+mod cancellation;
 mod disjoint;
+pub(crate) mod float_state;
+mod own_stack;
 mod pace;
 mod pool;
 mod product;
 mod rows;
+mod scheduling;
+mod signals;
 mod team;
+pub(crate) mod thread;
 mod threads;
 mod zeroed;
 
 pub use attention::{Attention, Span};
+pub(crate) use cancellation::NotNow;
+pub(crate) use own_stack::on_own_stack;
 pub use pace::{Pace, Step};
-pub(crate) use pool::STACK_SIZE;
 pub use pool::{Pool, PoolOptions};
 pub use product::{Output, Product};
-pub use threads::{OnThread, default_threads};
+pub use thread::{OnThread, ThreadOptions};
+pub use threads::default_threads;
+pub(crate) use threads::{cores, processors};
 pub(crate) use zeroed::Zeroed;
 
 use crate::error::Result;

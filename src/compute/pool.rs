@@ -5,15 +5,12 @@
 
 use super::pace::Pace;
 use super::team::{Job, Shared, Work, live};
-use super::threads::OnThread;
+use super::thread::{ThreadOptions, start};
 use crate::error::{Error, ErrorKind, Result};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-/// Bytes of stack of every thread of the library: std's default, which it looks for in the environment (RUST_MIN_STACK) unless it is told.
-pub(crate) const STACK_SIZE: usize = 2 << 20;
 
 /// How a pool is made.
 #[derive(Clone)]
@@ -22,8 +19,8 @@ pub struct PoolOptions {
     pub threads: usize,
     /// Threads are called `{name}-1`, `{name}-2`, …
     pub name: String,
-    /// Called when a thread starts and ends.
-    pub on_thread: Option<OnThread>,
+    /// What each thread has of the host.
+    pub life: ThreadOptions,
     /// How long a thread without work looks for some before it sleeps.
     pub spin: Duration,
 }
@@ -33,7 +30,7 @@ impl Default for PoolOptions {
         Self {
             threads: super::default_threads(),
             name: "wick-compute".into(),
-            on_thread: None,
+            life: ThreadOptions::default(),
             spin: Duration::from_micros(20),
         }
     }
@@ -54,16 +51,13 @@ impl Pool {
         let mut pool = Pool { shared: Arc::new(Shared::new(count, options.spin)), threads: Vec::new() };
         pool.threads.try_reserve_exact(count - 1)?;
         for index in 1..count {
-            let (shared, on_thread) = (pool.shared.clone(), options.on_thread.clone());
+            let shared = pool.shared.clone();
             let name = format!("{}-{index}", options.name);
-            let thread = std::thread::Builder::new()
-                .name(name.clone())
-                .stack_size(STACK_SIZE)
-                .spawn(move || live(&shared, index, on_thread))
-                .map_err(|error| {
-                    let message = format!("cannot start thread {name}: {error}; ask for fewer threads");
-                    Error::new(ErrorKind::OutOfMemory, message)
-                })?;
+            let started = start(name.clone(), &options.life, move |_life| live(&shared, index));
+            let thread = started.map_err(|error| {
+                let message = format!("cannot start thread {name}: {error}; ask for fewer threads");
+                Error::new(ErrorKind::OutOfMemory, message)
+            })?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -139,7 +133,7 @@ impl Pool {
     pub fn shutdown(&mut self) {
         self.end_threads();
         for thread in self.threads.drain(..) {
-            // A thread catches every panic of its jobs; one of the host's `on_thread` ends here.
+            // A thread catches every panic of its jobs.
             drop(thread.join());
         }
     }

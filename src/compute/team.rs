@@ -1,6 +1,5 @@
 //! What the caller and the threads of a pool share, and the life of a thread; knows not who starts it.
 
-use super::threads::OnThread;
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -234,10 +233,7 @@ impl Drop for Join<'_> {
 }
 
 /// What a thread does from its start to its end.
-pub(super) fn live(shared: &Shared, index: usize, on_thread: Option<OnThread>) {
-    if let Some(on_thread) = &on_thread {
-        on_thread(true);
-    }
+pub(super) fn live(shared: &Shared, index: usize) {
     let mut seen = 0;
     while let Some(epoch) = shared.await_job(seen, index) {
         seen = epoch;
@@ -255,8 +251,5 @@ pub(super) fn live(shared: &Shared, index: usize, on_thread: Option<OnThread>) {
             shared.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
         }
         shared.leave();
-    }
-    if let Some(on_thread) = &on_thread {
-        on_thread(false);
     }
 }

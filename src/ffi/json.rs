@@ -1,15 +1,33 @@
 //! JSON that C hands over; knows no field.
 
+use crate::compute::on_own_stack;
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Map, Value};
+
+/// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes less than 16 KiB of stack.
+const MAX_DEPTH: usize = 64;
+
+/// How many may be read on the caller's stack, of which a level takes about a KiB; more are read on one of our own.
+const SHALLOW: usize = 4;
+const STACK: usize = 512 << 10;
 
 /// The value that `text` is.
 ///
 /// # Errors
-/// `InvalidArgument` naming `name`: not JSON, or nested more than 127 deep.
+/// `InvalidArgument` naming `name`: not JSON, or nested more than 64 deep.
 pub(super) fn value(text: &str, name: &str) -> Result<Value> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("{name} is not JSON: {error}")))
+    let depth = depth(text);
+    if depth > MAX_DEPTH {
+        let message = format!(
+            "{name} is nested {depth} deep; at most {MAX_DEPTH} arrays and objects may lie in each other"
+        );
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
+    let parse = || {
+        serde_json::from_str(text)
+            .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("{name} is not JSON: {error}")))
+    };
+    if depth <= SHALLOW { parse() } else { on_own_stack(STACK, parse) }
 }
 
 /// The object that `text` is.
@@ -20,5 +38,65 @@ pub(super) fn object(text: &str, name: &str) -> Result<Map<String, Value>> {
     match value(text, name)? {
         Value::Object(object) => Ok(object),
         _ => Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is JSON, but not an object"))),
+    }
+}
+
+/// How many arrays and objects lie in each other in `text`, if it is JSON; else, up to where it is not, no fewer.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut most) = (0usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nested(open: &str, close: &str, levels: usize) -> String {
+        format!("{}1{}", open.repeat(levels), close.repeat(levels))
+    }
+
+    #[test]
+    fn depth_counts_arrays_and_objects_and_nothing_in_strings() {
+        for (text, expected) in [
+            ("", 0),
+            ("1", 0),
+            ("[]", 1),
+            ("[[],{\"a\":[]}]", 3),
+            (r#"["[[[", "\"[[", "\\"]"#, 1),
+            (r#"{"[{\"": "\\\"[", "x": {}}"#, 2),
+            ("]]]][", 1),
+        ] {
+            assert_eq!(depth(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_read_to_a_depth_and_refused_beyond_it_by_name() {
+        for (open, close, each) in [("[", "]", 1), ("{\"a\":", "}", 1), ("[{\"\":", "}]", 2)] {
+            for levels in [1, SHALLOW, SHALLOW + 1, MAX_DEPTH / each] {
+                assert!(value(&nested(open, close, levels), "it").is_ok(), "{open} {levels}");
+            }
+            for levels in [MAX_DEPTH / each + 1, 127, 128, 100_000] {
+                let error = value(&nested(open, close, levels), "it").expect_err("too deep");
+                let told = format!("it is nested {} deep", levels * each);
+                assert!(error.message().contains(&told), "{error}");
+            }
+            let open = open.repeat(20);
+            assert!(value(&open, "it").expect_err("cut off").message().contains("it is not JSON"));
+        }
     }
 }

@@ -64,7 +64,8 @@ pub struct wick_runtime_options {
     /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart; 0: 100. In HOST_STEP anything but 0 is
     /// WICK_E_UNSUPPORTED: the budget of each step is the pace.
     pub pace_percent: u32,
-    /// 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is WICK_E_UNSUPPORTED in this release.
+    /// 1: each thread keeps the policy, priority and processors of the thread that starts it; 0: it has the process' own (Linux; elsewhere threads
+    /// have what the system gives them).
     pub keep_scheduling: u32,
 }
 
@@ -173,7 +174,7 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
         other => return bad(format!("log_level is {other}; give 1 to 5, or 0 for warnings")),
     };
     refuse(options.reserved != 0, "wick_runtime_options.reserved")?;
-    refuse(flag(options.keep_scheduling, "keep_scheduling")?, "keep_scheduling")?;
+    let keep_scheduling = flag(options.keep_scheduling, "keep_scheduling")?;
     let defaults = RuntimeOptions::default();
     let or = |given: u32, default: usize| if given == 0 { default } else { given as usize };
     // SAFETY: the caller's text, as the docs of wick_runtime_create say.
@@ -189,6 +190,7 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
         max_waiting: or(options.max_waiting, defaults.max_waiting),
         thread_name,
         pace_percent: options.pace_percent,
+        keep_scheduling,
         log_level,
         ..defaults
     })

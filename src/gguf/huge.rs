@@ -6,14 +6,17 @@
 
 use super::data::Data;
 use super::open::Gguf;
+use super::placement::Placement;
 
 /// Bytes of a huge page.
 #[cfg(target_os = "linux")]
 const HUGE: usize = 2 << 20;
 
 /// How far the bytes of a model have been moved to huge pages.
-#[derive(Default)]
 pub struct Moving {
+    /// Bytes that may be taken for good, asked before each piece.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing is moved there"))]
+    spare: Box<dyn FnMut() -> u64 + Send>,
     /// Nothing more is to be moved.
     over: bool,
     /// The file under way.
@@ -26,7 +29,31 @@ pub struct Moving {
     copies: Option<copies::Copies>,
 }
 
+impl Default for Moving {
+    /// As far as the system and the process' control groups have memory to spare.
+    fn default() -> Self {
+        #[cfg(target_os = "linux")]
+        return Self::within(super::spare::spare);
+        #[cfg(not(target_os = "linux"))]
+        Self::within(|| 0)
+    }
+}
+
 impl Moving {
+    /// As far as `spare` says: bytes that may be taken for good. It is asked before each piece; once it says less than all that is still to be
+    /// moved, nothing more is.
+    pub fn within(spare: impl FnMut() -> u64 + Send + 'static) -> Self {
+        Self {
+            spare: Box::new(spare),
+            over: false,
+            part: 0,
+            #[cfg(target_os = "linux")]
+            moved: 0,
+            #[cfg(target_os = "linux")]
+            copies: None,
+        }
+    }
+
     /// Bytes of copies that have not taken the place of mapped ones yet.
     pub fn held(&self) -> u64 {
         #[cfg(target_os = "linux")]
@@ -54,16 +81,20 @@ impl Gguf {
     ///
     /// Moved bytes are the process' own: others that map the file no longer share them, and what happens to the file no longer shows. The
     /// bytes of the model, and where they are, stay as they were, also for those who read them meanwhile. It takes Linux 6.1 or later; where the system
-    /// lacks huge pages or refuses memory, all stays mapped.
+    /// lacks huge pages or refuses memory, all stays mapped. Mapped pages the system can drop, these it cannot, and rather ends a process than
+    /// to refuse memory: so nothing is moved unless there is memory to spare for all of it, and no more of it once there is not.
     pub fn move_to_huge_pages(&self, moving: &mut Moving) -> bool {
         while !moving.over {
             let Some(data) = self.data.get(moving.part) else { break };
+            let later = self.data.iter().skip(moving.part + 1).filter(|data| data.is_mapped());
+            let later = later.map(|data| data.bytes().len() as u64).sum();
             match data {
-                Data::Mapped(map) if moving.next(map) => return true,
+                Data::Mapped(map) if moving.next(map, later, &self.placement) => return true,
                 _ => moving.part += 1,
             }
         }
-        *moving = Moving { over: true, ..Moving::default() };
+        moving.drop_copies();
+        moving.over = true;
         false
     }
 }
@@ -75,15 +106,15 @@ fn at_once(len: usize) -> usize {
 
 #[cfg(not(target_os = "linux"))]
 impl Moving {
-    fn next(&mut self, _: &[u8]) -> bool {
+    fn next(&mut self, _: &[u8], _: u64, _: &Placement) -> bool {
         false
     }
 }
 
 #[cfg(target_os = "linux")]
 impl Moving {
-    /// The next piece of `map`; false: none is left, or the system refused.
-    fn next(&mut self, map: &[u8]) -> bool {
+    /// The next piece of `map`, behind which `later` bytes are to be moved; false: none is left, or the system refused.
+    fn next(&mut self, map: &[u8], later: u64, placement: &Placement) -> bool {
         // The pages at both ends, which are not whole, stay mapped.
         let skipped = map.as_ptr().align_offset(HUGE);
         let rest = map.get(skipped..).and_then(|from| from.get(self.moved..)).unwrap_or_default();
@@ -94,13 +125,15 @@ impl Moving {
         let went_on = match &mut self.copies {
             None => {
                 let len = (at_once(map.len()) / HUGE * HUGE).min(rest.len());
-                self.copies = copies::Copies::new(len);
+                let fits = (self.spare)() >= later.saturating_add(rest.len() as u64);
+                self.copies = if fits { copies::Copies::new(len) } else { None };
                 self.copies.is_some()
             }
             Some(copies) if copies.is_full() => {
                 let len = copies.len();
                 let placed = self.copies.take().is_some_and(|copies| copies.place(&rest[..len]));
                 self.moved += len;
+                placement.add_moved(if placed { len as u64 } else { 0 });
                 placed
             }
             Some(copies) => copies.fill(rest),

@@ -4,6 +4,7 @@ use super::MAX_READ;
 use super::data::{Begun, Data, Reading};
 use super::header::{Extent, Header};
 use super::limits::Limits;
+use super::placement::Placement;
 use super::source::{Input, Source};
 use super::split;
 use super::tensor::TensorInfo;
@@ -11,6 +12,7 @@ use super::together::Readers;
 use crate::error::Result;
 use crate::pause::{Pauses, at_once};
 use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 /// A model file, validated, with its tensors' bytes at hand. Read-only: share it in an `Arc`.
 ///
@@ -19,6 +21,7 @@ pub struct Gguf {
     header: Header,
     /// One per file.
     pub(super) data: Vec<Data>,
+    pub(super) placement: Arc<Placement>,
 }
 
 impl Gguf {
@@ -87,6 +90,11 @@ impl Gguf {
     /// Whether some of its bytes are pages of a mapped file.
     pub fn is_mapped(&self) -> bool {
         self.data.iter().any(Data::is_mapped)
+    }
+
+    /// Where its bytes are, now and later.
+    pub fn placement(&self) -> Arc<Placement> {
+        self.placement.clone()
     }
 
     /// Everything but the tensors' bytes.
@@ -220,7 +228,9 @@ impl Opening {
     /// If something is.
     pub fn finish(self) -> Gguf {
         assert!(self.inputs.is_empty() && self.reading.is_none(), "the model is not read to its end");
-        Gguf { header: self.header, data: self.data }
+        let mapped = self.data.iter().filter(|data| data.is_mapped()).map(|data| data.bytes().len() as u64);
+        let placement = Arc::new(Placement::new(mapped));
+        Gguf { header: self.header, data: self.data, placement }
     }
 }
 

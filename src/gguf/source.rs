@@ -1,6 +1,7 @@
 //! Where a model's bytes come from: a file or a part of one, the host's memory, the host's reader.
 //! Knows offsets and sizes; not what the bytes mean.
 
+use crate::compute::float_state::lend;
 use crate::error::{Error, ErrorKind, Result};
 use std::fs::{self, File};
 use std::io;
@@ -90,7 +91,7 @@ impl ReadAt for Input {
                 );
                 Ok(())
             }
-            Self::Reader(reader) => reader.read_at(offset, dst),
+            Self::Reader(reader) => lend(|| reader.read_at(offset, dst)),
         }
     }
 }

@@ -1,14 +1,14 @@
 //! One file read by several threads, a piece at a time each. Knows positions; not what the bytes mean.
 
 use super::source::FileRange;
-use crate::compute::STACK_SIZE;
+use crate::compute::ThreadOptions;
+use crate::compute::thread::{Life, start_in};
 use crate::error::Result;
 use std::iter::Enumerate;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice::ChunksMut;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::{Builder, scope};
+use std::sync::{Mutex, MutexGuard};
+use std::thread::scope;
 
 /// Bytes that a thread reads before it takes the next ones: a millisecond or two, in which a load that was cancelled goes on.
 const PIECE: usize = 4 << 20;
@@ -20,8 +20,8 @@ pub struct Readers {
     pub threads: usize,
     /// Those beside the caller's are called `{name}-1`, `{name}-2`, …
     pub name: String,
-    /// Called on each of these: with `true` when it starts, with `false` before it ends.
-    pub on_thread: Option<Arc<dyn Fn(bool) + Send + Sync>>,
+    /// What each of these has of the host.
+    pub life: ThreadOptions,
 }
 
 /// What the threads share.
@@ -64,8 +64,8 @@ pub(super) fn read(
         // Also if `progress` panics: else the helpers would read the file to its end first.
         let stop = Stop(&work);
         let start = |number: usize| {
-            let thread = Builder::new().name(format!("{}-{number}", readers.name)).stack_size(STACK_SIZE);
-            thread.spawn_scoped(scope, || readers.live(&work)).ok()
+            let name = format!("{}-{number}", readers.name);
+            start_in(scope, name, &readers.life, |life| work.help(life)).ok()
         };
         let helpers: Vec<_> = (1..=helpers).map_while(start).collect();
         let mut own = Ok(());
@@ -85,21 +85,12 @@ pub(super) fn read(
     }
 }
 
-impl Readers {
-    /// All that a helping thread does.
-    fn live(&self, work: &Work<'_>) {
-        let call = |start| {
-            if let Some(hook) = &self.on_thread {
-                let _ = catch_unwind(AssertUnwindSafe(|| hook(start)));
-            }
-        };
-        call(true);
-        while work.read_piece() {}
-        call(false);
-    }
-}
-
 impl Work<'_> {
+    /// All that a helping thread does.
+    fn help(&self, _life: Life) {
+        while self.read_piece() {}
+    }
+
     /// Reads the next piece; false: none is left, or there is no point in it any more.
     fn read_piece(&self) -> bool {
         if self.stopped.load(Ordering::Relaxed) {

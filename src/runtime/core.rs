@@ -5,7 +5,7 @@ use super::lane::{Clock, Roll, run, spawn};
 use super::links::{Command, Ends, Job, Links};
 use super::options::{Mode, RuntimeOptions, check};
 use super::resources::Resources;
-use crate::compute::default_threads;
+use crate::compute::{cores, float_state, processors};
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Readers;
@@ -78,7 +78,7 @@ impl Host {
     fn within<T>(&self, work: impl FnOnce() -> T) -> T {
         lock(&self.within).push(std::thread::current().id());
         let _within = Within(&self.within);
-        work()
+        float_state::own(work)
     }
 }
 
@@ -195,7 +195,7 @@ impl Core {
             let task = task(&executor);
             run(&executor, task, &clock);
         };
-        let thread = spawn(name, &self.roll, self.options.on_thread.clone(), work)?;
+        let thread = spawn(name, &self.roll, &self.options.threads_as(), work)?;
         lock(&self.threads).push(thread);
         Ok(())
     }
@@ -221,7 +221,7 @@ impl Core {
             let job = lock(&own).take();
             job.into_iter().for_each(smol::future::block_on);
         };
-        let refused = match spawn(name, &self.roll, self.options.on_thread.clone(), work) {
+        let refused = match spawn(name, &self.roll, &self.options.threads_as(), work) {
             Ok(thread) => return threads.push(thread),
             Err(refused) => refused,
         };
@@ -367,7 +367,7 @@ impl Core {
 
     fn finish_on_host(&self, host: &Host, deadline: Option<Instant>) -> bool {
         // Also a call that may not wait brings the end nearer.
-        host.executor.try_tick();
+        float_state::own(|| host.executor.try_tick());
         self.wait(deadline, |context| host.tasks.poll_empty(context)).is_some()
     }
 
@@ -444,17 +444,17 @@ async fn call_back(queue: Arc<Queue>) {
 /// The threads that read a model's file: no more than compute, and than there are processors.
 fn readers(options: &RuntimeOptions) -> Readers {
     let threads = compute_threads(options);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let processors = processors(options.keep_scheduling);
     Readers {
         threads: threads.min(processors).min(MAX_READERS),
         name: format!("{}-read", options.thread_name),
-        on_thread: options.on_thread.clone(),
+        life: options.threads_as(),
     }
 }
 
 /// How many threads compute.
 fn compute_threads(options: &RuntimeOptions) -> usize {
-    if options.threads == 0 { default_threads() } else { options.threads }
+    if options.threads == 0 { cores(options.keep_scheduling) } else { options.threads }
 }
 
 /// The threads that compute: those asked for, or none beside the host's.
@@ -466,7 +466,7 @@ fn compute(options: &RuntimeOptions) -> Result<crate::compute::Compute> {
     }
     let threads = compute_threads(options);
     let name = format!("{}-compute", options.thread_name);
-    let on_thread = options.on_thread.clone();
-    let pool = Pool::new(&PoolOptions { threads, name, on_thread, ..PoolOptions::default() })?;
+    let life = options.threads_as();
+    let pool = Pool::new(&PoolOptions { threads, name, life, ..PoolOptions::default() })?;
     Compute::new(pool, crate::kernel::Kernels::best())
 }

@@ -1,6 +1,7 @@
 //! A lane: one executor and, with threads, the one thread that runs it; knows no engine.
 
-use crate::compute::STACK_SIZE;
+use crate::compute::ThreadOptions;
+use crate::compute::thread::start;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sync::{Mutex, Parker, Signal, Waiters, lock};
 use smol::{Executor, Task};
@@ -158,27 +159,19 @@ impl Drop for Entry {
     }
 }
 
-/// Starts a thread of the runtime: named, on the roll, with the host's hook first and last.
+/// Starts a thread of the runtime that is on the roll until the host's hook has run for the last time.
 pub(super) fn spawn(
     name: String,
     roll: &Arc<Roll>,
-    hook: Option<super::ThreadFn>,
+    options: &ThreadOptions,
     work: impl FnOnce() + Send + 'static,
 ) -> Result<JoinHandle<()>> {
     let entry: Arc<str> = name.as_str().into();
     lock(&roll.names).push(entry.clone());
     let (on_roll, own) = (roll.clone(), entry.clone());
-    let builder = std::thread::Builder::new().name(name.clone()).stack_size(STACK_SIZE);
-    let thread = builder.spawn(move || {
-        let call = |start| {
-            if let Some(hook) = &hook {
-                let _ = catch_unwind(AssertUnwindSafe(|| hook(start)));
-            }
-        };
-        call(true);
+    let thread = start(name.clone(), options, move |life| {
         let _ = catch_unwind(AssertUnwindSafe(work));
-        call(false);
-        drop(hook);
+        drop(life);
         on_roll.leave(&own);
     });
     thread.map_err(|error| {

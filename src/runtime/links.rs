@@ -2,9 +2,10 @@
 
 use super::options::{Loaded, RuntimeOptions};
 use super::pace::Share;
+use crate::compute::float_state;
 use crate::engine::{EngineFacts, Place, Request, SessionFacts, SessionOptions, TextDone};
 use crate::error::{Error, ErrorKind, Result};
-use crate::log::Log;
+use crate::log::{Log, LogFn};
 use crate::stream::{Consumer, Delivery, End, EndReason, Producer, Queue, StreamOptions, stream};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
 use std::pin::Pin;
@@ -98,7 +99,8 @@ impl Links {
         let (texts, text_end) = async_channel::unbounded();
         let signal = Arc::new(Signal::default());
         let attention = Arc::new(Attention { flag: AtomicBool::new(false), signal: signal.clone() });
-        let log = Log::new(options.log.clone(), options.log_level);
+        let sink = options.log.clone().map(in_hosts_state);
+        let log = Log::new(sink, options.log_level);
         let links = Self {
             commands,
             jobs,
@@ -191,6 +193,11 @@ impl Links {
             // A queue that ended with the runtime is not the host's fault.
             .map_err(|error| self.check_open().err().unwrap_or(error))
     }
+}
+
+/// The host's log, in the host's floating-point state.
+fn in_hosts_state(log: LogFn) -> LogFn {
+    Arc::new(move |level, text| float_state::lend(|| log(level, text)))
 }
 
 fn hand(jobs: &async_channel::Sender<Job>, job: Job) {

@@ -6,6 +6,7 @@ use super::load::Load;
 use super::options::{ModelOptions, Reading};
 use super::owner::Owner;
 use super::stream::Stream;
+use crate::compute::float_state;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Spec;
 use crate::stream::Control;
@@ -47,6 +48,7 @@ impl Model {
     ) -> Result<(Self, T)> {
         let links = &owner.core.links;
         links.check_open()?;
+        let options = options.anchored();
         let (producer, consumer) = links.stream(false, reading)?;
         let shared = Arc::new(ModelShared {
             id: links.name(),
@@ -78,7 +80,7 @@ impl Model {
 
     /// Leaves the weights of a mapped file where they are, from now on and from the start if it is called right after the load was begun: pages that
     /// other processes share and that the system may drop. Else they are moved to huge pages of this process' own behind the first token,
-    /// which makes every later one sooner (Linux 6.1 and later).
+    /// which makes every later one sooner (Linux 6.1 and later), as far as the system and the process' control groups have memory to spare.
     pub fn keep_mapped(&self) {
         self.shared.links.tell(Command::KeepMapped(self.shared.id));
     }
@@ -90,7 +92,8 @@ impl Model {
     /// `Busy` while the model loads; the load's error after a failed load; `Tokenizer`.
     pub fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        self.facts()?.vocab.encode(text, add_special, parse_special, &mut ids)?;
+        let facts = self.facts()?;
+        float_state::own(|| facts.vocab.encode(text, add_special, parse_special, &mut ids))?;
         Ok(ids)
     }
 
@@ -105,7 +108,7 @@ impl Model {
             let message = format!("ids[{index}] is {id}, the vocabulary has {count} tokens");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        crate::text::decode(&*facts.vocab, ids, special)
+        float_state::own(|| crate::text::decode(&*facts.vocab, ids, special))
     }
 
     /// The conversation through the model's chat template.
@@ -113,7 +116,8 @@ impl Model {
     /// # Errors
     /// As [`Model::tokenize`]; `Template`.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
-        self.facts()?.vocab.render(input)
+        let facts = self.facts()?;
+        float_state::own(|| facts.vocab.render(input))
     }
 
     /// How many tokens the conversation has through the model's chat template, as the first of a session.

@@ -1,5 +1,6 @@
 //! What a runtime, a model and a generation are started with.
 
+use crate::compute::ThreadOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use crate::log::{Level, LogFn};
@@ -42,10 +43,20 @@ pub struct RuntimeOptions {
     pub pace_percent: u32,
     /// Called on each thread of the runtime.
     pub on_thread: Option<ThreadFn>,
+    /// Threads keep the policy, priority and processors of the thread that starts them: the one that makes the runtime, or that begins a load. Else
+    /// they have those that the process was started with: a thread that is bound to a processor, or a real-time thread, makes none of its kind.
+    pub keep_scheduling: bool,
     /// Takes log lines.
     pub log: Option<LogFn>,
     /// The least grave lines that are logged.
     pub log_level: Level,
+}
+
+impl RuntimeOptions {
+    /// What each thread of the runtime has of the host.
+    pub(super) fn threads_as(&self) -> ThreadOptions {
+        ThreadOptions { on_thread: self.on_thread.clone(), keep_scheduling: self.keep_scheduling }
+    }
 }
 
 impl Default for RuntimeOptions {
@@ -59,6 +70,7 @@ impl Default for RuntimeOptions {
             thread_name: "wick".to_owned(),
             pace_percent: 0,
             on_thread: None,
+            keep_scheduling: false,
             log: None,
             log_level: Level::Warning,
         }
@@ -120,6 +132,19 @@ impl ModelOptions {
             ModelSource::Gguf(Source::File { path, offset: 0, size: 0, no_mmap: false })
         };
         Self::from_source(source)
+    }
+
+    /// The same model whatever the process' working directory is later: a relative path means what it means at this call.
+    pub(super) fn anchored(mut self) -> Self {
+        let (ModelSource::Gguf(Source::File { path, .. }) | ModelSource::Folder(path)) = &mut self.source
+        else {
+            return self;
+        };
+        // An empty path, or one in a directory that is gone: opening it says so.
+        if let Ok(absolute) = std::path::absolute(&*path) {
+            *path = absolute;
+        }
+        self
     }
 
     /// The model that `source` gives.

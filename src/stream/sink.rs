@@ -1,6 +1,7 @@
 //! Where a stream's events go if they are pushed, and what is dropped exactly once when the stream is over; knows no queue.
 
 use super::event::{Event, EventKind};
+use crate::compute::float_state::lend;
 use crate::sync::{Mutex, lock};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,7 +63,7 @@ impl Sink {
             }
         };
         let last = matches!(event.kind, EventKind::End(_));
-        let returned = catch_unwind(AssertUnwindSafe(|| on_event(event))).is_ok();
+        let returned = catch_unwind(AssertUnwindSafe(|| lend(|| on_event(event)))).is_ok();
         {
             let mut state = lock(&self.state);
             if returned && !last && !closed() {

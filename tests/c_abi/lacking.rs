@@ -133,7 +133,6 @@ fn fields_of_a_model_and_of_a_runtime() {
         ("pace_percent", INVALID, |o| o.pace_percent = 101),
         ("pace_percent", UNSUPPORTED, |o| (o.mode, o.pace_percent) = (WICK_MODE_HOST_STEP, 100)),
         ("keep_scheduling", INVALID, |o| o.keep_scheduling = 2),
-        ("keep_scheduling", UNSUPPORTED, |o| o.keep_scheduling = 1),
     ];
     refused(good, &[log, threads], cases, |options, error| {
         // SAFETY: all pointers are good.

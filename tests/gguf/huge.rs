@@ -2,7 +2,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wick::gguf::write::Writer;
 use wick::gguf::{Gguf, Limits, Moving, Source, TensorType};
 
@@ -42,7 +43,9 @@ fn mapping(at: usize) -> Option<(String, String)> {
 fn bytes_are_the_same_while_and_after_they_are_moved() {
     let (file, bytes) = file();
     let gguf = open(Source::path(file.path()));
-    let (most, mut moving, over) = (gguf.moving_bytes(), Moving::default(), AtomicBool::new(false));
+    let (most, mut moving, over) = (gguf.moving_bytes(), Moving::within(|| u64::MAX), AtomicBool::new(false));
+    let placement = gguf.placement();
+    assert_eq!((placement.word(), placement.huge()), ("mapped", 0));
     assert!(most >= 2 << 20);
     let mut pieces = 0;
     std::thread::scope(|scope| {
@@ -65,6 +68,8 @@ fn bytes_are_the_same_while_and_after_they_are_moved() {
     assert_eq!(permissions, "r--p");
     if name.is_empty() {
         assert!(pieces >= 3 * 3, "{pieces} pieces");
+        assert_eq!(placement.word(), "huge");
+        assert!(placement.huge() as usize > BYTES - (4 << 20) && placement.mapped() < 4 << 20);
         std::fs::write(file.path(), vec![0; BYTES]).expect("written");
         assert!(
             tensor(&gguf)[BYTES / 2..][..4096] == bytes[BYTES / 2..][..4096],
@@ -77,11 +82,41 @@ fn bytes_are_the_same_while_and_after_they_are_moved() {
     assert!(mapping(middle).is_none_or(|(_, now)| now != name || name.is_empty()), "the mapping stays");
 }
 
+/// Bytes stay mapped unless all of them can move, and those that are left do once others take the memory.
+#[test]
+fn bytes_move_only_as_far_as_there_is_memory_to_spare() {
+    let (file, bytes) = file();
+    let gguf = open(Source::path(file.path()));
+    // Three huge pages of it are whole at least.
+    let mut moving = Moving::within(|| 5 << 20);
+    assert!(!gguf.move_to_huge_pages(&mut moving), "not all has room");
+    assert_eq!((gguf.placement().word(), moving.held()), ("mapped", 0));
+    assert!(tensor(&gguf) == bytes);
+
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = asked.clone();
+    let mut moving = Moving::within(move || match count.fetch_add(1, Ordering::Relaxed) {
+        0 => u64::MAX,
+        _ => 1 << 20,
+    });
+    while gguf.move_to_huge_pages(&mut moving) {}
+    assert_eq!(moving.held(), 0);
+    assert!(tensor(&gguf) == bytes);
+    match gguf.placement().huge() {
+        0 => println!("left out: moving that stops half-way (this system gives no huge pages)"),
+        huge => {
+            assert_eq!((huge, gguf.placement().word()), (gguf.moving_bytes(), "partly"));
+            assert_eq!(asked.load(Ordering::Relaxed), 2, "asked before each piece");
+            assert!(!gguf.move_to_huge_pages(&mut moving), "over is over");
+        }
+    }
+}
+
 #[test]
 fn what_was_begun_is_given_back() {
     let (file, bytes) = file();
     let gguf = open(Source::path(file.path()));
-    let mut moving = Moving::default();
+    let mut moving = Moving::within(|| u64::MAX);
     let first = gguf.move_to_huge_pages(&mut moving);
     assert_eq!(first, moving.held() > 0);
     moving.drop_copies();
@@ -98,7 +133,8 @@ fn bytes_that_are_not_mapped_stay() {
     let memory = open(Source::Memory(Box::new(std::fs::read(path).expect("the file"))));
     for gguf in [owned, memory] {
         assert_eq!(gguf.moving_bytes(), 0);
-        assert!(!gguf.move_to_huge_pages(&mut Moving::default()));
+        assert!(!gguf.move_to_huge_pages(&mut Moving::within(|| u64::MAX)));
+        assert_eq!((gguf.placement().word(), gguf.placement().mapped()), ("owned", 0));
         assert!(tensor(&gguf) == bytes);
     }
 }

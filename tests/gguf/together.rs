@@ -4,6 +4,7 @@ use crate::support::gguf::*;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use wick::compute::ThreadOptions;
 use wick::error::{Error, ErrorKind, Result};
 use wick::gguf::write::Writer;
 use wick::gguf::{Gguf, Limits, Opening, Readers, Source, TensorType};
@@ -28,7 +29,8 @@ fn readers(threads: usize) -> (Readers, Arc<[AtomicUsize; 2]>) {
         count[usize::from(!starts)].fetch_add(1, Ordering::SeqCst);
         assert!(starts, "a hook that panics is no fault of the load");
     };
-    (Readers { threads, name: "test-read".into(), on_thread: Some(Arc::new(hook)) }, counts)
+    let life = ThreadOptions { on_thread: Some(Arc::new(hook)), ..ThreadOptions::default() };
+    (Readers { threads, name: "test-read".into(), life }, counts)
 }
 
 fn begin(path: &Path) -> Opening {

@@ -1,6 +1,7 @@
 //! The pool's promises: every chunk once, panics contained, threads joined.
 
 use super::*;
+use crate::compute::OnThread;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Instant;
@@ -126,8 +127,8 @@ fn threads_are_told_and_joined() {
         }
     });
     for _ in 0..50 {
-        let options =
-            PoolOptions { threads: 4, on_thread: Some(on_thread.clone()), ..PoolOptions::default() };
+        let life = ThreadOptions { on_thread: Some(on_thread.clone()), ..ThreadOptions::default() };
+        let options = PoolOptions { threads: 4, life, ..PoolOptions::default() };
         let mut pool = Pool::new(&options).expect("threads");
         pool.run(8, &|_, _| {});
         pool.shutdown();

@@ -4,6 +4,7 @@ use super::error::{report, wick_error};
 use super::guest::LogSink;
 use super::inside;
 use super::status::{WICK_E_INTERNAL, WICK_E_REENTRANT, status_of, wick_status};
+use crate::compute::{NotNow, float_state};
 use crate::error::Result;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -24,7 +25,7 @@ thread_local! {
 }
 
 /// Runs the body of an exported function: its result or its error is the status, a panic is WICK_E_INTERNAL. `error` (NULL: none)
-/// gets the details.
+/// gets the details. Inside, the thread is in wick's floating-point state and cannot be cancelled.
 pub(in crate::ffi) fn guard(
     tag: Tag,
     error: *mut wick_error,
@@ -36,6 +37,11 @@ pub(in crate::ffi) fn guard(
         return WICK_E_REENTRANT;
     }
     let _inside = inside::enter();
+    let _uncancelled = NotNow::new();
+    float_state::own(|| protected(error, body))
+}
+
+fn protected(error: *mut wick_error, body: impl FnOnce() -> Result<wick_status>) -> wick_status {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(status)) => {
             report(error, super::status::WICK_OK, "");

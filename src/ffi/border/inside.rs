@@ -1,5 +1,6 @@
 //! Whether a thread runs wick's code or one of the host's callbacks; knows no function of either.
 
+use crate::compute::float_state;
 use std::cell::Cell;
 
 thread_local! {
@@ -9,11 +10,12 @@ thread_local! {
     static CALLBACKS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs one of the host's callbacks.
+/// Runs one of the host's callbacks, in the host's floating-point state. The thread still cannot be cancelled: the callback's frame is
+/// not the last one that would have to be left.
 pub(in crate::ffi) fn callback<T>(call: impl FnOnce() -> T) -> T {
     let _outside = Restore::set(&INSIDE, false);
     let _counted = Counted::new();
-    call()
+    float_state::lend(call)
 }
 
 /// From here on, until the result is dropped, this thread counts as inside wick.

@@ -42,7 +42,7 @@ pub(super) async fn open(
         let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
         let (vocab, has_template) = vocabulary(&header, wanted, resources, pauses).await?;
         let spec = Spec { vocab_size: vocab.len(), ..Spec::from_header(&header)? };
-        return Ok(Opened { decoder: None, vocab, spec, has_template });
+        return Ok(Opened { decoder: None, vocab, spec, has_template, placement: None });
     }
     let maps = matches!(source, Source::File { no_mmap: false, .. });
     let mut opening = Opening::begin(source, &limits, pauses).await?;
@@ -68,7 +68,9 @@ pub(super) async fn open(
         );
         return Err(Error::new(ErrorKind::ModelInvalid, message));
     }
-    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template })
+    // Candle's are copies.
+    let placement = (spec.backend == "native").then(|| gguf.placement());
+    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template, placement })
 }
 
 /// Maps or reads all tensors, with a rest after each piece.

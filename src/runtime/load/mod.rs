@@ -90,7 +90,7 @@ async fn open(
         ModelSource::Custom(load) => {
             let (decoder, vocab) = load(progress)?;
             let spec = decoder.spec().clone();
-            Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true })
+            Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true, placement: None })
         }
         // Looked at here: a file system may take its time.
         ModelSource::Gguf(Source::File { path, .. }) if path.join("config.json").is_file() => {

@@ -1,6 +1,7 @@
 //! A model that is open, for the engine and for the handles; knows not where it came from.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Placement;
 use crate::model::{Decoder, Spec};
 use crate::runtime::facts::ModelFacts;
 use crate::runtime::options::Loaded;
@@ -13,12 +14,14 @@ pub(super) struct Opened {
     pub(super) vocab: Arc<dyn Vocab>,
     pub(super) spec: Spec,
     pub(super) has_template: bool,
+    /// As in [`ModelFacts`].
+    pub(super) placement: Option<Arc<Placement>>,
 }
 
 impl Opened {
     pub(super) fn facts(&self) -> ModelFacts {
-        let (spec, vocab) = (self.spec.clone(), self.vocab.clone());
-        ModelFacts { spec, vocab, has_template: self.has_template }
+        let (spec, vocab, placement) = (self.spec.clone(), self.vocab.clone(), self.placement.clone());
+        ModelFacts { spec, vocab, has_template: self.has_template, placement }
     }
 
     pub(super) fn for_engine(self) -> Result<Loaded> {
