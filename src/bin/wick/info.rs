@@ -120,8 +120,7 @@ fn table(facts: &Map<String, Value>) -> String {
         let shown = match value {
             Value::Null => "-".to_owned(),
             Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-            // A file may say anything, also to a terminal.
-            Value::String(text) => text.escape_debug().to_string(),
+            Value::String(text) => plain(text),
             Value::Object(entries) => entries.iter().map(entry).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };
@@ -129,12 +128,21 @@ fn table(facts: &Map<String, Value>) -> String {
     }
     let said = |key: &str| facts.get(key).and_then(Value::as_str);
     let runs = match said("why_not") {
-        Some(why) => format!("no: {}", why.escape_debug()),
+        Some(why) => format!("no: {}", plain(why)),
         None => {
             ["yes"].into_iter().chain(said("backend")).chain(said("kernels")).collect::<Vec<_>>().join(", ")
         }
     };
     text + &format!("{:15} {runs}\n", "runs here")
+}
+
+/// A file may say anything, also to a terminal.
+fn plain(text: &str) -> String {
+    let escaped = |letter: char| match letter.is_control() {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    };
+    text.chars().map(escaped).collect()
 }
 
 fn entry((name, value): (&String, &Value)) -> String {
