@@ -93,9 +93,11 @@ impl Engine {
         session.conversation.check(&generation.request.input)?;
         let work = match &generation.request.input {
             Input::Messages(new) => Work::Conversation(session.conversation.turn(new, &generation.request)?),
-            Input::Text(text) => {
-                Work::Text { past: copies::tokens([&session.tokens, &[]])?, text: copies::text(text)? }
-            }
+            Input::Text(text) => Work::Text {
+                past: copies::tokens([&session.tokens, &[]])?,
+                text: copies::text(text)?,
+                parse_special: generation.request.parse_special,
+            },
             Input::Tokens(new) => {
                 Work::Tokens { tokens: copies::tokens([&session.tokens, new])?, new: new.len() }
             }
@@ -158,7 +160,10 @@ impl Engine {
         let keeps_answer = mode == Mode::Chat;
         let unfinished = session.conversation.unfinished(continues);
         let request = &generation.request;
-        let output = Output::new(request.echo_special, &request.stop, keeps_answer, unfinished)?;
+        let mut output = Output::new(request.echo_special, &request.stop, keeps_answer, unfinished)?;
+        if request.sampling.logprobs {
+            output.give_id_by_id();
+        }
         let (keep, undo) = session.advance(tokens, mode, messages, continues, request)?;
         // The last token is fed again if need be: its logits are wanted.
         let keep = keep.min(if fills_only { total } else { total - 1 });

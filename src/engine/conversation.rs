@@ -124,6 +124,11 @@ impl Conversation {
         self.messages.len()
     }
 
+    /// The session's own message, and the others.
+    pub(super) fn all(&self) -> (Option<&Message>, &[Message]) {
+        (self.system.as_ref(), &self.messages)
+    }
+
     /// Whether `input` may come next.
     ///
     /// # Errors

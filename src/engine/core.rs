@@ -283,6 +283,9 @@ impl Engine {
                 _ => session.clear(),
             }
         }
+        if session.active.is_none() {
+            session.rest();
+        }
         self.empty_if_cut(id);
     }
 }

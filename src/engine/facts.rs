@@ -1,7 +1,10 @@
 //! Figures that the engine publishes and others read without waiting for it, and its log; knows no engine.
 
+use super::past::Record;
+use crate::error::Result;
 use crate::log::Log;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::text::Message;
 use std::sync::Arc;
 
 /// A session's size, and what it takes.
@@ -10,9 +13,26 @@ pub struct SessionFacts {
     tokens: AtomicUsize,
     messages: AtomicUsize,
     raw: AtomicBool,
+    pub(super) past: Record,
 }
 
 impl SessionFacts {
+    /// The messages that the session held when it last rested, its own first. `cleared`: without the others.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn past_messages(&self, cleared: bool) -> Result<Vec<Message>> {
+        self.past.messages(cleared)
+    }
+
+    /// The tokens that the session held when it last rested.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn past_tokens(&self) -> Result<Vec<u32>> {
+        self.past.tokens()
+    }
+
     pub(super) fn set(&self, tokens: usize, messages: usize, raw: bool) {
         self.tokens.store(tokens, Ordering::Relaxed);
         self.messages.store(messages, Ordering::Relaxed);

@@ -1,10 +1,11 @@
 //! One generation on its way from the waiting line to its end.
 
 use super::facts::Place;
+use super::id_by_id::Texts;
 use super::output::Output;
 use super::request::Request;
 use super::session::{Session, Undo};
-use crate::sample::Sampler;
+use crate::sample::{Sampled, Sampler};
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
 use std::sync::Arc;
@@ -77,12 +78,13 @@ impl Run {
     /// Takes the sampled `token` into the session and the stream; the end, if it brings one.
     pub(super) fn accept(
         &mut self,
-        token: u32,
+        sampled: Sampled,
         vocab: &dyn Vocab,
         session: &mut Session,
         request: &Request,
         producer: &Producer,
     ) -> Option<End> {
+        let token = sampled.token;
         let ends = vocab.is_end(token) && !request.ignore_eos;
         if !ends {
             self.undo = None;
@@ -96,10 +98,9 @@ impl Run {
         if ends {
             return Some(End::new(EndReason::Stop));
         }
-        let (text, stop) = self.output.push(vocab, token);
-        if let Some(text) = text {
-            self.speak(text, producer, now);
-        }
+        let mut texts = Texts::new();
+        let stop = self.output.push(vocab, sampled, &mut texts);
+        texts.into_iter().for_each(|text| self.speak(text, producer, now));
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
             return Some(End { stop, ..End::new(EndReason::StopString) });
@@ -112,9 +113,9 @@ impl Run {
 
     /// Releases the held back text, which comes before every end. `goes_on`: as [`Output::finish`] has it.
     pub(super) fn flush(&mut self, producer: &Producer, goes_on: bool) {
-        if let Some(text) = self.output.finish(goes_on) {
-            self.speak(text, producer, Instant::now());
-        }
+        let mut texts = Texts::new();
+        self.output.finish(goes_on, &mut texts);
+        texts.into_iter().for_each(|text| self.speak(text, producer, Instant::now()));
     }
 
     fn speak(&mut self, text: crate::stream::Text, producer: &Producer, now: Instant) {

@@ -1,7 +1,9 @@
 //! A generation's tokens on their way to its stream: whole code points, cut at stop strings, ids complete.
 
+use super::id_by_id::{IdById, Texts};
 use super::said::Answer;
 use crate::error::Result;
+use crate::sample::Sampled;
 use crate::stream::{Channel, Text};
 use crate::text::{Detokenizer, StopMatcher, StopScan, Unfinished, Vocab};
 use compact_str::CompactString;
@@ -16,6 +18,8 @@ pub(super) struct Output {
     stops: StopMatcher,
     /// Ids whose text is not out yet, or that have none.
     pending: SmallVec<[u32; 4]>,
+    /// In place of `pending` where each text has one id.
+    id_by_id: Option<IdById>,
     fresh: String,
     ready: String,
     /// Where the session is a conversation.
@@ -38,6 +42,7 @@ impl Output {
             detokenizer: Detokenizer::after(unfinished, echo_special),
             stops: StopMatcher::new(stops)?,
             pending: SmallVec::new(),
+            id_by_id: None,
             fresh: String::new(),
             ready: String::new(),
             answer: keeps_answer.then(Answer::default),
@@ -45,9 +50,14 @@ impl Output {
         })
     }
 
-    /// Takes the next id: the text that is out with it, and the stop string that is complete with it.
-    pub(super) fn push(&mut self, vocab: &dyn Vocab, id: u32) -> (Option<Text>, Option<usize>) {
-        self.pending.push(id);
+    /// From here on each text has exactly one id.
+    pub(super) fn give_id_by_id(&mut self) {
+        self.id_by_id = Some(IdById::default());
+    }
+
+    /// Takes the next id: the stop string that is complete with it. What is out with it goes to `texts`.
+    pub(super) fn push(&mut self, vocab: &dyn Vocab, sampled: Sampled, texts: &mut Texts) -> Option<usize> {
+        let id = sampled.token;
         let control = vocab.piece(id).filter(|piece| piece.special);
         let hidden = control.filter(|_| !self.echo_special);
         let scan = match hidden.map(|piece| std::str::from_utf8(piece.bytes)) {
@@ -66,27 +76,35 @@ impl Output {
                 scan
             }
         };
+        match &mut self.id_by_id {
+            Some(ids) => ids.push(sampled, self.ready.len()),
+            None => self.pending.push(id),
+        }
         match scan {
-            StopScan::Open => (self.take(false), None),
+            StopScan::Open => {
+                self.take(false, texts);
+                None
+            }
             StopScan::Matched(stop) => {
                 if let Some(answer) = &mut self.answer {
                     answer.cut(self.stops.hidden_in_match());
                 }
-                (self.take(true), Some(stop))
+                self.take(true, texts);
+                Some(stop)
             }
         }
     }
 
     /// Releases what is held back. `goes_on`: the session's next ids may complete the last character, whose
     /// bytes wait for them.
-    pub(super) fn finish(&mut self, goes_on: bool) -> Option<Text> {
+    pub(super) fn finish(&mut self, goes_on: bool, texts: &mut Texts) {
         self.fresh.clear();
         if !goes_on {
             self.detokenizer.finish(&mut self.fresh);
         }
         self.feed();
         self.stops.finish(&mut self.ready);
-        self.take(true)
+        self.take(true, texts);
     }
 
     /// The character that the text has ended inside of.
@@ -106,7 +124,20 @@ impl Output {
         self.stops.push(&self.fresh, &mut self.ready)
     }
 
-    fn take(&mut self, all: bool) -> Option<Text> {
+    fn take(&mut self, all: bool, texts: &mut Texts) {
+        let Some(ids) = &mut self.id_by_id else {
+            return texts.extend(self.take_together(all));
+        };
+        let held = !all && self.detokenizer.held_back() + self.stops.held_back() > 0;
+        let before = texts.len();
+        ids.give(&mut self.ready, held, texts);
+        if let Some(answer) = &mut self.answer {
+            texts[before..].iter().for_each(|text| answer.push(&text.text));
+        }
+    }
+
+    /// All that is ready, with all ids that wait.
+    fn take_together(&mut self, all: bool) -> Option<Text> {
         let due =
             !self.ready.is_empty() || self.pending.len() >= MAX_PENDING || (all && !self.pending.is_empty());
         if !due {

@@ -291,9 +291,7 @@ impl Engine {
             return Some(End::new(EndReason::Ready));
         }
         match run.sampler.sample(decoder.logits(index)) {
-            Ok(sampled) => {
-                run.accept(sampled.token, &**vocab, session, &generation.request, &generation.producer)
-            }
+            Ok(sampled) => run.accept(sampled, &**vocab, session, &generation.request, &generation.producer),
             Err(error) => Some(End::failed(error)),
         }
     }

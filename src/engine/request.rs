@@ -11,7 +11,7 @@ use std::time::Instant;
 pub enum Input {
     /// Go on from where the session is.
     Continue,
-    /// Raw text, appended; the first of a session gets BOS where the model's file says so.
+    /// Raw text, appended; the first of a session gets BOS where the model's file says so, unless it writes it itself.
     Text(String),
     /// Token ids, appended as they are.
     Tokens(Vec<u32>),
@@ -42,6 +42,8 @@ pub struct Request {
     pub ignore_eos: bool,
     /// Only compute the keys and values of the input.
     pub prefill_only: bool,
+    /// The text of control tokens in an [`Input::Text`] counts as these tokens: for what [`Vocab::render`] gave. In messages it never does.
+    pub parse_special: bool,
     /// With messages: tools for the template, usually a list of JSON schemas, in place of the session's from this turn on; an empty list: none.
     pub tools: Option<Arc<Value>>,
     /// With messages: more variables for the template, in place of the session's from this turn on; an empty object: none.
@@ -63,6 +65,7 @@ impl Default for Request {
             echo_special: false,
             ignore_eos: false,
             prefill_only: false,
+            parse_special: false,
             tools: None,
             template: None,
             template_time: 0,

@@ -47,7 +47,7 @@ pub(super) struct Undo {
 
 impl Session {
     pub(super) fn new(model: u64, options: SessionOptions, facts: Arc<SessionFacts>) -> Self {
-        Self {
+        let session = Self {
             model,
             context: options.context_length,
             conversation: Conversation::new(options.system, options.tools, options.template),
@@ -58,7 +58,15 @@ impl Session {
             active: None,
             used: 0,
             facts,
-        }
+        };
+        session.rest();
+        session
+    }
+
+    /// Shows what the session holds: no generation is under way.
+    pub(super) fn rest(&self) {
+        let (system, messages) = self.conversation.all();
+        self.facts.past.keep(system, messages, &self.tokens);
     }
 
     /// Replaces the session's tokens by `target`, keeping the common beginning: how many tokens that is, and the way back.

@@ -26,7 +26,7 @@ pub(super) enum Work {
     /// Tokens, of which the last `new` are the host's.
     Tokens { tokens: Vec<u32>, new: usize },
     /// Raw text behind what the session holds.
-    Text { past: Vec<u32>, text: String },
+    Text { past: Vec<u32>, text: String, parse_special: bool },
     /// All messages, to be rendered.
     Conversation(Turn),
 }
@@ -79,13 +79,16 @@ impl TextJob {
                 check_ids(&tokens[tokens.len() - new..], vocab.len())?;
                 tokens
             }
-            Work::Text { past: mut tokens, text } => {
+            Work::Text { past: mut tokens, text, parse_special } => {
                 check_room(text.len(), tokens.len(), context, vocab.longest_token())?;
                 // BOS alone: where a file wants EOS behind its texts too, nothing would be left to say behind it.
-                if tokens.is_empty() && vocab.adds_bos() {
-                    tokens.extend(vocab.bos());
+                let bos = vocab.bos().filter(|_| tokens.is_empty() && vocab.adds_bos());
+                tokens.extend(bos);
+                vocab.append_in_pieces(&text, parse_special, &mut tokens, pauses).await?;
+                // The text has written it, as chat templates do.
+                if bos.is_some() && tokens.get(1).copied() == bos {
+                    tokens.remove(0);
                 }
-                vocab.append_in_pieces(&text, false, &mut tokens, pauses).await?;
                 tokens
             }
             Work::Conversation(turn) => render(&*vocab, &turn, !self.prefill_only, context, pauses).await?,

@@ -11,8 +11,7 @@ use super::border::status::{WICK_OK, wick_status};
 use super::border::str::{array, constant, copy, flag, refuse, wick_str};
 use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
-use super::json;
-use super::messages::{self, wick_message};
+use super::messages::{self, Variables, wick_message};
 use super::reading::Reader;
 use super::sampling::wick_sampling;
 use super::session::SessionObject;
@@ -89,7 +88,8 @@ pub struct wick_generate_options {
     /// 0.
     pub reserved0: u32,
     /// Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets BOS where the model's file says so, and
-    /// SentencePiece's space. At most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the middle of a
+    /// SentencePiece's space; BOS never twice. The text of control tokens in it is plain text, but with `parse_special`: set that for a
+    /// text from wick_model_render. At most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the middle of a
     /// character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a conversation that ends with what the host gave opens the
     /// assistant's turn.
     pub prompt: wick_str,
@@ -123,7 +123,7 @@ pub struct wick_generate_options {
     pub deadline_ns: u64,
     /// Unread events after which this generation pauses; 0: never.
     pub buffer_events: u32,
-    /// 0. 1 is WICK_E_UNSUPPORTED in this release.
+    /// 1: each TEXT carries exactly one id, and its logprob; its text may be empty.
     pub logprobs: u8,
     /// 1: control tokens show as their text.
     pub echo_special: u8,
@@ -132,7 +132,7 @@ pub struct wick_generate_options {
     /// 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). A generation without input then
     /// opens the assistant's turn.
     pub prefill_only: u8,
-    /// 0. 1 is WICK_E_UNSUPPORTED in this release.
+    /// 1: the text of control tokens in `prompt` counts as these tokens. In messages it never does.
     pub parse_special: u8,
     /// 0.
     pub reserved: [u8; 3],
@@ -213,19 +213,16 @@ impl wick_generate_options {
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {
         // SAFETY: as promised by the caller.
-        let (input, stop, logit_bias, tools, template) = unsafe {
+        let (input, stop, logit_bias, variables) = unsafe {
             self.refuse_the_rest()?;
-            let (tools, template) =
-                (self.tools_json.read("tools_json")?, self.template_json.read("template_json")?);
-            (self.input()?, self.stops()?, self.biases()?, tools, template)
+            let variables = Variables::read(self.tools_json, self.template_json)?;
+            (self.input()?, self.stops()?, self.biases()?, variables)
         };
-        let tools = tools.map(|tools| json::value(tools, "tools_json")).transpose()?;
-        let template = template.map(|template| json::object(template, "template_json")).transpose()?;
         Ok(Request {
             input,
             max_tokens: self.max_tokens,
             priority: self.priority,
-            sampling: self.sampling.read(logit_bias)?,
+            sampling: self.sampling.read(logit_bias, flag(self.logprobs, "logprobs")?)?,
             stop,
             deadline: match self.deadline_ns {
                 0 => None,
@@ -235,8 +232,9 @@ impl wick_generate_options {
             echo_special: flag(self.echo_special, "echo_special")?,
             ignore_eos: flag(self.ignore_eos, "ignore_eos")?,
             prefill_only: flag(self.prefill_only, "prefill_only")?,
-            tools: tools.map(Arc::new),
-            template: template.map(Arc::new),
+            parse_special: flag(self.parse_special, "parse_special")?,
+            tools: variables.tools.map(Arc::new),
+            template: variables.template.map(Arc::new),
             template_time: self.template_time,
         })
     }
@@ -267,8 +265,6 @@ impl wick_generate_options {
             (self.reserved0 != 0, "wick_generate_options.reserved0"),
             (self.reserved != [0; 3], "wick_generate_options.reserved"),
             (self.grammar_kind != WICK_GRAMMAR_NONE, "grammar_kind"),
-            (flag(self.logprobs, "logprobs")?, "logprobs"),
-            (flag(self.parse_special, "parse_special")?, "parse_special"),
             (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
             (self.tool_choice != WICK_TOOLS_AUTO, "tool_choice"),
             (self.reasoning_budget != 0, "reasoning_budget"),

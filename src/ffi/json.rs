@@ -1,7 +1,8 @@
-//! JSON that C hands over; knows no field.
+//! JSON that C hands over, and gets; knows no struct.
 
 use crate::compute::on_own_stack;
 use crate::error::{Error, ErrorKind, Result};
+use crate::text::Message;
 use serde_json::{Map, Value};
 
 /// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes less than 16 KiB of stack.
@@ -39,6 +40,22 @@ pub(super) fn object(text: &str, name: &str) -> Result<Map<String, Value>> {
         Value::Object(object) => Ok(object),
         _ => Err(Error::new(ErrorKind::InvalidArgument, format!("{name} is JSON, but not an object"))),
     }
+}
+
+/// Messages as an array of objects: role and content first. A `content` in the further fields stands in its place, as templates see it.
+pub(super) fn messages(messages: &[Message]) -> Value {
+    messages
+        .iter()
+        .map(|message| {
+            let mut object = Map::new();
+            object.insert("role".to_owned(), Value::from(message.role.as_str()));
+            object.insert("content".to_owned(), Value::from(message.content.as_str()));
+            for (key, value) in message.extra.iter().flatten().filter(|(key, _)| *key != "role") {
+                object.insert(key.clone(), value.clone());
+            }
+            Value::Object(object)
+        })
+        .collect()
 }
 
 /// How many arrays and objects lie in each other in `text`, if it is JSON; else, up to where it is not, no fewer.

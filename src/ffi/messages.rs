@@ -1,9 +1,10 @@
 //! Messages of a conversation, as C says them; knows no template.
 
 use super::border::str::{array, copy, wick_str};
-use super::json::object;
+use super::json::{object, value};
 use crate::error::Result;
 use crate::text::Message;
+use serde_json::{Map, Value};
 
 /// One message of a conversation.
 #[repr(C)]
@@ -15,6 +16,28 @@ pub struct wick_message {
     pub content: wick_str,
     /// A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content, …), or absent.
     pub extra_json: wick_str,
+}
+
+/// What a template is given besides messages.
+pub(super) struct Variables {
+    pub(super) tools: Option<Value>,
+    pub(super) template: Option<Map<String, Value>>,
+}
+
+impl Variables {
+    /// # Errors
+    /// `InvalidArgument` naming the field.
+    ///
+    /// # Safety
+    /// The texts are readable.
+    pub(super) unsafe fn read(tools: wick_str, template: wick_str) -> Result<Self> {
+        // SAFETY: as promised by the caller.
+        let (tools, template) = unsafe { (tools.read("tools_json")?, template.read("template_json")?) };
+        Ok(Self {
+            tools: tools.map(|tools| value(tools, "tools_json")).transpose()?,
+            template: template.map(|template| object(template, "template_json")).transpose()?,
+        })
+    }
 }
 
 /// The messages at `at`, copied.

@@ -110,8 +110,8 @@ pub(super) struct ModelObject {
 
 /// [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY, CANCELLED, ERROR, …). Sessions and
 /// generations may be made at once: they wait for it; wick_model_tokenize, _detokenize and _render return WICK_E_BUSY until then; after a failed load
-/// everything returns its error. Closing `load` before its END cancels the load. `load` may be NULL: then the outcome shows in
-/// the generations, and the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
+/// everything returns its error. `load` NULL, for who has no use for the stream: the outcome shows in the generations. Else keep it open: closing
+/// `load` before its END cancels the load. With NULL the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
 /// for that queue. If this fails, `drop`, `data_drop` and the drop of `io` have been called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_load(

@@ -57,11 +57,11 @@ pub struct wick_sampling {
 }
 
 impl wick_sampling {
-    /// The options with these biases.
+    /// The options with these biases; the session that gets them checks their ranges.
     ///
     /// # Errors
-    /// `InvalidArgument` for a value out of range; `Unsupported` for one that this release lacks.
-    pub(super) fn read(&self, logit_bias: Vec<(u32, f32)>) -> Result<SamplerOptions> {
+    /// `Unsupported` for a field that this release lacks.
+    pub(super) fn read(&self, logit_bias: Vec<(u32, f32)>, logprobs: bool) -> Result<SamplerOptions> {
         let options = SamplerOptions {
             temperature: self.temperature,
             top_k: self.top_k,
@@ -74,9 +74,8 @@ impl wick_sampling {
             penalty_last_n: self.penalty_last_n,
             seed: self.seed,
             logit_bias,
-            ..SamplerOptions::default()
+            logprobs,
         };
-        options.validate().map_err(|error| error.within("sampling"))?;
         let lacking = [
             (self.dry_multiplier != 0.0, "sampling.dry_multiplier"),
             (self.dry_base != 0.0, "sampling.dry_base"),

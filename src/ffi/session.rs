@@ -6,12 +6,12 @@ use super::border::handles;
 pub use super::border::ids::wick_session;
 use super::border::ids::{wick_adapter, wick_model};
 use super::border::lacking::lacking;
-use super::border::out::{Out, check_buffer, write_text};
+use super::border::out::{Out, check_buffer, write_items, write_text};
 use super::border::sized::{self, Versioned};
 use super::border::status::{WICK_OK, wick_status};
 use super::border::str::{constant, copy, refuse, wick_str};
 use super::json;
-use super::messages::{self, wick_message};
+use super::messages::{self, Variables, wick_message};
 use super::model::ModelObject;
 use super::runtime::heard;
 use crate::error::Result;
@@ -31,7 +31,8 @@ pub const WICK_OVERFLOW_ROLL: u32 = 1;
 pub struct wick_session_options {
     /// sizeof(wick_session_options).
     pub struct_size: u32,
-    /// The most tokens; 0: the model's context. More than that is WICK_E_INVALID_ARGUMENT.
+    /// The most tokens; 0: the model's context. More than that: WICK_E_INVALID_ARGUMENT or, while the
+    /// model loads, END (ERROR) of the generations.
     pub context_length: u32,
     /// The persona: a system message before all others that belongs to the session, so that neither a cancelled turn nor a clear loses it; absent: none.
     /// Such a session takes messages only, and no system message as the conversation's first.
@@ -58,27 +59,24 @@ unsafe impl Versioned for wick_session_options {
 }
 
 impl wick_session_options {
+    /// # Errors
+    /// `InvalidArgument` for malformed fields; `Unsupported` for those that this release does not honour.
+    ///
     /// # Safety
     /// The texts are readable.
     unsafe fn read(&self) -> Result<SessionOptions> {
-        // SAFETY: as promised by the caller.
-        let (system, tools, template) = unsafe {
-            (
-                self.system.read("system")?,
-                self.tools_json.read("tools_json")?,
-                self.template_json.read("template_json")?,
-            )
-        };
         self.refuse_the_rest()?;
+        // SAFETY: as promised by the caller.
+        let (system, variables) =
+            unsafe { (self.system.read("system")?, Variables::read(self.tools_json, self.template_json)?) };
         Ok(SessionOptions {
             context_length: Some(self.context_length as usize).filter(|length| *length != 0),
             system: system.map(copy).transpose()?,
-            tools: tools.map(|tools| json::value(tools, "tools_json")).transpose()?,
-            template: template.map(|template| json::object(template, "template_json")).transpose()?,
+            tools: variables.tools,
+            template: variables.template,
         })
     }
 
-    /// Refuses every field that this release does not honour.
     fn refuse_the_rest(&self) -> Result<()> {
         constant(self.overflow, WICK_OVERFLOW_ROLL, "overflow", "WICK_OVERFLOW_…")?;
         let lacking = [
@@ -209,7 +207,9 @@ pub unsafe extern "C" fn wick_session_set_adapter(
     })
 }
 
-/// [ANY] The conversation, as JSON. WICK_E_UNSUPPORTED in this release.
+/// [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's system message first; of raw input "[]". As
+/// the last generation that stopped left it: a live one shows, its input too, when its END can be read, a cancelled or closed one when it has
+/// stopped. `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_messages(
     session: wick_session,
@@ -218,14 +218,17 @@ pub unsafe extern "C" fn wick_session_messages(
     needed: *mut usize,
 ) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<SessionObject>(session.id)?;
+        let object = handles::get::<SessionObject>(session.id)?;
         check_buffer(json, cap)?;
-        let _ = needed;
-        Err(lacking("wick_session_messages"))
+        let messages = json::messages(&object.session.messages()?);
+        // SAFETY: the caller's buffer, as this function's docs say.
+        unsafe { write_text(&messages.to_string(), json, cap, needed) }?;
+        Ok(WICK_OK)
     })
 }
 
-/// [ANY] The ids that the session holds. WICK_E_UNSUPPORTED in this release.
+/// [ANY] The ids that the session holds, all of its past, of the same moment as wick_session_messages. `(ids, cap, needed)`: `*needed`, unless NULL, is
+/// set to the count of all ids.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_tokens(
     session: wick_session,
@@ -234,10 +237,11 @@ pub unsafe extern "C" fn wick_session_tokens(
     needed: *mut usize,
 ) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<SessionObject>(session.id)?;
+        let object = handles::get::<SessionObject>(session.id)?;
         check_buffer(ids, cap)?;
-        let _ = needed;
-        Err(lacking("wick_session_tokens"))
+        // SAFETY: the caller's buffer, as this function's docs say.
+        unsafe { write_items(&object.session.tokens()?, ids, cap, needed) }?;
+        Ok(WICK_OK)
     })
 }
 

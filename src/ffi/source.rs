@@ -63,6 +63,9 @@ impl GivenSource {
         }
         match (path, io) {
             (Some(""), _) => bad("path is empty"),
+            (Some(path), _) if path.contains('\0') => {
+                bad("path holds a NUL byte, which no file's name has; give its length without the NUL")
+            }
             (Some(path), _) => {
                 let path = copy(path)?.into();
                 Ok(Source::File { path, offset: given.path_offset, size: given.path_size, no_mmap })

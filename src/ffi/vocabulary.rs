@@ -7,12 +7,10 @@ use super::border::ids::wick_model;
 use super::border::out::{Out, check_buffer, write_items, write_text};
 use super::border::status::{WICK_OK, wick_status};
 use super::border::str::{array, flag, wick_str};
-use super::json;
-use super::messages::{self, wick_message};
+use super::messages::{self, Variables, wick_message};
 use super::model::ModelObject;
 use crate::error::Result;
 use crate::text::{Message, RenderInput};
-use serde_json::{Map, Value};
 use std::ffi::c_char;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -94,8 +92,7 @@ pub unsafe extern "C" fn wick_model_count_tokens(
 /// A conversation for the template, copied.
 struct Conversation {
     messages: Vec<Message>,
-    tools: Option<Value>,
-    variables: Option<Map<String, Value>>,
+    variables: Variables,
     add_generation_prompt: bool,
 }
 
@@ -113,17 +110,11 @@ impl Conversation {
         add_generation_prompt: i32,
     ) -> Result<Self> {
         // SAFETY: as promised by the caller.
-        let (messages, tools, variables) = unsafe {
-            (
-                messages::read(messages, count)?,
-                tools_json.read("tools_json")?,
-                template_json.read("template_json")?,
-            )
-        };
+        let (messages, variables) =
+            unsafe { (messages::read(messages, count)?, Variables::read(tools_json, template_json)?) };
         Ok(Self {
             messages,
-            tools: tools.map(|tools| json::value(tools, "tools_json")).transpose()?,
-            variables: variables.map(|object| json::object(object, "template_json")).transpose()?,
+            variables,
             add_generation_prompt: flag(add_generation_prompt, "add_generation_prompt")?,
         })
     }
@@ -131,8 +122,8 @@ impl Conversation {
     fn input(&self) -> RenderInput<'_> {
         RenderInput {
             messages: &self.messages,
-            tools: self.tools.as_ref(),
-            variables: self.variables.as_ref(),
+            tools: self.variables.tools.as_ref(),
+            variables: self.variables.template.as_ref(),
             add_generation_prompt: self.add_generation_prompt,
             unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64),
             ..RenderInput::default()
@@ -141,7 +132,8 @@ impl Conversation {
 }
 
 /// [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
-/// variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. `(buf, cap, needed)` as in wick_build_info.
+/// variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. To generate from the text, or from what begins with it, give
+/// it as `prompt` with parse_special 1: BOS is not doubled; without, its control tokens are plain text. `(buf, cap, needed)` as in wick_build_info.
 /// WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_render(

@@ -56,7 +56,7 @@ fn map(range: &FileRange, extent: Extent) -> Result<Mmap> {
     map.map_err(|e| {
         let kind =
             if e.kind() == io::ErrorKind::OutOfMemory { ErrorKind::OutOfMemory } else { ErrorKind::Io };
-        Error::new(kind, format!("cannot map {} bytes: {e}", extent.len))
+        Error::new(kind, format!("cannot map {} bytes: {e}; no_mmap reads the file instead", extent.len))
     })
 }
 

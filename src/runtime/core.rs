@@ -3,9 +3,10 @@
 use super::drive::drive;
 use super::lane::{Clock, Roll, run, spawn};
 use super::links::{Command, Ends, Job, Links};
+use super::names::Names;
 use super::options::{Mode, RuntimeOptions, check};
 use super::resources::Resources;
-use crate::compute::{cores, float_state, processors};
+use crate::compute::{ThreadOptions, cores, float_state, processors};
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Readers;
@@ -58,6 +59,8 @@ pub(super) struct Core {
     compute: Arc<std::sync::Mutex<crate::compute::Compute>>,
     budget: Arc<Budget>,
     roll: Arc<Roll>,
+    /// Threads that compute or read.
+    names: Arc<Names>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     queues: Mutex<Vec<Weak<Queue>>>,
     /// Those of waits that are over, so that the next ones allocate nothing.
@@ -105,8 +108,9 @@ impl Core {
         let inline_bytes = if own_thread { INLINE_BYTES } else { HOST_INLINE_BYTES };
         let limits = EngineLimits { max_sequences, slice, own_thread, inline_bytes, costs: None };
         let engine = Engine::new(limits, links.facts.clone());
+        let names = Arc::<Names>::default();
         #[cfg(feature = "native")]
-        let compute = Arc::new(std::sync::Mutex::new(compute(&options)?));
+        let compute = Arc::new(std::sync::Mutex::new(compute(&options, &names)?));
         let budget = Budget::new(options.memory_budget);
         let mut core = Self {
             options,
@@ -117,6 +121,7 @@ impl Core {
             #[cfg(feature = "native")]
             compute,
             roll: Arc::default(),
+            names,
             threads: Mutex::default(),
             queues: Mutex::default(),
             parkers: Mutex::default(),
@@ -240,7 +245,7 @@ impl Core {
             compute: self.compute.clone(),
             budget: self.budget.clone(),
             slice: if self.is_host_step() { HOST_SLICE } else { THREAD_SLICE },
-            readers: (!self.is_host_step()).then(|| readers(&self.options)),
+            readers: (!self.is_host_step()).then(|| readers(&self.options, &self.names)),
             links: self.links.clone(),
         }
     }
@@ -251,7 +256,7 @@ impl Core {
 
     /// Names of the threads that run.
     pub(super) fn thread_names(&self) -> Vec<Arc<str>> {
-        self.roll.present()
+        [self.roll.present(), self.names.present()].concat()
     }
 
     /// A queue that ends with this runtime.
@@ -441,14 +446,20 @@ async fn call_back(queue: Arc<Queue>) {
     }
 }
 
+/// What threads that are not the runtime's lanes are: their names are known while they run.
+fn watched(options: &RuntimeOptions, names: &Arc<Names>) -> ThreadOptions {
+    let life = options.threads_as();
+    ThreadOptions { on_thread: Some(names.watch(life.on_thread.clone())), ..life }
+}
+
 /// The threads that read a model's file: no more than compute, and than there are processors.
-fn readers(options: &RuntimeOptions) -> Readers {
+fn readers(options: &RuntimeOptions, names: &Arc<Names>) -> Readers {
     let threads = compute_threads(options);
     let processors = processors(options.keep_scheduling);
     Readers {
         threads: threads.min(processors).min(MAX_READERS),
         name: format!("{}-read", options.thread_name),
-        life: options.threads_as(),
+        life: watched(options, names),
     }
 }
 
@@ -459,14 +470,14 @@ fn compute_threads(options: &RuntimeOptions) -> usize {
 
 /// The threads that compute: those asked for, or none beside the host's.
 #[cfg(feature = "native")]
-fn compute(options: &RuntimeOptions) -> Result<crate::compute::Compute> {
+fn compute(options: &RuntimeOptions, names: &Arc<Names>) -> Result<crate::compute::Compute> {
     use crate::compute::{Compute, Pool, PoolOptions};
     if options.mode == Mode::HostStep {
         return Compute::alone();
     }
     let threads = compute_threads(options);
     let name = format!("{}-compute", options.thread_name);
-    let life = options.threads_as();
+    let life = watched(options, names);
     let pool = Pool::new(&PoolOptions { threads, name, life, ..PoolOptions::default() })?;
     Compute::new(pool, crate::kernel::Kernels::best())
 }

@@ -9,6 +9,7 @@ mod lane;
 mod links;
 mod load;
 mod model;
+mod names;
 mod options;
 mod owner;
 mod pace;

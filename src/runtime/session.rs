@@ -8,6 +8,7 @@ use crate::engine::{Input, Request, SessionFacts, SessionOptions, check_beside_s
 use crate::error::{Error, ErrorKind, Result};
 use crate::stream::Control;
 use crate::sync::{AtomicBool, Mutex, Ordering, lock};
+use crate::text::Message;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -181,6 +182,26 @@ impl Session {
         Ok(())
     }
 
+    /// The conversation, the session's own system message first, as the last generation that stopped left it: a live one shows, its input too,
+    /// when its end can be read, a cancelled or closed one when it has stopped. Raw input has none.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn messages(&self) -> Result<Vec<Message>> {
+        self.shared.facts.past_messages(self.shared.cleared.load(Ordering::SeqCst))
+    }
+
+    /// The ids behind the conversation or the raw input, of the same moment as [`Session::messages`].
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub fn tokens(&self) -> Result<Vec<u32>> {
+        match self.shared.cleared.load(Ordering::SeqCst) {
+            true => Ok(Vec::new()),
+            false => self.shared.facts.past_tokens(),
+        }
+    }
+
     /// The session's model.
     pub fn model(&self) -> &Model {
         &self.shared.model
@@ -224,10 +245,7 @@ fn check_free(last: Option<&Control>) -> Result<()> {
 }
 
 fn check(request: &Request) -> Result<()> {
-    request.sampling.validate()?;
-    if request.sampling.logprobs {
-        return Err(Error::new(ErrorKind::Unsupported, "logprobs are not in this release; leave them off"));
-    }
+    request.sampling.validate().map_err(|error| error.within("sampling"))?;
     if let Some(index) = request.stop.iter().position(String::is_empty) {
         let message = format!("stop[{index}] is empty; leave it out");
         return Err(Error::new(ErrorKind::InvalidArgument, message));

@@ -29,7 +29,7 @@ pub struct SamplerOptions {
     pub seed: u64,
     /// Added to the logits of single tokens; −∞ forbids one.
     pub logit_bias: Vec<(u32, f32)>,
-    /// Whether [`Sampled::logprob`](super::Sampled::logprob) is computed.
+    /// Whether [`Sampled::logprob`](super::Sampled::logprob) is computed. Each text of a stream then has exactly one id.
     pub logprobs: bool,
 }
 

@@ -12,7 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Sampled {
     /// Its id.
     pub token: u32,
-    /// ln of its probability after bias, penalties and mask, before truncation and temperature; NaN if not asked for.
+    /// ln of its probability by the model itself: the softmax of the logits as the model gave them, at temperature 1 and before bias, penalties, mask and
+    /// truncation, so that it does not depend on how tokens are chosen. NaN if not asked for.
     pub logprob: f32,
 }
 
@@ -26,15 +27,18 @@ pub struct Sampler {
     penalties: Option<Penalties>,
     rng: Rng,
     candidates: Vec<Candidate>,
+    /// The model's own logits, where they are wanted and are changed.
+    raw: Vec<f32>,
 }
 
 impl Sampler {
-    /// A sampler over a vocabulary of `vocab_len` tokens.
+    /// A sampler over a vocabulary of `vocab_len` tokens; `options` are [valid](SamplerOptions::validate), which is for whoever takes them from a host to
+    /// see to.
     ///
     /// # Errors
-    /// `InvalidArgument` if the options are not valid, or a bias is for a token beyond the vocabulary; `OutOfMemory`.
+    /// `InvalidArgument` if a bias is for a token beyond the vocabulary; `OutOfMemory`.
     pub fn new(options: SamplerOptions, vocab_len: usize) -> Result<Self> {
-        options.validate()?;
+        debug_assert!(options.validate().is_ok(), "{options:?}");
         if let Some((token, _)) = options.logit_bias.iter().find(|(token, _)| *token as usize >= vocab_len) {
             let message =
                 format!("logit_bias names token {token}, but the vocabulary has {vocab_len} tokens");
@@ -42,7 +46,7 @@ impl Sampler {
         }
         let penalties = Penalties::new(&options, vocab_len)?;
         let rng = Rng::new(options.seed);
-        Ok(Self { options, vocab_len, penalties, rng, candidates: Vec::new() })
+        Ok(Self { options, vocab_len, penalties, rng, candidates: Vec::new(), raw: Vec::new() })
     }
 
     /// Chooses a token from `logits` `(vocab_len)`, which are changed on the way.
@@ -76,6 +80,12 @@ impl Sampler {
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
         check_finite(logits)?;
+        let changes = !self.options.logit_bias.is_empty() || self.penalties.is_some() || allowed.is_some();
+        if self.options.logprobs && changes {
+            self.raw.clear();
+            self.raw.try_reserve_exact(logits.len())?;
+            self.raw.extend_from_slice(logits);
+        }
         for &(token, bias) in &self.options.logit_bias {
             logits[token as usize] += bias;
         }
@@ -87,8 +97,10 @@ impl Sampler {
         }
         let likeliest = argmax(logits)?;
         let token = if self.options.temperature > 0.0 { self.draw(logits, likeliest)? } else { likeliest };
-        let logprob =
-            if self.options.logprobs { log_probability(logits, token, likeliest) } else { f32::NAN };
+        let logprob = match self.options.logprobs {
+            true => log_probability(if changes { &self.raw } else { logits }, token),
+            false => f32::NAN,
+        };
         Ok(Sampled { token, logprob })
     }
 
@@ -191,8 +203,8 @@ fn position(logits: &[f32], wanted: impl Fn(f32) -> bool) -> Option<usize> {
     found.map(|at| passed + at)
 }
 
-fn log_probability(logits: &[f32], token: u32, likeliest: u32) -> f32 {
-    let highest = logits[likeliest as usize];
+fn log_probability(logits: &[f32], token: u32) -> f32 {
+    let highest = highest(logits);
     let total: f64 = logits.iter().map(|logit| f64::from(exp_negative(logit - highest))).sum();
     (f64::from(logits[token as usize]) - f64::from(highest) - ln(total)) as f32
 }
@@ -282,6 +294,32 @@ mod tests {
         assert_eq!(sampled.token, 1);
         assert!((f64::from(sampled.logprob) - expected).abs() < 1e-6);
         assert!(sampler(SamplerOptions::default(), 1).sample(&mut [0.0]).unwrap().logprob.is_nan());
+    }
+
+    #[test]
+    fn logprobs_are_the_models_own_whatever_changes_the_logits() {
+        let logits = [0.5, 2.0, -1.0, 1.0];
+        let total = logits.iter().map(|logit| f64::from(*logit).exp()).sum::<f64>().ln();
+        let plain = SamplerOptions { logprobs: true, ..Default::default() };
+        let changed = [
+            plain.clone(),
+            SamplerOptions { logit_bias: vec![(1, f32::NEG_INFINITY), (3, 9.0)], ..plain.clone() },
+            SamplerOptions { repeat_penalty: 3.0, presence_penalty: 2.0, ..plain.clone() },
+            SamplerOptions { temperature: 5.0, top_k: 2, min_p: 0.01, ..plain },
+        ];
+        for options in changed {
+            let mut sampler = sampler(options, 4);
+            sampler.accept(1);
+            for allowed in [!0u32, 0b1101] {
+                let sampled = sampler.sample_allowed(&mut logits.clone(), &[allowed]).unwrap();
+                let expected = f64::from(logits[sampled.token as usize]) - total;
+                assert!((f64::from(sampled.logprob) - expected).abs() < 1e-6, "{sampled:?}");
+            }
+            let sampled = sampler.sample(&mut logits.clone()).unwrap();
+            assert!(
+                (f64::from(sampled.logprob) + total - f64::from(logits[sampled.token as usize])).abs() < 1e-6
+            );
+        }
     }
 
     #[test]
