@@ -773,7 +773,7 @@ typedef struct wick_generate_options {
   uint64_t deadline_ns;
   /* Unread events after which this generation pauses; 0: never. */
   uint32_t buffer_events;
-  /* 0. 1 is WICK_E_UNSUPPORTED in this release. */
+  /* 1: each TEXT carries exactly one id, and its logprob; its text may be empty. */
   uint8_t logprobs;
   /* 1: control tokens show as their text. */
   uint8_t echo_special;
@@ -782,7 +782,7 @@ typedef struct wick_generate_options {
   /* 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). A generation without input then
    * opens the assistant's turn. */
   uint8_t prefill_only;
-  /* 0. 1 is WICK_E_UNSUPPORTED in this release. */
+  /* 1: the text of control tokens in `prompt` counts as these tokens. In messages it never does. */
   uint8_t parse_special;
   /* 0. */
   uint8_t reserved[3];
@@ -926,8 +926,8 @@ wick_status wick_queue_close(struct wick_queue queue);
 
 /* [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY, CANCELLED, ERROR, …). Sessions and
  * generations may be made at once: they wait for it; wick_model_tokenize, _detokenize and _render return WICK_E_BUSY until then; after a failed load
- * everything returns its error. Closing `load` before its END cancels the load. `load` may be NULL: then the outcome shows in
- * the generations, and the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
+ * everything returns its error. `load` NULL, for who has no use for the stream: the outcome shows in the generations. Else keep it open: closing
+ * `load` before its END cancels the load. With NULL the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
  * for that queue. If this fails, `drop`, `data_drop` and the drop of `io` have been called. */
 wick_status wick_model_load(struct wick_runtime runtime,
                             const struct wick_model_options *options,
@@ -995,7 +995,8 @@ wick_status wick_model_count_tokens(struct wick_model model,
                                     struct wick_error *error);
 
 /* [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
- * variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. `(buf, cap, needed)` as in wick_build_info.
+ * variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. To generate from the text, or from what begins with it, give
+ * it as `prompt` with parse_special 1: BOS is not doubled; without, its control tokens are plain text. `(buf, cap, needed)` as in wick_build_info.
  * WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads. */
 wick_status wick_model_render(struct wick_model model,
                               const struct wick_message *messages,
@@ -1064,11 +1065,20 @@ wick_status wick_session_set_system(struct wick_session session,
 /* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_set_adapter(struct wick_session session, struct wick_adapter adapter, float scale, struct wick_error *error);
 
-/* [ANY] The conversation, as JSON. WICK_E_UNSUPPORTED in this release. */
-wick_status wick_session_messages(struct wick_session session, char *json, size_t cap, size_t *needed);
+/* [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's system message first; of raw input "[]". As
+ * the last generation that stopped left it: a live one shows, its input too, when its END can be read, a cancelled or closed one when it has
+ * stopped. `(json, cap, needed)` as in wick_build_info. */
+wick_status wick_session_messages(struct wick_session session,
+                                  char *json,
+                                  size_t cap,
+                                  size_t *needed);
 
-/* [ANY] The ids that the session holds. WICK_E_UNSUPPORTED in this release. */
-wick_status wick_session_tokens(struct wick_session session, uint32_t *ids, size_t cap, size_t *needed);
+/* [ANY] The ids that the session holds, all of its past, of the same moment as wick_session_messages. `(ids, cap, needed)`: `*needed`, unless NULL, is
+ * set to the count of all ids. */
+wick_status wick_session_tokens(struct wick_session session,
+                                uint32_t *ids,
+                                size_t cap,
+                                size_t *needed);
 
 /* [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_count(struct wick_session session,

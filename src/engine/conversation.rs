@@ -243,7 +243,8 @@ impl Conversation {
     }
 }
 
-fn system_message(content: String) -> Message {
+/// The session's own message.
+pub(super) fn system_message(content: String) -> Message {
     Message { role: SYSTEM.to_owned(), content, extra: None }
 }
 

@@ -1,5 +1,6 @@
 //! Figures that the engine publishes and others read without waiting for it, and its log; knows no engine.
 
+use super::conversation::{SessionOptions, system_message};
 use super::past::Record;
 use crate::error::Result;
 use crate::log::Log;
@@ -17,6 +18,14 @@ pub struct SessionFacts {
 }
 
 impl SessionFacts {
+    /// Those of a new session.
+    pub fn new(options: &SessionOptions) -> Self {
+        let facts = Self::default();
+        let system = options.system.clone().map(system_message);
+        facts.past.keep(system.as_ref(), &[], &[]);
+        facts
+    }
+
     /// The messages that the session held when it last rested, its own first. `cleared`: without the others.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ pub(super) struct Undo {
 
 impl Session {
     pub(super) fn new(model: u64, options: SessionOptions, facts: Arc<SessionFacts>) -> Self {
-        let session = Self {
+        Self {
             model,
             context: options.context_length,
             conversation: Conversation::new(options.system, options.tools, options.template),
@@ -58,9 +58,7 @@ impl Session {
             active: None,
             used: 0,
             facts,
-        };
-        session.rest();
-        session
+        }
     }
 
     /// Shows what the session holds: no generation is under way.

@@ -212,6 +212,7 @@ impl Given {
         let preload = flag(given.preload, "preload")?;
         flag(given.no_prefix_cache, "no_prefix_cache")?;
         flag(given.no_drafts, "no_drafts")?;
+        let preload = flag(given.preload, "preload")?;
         given.refuse_the_rest()?;
         // SAFETY: as promised by the caller.
         let template = unsafe { given.chat_template.read("chat_template") }?;

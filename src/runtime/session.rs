@@ -71,7 +71,7 @@ impl Session {
         if let Ok(known) = model.facts() {
             check_context(options.context_length, known.spec.context_length)?;
         }
-        let facts = Arc::new(SessionFacts::default());
+        let facts = Arc::new(SessionFacts::new(&options));
         let shared = SessionShared {
             id: links.name(),
             context: options.context_length,

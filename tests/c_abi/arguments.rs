@@ -348,6 +348,7 @@ fn every_field_of_a_load_is_honoured_or_refused_by_its_name() {
         ),
         (WICK_E_INVALID_ARGUMENT, "read_at", wick_model_options { io: &io, ..sized() }),
         (WICK_E_INVALID_ARGUMENT, "path", wick_model_options { path: text(""), ..sized() }),
+        (WICK_E_INVALID_ARGUMENT, "NUL", wick_model_options { path: text("a\0b.gguf"), ..sized() }),
         (WICK_E_INVALID_ARGUMENT, "backend", wick_model_options { backend: 3, ..path() }),
         (WICK_E_INVALID_ARGUMENT, "no_mmap", wick_model_options { no_mmap: 2, ..path() }),
         (WICK_E_INVALID_ARGUMENT, "vocab_only", wick_model_options { vocab_only: 2, ..path() }),

@@ -8,6 +8,8 @@ mod arguments;
 mod drop;
 mod events;
 mod lacking;
+mod logprobs;
+mod past;
 mod persona;
 mod reentrant;
 mod template;

@@ -132,7 +132,7 @@ fn a_session_without_options_has_the_defaults() {
 #[test]
 fn biases_and_typical_p_change_what_is_drawn() {
     let runtime = runtime();
-    let model = model(runtime, r#"{"reply":"abc"}"#);
+    let model = model(runtime, r#"{"reply":["a","b","c"]}"#);
     let mut first = [0u32; 8];
     let mut needed = 0;
     // SAFETY: all pointers are good.
