@@ -209,7 +209,6 @@ impl Given {
             }
         };
         let (no_mmap, vocab_only) = (flag(given.no_mmap, "no_mmap")?, flag(given.vocab_only, "vocab_only")?);
-        let preload = flag(given.preload, "preload")?;
         flag(given.no_prefix_cache, "no_prefix_cache")?;
         flag(given.no_drafts, "no_drafts")?;
         let preload = flag(given.preload, "preload")?;
