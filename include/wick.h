@@ -111,7 +111,8 @@
 /* The request left the waiting line; at most once, and then first. */
 #define WICK_EVENT_STARTED 1
 
-/* A load went on: `done` of `total` bytes; or the computing of an input: tokens, or bytes of weights while a model's first pass waits long for its file. Only the newest unread one is kept. */
+/* A load went on: `done` of `total` bytes; or the computing of an input: tokens, or bytes of weights while a
+ * model's first pass waits long for its file. Only the newest unread one is kept. */
 #define WICK_EVENT_PROGRESS 2
 
 /* Text that can be shown, and the ids behind it. */
@@ -180,7 +181,8 @@
 /* No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait. */
 #define WICK_MODE_HOST_STEP 1
 
-/* The native backend. A file that it does not support is tried with candle, which today knows nothing that the native one does not. */
+/* The native backend. A file that it does not support is tried with candle, which today knows nothing that
+ * the native one does not. */
 #define WICK_BACKEND_AUTO 0
 
 /* wick's own decoder. */
@@ -252,11 +254,12 @@
 /* As `reasoning_budget`: thinking is ended before its first token. Not in this release. */
 #define WICK_NO_REASONING 0xFFFFFFFFu
 
-/* What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an error. */
+/* What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an
+ * error. */
 typedef int32_t wick_status;
 
-/* UTF-8 text: `len` bytes at `ptr`. `len` SIZE_MAX: `ptr` is NUL-terminated. `ptr` NULL: absent (`len` must be 0); `ptr` not NULL and `len` 0:
- * present, and empty. */
+/* UTF-8 text: `len` bytes at `ptr`. `len` SIZE_MAX: `ptr` is NUL-terminated. `ptr` NULL: absent (`len` must
+ * be 0); `ptr` not NULL and `len` 0: present, and empty. */
 typedef struct wick_str {
   /* The first byte; NULL: absent. */
   const char *ptr;
@@ -273,11 +276,12 @@ static inline struct wick_str wick_cstr(const char *s) {
 }
 #endif
 
-/* Frees a `user` pointer. Called exactly once; inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT. */
+/* Frees a `user` pointer. Called exactly once; inside it, [BLOCK] and [EXCL] functions return
+ * WICK_E_REENTRANT. */
 typedef void (*wick_drop_fn)(void *user);
 
-/* Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes, valid during the call. Any thread,
- * also concurrently, also inside a call into this library. */
+/* Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes,
+ * valid during the call. Any thread, also concurrently, also inside a call into this library. */
 typedef void (*wick_log_fn)(void *user, int32_t level, const char *text, size_t len);
 
 /* What a runtime is made of. Zero means the default for every field but the first two. */
@@ -290,8 +294,9 @@ typedef struct wick_runtime_options {
   uint32_t mode;
   /* Compute threads, at most 1024; 0: as many as there are physical cores. */
   uint32_t threads;
-  /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is used up: caches go, then keys and values of
-   * idle sessions (computed again when needed), then WICK_E_OUT_OF_MEMORY. */
+  /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is
+   * used up: caches go, then keys and values of idle sessions (computed again when needed), then
+   * WICK_E_OUT_OF_MEMORY. */
   uint64_t memory_budget;
   /* Generations computed together, at most 4096; 0: 16. */
   uint32_t max_sequences;
@@ -315,11 +320,11 @@ typedef struct wick_runtime_options {
   int32_t log_level;
   /* 0. */
   uint32_t reserved;
-  /* THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart; 0: 100. In HOST_STEP anything but 0 is
-   * WICK_E_UNSUPPORTED: the budget of each step is the pace. */
+  /* THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart;
+   * 0: 100. In HOST_STEP anything but 0 is WICK_E_UNSUPPORTED: the budget of each step is the pace. */
   uint32_t pace_percent;
-  /* 1: each thread keeps the policy, priority and processors of the thread that starts it; 0: it has the process' own (Linux; elsewhere threads
-   * have what the system gives them). */
+  /* 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is
+   * WICK_E_UNSUPPORTED in this release. */
   uint32_t keep_scheduling;
 } wick_runtime_options;
 
@@ -329,7 +334,8 @@ typedef struct wick_runtime {
   uint64_t id;
 } wick_runtime;
 
-/* Details of a failed call: the caller's own, optional (NULL) everywhere. A call that succeeds sets `code` to WICK_OK and an empty message. */
+/* Details of a failed call: the caller's own, optional (NULL) everywhere. A call that succeeds sets `code`
+ * to WICK_OK and an empty message. */
 typedef struct wick_error {
   /* sizeof(wick_error), set by the caller. */
   uint32_t struct_size;
@@ -345,14 +351,16 @@ typedef struct wick_queue {
   uint64_t id;
 } wick_queue;
 
-/* A stream's handle; id 0 is none. Every stream yields STARTED? (PROGRESS|TEXT|NOTE|TOOL_CALL)* END: exactly one END, always last, whatever
- * happens, unless the host closes the stream or its queue first. Every stream handed out has to be closed, also after END. */
+/* A stream's handle; id 0 is none. Every stream yields STARTED? (PROGRESS|TEXT|NOTE|TOOL_CALL)* END: exactly
+ * one END, always last, whatever happens, unless the host closes the stream or its queue first. Every stream
+ * handed out has to be closed, also after END. */
 typedef struct wick_stream {
   /* The handle. */
   uint64_t id;
 } wick_stream;
 
-/* A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size, `reserved` is its room. */
+/* A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size,
+ * `reserved` is its room. */
 typedef struct wick_stats {
   /* Tokens before the first generated one: the session's past and the input, cached ones included. */
   uint32_t prompt_tokens;
@@ -384,7 +392,8 @@ typedef struct wick_stats {
   uint64_t reserved[3];
 } wick_stats;
 
-/* An id that could have come in place of the last one, and the natural logarithm of its probability. Not in this release. */
+/* An id that could have come in place of the last one, and the natural logarithm of its probability. Not in
+ * this release. */
 typedef struct wick_alternative {
   /* The token. */
   uint32_t token;
@@ -392,7 +401,8 @@ typedef struct wick_alternative {
   float logprob;
 } wick_alternative;
 
-/* One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`: empty). */
+/* One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`:
+ * empty). */
 typedef struct wick_event {
   /* sizeof(wick_event), set by the caller. */
   uint32_t struct_size;
@@ -408,7 +418,8 @@ typedef struct wick_event {
   uint64_t seq;
   /* When it happened, since the stream was started. */
   uint64_t time_ns;
-  /* TEXT, NOTE: whole UTF-8 code points; TOOL_CALL: JSON; END: the stop string or the error's text. A NUL follows it. */
+  /* TEXT, NOTE: whole UTF-8 code points; TOOL_CALL: JSON; END: the stop string or the error's text. A NUL
+   * follows it. */
   const char *text;
   /* Bytes of `text`, without the NUL. */
   size_t text_len;
@@ -416,7 +427,8 @@ typedef struct wick_event {
   const uint32_t *tokens;
   /* How many ids there are at `tokens`. */
   uint32_t token_count;
-  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always NaN. */
+  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always
+   * NaN. */
   float logprob;
   /* PROGRESS: bytes or tokens so far. */
   uint64_t done;
@@ -436,12 +448,14 @@ typedef struct wick_event {
   uint32_t alternative_count;
   /* How many there are at `values`. */
   uint32_t value_count;
-  /* VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's index. In this release NULL. */
+  /* VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's
+   * index. In this release NULL. */
   const float *values;
 } wick_event;
 
-/* What an event loop waits on: readable (signalled) exactly while an event, the rest of one, or a wake waits. It is the library's until
- * the stream or queue is closed: wait on it, never read, write, reset or close it. */
+/* What an event loop waits on: readable (signalled) exactly while an event, the rest of one, or a wake
+ * waits. It is the library's until the stream or queue is closed: wait on it, never read, write, reset or
+ * close it. */
 typedef struct wick_os_handle {
   /* A file descriptor on Unix, else -1. */
   int32_t fd;
@@ -473,8 +487,9 @@ typedef struct wick_io {
   wick_drop_fn drop;
 } wick_io;
 
-/* Takes an event; the pointers in `*event` are valid during the call. Calls for one stream never overlap. It has to return: no exception,
- * longjmp or panic may leave it. Inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT. */
+/* Takes an event; the pointers in `*event` are valid during the call. Calls for one stream never overlap. It
+ * has to return: no exception, longjmp or panic may leave it. Inside it, [BLOCK] and [EXCL] functions return
+ * WICK_E_REENTRANT. */
 typedef void (*wick_event_fn)(void *user, const struct wick_event *event);
 
 /* What a model is loaded from, and how. Exactly one of `path`, `data` and `io`. */
@@ -483,7 +498,8 @@ typedef struct wick_model_options {
   uint32_t struct_size;
   /* WICK_BACKEND_… */
   uint32_t backend;
-  /* A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this release. */
+  /* A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this
+   * release. */
   struct wick_str path;
   /* Where in the file the .gguf begins: in bytes. */
   uint64_t path_offset;
@@ -511,8 +527,8 @@ typedef struct wick_model_options {
   uint32_t context_length;
   /* 0. Anything else is WICK_E_UNSUPPORTED in this release. */
   uint64_t prefix_cache_bytes;
-  /* Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml", "llama2", "llama3", "gemma",
-   * "phi3", "mistral", "zephyr"; absent: the model's own. */
+  /* Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml",
+   * "llama2", "llama3", "gemma", "phi3", "mistral", "zephyr"; absent: the model's own. */
   struct wick_str chat_template;
   /* How the load's events are read: as in wick_generate_options. */
   struct wick_queue queue;
@@ -526,9 +542,11 @@ typedef struct wick_model_options {
   uint64_t reserved2;
   /* WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release. */
   uint32_t kv_type;
-  /* 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt need not wait for the disk. */
+  /* 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt
+   * need not wait for the disk. */
   uint8_t preload;
-  /* 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this release. */
+  /* 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this
+   * release. */
   uint8_t sampling_from_model;
   /* 1: no speculation in this model's sessions. This release never speculates. */
   uint8_t no_drafts;
@@ -570,7 +588,8 @@ typedef struct wick_message {
   struct wick_str role;
   /* What is said; absent counts as empty. */
   struct wick_str content;
-  /* A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content, …), or absent. */
+  /* A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content,
+   * …), or absent. */
   struct wick_str extra_json;
 } wick_message;
 
@@ -616,14 +635,18 @@ typedef struct wick_adapter {
 typedef struct wick_session_options {
   /* sizeof(wick_session_options). */
   uint32_t struct_size;
-  /* The most tokens; 0: the model's context. More than that is WICK_E_INVALID_ARGUMENT. */
+  /* The most tokens; 0: the model's context. More than that: WICK_E_INVALID_ARGUMENT or, while the
+   * model loads, END (ERROR) of the generations. */
   uint32_t context_length;
-  /* The persona: a system message before all others that belongs to the session, so that neither a cancelled turn nor a clear loses it; absent: none.
-   * Such a session takes messages only, and no system message as the conversation's first. */
+  /* The persona: a system message before all others that belongs to the session, so that neither a
+   * cancelled turn nor a clear loses it; absent: none. Such a session takes messages only, and no system
+   * message as the conversation's first. */
   struct wick_str system;
-  /* JSON: tools for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none. */
+  /* JSON: tools for the template in every turn, until a generation brings its own; a clear brings these
+   * back. Absent: none. */
   struct wick_str tools_json;
-  /* A JSON object: more variables for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none. */
+  /* A JSON object: more variables for the template in every turn, until a generation brings its own; a
+   * clear brings these back. Absent: none. */
   struct wick_str template_json;
   /* WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release. */
   uint32_t overflow;
@@ -667,9 +690,10 @@ typedef struct wick_store_options {
   struct wick_adapter adapter;
 } wick_store_options;
 
-/* How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, DRY, grammar, top_n_sigma, top_k, typical_p, top_p,
- * min_p, XTC, temperature (with dynatemp). mirostat_tau above 0: top_n_sigma to XTC are left out, mirostat comes after temperature. A value out
- * of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size. */
+/* How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, DRY, grammar,
+ * top_n_sigma, top_k, typical_p, top_p, min_p, XTC, temperature (with dynatemp). mirostat_tau above 0:
+ * top_n_sigma to XTC are left out, mirostat comes after temperature. A value out of its range, NaN or
+ * infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size. */
 typedef struct wick_sampling {
   /* 0 or more. 0: greedy. Above: logits are divided by it before the draw. */
   float temperature;
@@ -677,7 +701,8 @@ typedef struct wick_sampling {
   float top_p;
   /* 0 to 1. Keeps tokens at least this fraction as likely as the likeliest; 0: off. */
   float min_p;
-  /* 0 to 1. Keeps the tokens closest to the expected information that add up to this (Meister et al., 2022); 0 or 1: off. */
+  /* 0 to 1. Keeps the tokens closest to the expected information that add up to this (Meister et al.,
+   * 2022); 0 or 1: off. */
   float typical_p;
   /* 0 or more. Keeps the k likeliest tokens; 0: off. */
   int32_t top_k;
@@ -725,10 +750,12 @@ typedef struct wick_logit_bias {
   float bias;
 } wick_logit_bias;
 
-/* What is generated, how, and how its events are read. All zero but struct_size: go on from where the session is, greedily.
+/* What is generated, how, and how its events are read. All zero but struct_size: go on from where the
+ * session is, greedily.
  *
- * Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback only: it is called on a thread of the runtime
- * (in HOST_STEP: where the runtime's work is done). A queue and a callback: it is called inside wick_queue_dispatch. */
+ * Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback only: it is
+ * called on a thread of the runtime (in HOST_STEP: where the runtime's work is done). A queue and a
+ * callback: it is called inside wick_queue_dispatch. */
 typedef struct wick_generate_options {
   /* sizeof(wick_generate_options). */
   uint32_t struct_size;
@@ -738,10 +765,12 @@ typedef struct wick_generate_options {
   int32_t priority;
   /* 0. */
   uint32_t reserved0;
-  /* Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets BOS where the model's file says so, and
-   * SentencePiece's space. At most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the middle of a
-   * character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a conversation that ends with what the host gave opens the
-   * assistant's turn. */
+  /* Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets
+   * BOS where the model's file says so, and SentencePiece's space; BOS never twice. The text of control
+   * tokens in it is plain text, but with `parse_special`: set that for a text from wick_model_render. At
+   * most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the
+   * middle of a character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a
+   * conversation that ends with what the host gave opens the assistant's turn. */
   struct wick_str prompt;
   /* The new messages: appended to the conversation, through the model's chat template. */
   const struct wick_message *messages;
@@ -751,13 +780,16 @@ typedef struct wick_generate_options {
   const uint32_t *prompt_tokens;
   /* How many ids there are. */
   size_t prompt_token_count;
-  /* With messages: tools for the template, JSON, in place of the session's from this turn on, whole; "[]": none. Absent: those in force. */
+  /* With messages: tools for the template, JSON, in place of the session's from this turn on, whole; "[]":
+   * none. Absent: those in force. */
   struct wick_str tools_json;
-  /* With messages: a JSON object, more variables for the template, in place of the session's from this turn on, whole; "{}": none. Absent: those in force. */
+  /* With messages: a JSON object, more variables for the template, in place of the session's from this
+   * turn on, whole; "{}": none. Absent: those in force. */
   struct wick_str template_json;
   /* How tokens are chosen. */
   struct wick_sampling sampling;
-  /* Stop strings: the answer ends before the first of them. The text of a control token counts, whole, though it is not shown. */
+  /* Stop strings: the answer ends before the first of them. The text of a control token counts, whole,
+   * though it is not shown. */
   const struct wick_str *stop;
   /* How many stop strings there are. */
   size_t stop_count;
@@ -779,8 +811,8 @@ typedef struct wick_generate_options {
   uint8_t echo_special;
   /* 1: end-of-generation tokens are tokens like others. */
   uint8_t ignore_eos;
-  /* 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). A generation without input then
-   * opens the assistant's turn. */
+  /* 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END
+   * (READY). A generation without input then opens the assistant's turn. */
   uint8_t prefill_only;
   /* 1: the text of control tokens in `prompt` counts as these tokens. In messages it never does. */
   uint8_t parse_special;
@@ -792,7 +824,8 @@ typedef struct wick_generate_options {
   wick_event_fn on_event;
   /* Comes back with every event. */
   void *user;
-  /* Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed. */
+  /* Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a
+   * callback when it is closed. */
   wick_drop_fn drop;
   /* With messages: Unix seconds for the template's strftime_now; 0: the clock at the session's first turn. */
   int64_t template_time;
@@ -840,7 +873,8 @@ typedef struct wick_embed_options {
 extern "C" {
 #endif // __cplusplus
 
-/* The name of a status, "WICK_E_IO"; "WICK_E_UNKNOWN" or "WICK_UNKNOWN" for a value that this release does not know. Static. */
+/* The name of a status, "WICK_E_IO"; "WICK_E_UNKNOWN" or "WICK_UNKNOWN" for a value that this release does
+ * not know. Static. */
 const char *wick_status_name(wick_status status);
 
 /* WICK_ABI_VERSION of the library that is linked. */
@@ -849,113 +883,113 @@ uint32_t wick_abi_version(void);
 /* The version of the library that is linked, such as "0.1.0". Static. */
 const char *wick_version(void);
 
-/* What this build is, as JSON: `version`, `abi_version` (integer), `features` and `backends` (arrays of strings), `kernels` (what this CPU computes with:
- * "scalar", "avx2", "avxvnni", "avx512", "neon", "neoni8mm"), `target` ("x86_64-linux"), `debug` (boolean). Later releases may add keys, here and in
- * the other info calls. `(json, cap, needed)`: `*needed`, unless NULL, is set to the bytes of the whole text without its NUL;
- * WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that. */
-wick_status wick_build_info(char *json,
-                            size_t cap,
-                            size_t *needed);
+/* What this build is, as JSON: `version`, `abi_version` (integer), `features` and `backends` (arrays of
+ * strings), `kernels` (what this CPU computes with: "scalar", "avx2", "avxvnni", "avx512", "neon",
+ * "neoni8mm"), `target` ("x86_64-linux"), `debug` (boolean). Later releases may add keys, here and in the
+ * other info calls. `(json, cap, needed)`: `*needed`, unless NULL, is set to the bytes of the whole text
+ * without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that. */
+wick_status wick_build_info(char *json, size_t cap, size_t *needed);
 
-/* [ANY] A running runtime. WICK_E_INVALID_ARGUMENT for an option out of range or another ABI version; WICK_E_OUT_OF_MEMORY if the system
- * refuses a thread. If it fails, thread_drop and log_drop have been called. */
+/* [ANY] A running runtime. WICK_E_INVALID_ARGUMENT for an option out of range or another ABI version;
+ * WICK_E_OUT_OF_MEMORY if the system refuses a thread. If it fails, thread_drop and log_drop have been
+ * called. */
 wick_status wick_runtime_create(const struct wick_runtime_options *options, struct wick_runtime *out, struct wick_error *error);
 
-/* [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this thread for about `budget_ns`, at least
- * one slice. WICK_MORE: call again; WICK_EMPTY: idle. `*next_wake_ns`, unless NULL, says in how many nanoseconds something is due:
- * 0 with WICK_MORE, WICK_FOREVER if nothing is. */
-wick_status wick_runtime_step(struct wick_runtime runtime,
-                              uint64_t budget_ns,
-                              uint64_t *next_wake_ns);
+/* [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this
+ * thread for about `budget_ns`, at least one slice. WICK_MORE: call again; WICK_EMPTY: idle.
+ * `*next_wake_ns`, unless NULL, says in how many nanoseconds something is due: 0 with WICK_MORE,
+ * WICK_FOREVER if nothing is. */
+wick_status wick_runtime_step(struct wick_runtime runtime, uint64_t budget_ns, uint64_t *next_wake_ns);
 
-/* [ANY] From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
- * HOST_STEP. */
-wick_status wick_runtime_set_pace(struct wick_runtime runtime,
-                                  uint32_t percent);
+/* [ANY] From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100.
+ * WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in HOST_STEP. */
+wick_status wick_runtime_set_pace(struct wick_runtime runtime, uint32_t percent);
 
-/* [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not counted. */
+/* [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not
+ * counted. */
 wick_status wick_runtime_pause(struct wick_runtime runtime);
 
 /* [ANY] Computes again. */
 wick_status wick_runtime_resume(struct wick_runtime runtime);
 
-/* [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's low-memory warning. */
+/* [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's
+ * low-memory warning. */
 wick_status wick_runtime_trim(struct wick_runtime runtime);
 
-/* [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads", "host_step"); `state` ("running", "shutting down");
- * `threads` (array: the names of those that run); `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
- * (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is none; `queues` {`count`, `streams` (array:
- * how many streams each queue has)}. All else are integers. `(json, cap, needed)` as in wick_build_info. */
-wick_status wick_runtime_info(struct wick_runtime runtime,
-                              char *json,
-                              size_t cap,
-                              size_t *needed);
+/* [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads",
+ * "host_step"); `state` ("running", "shutting down"); `threads` (array: the names of those that run);
+ * `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
+ * (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is
+ * none; `queues` {`count`, `streams` (array: how many streams each queue has)}. All else are integers.
+ * `(json, cap, needed)` as in wick_build_info. */
+wick_status wick_runtime_info(struct wick_runtime runtime, char *json, size_t cap, size_t *needed);
 
-/* [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none of this runtime's threads runs, no callback can
- * run save by wick_queue_dispatch, its drop functions have run, its memory is returned, and the handles of it, its models and its
- * sessions are stale. Streams and queues stay readable, and keep their drops, until they are closed; close them before you unload
- * the code of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again. */
-wick_status wick_runtime_shutdown(struct wick_runtime runtime,
-                                  uint64_t timeout_ns);
+/* [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none
+ * of this runtime's threads runs, no callback can run save by wick_queue_dispatch, its drop functions have
+ * run, its memory is returned, and the handles of it, its models and its sessions are stale. Streams and
+ * queues stay readable, and keep their drops, until they are closed; close them before you unload the code
+ * of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again. */
+wick_status wick_runtime_shutdown(struct wick_runtime runtime, uint64_t timeout_ns);
 
 /* [ANY] A queue of this runtime. It ends with the runtime, and stays readable until it is closed. */
 wick_status wick_queue_create(struct wick_runtime runtime, struct wick_queue *out, struct wick_error *error);
 
-/* [EXCL][BLOCK] The next event of the queue's streams without a callback; streams take turns. Events, `buf` and `timeout_ns` as in
- * wick_stream_next. WICK_EMPTY: nothing came, or a wake. WICK_ENDED: the runtime is shut down and every END was read.
- * WICK_E_STALE_HANDLE at once when the queue is closed meanwhile. */
+/* [EXCL][BLOCK] The next event of the queue's streams without a callback; streams take turns. Events, `buf`
+ * and `timeout_ns` as in wick_stream_next. WICK_EMPTY: nothing came, or a wake. WICK_ENDED: the runtime is
+ * shut down and every END was read. WICK_E_STALE_HANDLE at once when the queue is closed meanwhile. */
 wick_status wick_queue_next(struct wick_queue queue, struct wick_event *event, char *buf, size_t cap, uint64_t timeout_ns);
 
-/* [EXCL] Runs callbacks of the queue's streams on the calling thread, for events that were there at the call: at most `max_events` (0: no limit), for
- * about `budget_ns` (0: no limit). WICK_EMPTY: none is left; WICK_MORE: some are; WICK_ENDED: the runtime is shut down and every END
- * was delivered. */
-wick_status wick_queue_dispatch(struct wick_queue queue,
-                                uint32_t max_events,
-                                uint64_t budget_ns);
+/* [EXCL] Runs callbacks of the queue's streams on the calling thread, for events that were there at the
+ * call: at most `max_events` (0: no limit), for about `budget_ns` (0: no limit). WICK_EMPTY: none is left;
+ * WICK_MORE: some are; WICK_ENDED: the runtime is shut down and every END was delivered. */
+wick_status wick_queue_dispatch(struct wick_queue queue, uint32_t max_events, uint64_t budget_ns);
 
-/* [ANY] Wakes the queue's reader: the current or next call that finds no event takes the wake and returns WICK_EMPTY at once. Sticky, not
- * counted. */
+/* [ANY] Wakes the queue's reader: the current or next call that finds no event takes the wake and returns
+ * WICK_EMPTY at once. Sticky, not counted. */
 wick_status wick_queue_wake(struct wick_queue queue);
 
-/* [ANY] What an event loop waits on for this queue: readable exactly while an event of any of its streams, the rest of one, or a wake
- * waits. The same each time. WICK_E_IO if the system has no descriptor left. */
+/* [ANY] What an event loop waits on for this queue: readable exactly while an event of any of its streams,
+ * the rest of one, or a wake waits. The same each time. WICK_E_IO if the system has no descriptor left. */
 wick_status wick_queue_os_handle(struct wick_queue queue, struct wick_os_handle *out);
 
-/* [ANY] Closes the queue and all its streams, ended or not, as wick_stream_close does: their handles are stale too. */
+/* [ANY] Closes the queue and all its streams, ended or not, as wick_stream_close does: their handles are
+ * stale too. */
 wick_status wick_queue_close(struct wick_queue queue);
 
-/* [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY, CANCELLED, ERROR, …). Sessions and
- * generations may be made at once: they wait for it; wick_model_tokenize, _detokenize and _render return WICK_E_BUSY until then; after a failed load
- * everything returns its error. `load` NULL, for who has no use for the stream: the outcome shows in the generations. Else keep it open: closing
- * `load` before its END cancels the load. With NULL the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
- * for that queue. If this fails, `drop`, `data_drop` and the drop of `io` have been called. */
+/* [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY,
+ * CANCELLED, ERROR, …). Sessions and generations may be made at once: they wait for it; wick_model_tokenize,
+ * _detokenize and _render return WICK_E_BUSY until then; after a failed load everything returns its error.
+ * `load` NULL, for who has no use for the stream: the outcome shows in the generations. Else keep it open:
+ * closing `load` before its END cancels the load. With NULL the stream, if it has a callback or a queue,
+ * closes itself after its END: read with wick_queue_next, at the next call for that queue. If this fails,
+ * `drop`, `data_drop` and the drop of `io` have been called. */
 wick_status wick_model_load(struct wick_runtime runtime,
                             const struct wick_model_options *options,
                             struct wick_model *out,
                             struct wick_stream *load,
                             struct wick_error *error);
 
-/* [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"), `name`, `architecture`, `backend` ("native", "candle",
- * "none" with vocab_only, "fake" for the tests' model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
- * `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets it), `eos_ids` (array: what ends an answer),
- * `weight_bytes`, `weights` (where they are: "mapped": pages of the file that the system can drop; "huge": moved to huge pages; "partly": some of them;
- * "owned": read into memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`, `chat_template` (boolean: there is
- * one). Names are strings, all else are integers. `(json, cap, needed)` as in wick_build_info. After a failed load: its error. */
-wick_status wick_model_info(struct wick_model model,
-                            char *json,
-                            size_t cap,
-                            size_t *needed);
+/* [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"),
+ * `name`, `architecture`, `backend` ("native", "candle", "none" with vocab_only, "fake" for the tests'
+ * model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
+ * `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets
+ * it), `eos_ids` (array: what ends an answer), `weight_bytes`, `kv_bytes_per_token`, `chat_template`
+ * (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)` as in
+ * wick_build_info. After a failed load: its error. */
+wick_status wick_model_info(struct wick_model model, char *json, size_t cap, size_t *needed);
 
-/* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
- * other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
- * every later one sooner (Linux 6.1 and later), as far as the system and the process' memory cgroups have room to spare for all of them. */
+/* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load
+ * for all of them. They stay pages that other processes share and that the system may drop. Else they move
+ * to huge pages of this process' own behind the first token, which makes every later one sooner (Linux 6.1
+ * and later). */
 wick_status wick_model_keep_mapped(struct wick_model model);
 
 /* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */
 wick_status wick_model_close(struct wick_model model);
 
-/* [ANY][BLOCK] What a model would take in this runtime, by its header alone, for `sequences` sessions (0: 1) of `context` tokens (0: the model's). Takes nothing: no
- * drop function is called, `data` and `io` are used during the call only. WICK_E_UNSUPPORTED in this release. */
+/* [ANY][BLOCK] What a model would take in this runtime, by its header alone, for `sequences` sessions (0: 1)
+ * of `context` tokens (0: the model's). Takes nothing: no drop function is called, `data` and `io` are used
+ * during the call only. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_model_estimate(struct wick_runtime runtime,
                                 const struct wick_model_options *options,
                                 uint32_t context,
@@ -964,8 +998,9 @@ wick_status wick_model_estimate(struct wick_runtime runtime,
                                 uint64_t timeout_ns,
                                 struct wick_error *error);
 
-/* [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special` 1: the text of control tokens counts as
- * such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids. WICK_E_BUSY while the model loads. */
+/* [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special`
+ * 1: the text of control tokens counts as such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the
+ * count of all ids. WICK_E_BUSY while the model loads. */
 wick_status wick_model_tokenize(struct wick_model model,
                                 struct wick_str text,
                                 int32_t add_special,
@@ -975,8 +1010,9 @@ wick_status wick_model_tokenize(struct wick_model model,
                                 size_t *needed,
                                 struct wick_error *error);
 
-/* [ANY] The text of `count` ids, as a stream gives it; `special` 1: with the text of control tokens. `(buf, cap, needed)` as in wick_build_info.
- * WICK_E_INVALID_ARGUMENT for an id beyond the vocabulary; WICK_E_BUSY while the model loads. */
+/* [ANY] The text of `count` ids, as a stream gives it; `special` 1: with the text of control tokens.
+ * `(buf, cap, needed)` as in wick_build_info. WICK_E_INVALID_ARGUMENT for an id beyond the vocabulary;
+ * WICK_E_BUSY while the model loads. */
 wick_status wick_model_detokenize(struct wick_model model,
                                   const uint32_t *ids,
                                   size_t count,
@@ -994,10 +1030,12 @@ wick_status wick_model_count_tokens(struct wick_model model,
                                     size_t *count,
                                     struct wick_error *error);
 
-/* [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
- * variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. To generate from the text, or from what begins with it, give
- * it as `prompt` with parse_special 1: BOS is not doubled; without, its control tokens are plain text. `(buf, cap, needed)` as in wick_build_info.
- * WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads. */
+/* [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or
+ * absent; `template_json`: an object, more variables for the template, or absent; `add_generation_prompt` 1:
+ * opens the assistant's turn. To generate from the text, or from what begins with it, give it as `prompt`
+ * with parse_special 1: BOS is not doubled; without, its control tokens are plain text. `(buf, cap, needed)`
+ * as in wick_build_info. WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model
+ * loads. */
 wick_status wick_model_render(struct wick_model model,
                               const struct wick_message *messages,
                               size_t count,
@@ -1009,8 +1047,9 @@ wick_status wick_model_render(struct wick_model model,
                               size_t *needed,
                               struct wick_error *error);
 
-/* [ANY] How many tokens `count` messages are through the model's chat template, as the first of a session: the prompt_tokens of a generation with
- * these messages, if `add_generation_prompt` is 1. The rest as in wick_model_render. WICK_E_BUSY while the model loads. */
+/* [ANY] How many tokens `count` messages are through the model's chat template, as the first of a session:
+ * the prompt_tokens of a generation with these messages, if `add_generation_prompt` is 1. The rest as in
+ * wick_model_render. WICK_E_BUSY while the model loads. */
 wick_status wick_model_count_messages(struct wick_model model,
                                       const struct wick_message *messages,
                                       size_t count,
@@ -1020,7 +1059,8 @@ wick_status wick_model_count_messages(struct wick_model model,
                                       size_t *tokens,
                                       struct wick_error *error);
 
-/* [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have been called then. */
+/* [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have
+ * been called then. */
 wick_status wick_adapter_load(struct wick_model model,
                               const struct wick_adapter_options *options,
                               struct wick_adapter *out,
@@ -1033,8 +1073,10 @@ wick_status wick_adapter_info(struct wick_adapter adapter, char *json, size_t ca
 /* [ANY] Lets go of an adapter; sessions keep what they need. In this release every handle is stale. */
 wick_status wick_adapter_close(struct wick_adapter adapter);
 
-/* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_INVALID_ARGUMENT for a context beyond the model's (while
- * the model loads: as END (ERROR) of the session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its error. */
+/* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
+ * WICK_E_INVALID_ARGUMENT for a context beyond the model's (while the model loads: as END (ERROR) of the
+ * session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
+ * error. */
 wick_status wick_session_create(struct wick_model model,
                                 const struct wick_session_options *options,
                                 struct wick_session *out,
@@ -1043,44 +1085,39 @@ wick_status wick_session_create(struct wick_model model,
 /* [ANY] A second session with the same past. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_fork(struct wick_session session, struct wick_session *out, struct wick_error *error);
 
-/* [ANY] Empties the session, but for what it was made with: its system message, tools and template variables. WICK_E_BUSY while a generation of it is live and not cancelled. */
+/* [ANY] Empties the session, but for what it was made with: its system message, tools and template
+ * variables. WICK_E_BUSY while a generation of it is live and not cancelled. */
 wick_status wick_session_clear(struct wick_session session);
 
 /* [ANY] Keeps the first `token_count` tokens. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_session_rewind(struct wick_session session, uint32_t token_count);
 
-/* [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`, `messages`, `context_length`, `context_left` (integers;
- * the last two null while the model loads, if the session was given no length). `(json, cap, needed)` as in wick_build_info. */
-wick_status wick_session_info(struct wick_session session,
-                              char *json,
-                              size_t cap,
-                              size_t *needed);
+/* [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`,
+ * `messages`, `context_length`, `context_left` (integers; the last two null while the model loads, if the
+ * session was given no length). `(json, cap, needed)` as in wick_build_info. */
+wick_status wick_session_info(struct wick_session session, char *json, size_t cap, size_t *needed);
 
-/* [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation is live, which keeps the one it was started with. The
- * past is computed again then. WICK_E_INVALID_ARGUMENT for a session with raw input. */
-wick_status wick_session_set_system(struct wick_session session,
-                                    struct wick_str system,
-                                    struct wick_error *error);
+/* [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation
+ * is live, which keeps the one it was started with. The past is computed again then. WICK_E_INVALID_ARGUMENT
+ * for a session with raw input. */
+wick_status wick_session_set_system(struct wick_session session, struct wick_str system, struct wick_error *error);
 
-/* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this release. */
+/* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this
+ * release. */
 wick_status wick_session_set_adapter(struct wick_session session, struct wick_adapter adapter, float scale, struct wick_error *error);
 
-/* [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's system message first; of raw input "[]". As
- * the last generation that stopped left it: a live one shows, its input too, when its END can be read, a cancelled or closed one when it has
- * stopped. `(json, cap, needed)` as in wick_build_info. */
-wick_status wick_session_messages(struct wick_session session,
-                                  char *json,
-                                  size_t cap,
-                                  size_t *needed);
+/* [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's
+ * system message first; of raw input "[]". As the last generation that stopped left it: a live one shows,
+ * its input too, when its END can be read, a cancelled or closed one when it has stopped.
+ * `(json, cap, needed)` as in wick_build_info. */
+wick_status wick_session_messages(struct wick_session session, char *json, size_t cap, size_t *needed);
 
-/* [ANY] The ids that the session holds, all of its past, of the same moment as wick_session_messages. `(ids, cap, needed)`: `*needed`, unless NULL, is
- * set to the count of all ids. */
-wick_status wick_session_tokens(struct wick_session session,
-                                uint32_t *ids,
-                                size_t cap,
-                                size_t *needed);
+/* [ANY] The ids that the session holds, all of its past, of the same moment as wick_session_messages.
+ * `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids. */
+wick_status wick_session_tokens(struct wick_session session, uint32_t *ids, size_t cap, size_t *needed);
 
-/* [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this release. */
+/* [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this
+ * release. */
 wick_status wick_session_count(struct wick_session session,
                                const struct wick_message *messages,
                                size_t count,
@@ -1106,41 +1143,42 @@ wick_status wick_session_restore(struct wick_model model,
                                  struct wick_stream *stream,
                                  struct wick_error *error);
 
-/* [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in this release; the drop functions
- * have been called then. */
+/* [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in
+ * this release; the drop functions have been called then. */
 wick_status wick_model_warm(struct wick_model model,
                             const struct wick_store_options *options,
                             struct wick_stream *stream,
                             struct wick_error *error);
 
-/* [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what needs the model (template, ids beyond
- * the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
- * `out` may be NULL if there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the session is live:
- * until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait.
+/* [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what
+ * needs the model (template, ids beyond the vocabulary, an input over the context) comes as END (ERROR),
+ * always. Not WICK_OK: there is no stream and no event, and `drop` has been called. `out` may be NULL if
+ * there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the
+ * session is live: until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too
+ * many wait.
  *
- * What the session holds after END: with output_tokens 0, for any reason but WICK_END_READY, what it held before, without the new input; else the
- * input and all tokens that came, of messages the text that came as the assistant's message. */
+ * What the session holds after END: with output_tokens 0, for any reason but WICK_END_READY, what it held
+ * before, without the new input; else the input and all tokens that came, of messages the text that came as
+ * the assistant's message. */
 wick_status wick_generate(struct wick_session session,
                           const struct wick_generate_options *options,
                           struct wick_stream *out,
                           struct wick_error *error);
 
-/* [EXCL][BLOCK] The next event of a stream without queue and callback: WICK_OK, WICK_EMPTY after `timeout_ns` (0 polls), WICK_ENDED once END was
- * read. Its text and ids lie in `buf` (of any alignment, the ids are aligned in it), which has `cap` bytes, 256 or more. What does not fit is
- * read as several events of its kind, all but the last with `more` set: the text first, cut at code points, then the ids. END
- * is never split, its text is cut. WICK_E_STALE_HANDLE at once when the stream is closed meanwhile; WICK_E_INVALID_ARGUMENT for
- * a stream with a queue or callback. */
-wick_status wick_stream_next(struct wick_stream stream,
-                             struct wick_event *event,
-                             char *buf,
-                             size_t cap,
-                             uint64_t timeout_ns);
+/* [EXCL][BLOCK] The next event of a stream without queue and callback: WICK_OK, WICK_EMPTY after
+ * `timeout_ns` (0 polls), WICK_ENDED once END was read. Its text and ids lie in `buf` (of any alignment, the
+ * ids are aligned in it), which has `cap` bytes, 256 or more. What does not fit is read as several events of
+ * its kind, all but the last with `more` set: the text first, cut at code points, then the ids. END is never
+ * split, its text is cut. WICK_E_STALE_HANDLE at once when the stream is closed meanwhile;
+ * WICK_E_INVALID_ARGUMENT for a stream with a queue or callback. */
+wick_status wick_stream_next(struct wick_stream stream, struct wick_event *event, char *buf, size_t cap, uint64_t timeout_ns);
 
-/* [EXCL][BLOCK] Reads on to END and drops the events before it. As wick_stream_next; WICK_EMPTY: `timeout_ns` passed first. */
+/* [EXCL][BLOCK] Reads on to END and drops the events before it. As wick_stream_next; WICK_EMPTY:
+ * `timeout_ns` passed first. */
 wick_status wick_stream_join(struct wick_stream stream, struct wick_event *end, char *buf, size_t cap, uint64_t timeout_ns);
 
-/* [ANY] What an event loop waits on for this stream: readable exactly while an event, or the rest of one, waits. The same each time.
- * WICK_E_IO if the system has no descriptor left. */
+/* [ANY] What an event loop waits on for this stream: readable exactly while an event, or the rest of one,
+ * waits. The same each time. WICK_E_IO if the system has no descriptor left. */
 wick_status wick_stream_os_handle(struct wick_stream stream, struct wick_os_handle *out);
 
 /* [ANY] Asks for the end: latched, idempotent, never waits. END (CANCELLED) follows, unless END came first. */
@@ -1149,18 +1187,20 @@ wick_status wick_stream_cancel(struct wick_stream stream);
 /* [ANY] The stream's figures as of now; after END the final ones. */
 wick_status wick_stream_stats(struct wick_stream stream, struct wick_stats *out);
 
-/* [ANY] Merges a NOTE into the stream: the host's own trace beside the text, never before or instead of text. Of the unread notes the
- * oldest beyond 1,024, or beyond 1 MiB, are dropped and counted in wick_stats. After END: WICK_ENDED. */
+/* [ANY] Merges a NOTE into the stream: the host's own trace beside the text, never before or instead of
+ * text. Of the unread notes the oldest beyond 1,024, or beyond 1 MiB, are dropped and counted in wick_stats.
+ * After END: WICK_ENDED. */
 wick_status wick_stream_note(struct wick_stream stream, struct wick_str text);
 
 /* [ANY] Ends the thinking of a generation here. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_stream_answer_now(struct wick_stream stream);
 
-/* [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running elsewhere: free what it uses in `drop`.
- * A thread that reads the stream gets WICK_E_STALE_HANDLE at once. */
+/* [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running
+ * elsewhere: free what it uses in `drop`. A thread that reads the stream gets WICK_E_STALE_HANDLE at once. */
 wick_status wick_stream_close(struct wick_stream stream);
 
-/* [ANY][BLOCK] `count` embeddings of `count` texts, L2-normalised, one after the other in `out`. WICK_E_UNSUPPORTED in this release. */
+/* [ANY][BLOCK] `count` embeddings of `count` texts, L2-normalised, one after the other in `out`.
+ * WICK_E_UNSUPPORTED in this release. */
 wick_status wick_embed(struct wick_model model,
                        const struct wick_str *texts,
                        size_t count,
@@ -1170,7 +1210,8 @@ wick_status wick_embed(struct wick_model model,
                        uint64_t timeout_ns,
                        struct wick_error *error);
 
-/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been called then. */
+/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been
+ * called then. */
 wick_status wick_embed_start(struct wick_model model,
                              const struct wick_str *texts,
                              size_t count,
@@ -1178,8 +1219,8 @@ wick_status wick_embed_start(struct wick_model model,
                              struct wick_stream *out,
                              struct wick_error *error);
 
-/* [ANY][BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the order of the texts. WICK_E_UNSUPPORTED in this
- * release. */
+/* [ANY][BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the order
+ * of the texts. WICK_E_UNSUPPORTED in this release. */
 wick_status wick_rerank(struct wick_model model,
                         struct wick_str query,
                         const struct wick_str *texts,
@@ -1190,7 +1231,8 @@ wick_status wick_rerank(struct wick_model model,
                         uint64_t timeout_ns,
                         struct wick_error *error);
 
-/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been called then. */
+/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been
+ * called then. */
 wick_status wick_rerank_start(struct wick_model model,
                               struct wick_str query,
                               const struct wick_str *texts,
@@ -1199,10 +1241,11 @@ wick_status wick_rerank_start(struct wick_model model,
                               struct wick_stream *out,
                               struct wick_error *error);
 
-/* The `count` rows of `dim` floats at `vectors` that have the largest dot product with `query` (of vectors of length 1: the cosine similarity), best
- * first, ties by the lower index, NaN last: *found = min(k, count) are written to `indices` and, unless it is NULL, to `scores`, which have room
- * for that many. WICK_E_INVALID_ARGUMENT for a dim of 0, a count over UINT32_MAX, or a count * dim that no memory has. Every row is looked
- * at: exact, pure, and the same on every machine. */
+/* The `count` rows of `dim` floats at `vectors` that have the largest dot product with `query` (of vectors
+ * of length 1: the cosine similarity), best first, ties by the lower index, NaN last: *found = min(k, count)
+ * are written to `indices` and, unless it is NULL, to `scores`, which have room for that many.
+ * WICK_E_INVALID_ARGUMENT for a dim of 0, a count over UINT32_MAX, or a count * dim that no memory has.
+ * Every row is looked at: exact, pure, and the same on every machine. */
 wick_status wick_nearest(const float *query,
                          const float *vectors,
                          size_t count,

@@ -1,15 +1,18 @@
-/* wick for C++11 and later: owners of the handles of wick.h, values in place of buffers, lambdas as callbacks, range-for over events
- * (C++20: ranges, and coroutines); adds nothing that the C functions cannot do.
+/* wick for C++11 and later: owners of the handles of wick.h, values in place of buffers, lambdas as
+ * callbacks, range-for over events (C++20: ranges, and coroutines); adds nothing that the C functions cannot
+ * do.
  *
- * Each owner is move-only, closes its handle when it goes, and is empty by default. `get()` is the C handle, for every function
- * that has no wrapper here; `release()` gives it up unclosed. Threads and blocking are those of the C function of the same name.
+ * Each owner is move-only, closes its handle when it goes, and is empty by default. `get()` is the C handle,
+ * for every function that has no wrapper here; `release()` gives it up unclosed. Threads and blocking are
+ * those of the C function of the same name.
  *
- * Errors: every function that can fail returns a wick_status and takes an optional wick_error*. With exceptions there is also a
- * form without outputs in its signature that returns the result and throws wick::Error. Where the compiler has no exceptions
- * (-fno-exceptions), or WICK_NO_EXCEPTIONS is defined, only the first form exists.
+ * Errors: every function that can fail returns a wick_status and takes an optional wick_error*. With
+ * exceptions there is also a form without outputs in its signature that returns the result and throws
+ * wick::Error. Where the compiler has no exceptions (-fno-exceptions), or WICK_NO_EXCEPTIONS is defined, only
+ * the first form exists.
  *
- * Allocated is only what is returned as a std::string or std::vector, and a lambda's copy. A Stream or Queue holds its read buffer
- * (wick::READ_BYTES) inside itself. */
+ * Allocated is only what is returned as a std::string or std::vector, and a lambda's copy. A Stream or Queue
+ * holds its read buffer (wick::READ_BYTES) inside itself. */
 #ifndef WICK_HPP
 #define WICK_HPP
 #include <cstddef>
@@ -43,7 +46,8 @@ namespace wick {
 /* What does not fit is read as several events with `more` set. */
 enum : std::size_t { READ_BYTES = 2048 };
 
-/* ---------------------------------------------------------------- options: the C structs, zeroed, their size filled in */
+/* ---------------------------------------------------------------- options: the C structs, zeroed, their size
+ * filled in */
 namespace detail {
 template <class T> struct Sized : T {
   Sized() : T() { this->struct_size = sizeof(T); }
@@ -226,7 +230,8 @@ public:
   /* What the last read returned: after a range-for WICK_ENDED, or the error that ended it. */
   wick_status last() const noexcept { return last_; }
 
-  /* for (const wick::Event &event : stream): waits for each; the last of a stream is its END. With exceptions a read that
+  /* for (const wick::Event &event : stream): waits for each; the last of a stream is its END. With exceptions
+   * a read that
      fails throws; without, the loop ends and last() says why. With C++20 an input range. */
   class iterator {
   public:
@@ -271,7 +276,8 @@ private:
 
 inline wick_status shutdown_forever(wick_runtime rt) { return wick_runtime_shutdown(rt, WICK_FOREVER); }
 
-/* A lambda as the callback of `options`, owned: its copy is destroyed by `drop`. An exception that leaves it ends the program. */
+/* A lambda as the callback of `options`, owned: its copy is destroyed by `drop`. An exception that leaves it
+ * ends the program. */
 template <class F> struct Callback {
   static void call(void *user, const wick_event *event) noexcept { (*static_cast<F *>(user))(*event); }
   static void log(void *user, std::int32_t level, const char *line, std::size_t bytes) noexcept {
@@ -291,7 +297,8 @@ template <class Options, class G> void set_callback(Options &options, G &&callba
 } // namespace detail
 
 /* ---------------------------------------------------------------- streams and queues */
-/* One answer, load, save or restore. Goes: cancelled and forgotten; of a load before its END: the load is cancelled. */
+/* One answer, load, save or restore. Goes: cancelled and forgotten; of a load before its END: the load is
+ * cancelled. */
 class Stream : public detail::Reader<wick_stream, wick_stream_close, wick_stream_next> {
 public:
   using Reader::Reader;
@@ -333,7 +340,8 @@ public:
   wick_status generate(const wick_generate_options &options, Stream &out, wick_error *error = nullptr) noexcept {
     return detail::own(out, wick_stream(), [&](wick_stream *at) { return wick_generate(get(), &options, at, error); });
   }
-  /* Calls `callback(const wick_event &)` for every event: on a thread of the runtime or, with a queue, in its dispatch. The stream closes
+  /* Calls `callback(const wick_event &)` for every event: on a thread of the runtime or, with a queue, in its
+   * dispatch. The stream closes
      itself after END; with `out` it is the caller's, to cancel it and to close it. */
   template <class F> wick_status generate(wick_generate_options options, F &&callback, Stream *out = nullptr, wick_error *error = nullptr) {
     detail::set_callback(options, std::forward<F>(callback));
@@ -449,7 +457,8 @@ public:
 #endif
 };
 
-/* Goes: shut down, waiting for its threads as long as it takes; for a deadline call shutdown() first. Declare it before what
+/* Goes: shut down, waiting for its threads as long as it takes; for a deadline call shutdown() first. Declare
+ * it before what
    is made from it. */
 class Runtime : public detail::Owner<wick_runtime, detail::shutdown_forever> {
 public:
@@ -525,7 +534,8 @@ struct OwnedEvent {
         tokens(event.tokens, event.tokens + event.token_count) {}
 };
 
-/* A generation for a coroutine: `while (auto event = co_await events.next()) …`, false after END. The coroutine is resumed inside the queue's
+/* A generation for a coroutine: `while (auto event = co_await events.next()) …`, false after END. The
+ * coroutine is resumed inside the queue's
    dispatch, on the thread that calls it, as a callback is: [BLOCK] and [EXCL] functions are refused there. One coroutine waits at a time.
    Goes, on that thread: cancelled and forgotten. */
 class Events {

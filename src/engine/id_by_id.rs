@@ -1,4 +1,5 @@
-//! Texts of exactly one id each, with its logprob: what a generation with logprobs streams; knows neither tokens' texts nor stop strings.
+//! Texts of exactly one id each, with its logprob: what a generation with logprobs streams; knows neither
+//! tokens' texts nor stop strings.
 
 use crate::sample::Sampled;
 use crate::stream::{Channel, Text};
@@ -26,7 +27,8 @@ impl IdById {
         self.waiting.push(Waiting { sampled, until: ready });
     }
 
-    /// Moves what is out from `ready` to `texts`. `held`: more text is held back, for which the last id has to wait.
+    /// Moves what is out from `ready` to `texts`. `held`: more text is held back, for which the last id has
+    /// to wait.
     pub(super) fn give(&mut self, ready: &mut String, held: bool, texts: &mut Texts) {
         let leave = usize::from(held);
         let mut done = 0;

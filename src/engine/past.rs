@@ -1,4 +1,5 @@
-//! What a session held when it last rested, for whoever asks without waiting for the engine; knows no session.
+//! What a session held when it last rested, for whoever asks without waiting for the engine; knows no
+//! session.
 
 use super::copies;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,7 +23,8 @@ struct Past {
 pub(super) struct Record(Mutex<Arc<Past>>);
 
 impl Record {
-    /// Keeps what the session holds. Copied is what differs from the last time; all of it only while somebody reads.
+    /// Keeps what the session holds. Copied is what differs from the last time; all of it only while somebody
+    /// reads.
     pub(super) fn keep(&self, system: Option<&Message>, messages: &[Message], tokens: &[u32]) {
         let mut kept = lock(&self.0);
         if Arc::get_mut(&mut kept).is_none() {
@@ -33,7 +35,8 @@ impl Record {
         }
     }
 
-    /// The messages, the session's own first. `cleared`: as a clear leaves them, which the engine may not have heard of.
+    /// The messages, the session's own first. `cleared`: as a clear leaves them, which the engine may not
+    /// have heard of.
     ///
     /// # Errors
     /// `OutOfMemory`.

@@ -11,7 +11,8 @@ use std::time::Instant;
 pub enum Input {
     /// Go on from where the session is.
     Continue,
-    /// Raw text, appended; the first of a session gets BOS where the model's file says so, unless it writes it itself.
+    /// Raw text, appended; the first of a session gets BOS where the model's file says so, unless it writes
+    /// it itself.
     Text(String),
     /// Token ids, appended as they are.
     Tokens(Vec<u32>),
@@ -42,11 +43,14 @@ pub struct Request {
     pub ignore_eos: bool,
     /// Only compute the keys and values of the input.
     pub prefill_only: bool,
-    /// The text of control tokens in an [`Input::Text`] counts as these tokens: for what [`Vocab::render`] gave. In messages it never does.
+    /// The text of control tokens in an [`Input::Text`] counts as these tokens: for what [`Vocab::render`]
+    /// gave. In messages it never does.
     pub parse_special: bool,
-    /// With messages: tools for the template, usually a list of JSON schemas, in place of the session's from this turn on; an empty list: none.
+    /// With messages: tools for the template, usually a list of JSON schemas, in place of the session's from
+    /// this turn on; an empty list: none.
     pub tools: Option<Arc<Value>>,
-    /// With messages: more variables for the template, in place of the session's from this turn on; an empty object: none.
+    /// With messages: more variables for the template, in place of the session's from this turn on; an empty
+    /// object: none.
     pub template: Option<Arc<Map<String, Value>>>,
     /// Seconds since 1970 (UTC) for the template's `strftime_now`; 0: the clock at the session's first turn.
     pub template_time: i64,

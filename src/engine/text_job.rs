@@ -1,4 +1,5 @@
-//! The text work of one generation, from its input to all the tokens that its session then holds; knows no engine.
+//! The text work of one generation, from its input to all the tokens that its session then holds; knows no
+//! engine.
 
 use super::conversation::Turn;
 use super::said;
@@ -10,7 +11,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-/// The text work of one generation: from its input and its session's past to all the tokens that the session then holds.
+/// The text work of one generation: from its input and its session's past to all the tokens that the session
+/// then holds.
 pub struct TextJob {
     pub(super) generation: u64,
     pub(super) vocab: Arc<dyn Vocab>,
@@ -43,8 +45,8 @@ impl TextJob {
         at_once(self.run_in_pieces(None, || Ok(())))
     }
 
-    /// Does the work, and gives others their turn after each `slice`, if there is one; but a chat template is rendered in one piece. Ends soon when its
-    /// generation is over, or once `look` fails.
+    /// Does the work, and gives others their turn after each `slice`, if there is one; but a chat template is
+    /// rendered in one piece. Ends soon when its generation is over, or once `look` fails.
     pub async fn run_in_pieces(
         self,
         slice: Option<Duration>,
@@ -81,7 +83,8 @@ impl TextJob {
             }
             Work::Text { past: mut tokens, text, parse_special } => {
                 check_room(text.len(), tokens.len(), context, vocab.longest_token())?;
-                // BOS alone: where a file wants EOS behind its texts too, nothing would be left to say behind it.
+                // BOS alone: where a file wants EOS behind its texts too, nothing would be left to say behind
+                // it.
                 let bos = vocab.bos().filter(|_| tokens.is_empty() && vocab.adds_bos());
                 tokens.extend(bos);
                 vocab.append_in_pieces(&text, parse_special, &mut tokens, pauses).await?;

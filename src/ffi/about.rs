@@ -27,7 +27,8 @@ const ERROR_NAMES: [&CStr; 19] = [
     c"WICK_E_FORKED",
 ];
 
-/// The name of a status, "WICK_E_IO"; "WICK_E_UNKNOWN" or "WICK_UNKNOWN" for a value that this release does not know. Static.
+/// The name of a status, "WICK_E_IO"; "WICK_E_UNKNOWN" or "WICK_UNKNOWN" for a value that this release does
+/// not know. Static.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_status_name(status: wick_status) -> *const c_char {
     let name = match status {
@@ -56,10 +57,11 @@ pub extern "C" fn wick_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// What this build is, as JSON: `version`, `abi_version` (integer), `features` and `backends` (arrays of strings), `kernels` (what this CPU computes with:
-/// "scalar", "avx2", "avxvnni", "avx512", "neon", "neoni8mm"), `target` ("x86_64-linux"), `debug` (boolean). Later releases may add keys, here and in
-/// the other info calls. `(json, cap, needed)`: `*needed`, unless NULL, is set to the bytes of the whole text without its NUL;
-/// WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that.
+/// What this build is, as JSON: `version`, `abi_version` (integer), `features` and `backends` (arrays of
+/// strings), `kernels` (what this CPU computes with: "scalar", "avx2", "avxvnni", "avx512", "neon",
+/// "neoni8mm"), `target` ("x86_64-linux"), `debug` (boolean). Later releases may add keys, here and in the
+/// other info calls. `(json, cap, needed)`: `*needed`, unless NULL, is set to the bytes of the whole text
+/// without its NUL; WICK_E_BUFFER_TOO_SMALL if `cap` is not more than that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_build_info(json: *mut c_char, cap: usize, needed: *mut usize) -> wick_status {
     guard(Tag::Any, std::ptr::null_mut(), || {

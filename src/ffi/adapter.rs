@@ -80,7 +80,8 @@ impl wick_adapter_options {
 /// What an adapter's handle stands for: there is none in this release, so that every handle is stale.
 enum AdapterObject {}
 
-/// [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have been called then.
+/// [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have
+/// been called then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_adapter_load(
     model: wick_model,

@@ -89,7 +89,8 @@ unsafe fn check_start(
     }
 }
 
-/// [ANY][BLOCK] `count` embeddings of `count` texts, L2-normalised, one after the other in `out`. WICK_E_UNSUPPORTED in this release.
+/// [ANY][BLOCK] `count` embeddings of `count` texts, L2-normalised, one after the other in `out`.
+/// WICK_E_UNSUPPORTED in this release.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_embed(
     model: wick_model,
@@ -111,7 +112,8 @@ pub unsafe extern "C" fn wick_embed(
     })
 }
 
-/// [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been called then.
+/// [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been
+/// called then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_embed_start(
     model: wick_model,
@@ -128,8 +130,8 @@ pub unsafe extern "C" fn wick_embed_start(
     })
 }
 
-/// [ANY][BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the order of the texts. WICK_E_UNSUPPORTED in this
-/// release.
+/// [ANY][BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the order
+/// of the texts. WICK_E_UNSUPPORTED in this release.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_rerank(
     model: wick_model,
@@ -156,7 +158,8 @@ pub unsafe extern "C" fn wick_rerank(
     })
 }
 
-/// [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been called then.
+/// [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been
+/// called then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_rerank_start(
     model: wick_model,

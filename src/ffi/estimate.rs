@@ -39,8 +39,9 @@ unsafe impl Versioned for wick_estimate {
     const NAME: &'static str = "wick_estimate";
 }
 
-/// [ANY][BLOCK] What a model would take in this runtime, by its header alone, for `sequences` sessions (0: 1) of `context` tokens (0: the model's). Takes nothing: no
-/// drop function is called, `data` and `io` are used during the call only. WICK_E_UNSUPPORTED in this release.
+/// [ANY][BLOCK] What a model would take in this runtime, by its header alone, for `sequences` sessions (0: 1)
+/// of `context` tokens (0: the model's). Takes nothing: no drop function is called, `data` and `io` are used
+/// during the call only. WICK_E_UNSUPPORTED in this release.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_estimate(
     runtime: wick_runtime,

@@ -8,7 +8,8 @@ use std::ffi::{c_char, c_void};
 
 /// The request left the waiting line; at most once, and then first.
 pub const WICK_EVENT_STARTED: u16 = 1;
-/// A load went on: `done` of `total` bytes; or the computing of an input: tokens, or bytes of weights while a model's first pass waits long for its file. Only the newest unread one is kept.
+/// A load went on: `done` of `total` bytes; or the computing of an input: tokens, or bytes of weights while a
+/// model's first pass waits long for its file. Only the newest unread one is kept.
 pub const WICK_EVENT_PROGRESS: u16 = 2;
 /// Text that can be shown, and the ids behind it.
 pub const WICK_EVENT_TEXT: u16 = 3;
@@ -54,7 +55,8 @@ pub const WICK_CHANNEL_REASONING: u16 = 1;
 /// A TEXT that is a tool call's markup. Not in this release: it comes as WICK_CHANNEL_ANSWER.
 pub const WICK_CHANNEL_TOOL: u16 = 2;
 
-/// A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size, `reserved` is its room.
+/// A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size,
+/// `reserved` is its room.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct wick_stats {
@@ -88,7 +90,8 @@ pub struct wick_stats {
     pub reserved: [u64; 3],
 }
 
-/// An id that could have come in place of the last one, and the natural logarithm of its probability. Not in this release.
+/// An id that could have come in place of the last one, and the natural logarithm of its probability. Not in
+/// this release.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_alternative {
@@ -98,7 +101,8 @@ pub struct wick_alternative {
     pub logprob: f32,
 }
 
-/// One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`: empty).
+/// One event of a stream. A field that says nothing of this kind of event is zero (`logprob`: NaN; `text`:
+/// empty).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_event {
@@ -116,7 +120,8 @@ pub struct wick_event {
     pub seq: u64,
     /// When it happened, since the stream was started.
     pub time_ns: u64,
-    /// TEXT, NOTE: whole UTF-8 code points; TOOL_CALL: JSON; END: the stop string or the error's text. A NUL follows it.
+    /// TEXT, NOTE: whole UTF-8 code points; TOOL_CALL: JSON; END: the stop string or the error's text. A NUL
+    /// follows it.
     pub text: *const c_char,
     /// Bytes of `text`, without the NUL.
     pub text_len: usize,
@@ -124,7 +129,8 @@ pub struct wick_event {
     pub tokens: *const u32,
     /// How many ids there are at `tokens`.
     pub token_count: u32,
-    /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always NaN.
+    /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always
+    /// NaN.
     pub logprob: f32,
     /// PROGRESS: bytes or tokens so far.
     pub done: u64,
@@ -144,7 +150,8 @@ pub struct wick_event {
     pub alternative_count: u32,
     /// How many there are at `values`.
     pub value_count: u32,
-    /// VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's index. In this release NULL.
+    /// VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's
+    /// index. In this release NULL.
     pub values: *const f32,
 }
 
@@ -153,8 +160,9 @@ unsafe impl Versioned for wick_event {
     const NAME: &'static str = "wick_event";
 }
 
-/// Takes an event; the pointers in `*event` are valid during the call. Calls for one stream never overlap. It has to return: no exception,
-/// longjmp or panic may leave it. Inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT.
+/// Takes an event; the pointers in `*event` are valid during the call. Calls for one stream never overlap. It
+/// has to return: no exception, longjmp or panic may leave it. Inside it, [BLOCK] and [EXCL] functions return
+/// WICK_E_REENTRANT.
 pub type wick_event_fn = Option<unsafe extern "C" fn(user: *mut c_void, event: *const wick_event)>;
 
 impl From<Stats> for wick_stats {

@@ -72,10 +72,12 @@ pub struct wick_logit_bias {
     pub bias: f32,
 }
 
-/// What is generated, how, and how its events are read. All zero but struct_size: go on from where the session is, greedily.
+/// What is generated, how, and how its events are read. All zero but struct_size: go on from where the
+/// session is, greedily.
 ///
-/// Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback only: it is called on a thread of the runtime
-/// (in HOST_STEP: where the runtime's work is done). A queue and a callback: it is called inside wick_queue_dispatch.
+/// Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback only: it is
+/// called on a thread of the runtime (in HOST_STEP: where the runtime's work is done). A queue and a
+/// callback: it is called inside wick_queue_dispatch.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_generate_options {
@@ -87,11 +89,12 @@ pub struct wick_generate_options {
     pub priority: i32,
     /// 0.
     pub reserved0: u32,
-    /// Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets BOS where the model's file says so, and
-    /// SentencePiece's space; BOS never twice. The text of control tokens in it is plain text, but with `parse_special`: set that for a
-    /// text from wick_model_render. At most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the middle of a
-    /// character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a conversation that ends with what the host gave opens the
-    /// assistant's turn.
+    /// Raw text, appended: in two pieces it is as in one, but for words that are cut. A session's first gets
+    /// BOS where the model's file says so, and SentencePiece's space; BOS never twice. The text of control
+    /// tokens in it is plain text, but with `parse_special`: set that for a text from wick_model_render. At
+    /// most one of prompt, messages and prompt_tokens; none: the session goes on where it ended, in the
+    /// middle of a character too (END (LENGTH, CANCELLED, DEADLINE) shows only whole ones), and a
+    /// conversation that ends with what the host gave opens the assistant's turn.
     pub prompt: wick_str,
     /// The new messages: appended to the conversation, through the model's chat template.
     pub messages: *const wick_message,
@@ -101,13 +104,16 @@ pub struct wick_generate_options {
     pub prompt_tokens: *const u32,
     /// How many ids there are.
     pub prompt_token_count: usize,
-    /// With messages: tools for the template, JSON, in place of the session's from this turn on, whole; "[]": none. Absent: those in force.
+    /// With messages: tools for the template, JSON, in place of the session's from this turn on, whole; "[]":
+    /// none. Absent: those in force.
     pub tools_json: wick_str,
-    /// With messages: a JSON object, more variables for the template, in place of the session's from this turn on, whole; "{}": none. Absent: those in force.
+    /// With messages: a JSON object, more variables for the template, in place of the session's from this
+    /// turn on, whole; "{}": none. Absent: those in force.
     pub template_json: wick_str,
     /// How tokens are chosen.
     pub sampling: wick_sampling,
-    /// Stop strings: the answer ends before the first of them. The text of a control token counts, whole, though it is not shown.
+    /// Stop strings: the answer ends before the first of them. The text of a control token counts, whole,
+    /// though it is not shown.
     pub stop: *const wick_str,
     /// How many stop strings there are.
     pub stop_count: usize,
@@ -129,8 +135,8 @@ pub struct wick_generate_options {
     pub echo_special: u8,
     /// 1: end-of-generation tokens are tokens like others.
     pub ignore_eos: u8,
-    /// 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END (READY). A generation without input then
-    /// opens the assistant's turn.
+    /// 1: compute the keys and values of the input, without a generation prompt, and generate nothing: END
+    /// (READY). A generation without input then opens the assistant's turn.
     pub prefill_only: u8,
     /// 1: the text of control tokens in `prompt` counts as these tokens. In messages it never does.
     pub parse_special: u8,
@@ -142,7 +148,8 @@ pub struct wick_generate_options {
     pub on_event: wick_event_fn,
     /// Comes back with every event.
     pub user: *mut c_void,
-    /// Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a callback when it is closed.
+    /// Drops `user`, once: after the END callback or when the stream is closed, whichever is first; without a
+    /// callback when it is closed.
     pub drop: wick_drop_fn,
     /// With messages: Unix seconds for the template's strftime_now; 0: the clock at the session's first turn.
     pub template_time: i64,
@@ -169,13 +176,16 @@ unsafe impl Versioned for wick_generate_options {
     const NAME: &'static str = "wick_generate_options";
 }
 
-/// [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what needs the model (template, ids beyond
-/// the vocabulary, an input over the context) comes as END (ERROR), always. Not WICK_OK: there is no stream and no event, and `drop` has been called.
-/// `out` may be NULL if there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the session is live:
-/// until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too many wait.
+/// [ANY] Starts a generation and returns in microseconds: the shape of what it is given is checked here; what
+/// needs the model (template, ids beyond the vocabulary, an input over the context) comes as END (ERROR),
+/// always. Not WICK_OK: there is no stream and no event, and `drop` has been called. `out` may be NULL if
+/// there is a callback: then the stream closes itself after END. WICK_E_BUSY while a generation of the
+/// session is live: until its END can be read, or until it is cancelled or closed. WICK_E_QUEUE_FULL: too
+/// many wait.
 ///
-/// What the session holds after END: with output_tokens 0, for any reason but WICK_END_READY, what it held before, without the new input; else the
-/// input and all tokens that came, of messages the text that came as the assistant's message.
+/// What the session holds after END: with output_tokens 0, for any reason but WICK_END_READY, what it held
+/// before, without the new input; else the input and all tokens that came, of messages the text that came as
+/// the assistant's message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_generate(
     session: wick_session,

@@ -82,7 +82,8 @@ impl ReadAt for HostReader {
         let mut at = offset;
         for part in dst.chunks_mut(MAX_READ) {
             let (user, length) = (self.user.pointer(), part.len() as u64);
-            // SAFETY: the host's function with its own pointer, and `length` bytes that are ours; `&mut self` makes it one call at a time.
+            // SAFETY: the host's function with its own pointer, and `length` bytes that are ours; `&mut self`
+            // makes it one call at a time.
             let code = callback(|| unsafe { (self.read_at)(user, at, part.as_mut_ptr().cast(), length) });
             if code != 0 {
                 let message = format!("the host's read_at returned {code} for {length} bytes at {at}");

@@ -42,7 +42,8 @@ pub(super) fn object(text: &str, name: &str) -> Result<Map<String, Value>> {
     }
 }
 
-/// Messages as an array of objects: role and content first. A `content` in the further fields stands in its place, as templates see it.
+/// Messages as an array of objects: role and content first. A `content` in the further fields stands in its
+/// place, as templates see it.
 pub(super) fn messages(messages: &[Message]) -> Value {
     messages
         .iter()

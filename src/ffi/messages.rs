@@ -14,7 +14,8 @@ pub struct wick_message {
     pub role: wick_str,
     /// What is said; absent counts as empty.
     pub content: wick_str,
-    /// A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content, …), or absent.
+    /// A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content,
+    /// …), or absent.
     pub extra_json: wick_str,
 }
 

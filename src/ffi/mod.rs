@@ -1,7 +1,9 @@
-//! The C ABI and nothing else: `include/wick.h` is made from these files, and the meaning of everything is in their docs.
+//! The C ABI and nothing else: `include/wick.h` is made from these files, and the meaning of everything is in
+//! their docs.
 //!
-//! Every exported function goes through [`border::guard::guard`]; every handle through [`border::handles`]; every struct with a `struct_size`
-//! through [`border::sized`]. What a host hands over with a drop function is a [`border::user::UserData`].
+//! Every exported function goes through [`border::guard::guard`]; every handle through [`border::handles`];
+//! every struct with a `struct_size` through [`border::sized`]. What a host hands over with a drop function
+//! is a [`border::user::UserData`].
 #![allow(non_camel_case_types, reason = "these are the names of the C ABI")]
 #![allow(
     clippy::missing_safety_doc,

@@ -22,7 +22,8 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-/// The native backend. A file that it does not support is tried with candle, which today knows nothing that the native one does not.
+/// The native backend. A file that it does not support is tried with candle, which today knows nothing that
+/// the native one does not.
 pub const WICK_BACKEND_AUTO: u32 = 0;
 /// wick's own decoder.
 pub const WICK_BACKEND_NATIVE: u32 = 1;
@@ -42,7 +43,8 @@ pub struct wick_model_options {
     pub struct_size: u32,
     /// WICK_BACKEND_…
     pub backend: u32,
-    /// A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this release.
+    /// A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this
+    /// release.
     pub path: wick_str,
     /// Where in the file the .gguf begins: in bytes.
     pub path_offset: u64,
@@ -70,8 +72,8 @@ pub struct wick_model_options {
     pub context_length: u32,
     /// 0. Anything else is WICK_E_UNSUPPORTED in this release.
     pub prefix_cache_bytes: u64,
-    /// Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml", "llama2", "llama3", "gemma",
-    /// "phi3", "mistral", "zephyr"; absent: the model's own.
+    /// Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml",
+    /// "llama2", "llama3", "gemma", "phi3", "mistral", "zephyr"; absent: the model's own.
     pub chat_template: wick_str,
     /// How the load's events are read: as in wick_generate_options.
     pub queue: wick_queue,
@@ -85,9 +87,11 @@ pub struct wick_model_options {
     pub reserved2: u64,
     /// WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release.
     pub kv_type: u32,
-    /// 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt need not wait for the disk.
+    /// 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt
+    /// need not wait for the disk.
     pub preload: u8,
-    /// 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this release.
+    /// 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this
+    /// release.
     pub sampling_from_model: u8,
     /// 1: no speculation in this model's sessions. This release never speculates.
     pub no_drafts: u8,
@@ -108,11 +112,13 @@ pub(super) struct ModelObject {
     pub(super) gate: Option<crate::testing::Gate>,
 }
 
-/// [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY, CANCELLED, ERROR, …). Sessions and
-/// generations may be made at once: they wait for it; wick_model_tokenize, _detokenize and _render return WICK_E_BUSY until then; after a failed load
-/// everything returns its error. `load` NULL, for who has no use for the stream: the outcome shows in the generations. Else keep it open: closing
-/// `load` before its END cancels the load. With NULL the stream, if it has a callback or a queue, closes itself after its END: read with wick_queue_next, at the next call
-/// for that queue. If this fails, `drop`, `data_drop` and the drop of `io` have been called.
+/// [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY,
+/// CANCELLED, ERROR, …). Sessions and generations may be made at once: they wait for it; wick_model_tokenize,
+/// _detokenize and _render return WICK_E_BUSY until then; after a failed load everything returns its error.
+/// `load` NULL, for who has no use for the stream: the outcome shows in the generations. Else keep it open:
+/// closing `load` before its END cancels the load. With NULL the stream, if it has a callback or a queue,
+/// closes itself after its END: read with wick_queue_next, at the next call for that queue. If this fails,
+/// `drop`, `data_drop` and the drop of `io` have been called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_load(
     runtime: wick_runtime,
@@ -257,12 +263,22 @@ impl wick_model_options {
     }
 }
 
+<<<<<<< HEAD
 /// [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"), `name`, `architecture`, `backend` ("native", "candle",
 /// "none" with vocab_only, "fake" for the tests' model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
 /// `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets it), `eos_ids` (array: what ends an answer),
 /// `weight_bytes`, `weights` (where they are: "mapped": pages of the file that the system can drop; "huge": moved to huge pages; "partly": some of them;
 /// "owned": read into memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`, `chat_template` (boolean: there is
 /// one). Names are strings, all else are integers. `(json, cap, needed)` as in wick_build_info. After a failed load: its error.
+=======
+/// [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"),
+/// `name`, `architecture`, `backend` ("native", "candle", "none" with vocab_only, "fake" for the tests'
+/// model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
+/// `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets
+/// it), `eos_ids` (array: what ends an answer), `weight_bytes`, `kv_bytes_per_token`, `chat_template`
+/// (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)` as in
+/// wick_build_info. After a failed load: its error.
+>>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_info(
     model: wick_model,
@@ -280,9 +296,16 @@ pub unsafe extern "C" fn wick_model_info(
     })
 }
 
+<<<<<<< HEAD
 /// [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
 /// other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
 /// every later one sooner (Linux 6.1 and later), as far as the system and the process' memory cgroups have room to spare for all of them.
+=======
+/// [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load
+/// for all of them. They stay pages that other processes share and that the system may drop. Else they move
+/// to huge pages of this process' own behind the first token, which makes every later one sooner (Linux 6.1
+/// and later).
+>>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_model_keep_mapped(model: wick_model) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {

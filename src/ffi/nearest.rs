@@ -7,10 +7,11 @@ use super::border::str::array;
 use crate::error::{Error, ErrorKind};
 use std::ptr;
 
-/// The `count` rows of `dim` floats at `vectors` that have the largest dot product with `query` (of vectors of length 1: the cosine similarity), best
-/// first, ties by the lower index, NaN last: *found = min(k, count) are written to `indices` and, unless it is NULL, to `scores`, which have room
-/// for that many. WICK_E_INVALID_ARGUMENT for a dim of 0, a count over UINT32_MAX, or a count * dim that no memory has. Every row is looked
-/// at: exact, pure, and the same on every machine.
+/// The `count` rows of `dim` floats at `vectors` that have the largest dot product with `query` (of vectors
+/// of length 1: the cosine similarity), best first, ties by the lower index, NaN last: *found = min(k, count)
+/// are written to `indices` and, unless it is NULL, to `scores`, which have room for that many.
+/// WICK_E_INVALID_ARGUMENT for a dim of 0, a count over UINT32_MAX, or a count * dim that no memory has.
+/// Every row is looked at: exact, pure, and the same on every machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_nearest(
     query: *const f32,

@@ -6,8 +6,9 @@ use crate::sync::{Mutex, lock};
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// What an event loop waits on: readable (signalled) exactly while an event, the rest of one, or a wake waits. It is the library's until
-/// the stream or queue is closed: wait on it, never read, write, reset or close it.
+/// What an event loop waits on: readable (signalled) exactly while an event, the rest of one, or a wake
+/// waits. It is the library's until the stream or queue is closed: wait on it, never read, write, reset or
+/// close it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_os_handle {
@@ -120,7 +121,8 @@ mod system {
         pub(super) fn set(&self, readable: bool) {
             let mut count = 1u64;
             let (fd, at, length) = (self.0.as_raw_fd(), (&raw mut count).cast::<c_void>(), size_of::<u64>());
-            // SAFETY: eight bytes of our own. Neither call waits: the counter is 0 before the write and 1 before the read.
+            // SAFETY: eight bytes of our own. Neither call waits: the counter is 0 before the write and 1
+            // before the read.
             unsafe { if readable { libc::write(fd, at, length) } else { libc::read(fd, at, length) } };
         }
     }

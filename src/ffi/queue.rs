@@ -58,9 +58,9 @@ pub unsafe extern "C" fn wick_queue_create(
     })
 }
 
-/// [EXCL][BLOCK] The next event of the queue's streams without a callback; streams take turns. Events, `buf` and `timeout_ns` as in
-/// wick_stream_next. WICK_EMPTY: nothing came, or a wake. WICK_ENDED: the runtime is shut down and every END was read.
-/// WICK_E_STALE_HANDLE at once when the queue is closed meanwhile.
+/// [EXCL][BLOCK] The next event of the queue's streams without a callback; streams take turns. Events, `buf`
+/// and `timeout_ns` as in wick_stream_next. WICK_EMPTY: nothing came, or a wake. WICK_ENDED: the runtime is
+/// shut down and every END was read. WICK_E_STALE_HANDLE at once when the queue is closed meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_queue_next(
     queue: wick_queue,
@@ -128,9 +128,9 @@ impl QueueObject {
     }
 }
 
-/// [EXCL] Runs callbacks of the queue's streams on the calling thread, for events that were there at the call: at most `max_events` (0: no limit), for
-/// about `budget_ns` (0: no limit). WICK_EMPTY: none is left; WICK_MORE: some are; WICK_ENDED: the runtime is shut down and every END
-/// was delivered.
+/// [EXCL] Runs callbacks of the queue's streams on the calling thread, for events that were there at the
+/// call: at most `max_events` (0: no limit), for about `budget_ns` (0: no limit). WICK_EMPTY: none is left;
+/// WICK_MORE: some are; WICK_ENDED: the runtime is shut down and every END was delivered.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_queue_dispatch(queue: wick_queue, max_events: u32, budget_ns: u64) -> wick_status {
     guard(Tag::NotInCallback, ptr::null_mut(), || {
@@ -149,8 +149,8 @@ pub extern "C" fn wick_queue_dispatch(queue: wick_queue, max_events: u32, budget
     })
 }
 
-/// [ANY] Wakes the queue's reader: the current or next call that finds no event takes the wake and returns WICK_EMPTY at once. Sticky, not
-/// counted.
+/// [ANY] Wakes the queue's reader: the current or next call that finds no event takes the wake and returns
+/// WICK_EMPTY at once. Sticky, not counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_queue_wake(queue: wick_queue) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
@@ -159,8 +159,8 @@ pub extern "C" fn wick_queue_wake(queue: wick_queue) -> wick_status {
     })
 }
 
-/// [ANY] What an event loop waits on for this queue: readable exactly while an event of any of its streams, the rest of one, or a wake
-/// waits. The same each time. WICK_E_IO if the system has no descriptor left.
+/// [ANY] What an event loop waits on for this queue: readable exactly while an event of any of its streams,
+/// the rest of one, or a wake waits. The same each time. WICK_E_IO if the system has no descriptor left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_queue_os_handle(queue: wick_queue, out: *mut wick_os_handle) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
@@ -173,7 +173,8 @@ pub unsafe extern "C" fn wick_queue_os_handle(queue: wick_queue, out: *mut wick_
     })
 }
 
-/// [ANY] Closes the queue and all its streams, ended or not, as wick_stream_close does: their handles are stale too.
+/// [ANY] Closes the queue and all its streams, ended or not, as wick_stream_close does: their handles are
+/// stale too.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_queue_close(queue: wick_queue) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {

@@ -1,4 +1,5 @@
-//! How a new stream's events are read, from the four fields that say so: queue, on_event, user, drop; knows no session.
+//! How a new stream's events are read, from the four fields that say so: queue, on_event, user, drop; knows
+//! no session.
 
 use super::border::handles::{self, Reservation};
 use super::border::ids::wick_queue;
@@ -32,8 +33,8 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// Gives the stream an id, and says how it is read. `kept`: the host gets the id and closes the stream; else it closes
-    /// itself after its END.
+    /// Gives the stream an id, and says how it is read. `kept`: the host gets the id and closes the stream;
+    /// else it closes itself after its END.
     ///
     /// # Errors
     /// `StaleHandle` or `Forked` for the queue; `InvalidArgument` for another runtime's queue; `OutOfMemory`.
@@ -64,7 +65,8 @@ impl Reader {
                 let on_event = move |event: Event| {
                     let (user, _) = &captured;
                     let user = user.pointer();
-                    // SAFETY: the host's function, with its own pointer and an event that lives during the call.
+                    // SAFETY: the host's function, with its own pointer and an event that lives during the
+                    // call.
                     whole(event, id, user, |event| callback(|| unsafe { call(user, event) }));
                 };
                 Delivery::Push { on_event: Box::new(on_event), close_at_end: !kept }

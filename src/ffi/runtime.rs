@@ -36,8 +36,9 @@ pub struct wick_runtime_options {
     pub mode: u32,
     /// Compute threads, at most 1024; 0: as many as there are physical cores.
     pub threads: u32,
-    /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is used up: caches go, then keys and values of
-    /// idle sessions (computed again when needed), then WICK_E_OUT_OF_MEMORY.
+    /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is
+    /// used up: caches go, then keys and values of idle sessions (computed again when needed), then
+    /// WICK_E_OUT_OF_MEMORY.
     pub memory_budget: u64,
     /// Generations computed together, at most 4096; 0: 16.
     pub max_sequences: u32,
@@ -61,11 +62,16 @@ pub struct wick_runtime_options {
     pub log_level: i32,
     /// 0.
     pub reserved: u32,
-    /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart; 0: 100. In HOST_STEP anything but 0 is
-    /// WICK_E_UNSUPPORTED: the budget of each step is the pace.
+    /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart;
+    /// 0: 100. In HOST_STEP anything but 0 is WICK_E_UNSUPPORTED: the budget of each step is the pace.
     pub pace_percent: u32,
+<<<<<<< HEAD
     /// 1: each thread keeps the policy, priority and processors of the thread that starts it; 0: it has the process' own (Linux; elsewhere threads
     /// have what the system gives them).
+=======
+    /// 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is
+    /// WICK_E_UNSUPPORTED in this release.
+>>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
     pub keep_scheduling: u32,
 }
 
@@ -80,12 +86,14 @@ pub(super) struct RuntimeObject {
     pub(super) log: Arc<LogSink>,
     pub(super) steps_on_host: bool,
     threads: Arc<Guest>,
-    /// Held while the runtime's objects and what the host lent are dropped: no other shutdown is done before that.
+    /// Held while the runtime's objects and what the host lent are dropped: no other shutdown is done before
+    /// that.
     dropping: Mutex<()>,
 }
 
 impl RuntimeObject {
-    /// Drops all that goes with the runtime, and what the host lent for its life; whether nothing of it is in use any more.
+    /// Drops all that goes with the runtime, and what the host lent for its life; whether nothing of it is in
+    /// use any more.
     fn finish(&self, id: u64, deadline: Option<Instant>) -> bool {
         let Some(_dropping) = lock_by(&self.dropping, deadline) else { return false };
         // The models go before what they may still log to.
@@ -101,8 +109,9 @@ impl RuntimeObject {
     }
 }
 
-/// [ANY] A running runtime. WICK_E_INVALID_ARGUMENT for an option out of range or another ABI version; WICK_E_OUT_OF_MEMORY if the system
-/// refuses a thread. If it fails, thread_drop and log_drop have been called.
+/// [ANY] A running runtime. WICK_E_INVALID_ARGUMENT for an option out of range or another ABI version;
+/// WICK_E_OUT_OF_MEMORY if the system refuses a thread. If it fails, thread_drop and log_drop have been
+/// called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_runtime_create(
     options: *const wick_runtime_options,
@@ -196,9 +205,10 @@ fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
     })
 }
 
-/// [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this thread for about `budget_ns`, at least
-/// one slice. WICK_MORE: call again; WICK_EMPTY: idle. `*next_wake_ns`, unless NULL, says in how many nanoseconds something is due:
-/// 0 with WICK_MORE, WICK_FOREVER if nothing is.
+/// [EXCL] HOST_STEP only (else WICK_E_UNSUPPORTED): runs the runtime's work, callbacks included, on this
+/// thread for about `budget_ns`, at least one slice. WICK_MORE: call again; WICK_EMPTY: idle.
+/// `*next_wake_ns`, unless NULL, says in how many nanoseconds something is due: 0 with WICK_MORE,
+/// WICK_FOREVER if nothing is.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_runtime_step(
     runtime: wick_runtime,
@@ -225,8 +235,8 @@ pub unsafe extern "C" fn wick_runtime_step(
     })
 }
 
-/// [ANY] From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100. WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in
-/// HOST_STEP.
+/// [ANY] From the next slice on the threads compute `percent` of each 16.7 ms at most; 0: 100.
+/// WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in HOST_STEP.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_set_pace(runtime: wick_runtime, percent: u32) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
@@ -236,7 +246,8 @@ pub extern "C" fn wick_runtime_set_pace(runtime: wick_runtime, percent: u32) -> 
     })
 }
 
-/// [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not counted.
+/// [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not
+/// counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_pause(runtime: wick_runtime) -> wick_status {
     with_runtime(runtime, |runtime| runtime.pause())
@@ -248,13 +259,15 @@ pub extern "C" fn wick_runtime_resume(runtime: wick_runtime) -> wick_status {
     with_runtime(runtime, |runtime| runtime.resume())
 }
 
-/// [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's low-memory warning.
+/// [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's
+/// low-memory warning.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_trim(runtime: wick_runtime) -> wick_status {
     with_runtime(runtime, |runtime| runtime.trim())
 }
 
-/// What `body` comes to. If it is refused, the log of `runtime` says why: `call` has no wick_error that would.
+/// What `body` comes to. If it is refused, the log of `runtime` says why: `call` has no wick_error that
+/// would.
 pub(super) fn heard<T>(runtime: u64, call: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
     body().inspect_err(|error| {
         if let Ok(object) = handles::get::<RuntimeObject>(runtime) {
@@ -270,10 +283,12 @@ fn with_runtime(runtime: wick_runtime, act: impl FnOnce(&Runtime)) -> wick_statu
     })
 }
 
-/// [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads", "host_step"); `state` ("running", "shutting down");
-/// `threads` (array: the names of those that run); `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
-/// (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is none; `queues` {`count`, `streams` (array:
-/// how many streams each queue has)}. All else are integers. `(json, cap, needed)` as in wick_build_info.
+/// [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads",
+/// "host_step"); `state` ("running", "shutting down"); `threads` (array: the names of those that run);
+/// `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
+/// (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is
+/// none; `queues` {`count`, `streams` (array: how many streams each queue has)}. All else are integers.
+/// `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_runtime_info(
     runtime: wick_runtime,
@@ -289,10 +304,11 @@ pub unsafe extern "C" fn wick_runtime_info(
     })
 }
 
-/// [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none of this runtime's threads runs, no callback can
-/// run save by wick_queue_dispatch, its drop functions have run, its memory is returned, and the handles of it, its models and its
-/// sessions are stale. Streams and queues stay readable, and keep their drops, until they are closed; close them before you unload
-/// the code of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again.
+/// [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none
+/// of this runtime's threads runs, no callback can run save by wick_queue_dispatch, its drop functions have
+/// run, its memory is returned, and the handles of it, its models and its sessions are stale. Streams and
+/// queues stay readable, and keep their drops, until they are closed; close them before you unload the code
+/// of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_shutdown(runtime: wick_runtime, timeout_ns: u64) -> wick_status {
     guard(Tag::NotInCallback, ptr::null_mut(), || {

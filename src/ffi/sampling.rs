@@ -4,9 +4,10 @@ use super::border::str::refuse;
 use crate::error::Result;
 use crate::sample::SamplerOptions;
 
-/// How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, DRY, grammar, top_n_sigma, top_k, typical_p, top_p,
-/// min_p, XTC, temperature (with dynatemp). mirostat_tau above 0: top_n_sigma to XTC are left out, mirostat comes after temperature. A value out
-/// of its range, NaN or infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size.
+/// How tokens are chosen. All zero: greedily. Applied in this order: logit_bias, penalties, DRY, grammar,
+/// top_n_sigma, top_k, typical_p, top_p, min_p, XTC, temperature (with dynatemp). mirostat_tau above 0:
+/// top_n_sigma to XTC are left out, mirostat comes after temperature. A value out of its range, NaN or
+/// infinite is WICK_E_INVALID_ARGUMENT. This struct lies inside another: it has no struct_size.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_sampling {
@@ -16,7 +17,8 @@ pub struct wick_sampling {
     pub top_p: f32,
     /// 0 to 1. Keeps tokens at least this fraction as likely as the likeliest; 0: off.
     pub min_p: f32,
-    /// 0 to 1. Keeps the tokens closest to the expected information that add up to this (Meister et al., 2022); 0 or 1: off.
+    /// 0 to 1. Keeps the tokens closest to the expected information that add up to this (Meister et al.,
+    /// 2022); 0 or 1: off.
     pub typical_p: f32,
     /// 0 or more. Keeps the k likeliest tokens; 0: off.
     pub top_k: i32,

@@ -34,12 +34,15 @@ pub struct wick_session_options {
     /// The most tokens; 0: the model's context. More than that: WICK_E_INVALID_ARGUMENT or, while the
     /// model loads, END (ERROR) of the generations.
     pub context_length: u32,
-    /// The persona: a system message before all others that belongs to the session, so that neither a cancelled turn nor a clear loses it; absent: none.
-    /// Such a session takes messages only, and no system message as the conversation's first.
+    /// The persona: a system message before all others that belongs to the session, so that neither a
+    /// cancelled turn nor a clear loses it; absent: none. Such a session takes messages only, and no system
+    /// message as the conversation's first.
     pub system: wick_str,
-    /// JSON: tools for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none.
+    /// JSON: tools for the template in every turn, until a generation brings its own; a clear brings these
+    /// back. Absent: none.
     pub tools_json: wick_str,
-    /// A JSON object: more variables for the template in every turn, until a generation brings its own; a clear brings these back. Absent: none.
+    /// A JSON object: more variables for the template in every turn, until a generation brings its own; a
+    /// clear brings these back. Absent: none.
     pub template_json: wick_str,
     /// WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release.
     pub overflow: u32,
@@ -96,8 +99,10 @@ pub(super) struct SessionObject {
     pub(super) runtime: u64,
 }
 
-/// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading. WICK_E_INVALID_ARGUMENT for a context beyond the model's (while
-/// the model loads: as END (ERROR) of the session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its error.
+/// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
+/// WICK_E_INVALID_ARGUMENT for a context beyond the model's (while the model loads: as END (ERROR) of the
+/// session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
+/// error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_create(
     model: wick_model,
@@ -134,7 +139,8 @@ pub unsafe extern "C" fn wick_session_fork(
     })
 }
 
-/// [ANY] Empties the session, but for what it was made with: its system message, tools and template variables. WICK_E_BUSY while a generation of it is live and not cancelled.
+/// [ANY] Empties the session, but for what it was made with: its system message, tools and template
+/// variables. WICK_E_BUSY while a generation of it is live and not cancelled.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_session_clear(session: wick_session) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
@@ -155,8 +161,9 @@ pub extern "C" fn wick_session_rewind(session: wick_session, token_count: u32) -
     })
 }
 
-/// [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`, `messages`, `context_length`, `context_left` (integers;
-/// the last two null while the model loads, if the session was given no length). `(json, cap, needed)` as in wick_build_info.
+/// [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`,
+/// `messages`, `context_length`, `context_left` (integers; the last two null while the model loads, if the
+/// session was given no length). `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_info(
     session: wick_session,
@@ -173,8 +180,9 @@ pub unsafe extern "C" fn wick_session_info(
     })
 }
 
-/// [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation is live, which keeps the one it was started with. The
-/// past is computed again then. WICK_E_INVALID_ARGUMENT for a session with raw input.
+/// [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation
+/// is live, which keeps the one it was started with. The past is computed again then. WICK_E_INVALID_ARGUMENT
+/// for a session with raw input.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_set_system(
     session: wick_session,
@@ -190,7 +198,8 @@ pub unsafe extern "C" fn wick_session_set_system(
     })
 }
 
-/// [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this release.
+/// [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this
+/// release.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_set_adapter(
     session: wick_session,
@@ -207,9 +216,10 @@ pub unsafe extern "C" fn wick_session_set_adapter(
     })
 }
 
-/// [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's system message first; of raw input "[]". As
-/// the last generation that stopped left it: a live one shows, its input too, when its END can be read, a cancelled or closed one when it has
-/// stopped. `(json, cap, needed)` as in wick_build_info.
+/// [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's
+/// system message first; of raw input "[]". As the last generation that stopped left it: a live one shows,
+/// its input too, when its END can be read, a cancelled or closed one when it has stopped.
+/// `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_messages(
     session: wick_session,
@@ -227,8 +237,8 @@ pub unsafe extern "C" fn wick_session_messages(
     })
 }
 
-/// [ANY] The ids that the session holds, all of its past, of the same moment as wick_session_messages. `(ids, cap, needed)`: `*needed`, unless NULL, is
-/// set to the count of all ids.
+/// [ANY] The ids that the session holds, all of its past, of the same moment as wick_session_messages.
+/// `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_tokens(
     session: wick_session,
@@ -245,7 +255,8 @@ pub unsafe extern "C" fn wick_session_tokens(
     })
 }
 
-/// [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this release.
+/// [ANY] How many tokens the whole next prompt has, if these messages came next. WICK_E_UNSUPPORTED in this
+/// release.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_count(
     session: wick_session,

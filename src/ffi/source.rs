@@ -1,4 +1,5 @@
-//! Where the bytes of a GGUF come from, by the fields that models and adapters share: path, data or io; knows no format.
+//! Where the bytes of a GGUF come from, by the fields that models and adapters share: path, data or io; knows
+//! no format.
 
 use super::border::sized;
 use super::border::str::{copy, wick_str};
@@ -44,7 +45,8 @@ impl GivenSource {
     /// The one source that was given. `no_mmap`: a file is read, not mapped.
     ///
     /// # Errors
-    /// `InvalidArgument` for none or more than one, and for what is wrong with it; the user pointers are dropped then.
+    /// `InvalidArgument` for none or more than one, and for what is wrong with it; the user pointers are
+    /// dropped then.
     ///
     /// # Safety
     /// The path is readable now; `data` until `data_drop` is called.

@@ -110,8 +110,8 @@ pub unsafe extern "C" fn wick_session_restore(
     })
 }
 
-/// [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in this release; the drop functions
-/// have been called then.
+/// [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in
+/// this release; the drop functions have been called then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_warm(
     model: wick_model,

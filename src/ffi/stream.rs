@@ -92,11 +92,12 @@ impl Drop for Turn<'_> {
     }
 }
 
-/// [EXCL][BLOCK] The next event of a stream without queue and callback: WICK_OK, WICK_EMPTY after `timeout_ns` (0 polls), WICK_ENDED once END was
-/// read. Its text and ids lie in `buf` (of any alignment, the ids are aligned in it), which has `cap` bytes, 256 or more. What does not fit is
-/// read as several events of its kind, all but the last with `more` set: the text first, cut at code points, then the ids. END
-/// is never split, its text is cut. WICK_E_STALE_HANDLE at once when the stream is closed meanwhile; WICK_E_INVALID_ARGUMENT for
-/// a stream with a queue or callback.
+/// [EXCL][BLOCK] The next event of a stream without queue and callback: WICK_OK, WICK_EMPTY after
+/// `timeout_ns` (0 polls), WICK_ENDED once END was read. Its text and ids lie in `buf` (of any alignment, the
+/// ids are aligned in it), which has `cap` bytes, 256 or more. What does not fit is read as several events of
+/// its kind, all but the last with `more` set: the text first, cut at code points, then the ids. END is never
+/// split, its text is cut. WICK_E_STALE_HANDLE at once when the stream is closed meanwhile;
+/// WICK_E_INVALID_ARGUMENT for a stream with a queue or callback.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_next(
     stream: wick_stream,
@@ -114,7 +115,8 @@ pub unsafe extern "C" fn wick_stream_next(
     })
 }
 
-/// [EXCL][BLOCK] Reads on to END and drops the events before it. As wick_stream_next; WICK_EMPTY: `timeout_ns` passed first.
+/// [EXCL][BLOCK] Reads on to END and drops the events before it. As wick_stream_next; WICK_EMPTY:
+/// `timeout_ns` passed first.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_join(
     stream: wick_stream,
@@ -169,8 +171,8 @@ pub(super) fn closed(what: &str) -> Error {
     Error::new(ErrorKind::StaleHandle, format!("the {what} was closed meanwhile"))
 }
 
-/// [ANY] What an event loop waits on for this stream: readable exactly while an event, or the rest of one, waits. The same each time.
-/// WICK_E_IO if the system has no descriptor left.
+/// [ANY] What an event loop waits on for this stream: readable exactly while an event, or the rest of one,
+/// waits. The same each time. WICK_E_IO if the system has no descriptor left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_os_handle(stream: wick_stream, out: *mut wick_os_handle) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
@@ -204,8 +206,9 @@ pub unsafe extern "C" fn wick_stream_stats(stream: wick_stream, out: *mut wick_s
     })
 }
 
-/// [ANY] Merges a NOTE into the stream: the host's own trace beside the text, never before or instead of text. Of the unread notes the
-/// oldest beyond 1,024, or beyond 1 MiB, are dropped and counted in wick_stats. After END: WICK_ENDED.
+/// [ANY] Merges a NOTE into the stream: the host's own trace beside the text, never before or instead of
+/// text. Of the unread notes the oldest beyond 1,024, or beyond 1 MiB, are dropped and counted in wick_stats.
+/// After END: WICK_ENDED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {
@@ -231,8 +234,8 @@ pub extern "C" fn wick_stream_answer_now(stream: wick_stream) -> wick_status {
     })
 }
 
-/// [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running elsewhere: free what it uses in `drop`.
-/// A thread that reads the stream gets WICK_E_STALE_HANDLE at once.
+/// [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running
+/// elsewhere: free what it uses in `drop`. A thread that reads the stream gets WICK_E_STALE_HANDLE at once.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_stream_close(stream: wick_stream) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {

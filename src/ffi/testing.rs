@@ -18,8 +18,8 @@ use crate::runtime::{ModelOptions, ModelSource};
 use crate::testing::{Script, loader};
 use std::ptr;
 
-/// [ANY] Loads the model that `script_json` describes (see `Script` in the Rust documentation). Of `options`, which may be NULL, queue, on_event, user
-/// and drop are used. Otherwise as wick_model_load.
+/// [ANY] Loads the model that `script_json` describes (see `Script` in the Rust documentation). Of `options`,
+/// which may be NULL, queue, on_event, user and drop are used. Otherwise as wick_model_load.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_testing_model_load(
     runtime: wick_runtime,

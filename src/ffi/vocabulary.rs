@@ -1,4 +1,5 @@
-//! What can be done with a model's vocabulary alone: text to ids and back, conversations to prompts, and how many tokens they are.
+//! What can be done with a model's vocabulary alone: text to ids and back, conversations to prompts, and how
+//! many tokens they are.
 
 use super::border::error::wick_error;
 use super::border::guard::{Tag, guard};
@@ -14,8 +15,9 @@ use crate::text::{Message, RenderInput};
 use std::ffi::c_char;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special` 1: the text of control tokens counts as
-/// such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the count of all ids. WICK_E_BUSY while the model loads.
+/// [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special`
+/// 1: the text of control tokens counts as such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the
+/// count of all ids. WICK_E_BUSY while the model loads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_tokenize(
     model: wick_model,
@@ -40,8 +42,9 @@ pub unsafe extern "C" fn wick_model_tokenize(
     })
 }
 
-/// [ANY] The text of `count` ids, as a stream gives it; `special` 1: with the text of control tokens. `(buf, cap, needed)` as in wick_build_info.
-/// WICK_E_INVALID_ARGUMENT for an id beyond the vocabulary; WICK_E_BUSY while the model loads.
+/// [ANY] The text of `count` ids, as a stream gives it; `special` 1: with the text of control tokens.
+/// `(buf, cap, needed)` as in wick_build_info. WICK_E_INVALID_ARGUMENT for an id beyond the vocabulary;
+/// WICK_E_BUSY while the model loads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_detokenize(
     model: wick_model,
@@ -131,10 +134,12 @@ impl Conversation {
     }
 }
 
-/// [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or absent; `template_json`: an object, more
-/// variables for the template, or absent; `add_generation_prompt` 1: opens the assistant's turn. To generate from the text, or from what begins with it, give
-/// it as `prompt` with parse_special 1: BOS is not doubled; without, its control tokens are plain text. `(buf, cap, needed)` as in wick_build_info.
-/// WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model loads.
+/// [ANY] `count` messages through the model's chat template. `tools_json`: the template's tools, JSON, or
+/// absent; `template_json`: an object, more variables for the template, or absent; `add_generation_prompt` 1:
+/// opens the assistant's turn. To generate from the text, or from what begins with it, give it as `prompt`
+/// with parse_special 1: BOS is not doubled; without, its control tokens are plain text. `(buf, cap, needed)`
+/// as in wick_build_info. WICK_E_TEMPLATE if there is no template or it fails; WICK_E_BUSY while the model
+/// loads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_render(
     model: wick_model,
@@ -163,8 +168,9 @@ pub unsafe extern "C" fn wick_model_render(
     })
 }
 
-/// [ANY] How many tokens `count` messages are through the model's chat template, as the first of a session: the prompt_tokens of a generation with
-/// these messages, if `add_generation_prompt` is 1. The rest as in wick_model_render. WICK_E_BUSY while the model loads.
+/// [ANY] How many tokens `count` messages are through the model's chat template, as the first of a session:
+/// the prompt_tokens of a generation with these messages, if `add_generation_prompt` is 1. The rest as in
+/// wick_model_render. WICK_E_BUSY while the model loads.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_count_messages(
     model: wick_model,

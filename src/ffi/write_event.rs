@@ -26,7 +26,8 @@ impl EventOut {
     /// `InvalidArgument` for NULL, a wrong `struct_size`, or a buffer of less than 256 bytes.
     ///
     /// # Safety
-    /// `event` is NULL or writable for its `struct_size`, `buf` NULL or writable for `cap` bytes, as long as this lives.
+    /// `event` is NULL or writable for its `struct_size`, `buf` NULL or writable for `cap` bytes, as long as
+    /// this lives.
     pub(super) unsafe fn new(event: *mut wick_event, buf: *mut c_char, cap: usize) -> Result<Self> {
         // SAFETY: as promised by the caller.
         let event = unsafe { Output::new(event) }?;
@@ -43,7 +44,8 @@ impl EventOut {
 
     /// Writes as much of `event` as fits, and gives back the rest of it.
     ///
-    /// Of a TEXT that does not fit, the text comes first, then the ids: a part with ids has all that was left of the text.
+    /// Of a TEXT that does not fit, the text comes first, then the ids: a part with ids has all that was left
+    /// of the text.
     pub(super) fn write(
         &self,
         event: Event,

@@ -1,4 +1,5 @@
-//! The names of threads that others than the runtime's lanes start for it: they compute, or read files. Knows no thread but the one that it runs on.
+//! The names of threads that others than the runtime's lanes start for it: they compute, or read files. Knows
+//! no thread but the one that it runs on.
 
 use super::ThreadFn;
 use crate::sync::{Mutex, lock};

@@ -33,8 +33,8 @@ impl Drop for SessionShared {
     }
 }
 
-/// A conversation, or raw text, and its keys and values. Cheap to clone; when the last clone is dropped, a running
-/// generation is cancelled.
+/// A conversation, or raw text, and its keys and values. Cheap to clone; when the last clone is dropped, a
+/// running generation is cancelled.
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<SessionShared>,
@@ -52,8 +52,9 @@ impl Model {
     /// A new, empty session.
     ///
     /// # Errors
-    /// `InvalidArgument` for a context beyond the model's (while the model loads: as the end of the session's generations); `Unsupported`
-    /// for a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
+    /// `InvalidArgument` for a context beyond the model's (while the model loads: as the end of the session's
+    /// generations); `Unsupported` for a model that was loaded for its vocabulary only; the load's error
+    /// after a failed load; `Shutdown`.
     pub fn session_with(&self, options: SessionOptions) -> Result<Session> {
         Session::new(self, options)
     }
@@ -85,11 +86,13 @@ impl Session {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Starts a generation and returns its stream. Never waits: what needs the model comes as the stream's end.
+    /// Starts a generation and returns its stream. Never waits: what needs the model comes as the stream's
+    /// end.
     ///
     /// # Errors
-    /// `InvalidArgument` for a request out of range, or without input on an empty session; `Busy` while another generation of the session
-    /// is live and not cancelled; `QueueFull`; `Shutdown`; `StaleHandle` for a closed queue; the load's error after a failed load.
+    /// `InvalidArgument` for a request out of range, or without input on an empty session; `Busy` while
+    /// another generation of the session is live and not cancelled; `QueueFull`; `Shutdown`; `StaleHandle`
+    /// for a closed queue; the load's error after a failed load.
     pub fn generate(&self, request: Request, reading: Reading) -> Result<Stream> {
         self.start(request, reading, |stream| stream)
     }
@@ -107,7 +110,8 @@ impl Session {
         let links = &self.shared.model.shared.links;
         let core = &self.shared.model.owner.core;
         check(&request)?;
-        // Before the lock: what is refused drops its delivery, which may call back, when the lock is free again.
+        // Before the lock: what is refused drops its delivery, which may call back, when the lock is free
+        // again.
         let (producer, consumer) = links.stream(true, reading)?;
         let mut last = lock(&self.shared.last);
         check_free(last.as_ref())?;
@@ -151,8 +155,8 @@ impl Session {
         }
     }
 
-    /// Changes the system message that belongs to the session, from the next turn on; `None`: none. The past is computed again then. Also while a
-    /// generation is live, which keeps the one it was started with.
+    /// Changes the system message that belongs to the session, from the next turn on; `None`: none. The past
+    /// is computed again then. Also while a generation is live, which keeps the one it was started with.
     ///
     /// # Errors
     /// `InvalidArgument` for a session with raw input; `Shutdown`.
@@ -169,7 +173,8 @@ impl Session {
         Ok(())
     }
 
-    /// Empties the session, but for what it was made with; takes effect when a cancelled generation has stopped.
+    /// Empties the session, but for what it was made with; takes effect when a cancelled generation has
+    /// stopped.
     ///
     /// # Errors
     /// `Busy` while a generation is live and not cancelled; `Shutdown`.
@@ -182,8 +187,9 @@ impl Session {
         Ok(())
     }
 
-    /// The conversation, the session's own system message first, as the last generation that stopped left it: a live one shows, its input too,
-    /// when its end can be read, a cancelled or closed one when it has stopped. Raw input has none.
+    /// The conversation, the session's own system message first, as the last generation that stopped left it:
+    /// a live one shows, its input too, when its end can be read, a cancelled or closed one when it has
+    /// stopped. Raw input has none.
     ///
     /// # Errors
     /// `OutOfMemory`.

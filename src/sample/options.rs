@@ -4,7 +4,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// How tokens are chosen. The default is greedy, without penalties.
 ///
-/// Applied in this order: logit_bias, penalties, the grammar's mask, top_k, typical_p, top_p, min_p, temperature.
+/// Applied in this order: logit_bias, penalties, the grammar's mask, top_k, typical_p, top_p, min_p,
+/// temperature.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SamplerOptions {
     /// 0: greedy. Above: logits are divided by it before the draw.
@@ -15,9 +16,11 @@ pub struct SamplerOptions {
     pub top_p: f32,
     /// Keep tokens at least this fraction as likely as the likeliest (Nguyen et al., 2024); 0: off.
     pub min_p: f32,
-    /// Keep the tokens closest to the expected information that add up to this (Meister et al., 2022); 0 or 1: off.
+    /// Keep the tokens closest to the expected information that add up to this (Meister et al., 2022); 0 or
+    /// 1: off.
     pub typical_p: f32,
-    /// Tokens seen: positive logits are divided by it, others multiplied (Keskar et al., 2019, CTRL); 0 or 1: off.
+    /// Tokens seen: positive logits are divided by it, others multiplied (Keskar et al., 2019, CTRL); 0 or 1:
+    /// off.
     pub repeat_penalty: f32,
     /// Tokens seen: subtracted from the logit once (OpenAI's presence_penalty); 0: off.
     pub presence_penalty: f32,
@@ -29,7 +32,8 @@ pub struct SamplerOptions {
     pub seed: u64,
     /// Added to the logits of single tokens; −∞ forbids one.
     pub logit_bias: Vec<(u32, f32)>,
-    /// Whether [`Sampled::logprob`](super::Sampled::logprob) is computed. Each text of a stream then has exactly one id.
+    /// Whether [`Sampled::logprob`](super::Sampled::logprob) is computed. Each text of a stream then has
+    /// exactly one id.
     pub logprobs: bool,
 }
 

@@ -12,14 +12,16 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Sampled {
     /// Its id.
     pub token: u32,
-    /// ln of its probability by the model itself: the softmax of the logits as the model gave them, at temperature 1 and before bias, penalties, mask and
-    /// truncation, so that it does not depend on how tokens are chosen. NaN if not asked for.
+    /// ln of its probability by the model itself: the softmax of the logits as the model gave them, at
+    /// temperature 1 and before bias, penalties, mask and truncation, so that it does not depend on how
+    /// tokens are chosen. NaN if not asked for.
     pub logprob: f32,
 }
 
 /// Chooses the tokens of one generation. Same options, same logits, same tokens: on every machine.
 ///
-/// Nothing is allocated per token once the first one is drawn (with `penalty_last_n` −1 the window grows with the text).
+/// Nothing is allocated per token once the first one is drawn (with `penalty_last_n` −1 the window grows with
+/// the text).
 #[derive(Debug, Clone)]
 pub struct Sampler {
     options: SamplerOptions,
@@ -32,8 +34,8 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// A sampler over a vocabulary of `vocab_len` tokens; `options` are [valid](SamplerOptions::validate), which is for whoever takes them from a host to
-    /// see to.
+    /// A sampler over a vocabulary of `vocab_len` tokens; `options` are [valid](SamplerOptions::validate),
+    /// which is for whoever takes them from a host to see to.
     ///
     /// # Errors
     /// `InvalidArgument` if a bias is for a token beyond the vocabulary; `OutOfMemory`.
@@ -52,14 +54,14 @@ impl Sampler {
     /// Chooses a token from `logits` `(vocab_len)`, which are changed on the way.
     ///
     /// # Errors
-    /// `Numeric` if a logit is NaN or infinite (a model's never is; what is forbidden is so by bias or mask), or if no token is left;
-    /// `InvalidArgument` if there are not `vocab_len` of them; `OutOfMemory`.
+    /// `Numeric` if a logit is NaN or infinite (a model's never is; what is forbidden is so by bias or mask),
+    /// or if no token is left; `InvalidArgument` if there are not `vocab_len` of them; `OutOfMemory`.
     pub fn sample(&mut self, logits: &mut [f32]) -> Result<Sampled> {
         self.choose(logits, None)
     }
 
-    /// As [`sample`](Self::sample), of the tokens whose bit is set in `allowed`: token `t` is bit `t % 32` of word `t / 32`;
-    /// what lies beyond its end is forbidden.
+    /// As [`sample`](Self::sample), of the tokens whose bit is set in `allowed`: token `t` is bit `t % 32` of
+    /// word `t / 32`; what lies beyond its end is forbidden.
     ///
     /// # Errors
     /// As [`sample`](Self::sample).

@@ -1,4 +1,5 @@
-//! What a host may get wrong, and the status and message that it gets: NULLs, handles, texts, numbers, flags, sizes, buffers.
+//! What a host may get wrong, and the status and message that it gets: NULLs, handles, texts, numbers, flags,
+//! sizes, buffers.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

@@ -47,8 +47,8 @@ fn header() -> String {
     tidy(&String::from_utf8(bytes).expect("UTF-8"))
 }
 
-/// Inline, so that it is no symbol of the library; the generator knows no C bodies. Guarded: what reads headers without a C compiler often cannot
-/// read a body.
+/// Inline, so that it is no symbol of the library; the generator knows no C bodies. Guarded: what reads
+/// headers without a C compiler often cannot read a body.
 const CSTR: &str = "\n/* A NUL-terminated text as a wick_str; NULL: an absent one. Not there with WICK_NO_INLINE, for tools that read no bodies: fill in
  * the two fields. */
 #ifndef WICK_NO_INLINE
@@ -61,7 +61,8 @@ static inline struct wick_str wick_cstr(const char *s) {
 /// Limits are numbers: what reads headers without a C compiler often cannot follow a macro of another header.
 const LITERALS: [(&str, &str); 2] = [("UINT64_MAX", "0xFFFFFFFFFFFFFFFFull"), ("UINT32_MAX", "0xFFFFFFFFu")];
 
-/// Comments in as few lines as they take and as C has always had them, no more than one empty line, and [`CSTR`].
+/// Comments in as few lines as they take and as C has always had them, no more than one empty line, and
+/// [`CSTR`].
 fn tidy(generated: &str) -> String {
     let mut tidy = String::new();
     let mut lines = generated.lines();

@@ -1,4 +1,5 @@
-//! What this release lacks is refused by its name, field by field and function by function, and what came with the call is dropped once.
+//! What this release lacks is refused by its name, field by field and function by function, and what came
+//! with the call is dropped once.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

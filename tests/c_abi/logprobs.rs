@@ -1,4 +1,5 @@
-//! With logprobs each TEXT has exactly one id and its logprob, whatever is held back, and the texts are the same; control tokens in prompts.
+//! With logprobs each TEXT has exactly one id and its logprob, whatever is held back, and the texts are the
+//! same; control tokens in prompts.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

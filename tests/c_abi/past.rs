@@ -1,4 +1,5 @@
-//! What a session holds, read back: its messages and its ids; and what C says of persona, tools and variables.
+//! What a session holds, read back: its messages and its ids; and what C says of persona, tools and
+//! variables.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

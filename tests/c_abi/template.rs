@@ -1,4 +1,5 @@
-//! A chat template that fails, as C sees it: an END with WICK_E_TEMPLATE, a status of wick_model_render, and nothing else harmed.
+//! A chat template that fails, as C sees it: an END with WICK_E_TEMPLATE, a status of wick_model_render, and
+//! nothing else harmed.
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 

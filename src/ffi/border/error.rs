@@ -8,7 +8,8 @@ use std::ffi::c_char;
 /// Bytes of a message, its NUL included: the number in the struct is for the header.
 const MESSAGE: usize = 248;
 
-/// Details of a failed call: the caller's own, optional (NULL) everywhere. A call that succeeds sets `code` to WICK_OK and an empty message.
+/// Details of a failed call: the caller's own, optional (NULL) everywhere. A call that succeeds sets `code`
+/// to WICK_OK and an empty message.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_error {

@@ -5,7 +5,8 @@ use std::hash::{BuildHasher, Hasher};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
-/// A value of each process: a forked child gets its own at its first use, the parent's is never touched there.
+/// A value of each process: a forked child gets its own at its first use, the parent's is never touched
+/// there.
 pub(in crate::ffi) struct PerProcess<T: 'static> {
     current: AtomicPtr<Process<T>>,
     mark: Mark,
@@ -47,7 +48,8 @@ impl<T: Default + Sync> PerProcess<T> {
     }
 
     fn renew(&self) {
-        // SAFETY: null, or a leaked box that is never freed; in a child it is a copy that nobody else changes.
+        // SAFETY: null, or a leaked box that is never freed; in a child it is a copy that nobody else
+        // changes.
         let parent = unsafe { self.current.load(Ordering::Acquire).as_ref() };
         let (epoch, salt) = match parent {
             Some(parent) => (parent.epoch + 1, parent.salt),

@@ -1,4 +1,5 @@
-//! Callbacks that a runtime keeps for its whole life, log and on_thread: finished once, when none of them runs.
+//! Callbacks that a runtime keeps for its whole life, log and on_thread: finished once, when none of them
+//! runs.
 
 use super::inside::callback;
 use super::user::UserData;
@@ -10,8 +11,8 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes, valid during the call. Any thread,
-/// also concurrently, also inside a call into this library.
+/// Takes log lines: `level` 1 error, 2 warning, 3 info, 4 debug, 5 trace; `text` is UTF-8 of `len` bytes,
+/// valid during the call. Any thread, also concurrently, also inside a call into this library.
 pub type wick_log_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, level: i32, text: *const std::ffi::c_char, len: usize)>;
 
@@ -51,7 +52,8 @@ impl Guest {
         callback(|| call(user));
     }
 
-    /// Drops the pointer when no callback runs with it; whether that was so before `deadline` (`None`: waits for ever).
+    /// Drops the pointer when no callback runs with it; whether that was so before `deadline` (`None`: waits
+    /// for ever).
     pub(in crate::ffi) fn finish(&self, deadline: Option<Instant>) -> bool {
         let mut state = lock(&self.state);
         while state.running > 0 {

@@ -1,4 +1,5 @@
-//! The process-wide table behind the handles: 64-bit ids to objects, salted, reused by generation; knows no kind of object.
+//! The process-wide table behind the handles: 64-bit ids to objects, salted, reused by generation; knows no
+//! kind of object.
 
 use super::fork::{self, PerProcess};
 use crate::error::{Error, ErrorKind, Result};
@@ -140,7 +141,8 @@ pub(in crate::ffi) fn remove_owned(owner: u64) -> Vec<Object> {
     indices.into_iter().filter_map(|index| table.empty(index)).collect()
 }
 
-/// Lets a stale handle wait until what came with the call is taken, so that it is dropped; but not in a forked child, where nothing is.
+/// Lets a stale handle wait until what came with the call is taken, so that it is dropped; but not in a
+/// forked child, where nothing is.
 pub(in crate::ffi) fn unforked<T>(object: Result<T>) -> Result<Result<T>> {
     match object {
         Err(error) if error.kind() == ErrorKind::Forked => Err(error),

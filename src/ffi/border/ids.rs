@@ -32,8 +32,9 @@ pub struct wick_session {
     pub id: u64,
 }
 
-/// A stream's handle; id 0 is none. Every stream yields STARTED? (PROGRESS|TEXT|NOTE|TOOL_CALL)* END: exactly one END, always last, whatever
-/// happens, unless the host closes the stream or its queue first. Every stream handed out has to be closed, also after END.
+/// A stream's handle; id 0 is none. Every stream yields STARTED? (PROGRESS|TEXT|NOTE|TOOL_CALL)* END: exactly
+/// one END, always last, whatever happens, unless the host closes the stream or its queue first. Every stream
+/// handed out has to be closed, also after END.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct wick_stream {

@@ -1,4 +1,5 @@
-//! What every exported function goes through: statuses, errors, guards, handles, and what the host hands over and gets. Knows no object.
+//! What every exported function goes through: statuses, errors, guards, handles, and what the host hands over
+//! and gets. Knows no object.
 
 pub(super) mod deadline;
 pub mod error;

@@ -82,7 +82,8 @@ pub(in crate::ffi) unsafe fn write_items<T: Copy>(
         return Err(too_small(items.len(), "elements", cap));
     }
     let bytes = size_of_val(items);
-    // SAFETY: `cap` elements are writable and the items are at most that many; as bytes they need no alignment.
+    // SAFETY: `cap` elements are writable and the items are at most that many; as bytes they need no
+    // alignment.
     unsafe { std::ptr::copy_nonoverlapping(items.as_ptr().cast::<u8>(), out.cast::<u8>(), bytes) };
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Structs with a `struct_size`: older and newer callers, checked before anything else of them is read; knows no field.
+//! Structs with a `struct_size`: older and newer callers, checked before anything else of them is read; knows
+//! no field.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::mem::{MaybeUninit, size_of};
@@ -21,7 +22,8 @@ pub(in crate::ffi) unsafe trait Versioned: Sized {
 /// Copies a struct that the caller gave; fields that it does not have are zero.
 ///
 /// # Errors
-/// `InvalidArgument` for NULL or a wrong `struct_size`; `Unsupported` for fields that this release does not know and that are not zero.
+/// `InvalidArgument` for NULL or a wrong `struct_size`; `Unsupported` for fields that this release does not
+/// know and that are not zero.
 ///
 /// # Safety
 /// `from` is NULL or readable for as many bytes as its `struct_size` says.
@@ -46,8 +48,8 @@ pub(in crate::ffi) unsafe fn input_or_zero<T: Versioned>(from: *const T) -> Resu
     unsafe { input(from) }
 }
 
-/// As [`input`], for a struct that brings what is to be dropped: `take` takes hold of that as soon as the size is known to be good, so that it is dropped
-/// too if the rest is refused.
+/// As [`input`], for a struct that brings what is to be dropped: `take` takes hold of that as soon as the
+/// size is known to be good, so that it is dropped too if the rest is refused.
 ///
 /// # Errors
 /// As [`input`].
@@ -103,7 +105,8 @@ impl<T: Versioned> Output<T> {
         let head = size_of::<u32>();
         let known = self.size.min(size_of::<T>());
         let to = self.to.cast::<u8>();
-        // SAFETY: `new` was promised `size` writable bytes; `value` has `known` of them; the two are different objects.
+        // SAFETY: `new` was promised `size` writable bytes; `value` has `known` of them; the two are
+        // different objects.
         unsafe {
             ptr::copy_nonoverlapping(ptr::from_ref(value).cast::<u8>().add(head), to.add(head), known - head);
             ptr::write_bytes(to.add(known), 0, self.size - known);

@@ -7,7 +7,8 @@ pub const WICK_ABI_VERSION: u32 = 1;
 /// A timeout: wait as long as it takes.
 pub const WICK_FOREVER: u64 = u64::MAX;
 
-/// What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an error.
+/// What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an
+/// error.
 pub type wick_status = i32;
 
 /// Done.

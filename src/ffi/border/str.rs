@@ -3,8 +3,8 @@
 use crate::error::{Error, ErrorKind, Result};
 use std::ffi::{CStr, c_char};
 
-/// UTF-8 text: `len` bytes at `ptr`. `len` SIZE_MAX: `ptr` is NUL-terminated. `ptr` NULL: absent (`len` must be 0); `ptr` not NULL and `len` 0:
-/// present, and empty.
+/// UTF-8 text: `len` bytes at `ptr`. `len` SIZE_MAX: `ptr` is NUL-terminated. `ptr` NULL: absent (`len` must
+/// be 0); `ptr` not NULL and `len` 0: present, and empty.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_str {
@@ -18,7 +18,8 @@ impl wick_str {
     /// The text, if there is one.
     ///
     /// # Errors
-    /// `InvalidArgument` naming `name`: a length without a pointer, an impossible length, bytes that are not UTF-8.
+    /// `InvalidArgument` naming `name`: a length without a pointer, an impossible length, bytes that are not
+    /// UTF-8.
     ///
     /// # Safety
     /// `ptr` is NULL or readable for what `len` says, as long as the result is used.

@@ -1,10 +1,12 @@
-//! A host's pointer with its drop function: dropped exactly once, by whoever lets go of it last; knows nothing of its use.
+//! A host's pointer with its drop function: dropped exactly once, by whoever lets go of it last; knows
+//! nothing of its use.
 
 use super::handles;
 use super::inside::callback;
 use std::ffi::c_void;
 
-/// Frees a `user` pointer. Called exactly once; inside it, [BLOCK] and [EXCL] functions return WICK_E_REENTRANT.
+/// Frees a `user` pointer. Called exactly once; inside it, [BLOCK] and [EXCL] functions return
+/// WICK_E_REENTRANT.
 pub type wick_drop_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
 /// A `user` pointer that is dropped when this is. Not in a forked child: there the host's memory is a copy.
