@@ -33,6 +33,13 @@ pub struct SessionOptions {
     pub template: Option<Map<String, Value>>,
 }
 
+impl SessionOptions {
+    /// The session's own message.
+    pub fn system_message(&self) -> Option<Message> {
+        self.system.clone().map(system_message)
+    }
+}
+
 /// What a session takes until it is cleared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -243,8 +250,7 @@ impl Conversation {
     }
 }
 
-/// The session's own message.
-pub(super) fn system_message(content: String) -> Message {
+fn system_message(content: String) -> Message {
     Message { role: SYSTEM.to_owned(), content, extra: None }
 }
 

@@ -1,6 +1,5 @@
 //! Figures that the engine publishes and others read without waiting for it, and its log; knows no engine.
 
-use super::conversation::{SessionOptions, system_message};
 use super::past::Record;
 use crate::error::Result;
 use crate::log::Log;
@@ -18,11 +17,10 @@ pub struct SessionFacts {
 }
 
 impl SessionFacts {
-    /// Those of a new session.
-    pub fn new(options: &SessionOptions) -> Self {
+    /// Those of a new session with this message of its own.
+    pub fn new(system: Option<&Message>) -> Self {
         let facts = Self::default();
-        let system = options.system.clone().map(system_message);
-        facts.past.keep(system.as_ref(), &[], &[]);
+        facts.past.keep(system, &[], &[]);
         facts
     }
 

@@ -72,7 +72,7 @@ impl Session {
         if let Ok(known) = model.facts() {
             check_context(options.context_length, known.spec.context_length)?;
         }
-        let facts = Arc::new(SessionFacts::new(&options));
+        let facts = Arc::new(SessionFacts::new(options.system_message().as_ref()));
         let shared = SessionShared {
             id: links.name(),
             context: options.context_length,

@@ -197,7 +197,9 @@ fn everything_in_the_header_is_kept() {
             inside = Some(name.split(' ').next().expect("a name"));
         } else if line.starts_with('}') {
             inside = None;
-        } else if let Some(name) = inside.filter(|_| line.ends_with(';')) {
+        } else if let Some(name) =
+            inside.filter(|_| line.ends_with(';') && !line.trim_start().starts_with(['*', '/']))
+        {
             let field = match line.split_once("(*") {
                 Some((_, function)) => function.split(')').next().unwrap_or_default(),
                 None => {
