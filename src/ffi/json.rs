@@ -5,10 +5,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::text::Message;
 use serde_json::{Map, Value};
 
-/// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes less than 16 KiB of stack.
+/// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes
+/// less than 16 KiB of stack.
 const MAX_DEPTH: usize = 64;
 
-/// How many may be read on the caller's stack, of which a level takes about a KiB; more are read on one of our own.
+/// How many may be read on the caller's stack, of which a level takes about a KiB; more are read on one of
+/// our own.
 const SHALLOW: usize = 4;
 const STACK: usize = 512 << 10;
 
@@ -59,7 +61,8 @@ pub(super) fn messages(messages: &[Message]) -> Value {
         .collect()
 }
 
-/// How many arrays and objects lie in each other in `text`, if it is JSON; else, up to where it is not, no fewer.
+/// How many arrays and objects lie in each other in `text`, if it is JSON; else, up to where it is not, no
+/// fewer.
 fn depth(text: &str) -> usize {
     let (mut depth, mut most) = (0usize, 0);
     let (mut in_string, mut escaped) = (false, false);

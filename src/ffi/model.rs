@@ -263,22 +263,15 @@ impl wick_model_options {
     }
 }
 
-<<<<<<< HEAD
-/// [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"), `name`, `architecture`, `backend` ("native", "candle",
-/// "none" with vocab_only, "fake" for the tests' model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
-/// `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets it), `eos_ids` (array: what ends an answer),
-/// `weight_bytes`, `weights` (where they are: "mapped": pages of the file that the system can drop; "huge": moved to huge pages; "partly": some of them;
-/// "owned": read into memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`, `chat_template` (boolean: there is
-/// one). Names are strings, all else are integers. `(json, cap, needed)` as in wick_build_info. After a failed load: its error.
-=======
 /// [ANY] What is known of the model, as JSON: `state` ("loading": nothing else is known yet; "ready"),
 /// `name`, `architecture`, `backend` ("native", "candle", "none" with vocab_only, "fake" for the tests'
 /// model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
 /// `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets
-/// it), `eos_ids` (array: what ends an answer), `weight_bytes`, `kv_bytes_per_token`, `chat_template`
-/// (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)` as in
-/// wick_build_info. After a failed load: its error.
->>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
+/// it), `eos_ids` (array: what ends an answer), `weight_bytes`, `weights` (where they are: "mapped": pages of
+/// the file that the system can drop; "huge": moved to huge pages; "partly": some of them; "owned": read into
+/// memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`,
+/// `chat_template` (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)`
+/// as in wick_build_info. After a failed load: its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_info(
     model: wick_model,
@@ -296,16 +289,10 @@ pub unsafe extern "C" fn wick_model_info(
     })
 }
 
-<<<<<<< HEAD
-/// [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load for all of them. They stay pages that
-/// other processes share and that the system may drop. Else they move to huge pages of this process' own behind the first token, which makes
-/// every later one sooner (Linux 6.1 and later), as far as the system and the process' memory cgroups have room to spare for all of them.
-=======
 /// [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load
 /// for all of them. They stay pages that other processes share and that the system may drop. Else they move
 /// to huge pages of this process' own behind the first token, which makes every later one sooner (Linux 6.1
-/// and later).
->>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
+/// and later), as far as the system and the process' memory cgroups have room to spare for all of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_model_keep_mapped(model: wick_model) -> wick_status {
     guard(Tag::Any, ptr::null_mut(), || {

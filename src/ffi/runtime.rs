@@ -65,13 +65,8 @@ pub struct wick_runtime_options {
     /// THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart;
     /// 0: 100. In HOST_STEP anything but 0 is WICK_E_UNSUPPORTED: the budget of each step is the pace.
     pub pace_percent: u32,
-<<<<<<< HEAD
-    /// 1: each thread keeps the policy, priority and processors of the thread that starts it; 0: it has the process' own (Linux; elsewhere threads
-    /// have what the system gives them).
-=======
-    /// 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is
-    /// WICK_E_UNSUPPORTED in this release.
->>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
+    /// 1: each thread keeps the policy, priority and processors of the thread that starts it; 0: it has the
+    /// process' own (Linux; elsewhere threads have what the system gives them).
     pub keep_scheduling: u32,
 }
 

@@ -25,13 +25,9 @@ thread_local! {
     static LOG: RefCell<Option<Weak<LogSink>>> = const { RefCell::new(None) };
 }
 
-<<<<<<< HEAD
-/// Runs the body of an exported function: its result or its error is the status, a panic is WICK_E_INTERNAL. `error` (NULL: none)
-/// gets the details. Inside, the thread is in wick's floating-point state and cannot be cancelled.
-=======
 /// Runs the body of an exported function: its result or its error is the status, a panic is WICK_E_INTERNAL.
-/// `error` (NULL: none) gets the details.
->>>>>>> 125256d (Prose of the C ABI at 110 columns, and the header that comes of it)
+/// `error` (NULL: none) gets the details. Inside, the thread is in wick's floating-point state and cannot be
+/// cancelled.
 pub(in crate::ffi) fn guard(
     tag: Tag,
     error: *mut wick_error,

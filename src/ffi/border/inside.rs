@@ -10,8 +10,8 @@ thread_local! {
     static CALLBACKS: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs one of the host's callbacks, in the host's floating-point state. The thread still cannot be cancelled: the callback's frame is
-/// not the last one that would have to be left.
+/// Runs one of the host's callbacks, in the host's floating-point state. The thread still cannot be
+/// cancelled: the callback's frame is not the last one that would have to be left.
 pub(in crate::ffi) fn callback<T>(call: impl FnOnce() -> T) -> T {
     let _outside = Restore::set(&INSIDE, false);
     let _counted = Counted::new();
