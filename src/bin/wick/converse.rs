@@ -2,8 +2,8 @@
 //! answer is shown.
 
 use super::output;
-use super::run::{INTERRUPTED, Turns};
 use super::show::{Interrupts, reason};
+use super::turns::{INTERRUPTED, Turns};
 use smol::channel::{Receiver, bounded};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -17,11 +17,7 @@ const READER_STACK: usize = 256 << 10;
 ///
 /// # Errors
 /// An answer's that leaves no way to go on; `Io` of standard input and output.
-pub async fn converse(
-    turns: &Turns<'_>,
-    first: Option<String>,
-    interrupts: &mut Interrupts,
-) -> Result<ExitCode> {
+pub async fn converse(turns: &Turns, first: Option<String>, interrupts: &mut Interrupts) -> Result<ExitCode> {
     let lines = lines()?;
     let on_terminal = std::io::stdin().is_terminal();
     if on_terminal {
@@ -56,7 +52,7 @@ pub async fn converse(
 }
 
 /// One turn; whether somebody still reads.
-async fn turn(turns: &Turns<'_>, line: String, interrupts: &mut Interrupts) -> Result<bool> {
+async fn turn(turns: &Turns, line: String, interrupts: &mut Interrupts) -> Result<bool> {
     match turns.answer(line, interrupts).await {
         Ok(Some(end)) => {
             if !matches!(end.reason, EndReason::Stop | EndReason::StopString) {

@@ -18,6 +18,7 @@ mod selftest_fake;
 mod selftest_real;
 mod show;
 mod tokenize;
+mod turns;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

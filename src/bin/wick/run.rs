@@ -4,19 +4,14 @@
 use super::input::{TextInput, wrong};
 use super::model::{Computing, Template, named};
 use super::sampling::{Sampling, draws};
-use super::show::{Interrupts, answer, figures, load};
+use super::show::{Interrupts, figures, load};
+use super::turns::{INTERRUPTED, Turns};
 use super::{converse, output};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::{
-    End, EndReason, ErrorKind, Input, Message, Model, ModelOptions, Reading, Request, Result, Runtime,
-    SamplerOptions, Session, SessionOptions, Stream,
-};
-
-/// What a shell gives for a program that Ctrl-C ended.
-pub const INTERRUPTED: u8 = 130;
+use wick::{EndReason, Model, ModelOptions, Reading, Result, Runtime, SessionOptions};
 
 #[derive(Args)]
 #[command(
@@ -91,7 +86,9 @@ impl Run {
             sampling: self.sampling.options(&self.model).map_err(|error| named(error, &self.model))?,
             templated: self.is_templated(&model, converses)?,
             session: model.session_with(session)?,
-            run: self,
+            model: self.model.clone(),
+            max_tokens: u32::try_from(self.max_tokens).unwrap_or(0),
+            stop: self.stop.clone(),
         };
         match prompt {
             Some(prompt) if !converses => {
@@ -119,43 +116,5 @@ impl Run {
         Err(wrong(format!(
             "{file}: {wants} needs a chat template, and this model has none; give one with --chat-template"
         )))
-    }
-}
-
-/// The turns of one session.
-pub struct Turns<'a> {
-    run: &'a Run,
-    pub session: Session,
-    pub sampling: SamplerOptions,
-    templated: bool,
-}
-
-impl Turns<'_> {
-    /// Shows the answer to `prompt`; `None`: nobody reads it any more.
-    ///
-    /// # Errors
-    /// As [`answer`]; what may be the model's fault names the file.
-    pub async fn answer(&self, prompt: String, interrupts: &mut Interrupts) -> Result<Option<End>> {
-        let end = answer(self.generate(prompt)?, interrupts).await;
-        end.map_err(|error| match error.kind() {
-            ErrorKind::ContextFull | ErrorKind::InvalidArgument | ErrorKind::Io => error,
-            _ => named(error, &self.run.model),
-        })
-    }
-
-    fn generate(&self, prompt: String) -> Result<Stream> {
-        let input = if self.templated {
-            Input::Messages(vec![Message { role: "user".to_owned(), content: prompt, extra: None }])
-        } else {
-            Input::Text(prompt)
-        };
-        let request = Request {
-            input,
-            max_tokens: u32::try_from(self.run.max_tokens).unwrap_or(0),
-            sampling: self.sampling.clone(),
-            stop: self.run.stop.clone(),
-            ..Request::default()
-        };
-        self.session.generate(request, Reading::default())
     }
 }
