@@ -323,8 +323,8 @@ typedef struct wick_runtime_options {
   /* THREADS: of each 16.7 ms, the share in percent that the threads compute at most, loads and text apart;
    * 0: 100. In HOST_STEP anything but 0 is WICK_E_UNSUPPORTED: the budget of each step is the pace. */
   uint32_t pace_percent;
-  /* 0: the threads have the process' scheduling; 1: the creating thread's policy, priority and mask. 1 is
-   * WICK_E_UNSUPPORTED in this release. */
+  /* 1: each thread keeps the policy, priority and processors of the thread that starts it; 0: it has the
+   * process' own (Linux; elsewhere threads have what the system gives them). */
   uint32_t keep_scheduling;
 } wick_runtime_options;
 
@@ -973,15 +973,17 @@ wick_status wick_model_load(struct wick_runtime runtime,
  * `name`, `architecture`, `backend` ("native", "candle", "none" with vocab_only, "fake" for the tests'
  * model), `parameters`, `quantisation` (the tensor type of most weights), `context_length`,
  * `embedding_length`, `vocab_size`, `bos_id` (null if there is none), `adds_bos` (boolean: raw text gets
- * it), `eos_ids` (array: what ends an answer), `weight_bytes`, `kv_bytes_per_token`, `chat_template`
- * (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)` as in
- * wick_build_info. After a failed load: its error. */
+ * it), `eos_ids` (array: what ends an answer), `weight_bytes`, `weights` (where they are: "mapped": pages of
+ * the file that the system can drop; "huge": moved to huge pages; "partly": some of them; "owned": read into
+ * memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`,
+ * `chat_template` (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)`
+ * as in wick_build_info. After a failed load: its error. */
 wick_status wick_model_info(struct wick_model model, char *json, size_t cap, size_t *needed);
 
 /* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load
  * for all of them. They stay pages that other processes share and that the system may drop. Else they move
  * to huge pages of this process' own behind the first token, which makes every later one sooner (Linux 6.1
- * and later). */
+ * and later), as far as the system and the process' memory cgroups have room to spare for all of them. */
 wick_status wick_model_keep_mapped(struct wick_model model);
 
 /* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */
