@@ -586,7 +586,7 @@ typedef struct wick_estimate {
 typedef struct wick_message {
   /* Who speaks: "system", "user", "assistant", "tool", … Has to be there. */
   struct wick_str role;
-  /* What is said; absent counts as empty. */
+  /* What is said; absent (a NULL text): the template sees none, unless `extra_json` has one. */
   struct wick_str content;
   /* A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content,
    * …), or absent. */

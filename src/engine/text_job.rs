@@ -45,8 +45,8 @@ impl TextJob {
         at_once(self.run_in_pieces(None, || Ok(())))
     }
 
-    /// Does the work, and gives others their turn after each `slice`, if there is one; but a chat template is
-    /// rendered in one piece. Ends soon when its generation is over, or once `look` fails.
+    /// Does the work, and gives others their turn after each `slice`, if there is one. Ends soon when its
+    /// generation is over, or once `look` fails.
     pub async fn run_in_pieces(
         self,
         slice: Option<Duration>,

@@ -3,6 +3,7 @@
 use crate::compute::on_own_stack;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Message;
+use crate::text::json::keeping_integers;
 use serde_json::{Map, Value};
 
 /// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes
@@ -27,7 +28,7 @@ pub(super) fn value(text: &str, name: &str) -> Result<Value> {
         return Err(Error::new(ErrorKind::InvalidArgument, message));
     }
     let parse = || {
-        serde_json::from_str(text)
+        serde_json::from_str(&keeping_integers(text))
             .map_err(|error| Error::new(ErrorKind::InvalidArgument, format!("{name} is not JSON: {error}")))
     };
     if depth <= SHALLOW { parse() } else { on_own_stack(STACK, parse) }

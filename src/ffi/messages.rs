@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 pub struct wick_message {
     /// Who speaks: "system", "user", "assistant", "tool", … Has to be there.
     pub role: wick_str,
-    /// What is said; absent counts as empty.
+    /// What is said; absent (a NULL text): the template sees none, unless `extra_json` has one.
     pub content: wick_str,
     /// A JSON object with further fields for the template (tool_calls, tool_call_id, name, reasoning_content,
     /// …), or absent.
@@ -69,7 +69,11 @@ impl wick_message {
         let (role, content, extra) = unsafe {
             (self.role.require("role")?, self.content.read("content")?, self.extra_json.read("extra_json")?)
         };
-        let extra = extra.map(|extra| object(extra, "extra_json")).transpose()?;
+        let mut extra = extra.map(|extra| object(extra, "extra_json")).transpose()?;
+        if content.is_none() {
+            // Templates do not see what is null.
+            extra.get_or_insert_default().entry("content").or_insert(Value::Null);
+        }
         Ok(Message { role: copy(role)?, content: copy(content.unwrap_or_default())?, extra })
     }
 }

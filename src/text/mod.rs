@@ -1,6 +1,7 @@
 //! Text to tokens and back: vocabulary, streaming detokenizer, stop strings, tokenizer, chat template. Knows no tensors.
 
 mod detokenizer;
+pub mod json;
 mod stop;
 mod vocab;
 

@@ -23,7 +23,8 @@ pub struct Message {
     /// What is said.
     pub content: String,
     /// Further fields for the template: tool_calls, tool_call_id, name, reasoning_content, … Never replaces `role`; a
-    /// `content` in it replaces `content` (null, or a list of parts).
+    /// `content` in it replaces `content`: a list of parts, or null, which is no content. Templates see no field that is null, and a
+    /// reasoning under all its names (`reasoning_content`, `thinking`), as transformers has it.
     pub extra: Option<Map<String, Value>>,
 }
 

@@ -68,3 +68,41 @@ fn a_template_that_is_none_or_fails_is_an_error_of_what_needs_it() {
         }
     }
 }
+
+/// What C leaves out is not there for the template, and numbers keep their digits.
+#[test]
+fn a_template_sees_what_c_gives_and_no_more() {
+    let bytes = tiny::Tiny::new("llama").speaking().writer().to_bytes();
+    let runtime = runtime_in(WICK_MODE_HOST_STEP);
+    let template = "{% for m in messages %}{{ m.content is defined }} {{ m.content }},{% endfor %}{{ tools|tojson }}{{ x }}";
+    let model = model(runtime, &bytes, template);
+    let role = text("user");
+    let messages = [
+        wick_message { role, content: text("a"), ..zeroed() },
+        wick_message { role, content: text(""), ..zeroed() },
+        wick_message { role, ..zeroed() },
+        wick_message { role, extra_json: text(r#"{"content": ["part"]}"#), ..zeroed() },
+        wick_message { role, content: text("b"), extra_json: text(r#"{"content": null}"#) },
+    ];
+    let (mut error, mut needed, mut out) = (sized::<wick_error>(), 0, [0u8; 256]);
+    // SAFETY: all pointers are good.
+    let status = unsafe {
+        wick_model_render(
+            model,
+            messages.as_ptr(),
+            messages.len(),
+            text("[18446744073709551616, 1e-05, 1e16, -0]"),
+            text(r#"{"x": -9223372036854775809}"#),
+            0,
+            out.as_mut_ptr().cast(),
+            out.len(),
+            &mut needed,
+            &mut error,
+        )
+    };
+    is(status, WICK_OK);
+    let rendered = std::str::from_utf8(&out[..needed]).unwrap().trim_end_matches('\0');
+    let wanted = "True a,True ,False ,True ['part'],False ,[18446744073709551616, 1e-05, 1e+16, 0]-9223372036854775809";
+    assert_eq!(rendered, wanted);
+    shut(runtime);
+}

@@ -4,7 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod corpus;
+mod fair;
 mod fuzz;
+mod fuzz_templates;
+mod hostile;
+mod shield;
 mod templates;
 mod vectors;
 

@@ -1,213 +1,238 @@
-//! The engine's filters that compare, print or stack values deeply, with the work paid before. Knows no instructions.
+//! The filters by name, and those of single values. Those of strings are in `filters_text`, those of lists in
+//! `filters_list`.
 
-use minijinja::value::{Rest, ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use super::arguments::{Arguments, missing};
+use super::attributes;
+use super::costs::fault;
+use super::filters_list;
+use super::filters_text;
+use super::json;
+use super::machine::Machine;
+use super::methods;
+use super::number::{Arithmetic, Number, integer, parse_float, parse_int};
+use super::print;
+use super::text::Text;
+use super::value::{Missing, ObjectKind, Value};
+use crate::error::Result;
 
-use super::measure::{self, Purpose};
-use super::{methods, operators};
-
-/// The names under which filters pay first: `!` and the engine's name. No template can write them as one.
-const GUARDED: [&str; 36] = [
-    "!abs",
-    "!attr",
-    "!bool",
-    "!capitalize",
-    "!chain",
-    "!dictsort",
-    "!e",
-    "!escape",
-    "!float",
-    "!format",
-    "!groupby",
-    "!indent",
-    "!int",
-    "!join",
-    "!lines",
-    "!lower",
-    "!map",
-    "!max",
-    "!min",
-    "!pprint",
-    "!reject",
-    "!rejectattr",
-    "!replace",
-    "!round",
-    "!safe",
-    "!select",
-    "!selectattr",
-    "!sort",
-    "!split",
-    "!string",
-    "!sum",
-    "!title",
-    "!trim",
-    "!unique",
-    "!upper",
-    "!zip",
-];
-
-/// Longer paths (`attribute="a.b.c"`) are refused: each item walks them.
-const MAX_PATH: usize = 256;
-
-/// The guarded filter in place of the filter `name`, if there is one.
-pub(super) fn guarded(name: &str) -> Option<&'static str> {
-    GUARDED.binary_search_by(|guarded| guarded[1..].cmp(name)).ok().map(|at| GUARDED[at])
-}
-
-/// Adds the guarded filters to `environment`.
-pub(super) fn add_to(environment: &mut Environment<'static>) {
-    for name in GUARDED {
-        environment.add_filter(name, move |state: &mut State, args: Rest<ValueOrKwargs>| {
-            apply(state, &name[1..], args.into_values())
-        });
-    }
-}
-
-fn apply(state: &mut State, name: &str, mut args: Vec<Value>) -> Result<Value, Error> {
+/// What `value|name(arguments)` gives.
+pub(super) fn apply(
+    machine: &mut Machine<'_>,
+    name: &str,
+    value: Value,
+    arguments: Arguments,
+) -> Result<Value> {
     match name {
-        "sort" | "unique" | "groupby" | "dictsort" | "min" | "max" => order(state, &args)?,
-        "attr" => args.get(1).map_or(Ok(()), |key| measure::lookup(state, key))?,
-        "join" => join(state, &args)?,
-        "format" => format(state, &args)?,
-        "sum" => numbers_only(&args)?,
-        "trim" => {
-            print(state, &args)?;
-            if let [text, letters, ..] = args.as_slice() {
-                product(state, text, letters)?;
+        "tojson" => json::tojson(machine, value, arguments),
+        "default" | "d" => {
+            let [default, boolean] = arguments.bind(name, ["default_value", "boolean"])?;
+            let boolean = boolean.is_some_and(|boolean| boolean.truth());
+            if value.is_undefined() || (boolean && !value.truth()) {
+                return Ok(default.unwrap_or_else(|| Value::Text(Text::literal(String::new()))));
+            }
+            Ok(value)
+        }
+        "length" | "count" => {
+            arguments.none(name)?;
+            length(machine, &value).map(Value::count)
+        }
+        "int" => int(value, arguments),
+        "float" => {
+            let [default] = arguments.bind(name, ["default"])?;
+            Ok(match &value {
+                Value::Text(text) => parse_float(text.as_str()),
+                Value::Undefined(missing) => return Err(machine.undefined(*missing)),
+                value => Number::of(value).map(Number::to_f64),
+            }
+            .map_or_else(|| default.unwrap_or(Value::Float(0.0)), Value::Float))
+        }
+        "abs" => {
+            arguments.none(name)?;
+            match Number::of(&value) {
+                Some(Number::Float(number)) => Ok(Value::Float(number.abs())),
+                Some(Number::Int(number)) => Ok(integer(number.abs())),
+                None => Err(bad(machine, &value, name)),
             }
         }
-        "split" | "lines" => {
-            print(state, &args)?;
-            if let Some(text) = args.first().and_then(Value::as_str) {
-                let separator = if name == "lines" { "\n" } else { methods::str_arg(&args, 1) };
-                measure::ensure(state, methods::split_len(text, separator))?;
+        "round" => round(machine, value, arguments),
+        "attr" => {
+            let attribute = arguments.one(name, "name")?;
+            let Value::Text(attribute) = attribute else { return Ok(Value::UNDEFINED) };
+            // Items are no attributes here.
+            match value {
+                Value::Dict(_) if methods::exists(&value, attribute.as_str()) => {
+                    Ok(Value::Method(std::sync::Arc::new((value, attribute.as_str().to_owned()))))
+                }
+                Value::Dict(_) => Ok(Value::Undefined(Missing::Item)),
+                value => attributes::named(machine, value, attribute.as_str(), Missing::Item),
             }
         }
-        "map" => rename(args.get_mut(1)),
-        "chain" | "zip" => {
-            let made = state.apply_filter(name, &args)?;
-            return match made.kind() {
-                // Chained maps and lists look into each other at every step.
-                ValueKind::Map => merged(state, &args),
-                ValueKind::Seq => measure::collect(state, &made).map(Value::from),
-                _ => operators::listed(state, &made),
+        "string" => {
+            arguments.none(name)?;
+            if let Value::Text(text) = &value
+                && !text.is_markup()
+            {
+                return Ok(value);
+            }
+            print::string(&mut machine.costs, &machine.objects, &value).map(Value::Text)
+        }
+        "filesizeformat" => filesize(machine, &value, arguments),
+        "pprint" => {
+            arguments.bind(name, ["verbose"])?;
+            super::percent::repr(machine, &value).map(Value::Text)
+        }
+        "items" => {
+            arguments.none(name)?;
+            let items = match &value {
+                Value::Undefined(_) => Vec::new(),
+                Value::Dict(dict) => machine.items(&Value::View(super::value::View::Items, dict.clone()))?,
+                _ => return Err(fault("Can only get item pairs from a mapping.")),
             };
+            machine.objects.iterator(&mut machine.costs, items)
         }
-        "select" | "reject" | "selectattr" | "rejectattr" => {}
-        _ => print(state, &args)?,
+        _ => match filters_text::apply(machine, name, &value, arguments)? {
+            Ok(made) => Ok(made),
+            Err(arguments) => match filters_list::apply(machine, name, value, arguments)? {
+                Some(made) => Ok(made),
+                None => Err(fault(format!("No filter named '{name:.64}'."))),
+            },
+        },
     }
-    check_paths(state, name, &args)?;
-    state.apply_filter(name, &args)
 }
 
-fn print(state: &State, args: &[Value]) -> Result<(), Error> {
-    args.iter().try_for_each(|value| measure::print(state, value).map(drop))
+/// Whether there is a filter with this name.
+pub(super) fn exists(name: &str) -> bool {
+    const OWN: [&str; 14] = [
+        "tojson",
+        "default",
+        "d",
+        "length",
+        "count",
+        "int",
+        "float",
+        "abs",
+        "round",
+        "attr",
+        "string",
+        "filesizeformat",
+        "pprint",
+        "items",
+    ];
+    OWN.contains(&name) || filters_text::NAMES.contains(&name) || filters_list::NAMES.contains(&name)
 }
 
-/// Each item takes part in about log n comparisons, each no larger than the item.
-fn order(state: &State, args: &[Value]) -> Result<(), Error> {
-    let Some(value) = args.first() else { return Ok(()) };
-    let size = measure::spend(state, value, Purpose::Compare)?;
-    let rounds = value.len().unwrap_or(usize::MAX).checked_ilog2().unwrap_or(0);
-    // Case is folded again at every comparison.
-    state.consume_fuel(size.saturating_mul(u64::from(rounds)))
-}
-
-fn join(state: &State, args: &[Value]) -> Result<(), Error> {
-    print(state, args.get(1..).unwrap_or_default())?;
-    let Some(value) = args.first().filter(|value| value.as_object().is_some()) else { return Ok(()) };
-    let mut bytes = 0usize;
-    for item in value.try_iter().into_iter().flatten() {
-        state.consume_fuel(1)?;
-        measure::print(state, &item)?;
-        bytes = bytes.saturating_add(item.as_str().map_or(0, str::len));
-        measure::ensure(state, bytes)?;
+/// A value that a filter cannot do anything with.
+pub(super) fn bad(machine: &Machine<'_>, value: &Value, name: &str) -> crate::error::Error {
+    match value {
+        Value::Undefined(missing) => machine.undefined(*missing),
+        other => fault(format!("{name}: a '{}' is not what it can work on", other.type_name())),
     }
-    Ok(())
 }
 
-/// `%(name)s` may print the same value any number of times.
-fn format(state: &State, args: &[Value]) -> Result<(), Error> {
-    let fields = args.first().and_then(Value::as_str).map_or(0, |text| text.matches('%').count());
-    for value in args.iter().skip(1) {
-        let cost = measure::spend(state, value, Purpose::Print)?;
-        state.consume_fuel(cost.saturating_mul(fields.saturating_sub(1) as u64) / 4)?;
-    }
-    Ok(())
-}
-
-/// Sums of strings and of lists are copied at every step.
-fn numbers_only(args: &[Value]) -> Result<(), Error> {
-    let named = args.last().and_then(|value| value.get_attr("start").ok());
-    for start in args.get(2).into_iter().chain(&named) {
-        if !matches!(
-            start.kind(),
-            ValueKind::Number | ValueKind::Bool | ValueKind::Undefined | ValueKind::None | ValueKind::Map
-        ) {
-            let message = format!("sum: start is a {}, not a number", start.kind());
-            return Err(Error::new(ErrorKind::InvalidOperation, message));
+/// `len(value)`
+pub(super) fn length(machine: &mut Machine<'_>, value: &Value) -> Result<usize> {
+    Ok(match value {
+        Value::Undefined(_) => 0,
+        Value::Text(text) => text.letters(&mut machine.costs)?,
+        Value::List(items) | Value::Tuple(items) => items.len(),
+        Value::Dict(dict) | Value::View(_, dict) => dict.len(),
+        Value::Range(steps) => steps.len(),
+        Value::Object(object) if object.kind == ObjectKind::Loop => {
+            let length = attributes::named(machine, value.clone(), "length", Missing::Item)?;
+            return Ok(if let Value::Int(length) = length { length.max(0) as usize } else { 0 });
         }
-    }
-    Ok(())
+        other => return Err(fault(format!("object of type '{}' has no len()", other.type_name()))),
+    })
 }
 
-/// Pays for looking each letter of `text` up among `letters`.
-pub(super) fn product(state: &State, text: &Value, letters: &Value) -> Result<(), Error> {
-    let (text, letters) =
-        (text.as_str().map_or(0, str::len) as u64, letters.as_str().map_or(0, str::len) as u64);
-    state.consume_fuel(text.saturating_mul(letters) / 64)
-}
-
-/// Exchanges the name of a filter among the arguments.
-fn rename(name: Option<&mut Value>) {
-    let Some(name) = name else { return };
-    if let Some(other) = name.as_str().and_then(guarded) {
-        *name = Value::from(other);
-    }
-}
-
-/// One map of many: the last one that has a key counts.
-fn merged(state: &State, maps: &[Value]) -> Result<Value, Error> {
-    let mut pairs = std::collections::BTreeMap::new();
-    for map in maps {
-        for (key, value) in map.as_object().and_then(|map| map.try_iter_pairs()).into_iter().flatten() {
-            state.consume_fuel(1)?;
-            pairs.insert(key, value);
-        }
-    }
-    Ok(Value::from_pairs(pairs))
-}
-
-fn check_paths(state: &State, name: &str, args: &[Value]) -> Result<(), Error> {
-    let positional = match name {
-        "groupby" | "selectattr" | "rejectattr" | "sum" => args.get(1),
-        "join" => args.get(2),
-        "sort" | "unique" | "min" | "max" | "map" => None,
-        _ => return Ok(()),
+fn int(value: Value, arguments: Arguments) -> Result<Value> {
+    let [default, base] = arguments.bind("int", ["default", "base"])?;
+    let base = match base {
+        Some(Value::Int(base)) => base,
+        _ => 10,
     };
-    let named =
-        args.get(1..).and_then(|args| args.last()).and_then(|kwargs| kwargs.get_attr("attribute").ok());
-    for path in positional.into_iter().chain(&named).filter_map(Value::as_str) {
-        if path.len() > MAX_PATH {
-            let message = format!("{name}: a path of {} bytes; {MAX_PATH} are possible", path.len());
-            return Err(Error::new(ErrorKind::InvalidOperation, message));
+    let truncated =
+        |number: f64| (number.is_finite() && number.abs() < 1e38).then(|| integer(number.trunc() as i128));
+    let found = match &value {
+        Value::Text(text) => {
+            let text = text.as_str();
+            parse_int(text, base).or_else(|| parse_float(text).and_then(truncated))
         }
-        let items = args.first().and_then(Value::len).unwrap_or(0) as u64;
-        state.consume_fuel(items.saturating_mul(path.len() as u64) / 16)?;
-    }
-    Ok(())
+        Value::Int(_) | Value::Big(_) => Some(value.clone()),
+        Value::Bool(yes) => Some(Value::Int(i64::from(*yes))),
+        Value::Float(number) if number.is_infinite() => {
+            return Err(fault("cannot convert float infinity to integer"));
+        }
+        Value::Float(number) => truncated(*number),
+        Value::Undefined(_) => return Err(fault("int: an undefined value has no number")),
+        _ => None,
+    };
+    Ok(found.unwrap_or_else(|| default.unwrap_or(Value::Int(0))))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_found() {
-        assert!(GUARDED.is_sorted());
-        for name in GUARDED {
-            assert_eq!(guarded(&name[1..]), Some(name));
+fn round(machine: &mut Machine<'_>, value: Value, arguments: Arguments) -> Result<Value> {
+    let [precision, method] = arguments.bind("round", ["precision", "method"])?;
+    let precision = super::strings::integer(precision, "round")?.unwrap_or(0).clamp(-400, 400);
+    let Some(number) = Number::of(&value) else { return Err(bad(machine, &value, "round")) };
+    let method = method.unwrap_or_else(|| Value::Text(Text::literal("common".to_owned())));
+    match (method.as_str(), number) {
+        (Some("common"), Number::Int(_)) if precision >= 0 => Ok(match value {
+            Value::Bool(yes) => Value::Int(i64::from(yes)),
+            value => value,
+        }),
+        (Some("common"), Number::Int(whole)) => {
+            let Some(unit) = 10i128.checked_pow(precision.unsigned_abs() as u32) else {
+                return Ok(Value::Int(0));
+            };
+            let (quotient, rest) = (whole.div_euclid(unit), whole.rem_euclid(unit));
+            let up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 != 0);
+            Ok(integer((quotient + i128::from(up)) * unit))
         }
-        assert_eq!(guarded("length"), None);
+        (Some("common"), Number::Float(number)) => Ok(Value::Float(round_float(number, precision))),
+        (Some(side @ ("ceil" | "floor")), number) => {
+            let unit = 10f64.powi(precision as i32);
+            let scaled = number.to_f64() * unit;
+            let whole = if side == "ceil" { scaled.ceil() } else { scaled.floor() };
+            Number::Float(whole).calculate(Arithmetic::Divide, Number::Float(unit))
+        }
+        _ => Err(fault("round: the method is common, ceil or floor")),
     }
+}
+
+/// `round(number, digits)`: the nearest number with so many digits behind the point, halves to the even one.
+fn round_float(number: f64, digits: i64) -> f64 {
+    if !number.is_finite() || digits > 350 {
+        return number;
+    }
+    if digits >= 0 {
+        return format!("{number:.0$}", digits as usize).parse().unwrap_or(number);
+    }
+    let unit = 10f64.powi(-digits as i32);
+    let scaled = number / unit;
+    scaled.round_ties_even() * unit
+}
+
+fn filesize(machine: &mut Machine<'_>, value: &Value, arguments: Arguments) -> Result<Value> {
+    let [binary] = arguments.bind("filesizeformat", ["binary"])?;
+    let binary = binary.is_some_and(|binary| binary.truth());
+    let bytes = match value {
+        Value::Text(text) => parse_float(text.as_str()),
+        value => Number::of(value).map(Number::to_f64),
+    };
+    let bytes = bytes.ok_or_else(|| missing("filesizeformat", "a number"))?;
+    let base: f64 = if binary { 1024.0 } else { 1000.0 };
+    let units = if binary {
+        ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"]
+    } else {
+        ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
+    };
+    let text = if bytes == 1.0 {
+        "1 Byte".to_owned()
+    } else if bytes < base {
+        format!("{} Bytes", bytes.trunc())
+    } else {
+        let power = (2..).zip(units).find(|(power, _)| bytes < base.powi(*power)).unwrap_or((9, units[7]));
+        format!("{:.1} {}", base * bytes / base.powi(power.0), power.1)
+    };
+    Value::text(&mut machine.costs, &text)
 }

@@ -1,210 +1,263 @@
-//! `tojson` as Hugging Face's templates expect it: Python's json.dumps, no HTML escapes. Knows values, not templates.
+//! `tojson` as Hugging Face's templates expect it: Python's `json.dumps`, no HTML escapes, without recursion.
+//! Knows values, not templates.
 
-use std::fmt::Write;
+use std::sync::Arc;
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
-use minijinja::{Error, ErrorKind, State, Value};
+use super::arguments::Arguments;
+use super::costs::{Costs, fault};
+use super::dict::Dict;
+use super::machine::Machine;
+use super::number::float_text;
+use super::objects::Objects;
+use super::order::compare;
+use super::text::{Builder, Text};
+use super::value::{Items, ObjectKind, Value};
+use crate::error::Result;
 
-use super::measure::{self, MAX_DEPTH};
-
-/// The most bytes of a separator.
+/// The most bytes of a separator and of one level's indentation.
 const MAX_SEPARATOR: usize = 64;
 
-/// From here on letters may be the marks of a control token's ends, which are written as they are.
-const FIRST_MARK: char = '\u{F0000}';
-
-/// How json.dumps was asked to write.
-struct Writer {
-    out: String,
-    /// The most bytes that `out` may take.
-    limit: usize,
-    /// Between items, and between key and value.
-    separators: (String, String),
-    /// What one level is indented by; `None`: all on one line.
-    indent: Option<String>,
+/// How `json.dumps` was asked to write.
+struct Style {
+    between_items: Text,
+    behind_key: Text,
+    indent: Option<Text>,
     ensure_ascii: bool,
     sort_keys: bool,
 }
 
-/// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`, the filter that transformers adds.
-pub(super) fn tojson(
-    state: &State,
-    value: &Value,
-    args: Rest<Value>,
-    kwargs: Kwargs,
-) -> Result<Value, Error> {
-    let positional = |at: usize, name: &str| -> Result<Option<Value>, Error> {
-        let given = match args.get(at) {
-            Some(value) => Some(value.clone()),
-            None => kwargs.get::<Option<Value>>(name)?,
-        };
-        Ok(given.filter(|value| !value.is_none() && !value.is_undefined()))
+/// What is still to be written.
+enum Open {
+    List(Arc<Items>, usize),
+    Dict(Arc<Dict>, Vec<u32>, usize),
+}
+
+struct Writer<'m> {
+    costs: &'m mut Costs,
+    objects: &'m mut Objects,
+    out: Builder,
+    style: Style,
+    open: Vec<Open>,
+}
+
+/// `tojson(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`, the filter that
+/// transformers adds.
+pub(super) fn tojson(machine: &mut Machine<'_>, value: Value, args: Arguments) -> Result<Value> {
+    let [ensure_ascii, indent, separators, sort_keys] =
+        args.bind("tojson", ["ensure_ascii", "indent", "separators", "sort_keys"])?;
+    let truth = |value: Option<Value>| value.is_some_and(|value| value.truth());
+    let costs = &mut machine.costs;
+    let indent = match indent {
+        None | Some(Value::None) => None,
+        Some(indent) => Some(indentation(costs, &indent)?),
     };
-    let ensure_ascii = positional(0, "ensure_ascii")?.is_some_and(|value| value.is_true());
-    let indent = positional(1, "indent")?.map(|value| indentation(&value)).transpose()?;
-    let default = (if indent.is_some() { "," } else { ", " }.to_owned(), ": ".to_owned());
-    let separators = positional(2, "separators")?.map(|value| pair(&value)).transpose()?.unwrap_or(default);
-    let sort_keys = positional(3, "sort_keys")?.is_some_and(|value| value.is_true());
-    kwargs.assert_all_used()?;
-    let limit = usize::try_from(measure::fuel_left(state).saturating_mul(4)).unwrap_or(usize::MAX);
-    let mut writer = Writer { out: String::new(), limit, separators, indent, ensure_ascii, sort_keys };
-    writer.value(value, 0)?;
-    // Walking a value costs more than copying bytes.
-    state.consume_fuel(writer.out.len() as u64 / 4)?;
-    Ok(Value::from_safe_string(writer.out))
-}
-
-fn indentation(value: &Value) -> Result<String, Error> {
-    if let Some(text) = value.as_str() {
-        return Ok(text.chars().take(64).collect());
-    }
-    match value.as_i64() {
-        Some(width @ 0..=64) => Ok(" ".repeat(width as usize)),
-        Some(width) => Err(invalid(format!("tojson: indent is {width}; 0 to 64 are possible"))),
-        None => {
-            Err(invalid(format!("tojson: indent is a {}; a number or a string is possible", value.kind())))
+    let (between_items, behind_key) = match separators {
+        None | Some(Value::None) => (
+            Text::literal(if indent.is_some() { "," } else { ", " }.to_owned()),
+            Text::literal(": ".to_owned()),
+        ),
+        Some(Value::Tuple(pair) | Value::List(pair)) if pair.len() == 2 => {
+            (separator(&pair[0])?, separator(&pair[1])?)
         }
-    }
+        Some(other) => {
+            return Err(fault(format!("tojson: separators are two strings, not a {}", other.type_name())));
+        }
+    };
+    let style = Style {
+        between_items,
+        behind_key,
+        indent,
+        ensure_ascii: truth(ensure_ascii),
+        sort_keys: truth(sort_keys),
+    };
+    let out = Builder::new(costs);
+    let mut writer = Writer { costs, objects: &mut machine.objects, out, style, open: Vec::new() };
+    writer.value(&value)?;
+    writer.rest()?;
+    writer.out.finish().map(Value::Text)
 }
 
-fn pair(value: &Value) -> Result<(String, String), Error> {
-    let mut items = value.try_iter()?.checked();
-    let mut next = || items.next().transpose();
-    match (next()?, next()?, next()?) {
-        (Some(item), Some(key), None) => Ok((separator(&item)?, separator(&key)?)),
-        _ => Err(invalid("tojson: separators are two strings".to_owned())),
-    }
-}
-
-fn separator(value: &Value) -> Result<String, Error> {
-    match value.as_str() {
-        Some(text) if text.len() <= MAX_SEPARATOR => Ok(text.to_owned()),
-        Some(text) => Err(invalid(format!(
-            "tojson: a separator has {} bytes; {MAX_SEPARATOR} are possible",
-            text.len()
-        ))),
-        None => Err(invalid(format!("tojson: a separator is a {}, not a string", value.kind()))),
-    }
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidOperation, message)
-}
-
-impl Writer {
-    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
-        if depth > MAX_DEPTH || self.out.len() > self.limit {
-            return Err(invalid(format!(
-                "tojson: the value is nested deeper than {MAX_DEPTH}, or too large"
+fn indentation(costs: &mut Costs, value: &Value) -> Result<Text> {
+    let width = match value {
+        Value::Text(text) if text.len() <= MAX_SEPARATOR => return Ok(text.clone()),
+        Value::Text(text) => text.len() as i64,
+        Value::Int(width) => *width,
+        Value::Bool(yes) => i64::from(*yes),
+        other => {
+            return Err(fault(format!(
+                "tojson: indent is a {}, not a number or a string",
+                other.type_name()
             )));
         }
-        match value.kind() {
-            ValueKind::None => self.out.push_str("null"),
-            ValueKind::Bool => self.out.push_str(if value.is_true() { "true" } else { "false" }),
-            ValueKind::Number => self.number(value),
-            ValueKind::String => self.string(value.as_str().unwrap_or_default())?,
-            ValueKind::Seq | ValueKind::Iterable => self.list(value, depth)?,
-            ValueKind::Map => self.object(value, depth)?,
-            other => return Err(invalid(format!("tojson: a value of type {other} has no JSON"))),
+    };
+    if width > MAX_SEPARATOR as i64 {
+        return Err(fault(format!("tojson: an indentation of {width}; {MAX_SEPARATOR} are possible")));
+    }
+    Text::new(costs, &" ".repeat(width.max(0) as usize))
+}
+
+fn separator(value: &Value) -> Result<Text> {
+    match value {
+        Value::Text(text) if text.len() <= MAX_SEPARATOR => Ok(text.clone()),
+        Value::Text(text) => {
+            Err(fault(format!("tojson: a separator of {} bytes; {MAX_SEPARATOR} are possible", text.len())))
         }
-        Ok(())
+        other => Err(fault(format!("tojson: a separator is a {}, not a string", other.type_name()))),
+    }
+}
+
+impl Writer<'_> {
+    fn push(&mut self, text: &str) -> Result<()> {
+        self.out.push(self.costs, text, false)
     }
 
-    /// As Python writes numbers: `1.0`, `1e-05`, `1e+16`.
-    fn number(&mut self, value: &Value) {
-        let plain = if value.is_integer() {
-            value.to_string()
-        } else {
-            f64::try_from(value.clone()).map_or_else(|_| value.to_string(), |number| format!("{number:?}"))
-        };
-        match plain.split_once('e') {
-            None => self.out.push_str(&plain),
-            Some((digits, exponent)) => {
-                let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-                // Writing to a String cannot fail.
-                let _ = write!(self.out, "{digits}e{sign}{exponent:0>2}");
-            }
-        }
-    }
-
-    fn string(&mut self, text: &str) -> Result<(), Error> {
-        self.out.push('"');
-        for letter in text.chars() {
-            if self.out.len() > self.limit {
-                return Err(invalid("tojson: the value is too large".to_owned()));
-            }
-            match letter {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\t' => self.out.push_str("\\t"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\u{c}' => self.out.push_str("\\f"),
-                control if control < ' ' || (self.ensure_ascii && control > '~' && control < FIRST_MARK) => {
-                    for unit in control.encode_utf16(&mut [0; 2]) {
-                        let _ = write!(self.out, "\\u{unit:04x}");
+    /// Writes all that is open to its end.
+    fn rest(&mut self) -> Result<()> {
+        while let Some(open) = self.open.pop() {
+            self.costs.spend(1)?;
+            match open {
+                Open::List(items, at) => match items.get(at).cloned() {
+                    None => self.close(at, "]")?,
+                    Some(item) => {
+                        self.open.push(Open::List(items, at + 1));
+                        self.separate(at)?;
+                        self.value(&item)?;
                     }
+                },
+                Open::Dict(dict, order, at) => {
+                    let place = if self.style.sort_keys {
+                        order.get(at).map(|place| *place as usize)
+                    } else {
+                        Some(at)
+                    };
+                    let pair =
+                        place.and_then(|place| Some((dict.keys().get(place)?, dict.values().get(place)?)));
+                    let Some((key, value)) = pair.map(|(key, value)| (key.clone(), value.clone())) else {
+                        self.close(at, "}")?;
+                        continue;
+                    };
+                    self.open.push(Open::Dict(dict, order, at + 1));
+                    self.separate(at)?;
+                    self.key(&key)?;
+                    self.value(&value)?;
                 }
-                plain => self.out.push(plain),
             }
         }
-        self.out.push('"');
         Ok(())
     }
 
-    fn list(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
-        self.out.push('[');
-        let mut empty = true;
-        for item in value.try_iter()?.checked() {
-            self.separate(&mut empty, depth + 1);
-            self.value(&item?, depth + 1)?;
+    fn separate(&mut self, at: usize) -> Result<()> {
+        if at > 0 {
+            self.out.text(self.costs, &self.style.between_items)?;
         }
-        self.close(empty, depth, ']');
-        Ok(())
+        self.new_line(self.open.len())
     }
 
-    fn object(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
-        let mut keys: Vec<Value> = value.try_iter()?.collect();
-        if self.sort_keys {
-            keys.sort();
+    fn new_line(&mut self, depth: usize) -> Result<()> {
+        let Some(indent) = self.style.indent.clone() else { return Ok(()) };
+        self.push("\n")?;
+        self.costs.spend(depth / 8)?;
+        (0..depth).try_for_each(|_| self.out.text(self.costs, &indent))
+    }
+
+    fn close(&mut self, count: usize, close: &str) -> Result<()> {
+        if count > 0 {
+            self.new_line(self.open.len())?;
         }
-        self.out.push('{');
-        let mut empty = true;
-        for key in keys {
-            self.separate(&mut empty, depth + 1);
-            match (key.as_str(), key.kind()) {
-                (Some(text), _) => self.string(text)?,
-                (None, ValueKind::None | ValueKind::Bool | ValueKind::Number) => {
-                    self.string(&key.to_string())?;
-                }
-                (None, other) => return Err(invalid(format!("tojson: a key is a {other}"))),
+        self.push(close)
+    }
+
+    fn value(&mut self, value: &Value) -> Result<()> {
+        match value {
+            Value::Text(text) => self.string(text),
+            Value::None => self.push("null"),
+            Value::Bool(true) => self.push("true"),
+            Value::Bool(false) => self.push("false"),
+            Value::Int(number) => self.push(&number.to_string()),
+            Value::Big(digits) => self.push(digits),
+            Value::Float(number) => self.push(&json_float(*number)),
+            Value::List(items) | Value::Tuple(items) => {
+                self.open.push(Open::List(items.clone(), 0));
+                self.push("[")
             }
-            self.out.push_str(&self.separators.1);
-            self.value(&value.get_item(&key)?, depth + 1)?;
+            Value::Dict(dict) => {
+                let order = if self.style.sort_keys { self.sorted(dict)? } else { Vec::new() };
+                self.open.push(Open::Dict(dict.clone(), order, 0));
+                self.push("{")
+            }
+            // Python refuses it; what `map` and `select` give is a list to a template's author.
+            Value::Object(object) if object.kind == ObjectKind::Iterator => {
+                let items = self.objects.drain(object.at);
+                let items = Items::new(self.costs, items)?;
+                self.open.push(Open::List(items, 0));
+                self.push("[")
+            }
+            other => Err(fault(format!("Object of type {} is not JSON serializable", other.type_name()))),
         }
-        self.close(empty, depth, '}');
-        Ok(())
     }
 
-    fn separate(&mut self, empty: &mut bool, depth: usize) {
-        if !std::mem::take(empty) {
-            self.out.push_str(&self.separators.0);
-        }
-        self.new_line(depth);
+    fn sorted(&mut self, dict: &Dict) -> Result<Vec<u32>> {
+        let mut order: Vec<u32> = (0..dict.len() as u32).collect();
+        let keys = dict.keys();
+        super::sort::sort(&mut order, |a, b| compare(self.costs, &keys[*a as usize], &keys[*b as usize]))?;
+        Ok(order)
     }
 
-    fn close(&mut self, empty: bool, depth: usize, bracket: char) {
-        if !empty {
-            self.new_line(depth);
-        }
-        self.out.push(bracket);
+    fn key(&mut self, key: &Value) -> Result<()> {
+        let text = match key {
+            Value::Text(text) => text.clone(),
+            Value::None => Text::literal("null".to_owned()),
+            Value::Bool(yes) => Text::literal(yes.to_string()),
+            Value::Int(number) => Text::literal(number.to_string()),
+            Value::Big(digits) => Text::literal(digits.to_string()),
+            Value::Float(number) => Text::literal(json_float(*number)),
+            other => {
+                let kind = other.type_name();
+                return Err(fault(format!("keys must be str, int, float, bool or None, not {kind}")));
+            }
+        };
+        self.string(&text)?;
+        self.out.text(self.costs, &self.style.behind_key)
     }
 
-    fn new_line(&mut self, depth: usize) {
-        if let Some(indent) = &self.indent {
-            self.out.push('\n');
-            (0..depth).for_each(|_| self.out.push_str(indent));
+    fn string(&mut self, text: &Text) -> Result<()> {
+        self.push("\"")?;
+        self.costs.spend(text.len() / 16)?;
+        for (part, said) in text.parts(0..text.len()) {
+            let mut done = 0;
+            for (at, letter) in part.char_indices() {
+                let special = letter < ' ' || matches!(letter, '"' | '\\');
+                if !(special || self.style.ensure_ascii && letter > '~') {
+                    continue;
+                }
+                self.out.push(self.costs, &part[done..at], said)?;
+                done = at + letter.len_utf8();
+                let escape = match letter {
+                    '"' => "\\\"".to_owned(),
+                    '\\' => "\\\\".to_owned(),
+                    '\n' => "\\n".to_owned(),
+                    '\r' => "\\r".to_owned(),
+                    '\t' => "\\t".to_owned(),
+                    '\u{8}' => "\\b".to_owned(),
+                    '\u{c}' => "\\f".to_owned(),
+                    other => {
+                        other.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+                    }
+                };
+                self.out.push(self.costs, &escape, said)?;
+            }
+            self.out.push(self.costs, &part[done..], said)?;
         }
+        self.push("\"")
     }
+}
+
+fn json_float(number: f64) -> String {
+    if number.is_nan() {
+        return "NaN".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    float_text(number)
 }

@@ -1,119 +1,132 @@
-//! Python's methods on strings, lists and maps, checked against the fuel left before they multiply. Knows no template.
+//! Methods of values: which there are, those of maps and lists. Those of strings are in `strings`. Knows no
+//! syntax.
 
-use minijinja::value::ValueKind;
-use minijinja::{Error, ErrorKind, State, Value};
-use minijinja_contrib::pycompat;
+use super::arguments::{Arguments, missing};
+use super::costs::fault;
+use super::machine::Machine;
+use super::objects::Object;
+use super::order::equal;
+use super::strings;
+use super::value::{ObjectKind, Value, View};
+use crate::error::Result;
 
-use super::{filters, measure};
-
-/// Bytes that an item of a list costs.
-const ITEM: usize = 64;
-
-/// The most prefixes that `startswith` tries.
-const MAX_AFFIXES: usize = 64;
-
-/// Calls the method that Python has and the engine lacks.
-pub(super) fn call(state: &mut State, value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
-    if let Some(text) = value.as_str() {
-        let needed = match method {
-            "join" => return join(state, text, args),
-            "replace" => replaced_len(text, args),
-            "format" => formatted_len(text, args)?,
-            "split" | "rsplit" | "splitlines" => split_len(text, str_arg(args, 0)),
-            _ => text.len().saturating_mul(3),
-        };
-        check(state, method, needed)?;
+/// Whether `object` has the method `name`. What would change a list or a map is not there, as in Jinja's
+/// immutable sandbox.
+pub(super) fn exists(object: &Value, name: &str) -> bool {
+    match object {
+        Value::Text(_) => strings::NAMES.binary_search(&name).is_ok(),
+        Value::Dict(_) => matches!(name, "copy" | "get" | "items" | "keys" | "values"),
+        Value::List(_) => matches!(name, "copy" | "count" | "index"),
+        Value::Tuple(_) | Value::Range(_) => matches!(name, "count" | "index"),
+        Value::Float(_) => name == "is_integer",
+        Value::Int(_) => matches!(name, "bit_length" | "is_integer"),
+        Value::Object(object) => match object.kind {
+            ObjectKind::Loop => matches!(name, "cycle" | "changed"),
+            ObjectKind::Cycler => matches!(name, "next" | "reset"),
+            _ => false,
+        },
+        _ => false,
     }
-    match (value.kind(), method, args) {
-        (ValueKind::String, "removeprefix" | "removesuffix", _) => return remove_affix(value, method, args),
-        (ValueKind::String, "strip" | "lstrip" | "rstrip", [letters, ..]) => {
-            filters::product(state, value, letters)?;
+}
+
+/// What the method gives; it [exists].
+pub(super) fn call(
+    machine: &mut Machine<'_>,
+    object: &Value,
+    name: &str,
+    arguments: Arguments,
+) -> Result<Value> {
+    match (object, name) {
+        (Value::Text(text), _) => strings::call(machine, text, name, arguments),
+        (Value::Dict(dict), "get") => {
+            let [key, default] = arguments.bind("get", ["key", "default"])?;
+            let key = key.ok_or_else(|| missing("get", "key"))?;
+            let found = dict.get(&mut machine.costs, &key)?.cloned();
+            Ok(found.or(default).unwrap_or(Value::None))
         }
-        (ValueKind::String, "startswith" | "endswith", [affix, ..]) => short(affix, method)?,
-        (ValueKind::Map, "get", [key, ..]) => measure::lookup(state, key)?,
-        (ValueKind::Seq, "count", [what, ..]) => {
-            state.consume_fuel(value.len().unwrap_or(0) as u64)?;
-            measure::contains(state, what, value)?;
+        (Value::Dict(dict), _) => {
+            arguments.none(name)?;
+            Ok(match name {
+                "keys" => Value::View(View::Keys, dict.clone()),
+                "values" => Value::View(View::Values, dict.clone()),
+                "items" => Value::View(View::Items, dict.clone()),
+                _ => object.clone(),
+            })
         }
-        _ => {}
-    }
-    pycompat::unknown_method_callback(state, value, method, args)
-}
-
-/// A string, or a list that is tried in no time.
-fn short(affix: &Value, method: &str) -> Result<(), Error> {
-    if affix.as_str().is_some() || affix.len().is_some_and(|len| len <= MAX_AFFIXES) {
-        return Ok(());
-    }
-    let message = format!("{method}: a string or a list of at most {MAX_AFFIXES}, not a {}", affix.kind());
-    Err(Error::new(ErrorKind::InvalidOperation, message))
-}
-
-fn check(state: &State, method: &str, needed: usize) -> Result<(), Error> {
-    if needed as u64 <= measure::fuel_left(state).saturating_mul(measure::BYTES_PER_FUEL) {
-        return Ok(());
-    }
-    // The result would not be paid for; say so before it is made.
-    let message = format!("{method} would make {needed} bytes, more than the template may");
-    Err(Error::new(ErrorKind::OutOfFuel, message))
-}
-
-pub(super) fn str_arg(args: &[Value], at: usize) -> &str {
-    args.get(at).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn replaced_len(text: &str, args: &[Value]) -> usize {
-    let (old, new) = (str_arg(args, 0), str_arg(args, 1));
-    text.len().saturating_add(text.matches(old).count().saturating_mul(new.len()))
-}
-
-/// With nothing as the separator: at every space.
-pub(super) fn split_len(text: &str, separator: &str) -> usize {
-    let parts = if separator.is_empty() { text.len() / 2 } else { text.matches(separator).count() };
-    text.len().saturating_add(parts.saturating_mul(ITEM))
-}
-
-/// Only strings are joined, as in Python. Each item is paid for, and what has come together checked, before the next one.
-fn join(state: &State, separator: &str, args: &[Value]) -> Result<Value, Error> {
-    let [items] = args else { return Err(Error::from(ErrorKind::MissingArgument)) };
-    let mut out = String::new();
-    for (at, item) in items.try_iter()?.checked().enumerate() {
-        let item = item?;
-        let Some(text) = item.as_str() else {
-            let message = format!("join: an item is a {}, not a string", item.kind());
-            return Err(Error::new(ErrorKind::InvalidOperation, message));
-        };
-        state.consume_fuel(1)?;
-        check(state, "join", out.len().saturating_add(separator.len()).saturating_add(text.len()))?;
-        if at > 0 {
-            out.push_str(separator);
-        }
-        out.push_str(text);
-    }
-    Ok(Value::from(out))
-}
-
-/// Every field at its widest. Only strings, numbers, booleans and none are formatted: how long others get is not known.
-fn formatted_len(text: &str, args: &[Value]) -> Result<usize, Error> {
-    let mut widest = 64usize;
-    for arg in args {
-        match arg.kind() {
-            ValueKind::String => widest = widest.max(arg.as_str().map_or(0, str::len)),
-            ValueKind::Number | ValueKind::Bool | ValueKind::None => {}
-            other => {
-                let message = format!("format: an argument is a {other}; use a string or a number");
-                return Err(Error::new(ErrorKind::InvalidOperation, message));
+        (Value::List(_), "copy") => arguments.none(name).map(|()| object.clone()),
+        (Value::List(_) | Value::Tuple(_) | Value::Range(_), "count") => {
+            let wanted = arguments.one("count", "value")?;
+            let mut count = 0;
+            for item in machine.items(object)? {
+                machine.costs.spend(1)?;
+                count += usize::from(equal(&mut machine.costs, &item, &wanted)?);
             }
+            Ok(Value::count(count))
         }
+        (Value::List(_) | Value::Tuple(_) | Value::Range(_), "index") => index(machine, object, arguments),
+        (Value::Float(number), _) => arguments.none(name).map(|()| Value::Bool(number.fract() == 0.0)),
+        (Value::Int(_), "is_integer") => arguments.none(name).map(|()| Value::Bool(true)),
+        (Value::Int(number), _) => {
+            arguments.none(name)?;
+            Ok(Value::Int(i64::from(64 - number.unsigned_abs().leading_zeros())))
+        }
+        (Value::Object(object), _) => of_object(machine, object.at, name, arguments),
+        _ => Err(fault(format!("'{}' object has no method '{name}'", object.type_name()))),
     }
-    let digits = text.split(|letter: char| !letter.is_ascii_digit()).filter(|run| !run.is_empty());
-    let width = digits.map(|run| run.parse::<usize>().unwrap_or(usize::MAX)).max().unwrap_or(0);
-    let fields = text.matches('{').count();
-    Ok(text.len().saturating_add(fields.saturating_mul(widest.saturating_add(width))))
 }
 
-fn remove_affix(value: &Value, method: &str, args: &[Value]) -> Result<Value, Error> {
-    let (text, affix) = (value.as_str().unwrap_or_default(), str_arg(args, 0));
-    let rest = if method == "removeprefix" { text.strip_prefix(affix) } else { text.strip_suffix(affix) };
-    Ok(Value::from(rest.unwrap_or(text)))
+fn index(machine: &mut Machine<'_>, object: &Value, arguments: Arguments) -> Result<Value> {
+    let [wanted, start, stop] = arguments.bind("index", ["value", "start", "stop"])?;
+    let wanted = wanted.ok_or_else(|| missing("index", "value"))?;
+    let items = machine.items(object)?;
+    let bound = |value: Option<Value>, default: usize| match value {
+        Some(Value::Int(at)) if at < 0 => (at + items.len() as i64).max(0) as usize,
+        Some(Value::Int(at)) => at as usize,
+        _ => default,
+    };
+    let (start, stop) = (bound(start, 0), bound(stop, usize::MAX));
+    for (at, item) in items.iter().enumerate().take(stop).skip(start) {
+        machine.costs.spend(1)?;
+        if equal(&mut machine.costs, item, &wanted)? {
+            return Ok(Value::count(at));
+        }
+    }
+    Err(fault("index: the value is not in the list"))
+}
+
+fn of_object(machine: &mut Machine<'_>, at: u32, name: &str, arguments: Arguments) -> Result<Value> {
+    match (machine.objects.get_mut(at), name) {
+        (Object::Loop(state), "cycle") => {
+            let items = arguments.positional;
+            if items.is_empty() {
+                return Err(fault("no items for cycling given"));
+            }
+            let at = usize::try_from(state.index).unwrap_or(0) % items.len();
+            Ok(items.into_iter().nth(at).unwrap_or(Value::UNDEFINED))
+        }
+        (Object::Loop(state), _) => {
+            let asked = arguments.positional;
+            let before = state.changed.take();
+            let mut same = before.as_ref().is_some_and(|before| before.len() == asked.len());
+            for (a, b) in before.iter().flatten().zip(&asked) {
+                same = same && equal(&mut machine.costs, a, b)?;
+            }
+            if let Object::Loop(state) = machine.objects.get_mut(at) {
+                state.changed = Some(asked);
+            }
+            Ok(Value::Bool(!same))
+        }
+        (Object::Cycler { items, at }, "next") => {
+            arguments.none(name)?;
+            let item = items.get(*at).cloned().unwrap_or(Value::UNDEFINED);
+            *at = (*at + 1) % items.len().max(1);
+            Ok(item)
+        }
+        (Object::Cycler { at, .. }, _) => {
+            arguments.none(name)?;
+            *at = 0;
+            Ok(Value::None)
+        }
+        _ => Err(fault(format!("no method '{name}'"))),
+    }
 }

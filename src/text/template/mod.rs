@@ -1,76 +1,132 @@
-//! Chat templates: Jinja out of a model file, which nobody vouches for, rendered within limits. Knows no tokens.
+//! Chat templates: Jinja out of a model file, which nobody vouches for, rendered within limits. Knows no
+//! tokens.
 //!
-//! What bounds a hostile template:
-//! - its source: 256 KiB, 4,096 tokens in a tag, 256 `elif`, counted by the engine's own tokenizer before the parser
-//!   recurses over them (`limits`);
-//! - the stack: parse and render (and the drop of what they made) run on a stack of our own, of 64 MiB or more;
-//! - the engine's fuel: a unit is an instruction, or 64 bytes that an operator (`~ + *`), filter, function or the
-//!   output makes, charged before the allocation where its size is known. So no product of strings outgrows the fuel;
-//! - what the engine charges too little for is exchanged for what pays first: comparing and printing values that share
-//!   their parts, hashing them, and lists that make their items when asked (`program`, `operators`, `filters`, `measure`);
-//! - Python's string methods, which are not the engine's, check their result against the fuel left before they make it.
+//! A template is Jinja2 as Python has it, in the setup of Hugging Face's transformers; `docs/templates.md`
+//! says what is different. What bounds a hostile template:
+//! - its source: 256 KiB, 4,096 tokens in a tag, 256 `elif`, 100 blocks in each other;
+//! - no recursion: the parser (`parser`, `expression`), the machine (`machine`) and all that goes through
+//!   values (`print`, `json`, `order`, the drop of lists and maps) keep what waits on lists;
+//! - fuel (`costs`): a unit is an instruction, or 64 bytes that are copied or looked through, charged before
+//!   the work. A rendering has as much as its conversation explains;
+//! - memory (`costs`): what a string or a list holds is counted before it is allocated, and given back with
+//!   it.
+//!
+//! Strings know which of their bytes come from the conversation (`text`): what a template does with them it
+//! does with the text they are, and the prompt still tells its own control tokens from those that a message
+//! spells.
 
+mod arguments;
+mod attributes;
+mod braces;
 pub mod builtin;
+mod calls;
+mod case;
+mod checks;
+mod costs;
+mod dict;
+mod escape;
+mod expression;
 mod filters;
-pub(super) mod input;
+mod filters_list;
+mod filters_text;
+mod globals;
+mod grammar;
+mod input;
 mod json;
-mod limits;
-mod measure;
+mod lexer;
+mod loops;
+mod machine;
 mod methods;
+mod number;
+mod objects;
 mod operators;
-mod overlap;
+mod order;
+mod parser;
+mod percent;
+mod pieces;
+mod print;
 mod program;
-mod shield;
+mod scopes;
+mod sort;
+mod spec;
+mod statements;
+mod strings;
+mod text;
 mod time;
+mod value;
+mod wrap;
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Kwargs;
-use minijinja::{Environment, ErrorKind as JinjaErrorKind, Value};
-
-pub(super) use shield::Shield;
-
-use operators::Namespaces;
+use std::ops::Range;
 
 use super::vocab::RenderInput;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
 
-/// The template's name inside the engine, as its error messages show it.
-const NAME: &str = "chat template";
+use costs::Costs;
+use machine::Machine;
+use program::{Known, Program};
+use text::Text;
+use value::Value;
 
-/// Bytes of stack for parsing, and for rendering with the base fuel. More fuel gets as much more stack: a template can
-/// nest values about as deep as it has fuel, and dropping or printing them recurses. Only what is used is ever touched.
-const STACK: usize = 64 << 20;
+/// Bytes of messages, tools and variables at most: more than any prompt has.
+const MAX_INPUT: u64 = 64_000_000;
 
-/// Fuel for every rendering, for each message, for each 4 bytes of input (templates copy a message a few times), and
-/// the most of it in all.
-const FUEL: u64 = 100_000;
-const FUEL_PER_MESSAGE: u64 = 2_000;
-const FUEL_LIMIT: u64 = 1_000_000;
-
-/// More input than could ever be written.
-const MAX_INPUT: u64 = FUEL_LIMIT * measure::BYTES_PER_FUEL;
+/// Units of fuel between two looks whether the rendering is still wanted.
+const SLICE: u64 = 2048;
 
 /// A parsed chat template. Rendering does not change it; threads may share it.
 pub struct Template {
-    environment: Environment<'static>,
-    /// The strings that the template itself writes in its tags.
-    literals: Vec<String>,
-    bos: String,
-    eos: String,
+    program: Program,
+    bos: Text,
+    eos: Text,
+}
+
+/// A rendered conversation, and where its bytes come from.
+#[derive(Debug)]
+pub(super) struct Prompt {
+    pub(super) text: String,
+    /// The bytes that come from the conversation: ascending, apart, none empty.
+    said: Vec<(u32, u32)>,
+}
+
+impl Prompt {
+    /// The parts that the template wrote, in order.
+    pub(super) fn written(&self) -> impl Iterator<Item = Range<usize>> {
+        let ends = self.said.iter().map(|(start, _)| *start as usize).chain([self.text.len()]);
+        let starts = [0].into_iter().chain(self.said.iter().map(|(_, end)| *end as usize));
+        starts.zip(ends).map(|(start, end)| start..end).filter(|part| !part.is_empty())
+    }
+
+    /// Whether the template wrote what stands in `range`: all but letters and digits there, at least. A
+    /// template may put a role's name into a control token (`'<|' + role + '|>'`); a message cannot bring the
+    /// rest of it along.
+    pub(super) fn wrote(&self, range: Range<usize>) -> bool {
+        let first = self.said.partition_point(|(_, end)| *end as usize <= range.start);
+        let said = self.said[first..].iter().take_while(|(start, _)| (*start as usize) < range.end);
+        let mut any = false;
+        for (start, end) in said {
+            let part = (*start as usize).max(range.start)..(*end as usize).min(range.end);
+            let part = self.text.get(part).unwrap_or_default();
+            if !part.chars().all(|letter| letter.is_alphanumeric() || letter == '_') {
+                return false;
+            }
+            any = true;
+        }
+        let whole = self.text.get(range).unwrap_or_default();
+        !any || whole.chars().any(|letter| !letter.is_alphanumeric() && letter != '_')
+    }
 }
 
 impl std::fmt::Debug for Template {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Template").field("bos", &self.bos).field("eos", &self.eos).finish_non_exhaustive()
+        let instructions = self.program.code.len();
+        f.debug_struct("Template").field("instructions", &instructions).finish_non_exhaustive()
     }
 }
 
 impl Template {
-    /// Parses `source`: Jinja text, or the name of a [built-in](builtin) template. `bos` and `eos` are the texts of the
-    /// vocabulary's tokens, the template's `bos_token` and `eos_token`.
+    /// Parses `source`: Jinja text, or the name of a [built-in](builtin) template. `bos` and `eos` are the
+    /// texts of the vocabulary's tokens, the template's `bos_token` and `eos_token`.
     ///
     /// # Errors
     /// `Template` if it is malformed or over the limits, or neither a name nor a text with a tag.
@@ -81,82 +137,78 @@ impl Template {
             None if !source.contains('{') => return Err(no_template(source)),
             None => source,
         };
-        on_own_stack(STACK, || {
-            let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-            let syntax = syntax.map_err(|e| template_error(&e))?;
-            let checked = limits::check(source, syntax.clone())?;
-            let mut environment = environment(syntax);
-            environment.add_template_owned(NAME, checked.source).map_err(|e| template_error(&e))?;
-            Ok(Self { environment, literals: checked.literals, bos: bos.to_owned(), eos: eos.to_owned() })
-        })
+        let program =
+            parser::parse(source).map_err(|error| error.within("the chat template is malformed"))?;
+        let [bos, eos] = [bos, eos].map(|text| Text::literal(text.to_owned()));
+        Ok(Self { program, bos, eos })
     }
 
     /// The prompt's text.
     ///
     /// # Errors
-    /// `Template` if the template raises an exception, fails, or goes over its limits; `ContextFull` if the input is more
-    /// than any template may write.
+    /// `Template` if the template raises an exception, fails, or goes over its limits; `ContextFull` if the
+    /// input is more than any prompt may have.
     pub fn render(&self, input: &RenderInput<'_>) -> Result<String> {
-        self.render_with(input, &|text| {
-            let mut copy = String::new();
-            copy.try_reserve_exact(text.len())?;
-            copy.push_str(text);
-            Ok(copy)
-        })
+        at_once(self.prompt(input, &mut Pauses::none())).map(|prompt| prompt.text)
     }
 
-    /// The strings in the template's own tags: comparisons, separators, markup.
-    pub(super) fn literals(&self) -> &[String] {
-        &self.literals
-    }
-
-    /// The prompt's text, with `change` applied to every string of the input.
-    pub(super) fn render_with(&self, input: &RenderInput<'_>, change: input::Change<'_>) -> Result<String> {
-        let mut bytes = 0u64;
-        input::for_each_string(input, &mut |text| bytes += text.len() as u64);
-        if bytes > MAX_INPUT {
-            let message = format!("the conversation has {bytes} bytes; at most {MAX_INPUT} can be rendered");
+    /// The prompt, with pauses between pieces of the work; one instruction (a filter over a long text) is one
+    /// piece.
+    ///
+    /// # Errors
+    /// As [`render`](Self::render)'s; what stops `pauses`.
+    pub(super) async fn prompt(&self, input: &RenderInput<'_>, pauses: &mut Pauses<'_>) -> Result<Prompt> {
+        let size = input::size(input);
+        if size.bytes > MAX_INPUT {
+            let message =
+                format!("the conversation has {} bytes; at most {MAX_INPUT} can be rendered", size.bytes);
             return Err(Error::new(ErrorKind::ContextFull, message));
         }
-        let fuel = FUEL + FUEL_PER_MESSAGE.saturating_mul(input.messages.len() as u64) + bytes / 4;
-        let fuel = fuel.min(FUEL_LIMIT);
-        on_own_stack(STACK / FUEL as usize * fuel as usize, || {
-            let mut environment = self.environment.clone();
-            environment.set_fuel(Some(fuel));
-            let now = input.unix_time;
-            environment.add_function("strftime_now", move |format: &str| time::strftime(now, format));
-            let namespaces = Namespaces::default();
-            namespaces.add_to(&mut environment);
-            let context = self.context(input, change)?;
-            let text = program::render(&environment, NAME, context).map_err(|e| template_error(&e));
-            namespaces.empty();
-            text
-        })
+        let mut machine = Machine::new(&self.program, Costs::new(size), input.unix_time);
+        self.set_variables(&mut machine, input, pauses).await.map_err(failed)?;
+        loop {
+            let done = machine.run(SLICE).map_err(failed)?;
+            pauses.after(machine.costs.since_rest()).await?;
+            if done {
+                break;
+            }
+        }
+        let (text, said) = machine.finish().map(text::Builder::into_parts).unwrap_or_default();
+        Ok(Prompt { text, said })
     }
 
-    /// The template's variables.
-    fn context(&self, input: &RenderInput<'_>, change: input::Change<'_>) -> Result<Value> {
-        let mut context: Vec<(String, Value)> = vec![
-            ("bos_token".into(), self.bos.as_str().into()),
-            ("eos_token".into(), self.eos.as_str().into()),
-            ("documents".into(), ().into()),
-        ];
-        // No template could write the name of an operator.
-        for (name, value) in input.variables.into_iter().flatten().filter(|(name, _)| !name.starts_with('!'))
-        {
-            context.push((name.clone(), input::value(value, change)?));
+    /// Sets the variables that the template asks for.
+    async fn set_variables(
+        &self,
+        machine: &mut Machine<'_>,
+        input: &RenderInput<'_>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<()> {
+        machine.set(Known::BosToken as u32, Value::Text(self.bos.clone()))?;
+        machine.set(Known::EosToken as u32, Value::Text(self.eos.clone()))?;
+        machine.set(Known::Documents as u32, Value::None)?;
+        for (name, json) in input.variables.into_iter().flatten() {
+            if let Some(name) = self.program.find(name) {
+                let value = input::value(&mut machine.costs, json)?;
+                machine.set(name, value)?;
+            }
         }
-        let spoken = |index: usize| {
-            let at = input.spoken.binary_search_by_key(&index, |spoken| spoken.message).ok()?;
-            input.spoken.get(at).map(|spoken| &spoken.content)
+        let mut messages = Vec::new();
+        messages.try_reserve_exact(input.messages.len())?;
+        let mut spoken = input.spoken.iter().peekable();
+        for (index, message) in input.messages.iter().enumerate() {
+            let spoken = spoken.next_if(|spoken| spoken.message == index).map(|spoken| &spoken.content);
+            messages.push(input::message(&mut machine.costs, message, spoken)?);
+            pauses.after(machine.costs.since_rest()).await?;
+        }
+        let messages = Value::list(&mut machine.costs, messages)?;
+        machine.set(Known::Messages as u32, messages)?;
+        let tools = match input.tools {
+            Some(tools) => input::value(&mut machine.costs, tools)?,
+            None => Value::None,
         };
-        let messages = input.messages.iter().enumerate();
-        let messages = messages.map(|(index, message)| input::message(message, spoken(index), change));
-        context.push(("messages".into(), Value::from(messages.collect::<Result<Vec<_>>>()?)));
-        let tools = input.tools.map(|tools| input::value(tools, change)).transpose()?;
-        context.push(("tools".into(), tools.unwrap_or_else(|| ().into())));
-        context.push(("add_generation_prompt".into(), input.add_generation_prompt.into()));
-        Ok(Value::from_pairs(context))
+        machine.set(Known::Tools as u32, tools)?;
+        machine.set(Known::AddGenerationPrompt as u32, Value::Bool(input.add_generation_prompt))
     }
 }
 
@@ -169,52 +221,6 @@ fn no_template(source: &str) -> Error {
     Error::new(ErrorKind::Template, message)
 }
 
-/// Runs `work` on a new stack of this many bytes.
-fn on_own_stack<T>(bytes: usize, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    let started = Cell::new(false);
-    let run = || {
-        stacker::grow(bytes, || {
-            started.set(true);
-            work()
-        })
-    };
-    // `stacker` panics when the system refuses the memory; nothing has been done then.
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-        if started.get() {
-            resume_unwind(panic);
-        }
-        let message = format!("the system refused {bytes} bytes of stack for the chat template");
-        Err(Error::new(ErrorKind::OutOfMemory, message))
-    })
-}
-
-/// The engine as Hugging Face sets it up (`_compile_jinja_template` in transformers), less what reaches outside.
-fn environment(syntax: SyntaxConfig) -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_syntax(syntax);
-    environment.remove_global("debug");
-    // The engine takes none for an empty list here, Python does not.
-    environment.add_test("iterable", |value: &Value| {
-        // An iterator over a text counts its letters first.
-        value.as_str().is_some() || (!value.is_none() && value.try_iter().is_ok())
-    });
-    operators::add_to(&mut environment);
-    filters::add_to(&mut environment);
-    environment.set_formatter(|out, state, value| {
-        measure::print(state, value)?;
-        minijinja::escape_formatter(out, state, value)
-    });
-    environment.add_filter(limits::SAME, |value: &Value| value.clone());
-    environment.add_filter("tojson", json::tojson);
-    environment.add_function("raise_exception", raise_exception);
-    environment.set_unknown_method_callback(methods::call);
-    environment
-}
-
-fn raise_exception(message: &str, _: Kwargs) -> Result<Value, minijinja::Error> {
-    Err(minijinja::Error::new(JinjaErrorKind::InvalidOperation, message.to_owned()))
-}
-
-fn template_error(error: &minijinja::Error) -> Error {
-    Error::new(ErrorKind::Template, format!("the chat template failed: {error}"))
+fn failed(error: Error) -> Error {
+    if error.kind() == ErrorKind::Template { error.within("the chat template failed") } else { error }
 }

@@ -1,158 +1,197 @@
-//! A template's instructions with those that work on values deeply exchanged for calls that pay first.
-//!
-//! Knows instructions; what the calls do is in `operators` and `filters`. They are exchanged at each rendering: what is compiled borrows
-//! from the environment that owns its text, so it could not be kept beside it.
+//! A template as a flat list of instructions: what the parser writes and the machine runs. Knows no values
+//! but constants.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 
-use minijinja::machinery::{Instruction, Instructions};
-use minijinja::{AutoEscape, Environment, Error, Value, machinery};
+use super::number::Arithmetic;
+use super::value::Value;
 
-use super::filters;
-
-type Blocks<'a> = BTreeMap<&'a str, Instructions<'a>>;
-
-/// Renders the template `name` of `environment`.
-pub(super) fn render(environment: &Environment<'_>, name: &str, values: Value) -> Result<String, Error> {
-    let template = environment.get_template(name)?;
-    let compiled = machinery::get_compiled_template(&template);
-    let main = guard(&compiled.instructions);
-    let blocks = compiled.blocks.iter().map(|(name, block)| (*name, guard(block))).collect();
-    let mut out = String::new();
-    run(environment, &main, &blocks, values, &mut out)?;
-    Ok(out)
+/// An instruction. Jumps count from the instruction behind them, so that code can be moved as a whole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Op {
+    /// Writes a constant text.
+    Write(u32),
+    /// Writes a value's text.
+    Emit,
+    Constant(u32),
+    /// The value of the variable with this name.
+    Load(u32),
+    Store(u32),
+    /// Sets an attribute of a namespace: the variable's name, the attribute's.
+    StoreAttribute(u32, u32),
+    /// Takes a value apart into so many.
+    Unpack(u32),
+    Attribute(u32),
+    Item,
+    /// Object, start, stop, step.
+    Slice,
+    /// A callable, then what the shape with this number says.
+    Call(u32),
+    /// An object, then the arguments: the method's name, the shape.
+    CallMethod(u32, u32),
+    Filter(u32, u32),
+    Test(u32, u32),
+    Arithmetic(Arithmetic),
+    Negate,
+    Plus,
+    Not,
+    Concat(u32),
+    Compare(Comparison),
+    /// A comparison in a chain: false ends it, else its right side goes on.
+    ChainCompare(Comparison, i32),
+    Jump(i32),
+    JumpIfFalse(i32),
+    /// `and`, `or`: the value stays if it decides.
+    JumpIfFalseElsePop(i32),
+    JumpIfTrueElsePop(i32),
+    List(u32),
+    Tuple(u32),
+    Dict(u32),
+    PushScope,
+    /// A scope that sees the template's own variables only.
+    PushBlockScope,
+    PopScope,
+    /// Begins a loop over the value on the stack.
+    Loop {
+        recursive: bool,
+        escapes: bool,
+    },
+    /// The next item that is still to be chosen from, or behind the choice.
+    ChooseNext(i32),
+    /// Keeps the item if the value on the stack is true.
+    Choose,
+    /// The next item, or to the loop's end.
+    Next(i32),
+    /// Passes an item over, if the value on the stack is false.
+    SkipIfFalse(i32),
+    /// Ends the loop; over the `else` if there was an item.
+    EndLoop(i32),
+    /// Behind a recursive loop: back to who called it.
+    LoopReturn,
+    /// Leaves so many scopes and captures.
+    Unwind(u16, u16),
+    Capture,
+    /// The captured text.
+    EndCapture,
+    /// A macro whose body follows; behind it.
+    Macro(u32, i32),
+    /// A macro's parameter: over its default if it was given.
+    JumpIfGiven(u32, i32),
+    Return,
 }
 
-fn run<'a>(
-    environment: &'a Environment<'a>,
-    main: &'a Instructions<'a>,
-    blocks: &'a Blocks<'a>,
-    values: Value,
-    out: &mut String,
-) -> Result<(), Error> {
-    let mut out = machinery::make_string_output(out);
-    machinery::eval(environment, main, values, blocks, &mut out, AutoEscape::None).map(drop)
+/// The comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    In,
+    NotIn,
 }
 
-/// Takes all that `namespace` has away from it. Only an instruction can.
-pub(super) fn empty(namespace: &Value) {
-    let keys: Vec<Value> = namespace.try_iter().into_iter().flatten().collect();
-    let mut instructions = Instructions::new("", "");
-    for key in keys.iter().filter_map(Value::as_str) {
-        instructions.add(Instruction::LoadConst(Value::UNDEFINED));
-        instructions.add(Instruction::LoadConst(namespace.clone()));
-        instructions.add(Instruction::SetAttr(key));
+/// One argument of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Argument {
+    Positional,
+    Named(u32),
+    /// `*items`
+    Items,
+    /// `**pairs`
+    Pairs,
+}
+
+/// What a macro takes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signature {
+    pub(super) name: u32,
+    pub(super) parameters: Vec<u32>,
+    /// Whether its body asks for `varargs`, `kwargs`, `caller`.
+    pub(super) varargs: bool,
+    pub(super) kwargs: bool,
+    pub(super) caller: bool,
+}
+
+/// Names that the machine itself asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Known {
+    Loop,
+    Caller,
+    Varargs,
+    Kwargs,
+    Messages,
+    Tools,
+    Documents,
+    AddGenerationPrompt,
+    BosToken,
+    EosToken,
+}
+
+const KNOWN: [&str; 10] = [
+    "loop",
+    "caller",
+    "varargs",
+    "kwargs",
+    "messages",
+    "tools",
+    "documents",
+    "add_generation_prompt",
+    "bos_token",
+    "eos_token",
+];
+
+/// A parsed template.
+#[derive(Debug, Default)]
+pub(super) struct Program {
+    /// Instructions with their lines.
+    pub(super) code: Vec<(Op, u32)>,
+    pub(super) constants: Vec<Value>,
+    pub(super) names: Vec<Arc<str>>,
+    pub(super) shapes: Vec<Vec<Argument>>,
+    pub(super) signatures: Vec<Signature>,
+    numbers: HashMap<Arc<str>, u32>,
+}
+
+impl Program {
+    pub(super) fn new() -> Self {
+        let mut program = Self::default();
+        for name in KNOWN {
+            program.name(name);
+        }
+        program
     }
-    // It cannot fail: what has attributes to set is a namespace.
-    let _ = run(&Environment::empty(), &instructions, &BTreeMap::new(), Value::UNDEFINED, &mut String::new());
-}
 
-/// The instructions with the deep ones exchanged, and jumps going where they went.
-fn guard<'a>(old: &Instructions<'a>) -> Instructions<'a> {
-    let mut targets = Vec::new();
-    for mut instruction in each(old) {
-        if let Some(target) = target(&mut instruction) {
-            targets.push(*target);
+    /// The number of a name.
+    pub(super) fn name(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
         }
+        let (number, name) = (self.names.len() as u32, Arc::<str>::from(name));
+        self.names.push(name.clone());
+        self.numbers.insert(name, number);
+        number
     }
-    targets.sort_unstable();
-    // Where the instruction that was the nth begins.
-    let mut places = Vec::new();
-    let mut new = Instructions::new(old.name(), old.source());
-    let mut count = 0;
-    for (at, instruction) in (0u32..).zip(each(old)) {
-        places.push(count);
-        // A constant name is no long key; but a jump may bring another one.
-        let named = targets.binary_search(&at).is_err()
-            && at.checked_sub(1).and_then(|before| old.get(before)).is_some_and(
-                |before| matches!(before, Instruction::LoadConst(key) if key.as_str().is_some_and(|key| key.len() < 256)),
-            );
-        exchange(instruction, named, &mut |instruction| {
-            count += 1;
-            match (old.get_span(at), old.get_line(at)) {
-                (Some(span), _) => new.add_with_span(instruction, span),
-                (None, Some(line)) => new.add_with_line(instruction, u16::try_from(line).unwrap_or(u16::MAX)),
-                (None, None) => new.add(instruction),
-            };
-        });
-    }
-    places.push(count);
-    for at in 0..count {
-        if let Some(target) = new.get_mut(at).and_then(target) {
-            *target = places.get(*target as usize).copied().unwrap_or(*target);
-        }
-    }
-    new
-}
 
-fn each<'a>(instructions: &Instructions<'a>) -> impl Iterator<Item = Instruction<'a>> {
-    (0u32..).map_while(|at| instructions.get(at).cloned())
-}
-
-/// Where an instruction goes to.
-fn target<'a>(instruction: &'a mut Instruction<'_>) -> Option<&'a mut u32> {
-    match instruction {
-        Instruction::Jump(target)
-        | Instruction::JumpIfFalse(target)
-        | Instruction::JumpIfFalseOrPop(target)
-        | Instruction::JumpIfTrueOrPop(target)
-        | Instruction::Iterate(target)
-        | Instruction::BuildMacro(_, target, _) => Some(target),
-        _ => None,
+    /// The number of a name that occurs in the template.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
     }
-}
 
-/// Gives what does the same as `instruction` to `put`. `named`: its last operand is a short constant string.
-fn exchange<'a>(instruction: Instruction<'a>, named: bool, put: &mut dyn FnMut(Instruction<'a>)) {
-    /// Tests with more than this number are looked up by name.
-    const BY_NAME: u8 = u8::MAX;
-    let test = |name| Instruction::PerformTest(name, Some(2), BY_NAME);
-    match instruction {
-        Instruction::Eq => put(test("==")),
-        Instruction::Ne => put(test("!=")),
-        Instruction::Lt => put(test("<")),
-        Instruction::Lte => put(test("<=")),
-        Instruction::Gt => put(test(">")),
-        Instruction::Gte => put(test(">=")),
-        Instruction::In => put(test("!in")),
-        Instruction::CompareAndPreserve(_) => {
-            put(Instruction::CallFunction("!chain", Some(2)));
-            put(Instruction::UnpackList(2));
-            put(instruction);
+    pub(super) fn constant(&mut self, value: Value) -> u32 {
+        self.constants.push(value);
+        self.constants.len() as u32 - 1
+    }
+
+    pub(super) fn shape(&mut self, shape: Vec<Argument>) -> u32 {
+        if let Some(at) = self.shapes.iter().rev().take(16).position(|other| *other == shape) {
+            return (self.shapes.len() - 1 - at) as u32;
         }
-        Instruction::Add => put(Instruction::CallFunction("!+", Some(2))),
-        Instruction::Mul => put(Instruction::CallFunction("!*", Some(2))),
-        Instruction::StringConcat => put(Instruction::CallFunction("!~", Some(2))),
-        Instruction::BuildMap(pairs) if pairs > 0 => match u16::try_from(pairs * 2) {
-            Ok(args) => put(Instruction::CallFunction("!{}", Some(args))),
-            // A tag has no room for as many.
-            Err(_) => put(Instruction::CallFunction("!include", Some(0))),
-        },
-        Instruction::GetItem if !named => put(Instruction::CallFunction("![]", Some(2))),
-        Instruction::Slice => {
-            put(Instruction::CallFunction("!slice", Some(4)));
-            put(Instruction::UnpackList(4));
-            put(Instruction::Slice);
-            put(Instruction::CallFunction("!list", Some(1)));
-        }
-        Instruction::PushLoop(_) | Instruction::FastRecurse | Instruction::CallFunction("loop", Some(1)) => {
-            put(Instruction::CallFunction("!for", Some(1)));
-            put(instruction);
-        }
-        Instruction::MergeKwargs(count) => {
-            put(Instruction::CallFunction("!**", u16::try_from(count).ok()));
-            put(Instruction::UnpackList(count));
-            put(Instruction::MergeKwargs(count));
-        }
-        Instruction::CallMethod(name @ ("changed" | "cycle"), args) => {
-            put(Instruction::CallFunction(if name == "changed" { "!changed" } else { "!cycle" }, args));
-        }
-        Instruction::ApplyFilter(name, args, local) => {
-            put(Instruction::ApplyFilter(filters::guarded(name).unwrap_or(name), args, local));
-        }
-        Instruction::Include(_) | Instruction::LoadBlocks => {
-            put(Instruction::CallFunction("!include", Some(1)));
-        }
-        other => put(other),
+        self.shapes.push(shape);
+        self.shapes.len() as u32 - 1
     }
 }

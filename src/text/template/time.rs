@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use minijinja::{Error, ErrorKind};
+use super::costs::fault;
+use crate::error::Result;
 
 /// The most bytes of a format.
 const MAX_FORMAT: usize = 1024;
@@ -40,7 +41,8 @@ struct Moment {
 }
 
 impl Moment {
-    /// The civil date of a count of days, after Howard Hinnant's `civil_from_days` (years that begin in March).
+    /// The civil date of a count of days, after Howard Hinnant's `civil_from_days` (years that begin in
+    /// March).
     fn new(unix_time: i64) -> Self {
         let (days, seconds) = (unix_time.div_euclid(86_400), unix_time.rem_euclid(86_400) as u32);
         let shifted = days + 719_468;
@@ -98,10 +100,10 @@ impl Moment {
 }
 
 /// The time as C's strftime shows it; `%-d` leaves the leading zeros out.
-pub(super) fn strftime(unix_time: i64, format: &str) -> Result<String, Error> {
+pub(super) fn strftime(unix_time: i64, format: &str) -> Result<String> {
     if format.len() > MAX_FORMAT {
         let message = format!("strftime_now: a format of {} bytes; {MAX_FORMAT} are possible", format.len());
-        return Err(Error::new(ErrorKind::InvalidOperation, message));
+        return Err(fault(message));
     }
     // Beyond these the year has more than four digits, or the day count overflows.
     let moment = Moment::new(unix_time.clamp(-62_135_596_800, 253_402_300_799));
@@ -120,7 +122,7 @@ pub(super) fn strftime(unix_time: i64, format: &str) -> Result<String, Error> {
         let start = out.len();
         if directive.and_then(|directive| moment.write(directive, &mut out)).is_none() {
             let message = format!("strftime_now does not know the format {format:.64?}");
-            return Err(Error::new(ErrorKind::InvalidOperation, message));
+            return Err(fault(message));
         }
         if plain {
             let zeros = out[start..].bytes().take_while(|byte| *byte == b'0' || *byte == b' ').count();

@@ -1,17 +1,17 @@
-//! A conversation to a prompt in which only the template can write control tokens. Knows template and tokens.
+//! A conversation to a prompt in which only the template, and the model itself, can write control tokens.
+//! Knows template and tokens.
 
 use super::pieces::Pieces;
-use super::specials::Finder;
+use super::specials::{Finder, Found};
 use crate::error::Result;
 use crate::pause::Pauses;
-use crate::text::template::{Shield, Template, input};
+use crate::text::template::{Prompt, Template};
 use crate::text::vocab::{ControlSpan, RenderInput, Rendered};
 
 /// A chat template for one vocabulary.
 #[derive(Debug)]
 pub(super) struct Chat {
     template: Template,
-    shield: Shield,
 }
 
 impl Chat {
@@ -25,23 +25,11 @@ impl Chat {
         pauses.look_up().await?;
         let template = Template::new(source, pieces.text(bos), pieces.text(eos))?;
         pauses.look_up().await?;
-        let mut controls = Vec::new();
-        for id in pieces.of_kinds(|kind| kind.is_special()) {
-            let text = pieces.text(Some(id));
-            if !text.is_empty() {
-                controls.try_reserve(1)?;
-                controls.push(text);
-            }
-            if pauses.is_due(1) {
-                pauses.look_up().await?;
-            }
-        }
-        let shield = Shield::new(&controls, template.literals(), pauses).await?;
-        Ok(Self { template, shield })
+        Ok(Self { template })
     }
 
-    /// Renders with the input's guards marked, finds the control tokens that have theirs, takes the marks away. The template runs in one
-    /// piece.
+    /// Renders, and finds the control tokens that the template wrote: those in what came from the
+    /// conversation stay text.
     pub(super) async fn render(
         &self,
         input: &RenderInput<'_>,
@@ -49,26 +37,53 @@ impl Chat {
         special: &Finder,
         pauses: &mut Pauses<'_>,
     ) -> Result<Rendered> {
-        let marks = self.shield.marks(|visit| input::for_each_string(input, visit))?;
-        let marked = self.template.render_with(input, &|text| marks.mark(text));
-        let marked = marked.map_err(|error| marks.unmark_error(error))?;
-        pauses.look_up().await?;
-        let mut rendered = Rendered::default();
-        let (mut done, mut from) = (0, 0);
-        while let Some(found) = special.find_from(&marked, from, pauses).await? {
-            from = found.end;
-            let text = &marked[found.start..found.end];
-            let control = pieces.kind(found.id).is_some_and(|kind| kind.is_special());
-            if !control || !self.shield.guarded(text) {
-                continue;
+        let prompt = self.template.prompt(input, pauses).await?;
+        let text = prompt.text.as_str();
+        let mut control = Vec::new();
+        let longest = special.longest();
+        let mut from = 0;
+        for written in prompt.written() {
+            // Where a control token that has some of this may begin and end.
+            from = from.max(text.floor_char_boundary(written.start.saturating_sub(longest)));
+            let until = text.floor_char_boundary(written.end.saturating_add(longest));
+            while from < written.end {
+                let found = special.find_from(&text[..until], from, pauses).await?;
+                let Some(found) = found.filter(|found| found.start < written.end) else {
+                    from = written.end;
+                    break;
+                };
+                match own(&prompt, found, special, pauses).await? {
+                    Some(own) => {
+                        from = own.end;
+                        if pieces.kind(own.id).is_some_and(|kind| kind.is_special()) {
+                            control.try_reserve(1)?;
+                            control.push(ControlSpan { start: own.start, end: own.end, id: own.id });
+                        }
+                    }
+                    None => from = text.ceil_char_boundary(found.start + 1),
+                }
             }
-            marks.unmark(&marked[done..found.start], &mut rendered.text);
-            let start = rendered.text.len();
-            rendered.text.push_str(text);
-            rendered.control.push(ControlSpan { start, end: rendered.text.len(), id: found.id });
-            done = found.end;
         }
-        marks.unmark(&marked[done..], &mut rendered.text);
-        Ok(rendered)
+        Ok(Rendered { text: prompt.text, control })
     }
+}
+
+/// The longest token where `found` begins that the template wrote: what a message puts behind a token cannot
+/// hide it.
+async fn own(
+    prompt: &Prompt,
+    found: Found,
+    special: &Finder,
+    pauses: &mut Pauses<'_>,
+) -> Result<Option<Found>> {
+    let start = found.start;
+    let mut candidate = Some(found);
+    while let Some(found) = candidate.filter(|found| found.start == start) {
+        if prompt.wrote(found.start..found.end) {
+            return Ok(Some(found));
+        }
+        let shorter = prompt.text.floor_char_boundary(found.end - 1);
+        candidate = special.find_from(&prompt.text[..shorter], start, pauses).await?;
+    }
+    Ok(None)
 }

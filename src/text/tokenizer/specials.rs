@@ -156,6 +156,11 @@ impl Finder {
         Ok(Self { automaton: Some(automaton), ids })
     }
 
+    /// Bytes of the longest text.
+    pub(super) fn longest(&self) -> usize {
+        self.automaton.as_ref().map_or(0, AhoCorasick::max_pattern_len)
+    }
+
     /// The first place at or behind `from`.
     pub(super) async fn find_from(
         &self,

@@ -273,7 +273,7 @@ fn the_search_for_control_tokens_in_a_rendered_conversation_rests() {
 }
 
 #[test]
-fn f6_many_control_tokens_and_a_template_of_many_strings_are_soon_ready_and_rest() {
+fn f6_many_control_tokens_and_a_template_of_many_strings_are_soon_ready() {
     let letters = letters();
     let controls: Vec<String> = (0..100_000).map(|number| format!("<|c{number}|>")).collect();
     let controls: Vec<_> = controls.iter().map(|text| (text.as_str(), TokenKind::Control)).collect();
@@ -288,15 +288,8 @@ fn f6_many_control_tokens_and_a_template_of_many_strings_are_soon_ready_and_rest
     let before = std::time::Instant::now();
     let tokenizer = tokenizer.with_template(&template).unwrap();
     assert!(before.elapsed() < std::time::Duration::from_secs(10), "{:?}", before.elapsed());
-    let with_template = |tokenizer: Tokenizer| {
-        let template = &template;
-        async move |pauses: &mut Pauses<'_>| tokenizer.with_template_in_pieces(template, pauses).await
-    };
     let (control, _) = prompt(&tokenizer, &[message("user", "<|c7|>")]);
     assert!(control.is_empty());
-    assert!(looks(with_template(tokenizer)) >= 500);
-    let tokenizer = Tokenizer::new(&data).unwrap();
-    assert_eq!(stopped(100, with_template(tokenizer)), Some(ErrorKind::StaleHandle));
 }
 
 fn message(role: &str, content: &str) -> Message {

@@ -1,0 +1,66 @@
+//! The arguments of a call, and how they meet the parameters' names. Knows no function.
+
+use std::sync::Arc;
+
+use super::costs::fault;
+use super::value::Value;
+use crate::error::Result;
+
+/// Arguments as they were given.
+#[derive(Debug, Default)]
+pub(super) struct Arguments {
+    pub(super) positional: Vec<Value>,
+    pub(super) named: Vec<(Arc<str>, Value)>,
+}
+
+impl Arguments {
+    /// One argument for each of `parameters`, or none; `what` is called.
+    ///
+    /// # Errors
+    /// `Template` for too many, for an unknown name, and for one given twice.
+    pub(super) fn bind<const N: usize>(
+        self,
+        what: &str,
+        parameters: [&str; N],
+    ) -> Result<[Option<Value>; N]> {
+        let given = self.positional.len();
+        if given > N {
+            return Err(fault(format!("{what} takes at most {N} arguments, {given} were given")));
+        }
+        let mut bound = [const { None }; N];
+        for (place, value) in bound.iter_mut().zip(self.positional) {
+            *place = Some(value);
+        }
+        for (name, value) in self.named {
+            let Some(at) = parameters.iter().position(|parameter| *parameter == &*name) else {
+                return Err(fault(format!("{what} got an unexpected keyword argument '{name}'")));
+            };
+            if bound[at].replace(value).is_some() {
+                return Err(fault(format!("{what} got multiple values for argument '{name}'")));
+            }
+        }
+        Ok(bound)
+    }
+
+    /// Nothing may be given.
+    ///
+    /// # Errors
+    /// `Template` if something is.
+    pub(super) fn none(self, what: &str) -> Result<()> {
+        self.bind(what, []).map(|[]| ())
+    }
+
+    /// Exactly one argument.
+    ///
+    /// # Errors
+    /// `Template` if there is none, or more.
+    pub(super) fn one(self, what: &str, parameter: &str) -> Result<Value> {
+        let [value] = self.bind(what, [parameter])?;
+        value.ok_or_else(|| missing(what, parameter))
+    }
+}
+
+/// A call without an argument that it needs.
+pub(super) fn missing(what: &str, parameter: &str) -> crate::error::Error {
+    fault(format!("{what} needs the argument '{parameter}'"))
+}

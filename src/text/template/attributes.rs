@@ -1,0 +1,274 @@
+//! What a value has: attributes, items, slices. Knows methods by name only.
+
+use super::costs::fault;
+use super::machine::Machine;
+use super::methods;
+use super::number::Number;
+use super::objects::{Loop, Object};
+use super::text::Text;
+use super::value::{Missing, ObjectId, Value};
+use crate::error::Result;
+
+/// `object.name`: an attribute, or an item with that name.
+pub(super) fn attribute(machine: &mut Machine<'_>, object: Value, name: u32) -> Result<Value> {
+    let text = machine.program.names.get(name as usize).map_or("", |name| name);
+    let missing = Missing::Attribute(name);
+    named(machine, object, text, missing)
+}
+
+/// The attribute of this name; `missing` if there is none.
+pub(super) fn named(machine: &mut Machine<'_>, object: Value, name: &str, missing: Missing) -> Result<Value> {
+    let found = match &object {
+        // A key goes before a method of the same name: `schema.items` is what the schema has.
+        Value::Dict(dict) => dict.get_str(name).cloned(),
+        Value::Undefined(missing) => return Err(machine.undefined(*missing)),
+        Value::Object(object) => object_attribute(machine, *object, name)?,
+        Value::Tuple(pair) if pair.is_group => match name {
+            "grouper" => pair.first().cloned(),
+            "list" => pair.get(1).cloned(),
+            _ => None,
+        },
+        Value::Range(steps) => match name {
+            "start" => Some(Value::Int(steps.start)),
+            "stop" => Some(Value::Int(steps.stop)),
+            "step" => Some(Value::Int(steps.step)),
+            _ => None,
+        },
+        Value::Int(_) | Value::Bool(_) => match name {
+            "real" | "numerator" => Some(object.clone()),
+            "imag" => Some(Value::Int(0)),
+            "denominator" => Some(Value::Int(1)),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    if name.starts_with('_') {
+        return Ok(Value::Undefined(Missing::Unsafe));
+    }
+    if methods::exists(&object, name) {
+        machine.costs.spend(1)?;
+        return Ok(Value::Method(std::sync::Arc::new((object, name.to_owned()))));
+    }
+    Ok(Value::Undefined(missing))
+}
+
+fn object_attribute(machine: &mut Machine<'_>, object: ObjectId, name: &str) -> Result<Option<Value>> {
+    let costs = &mut machine.costs;
+    match machine.objects.get(object.at) {
+        Object::Namespace(_) => machine.objects.attribute(costs, object.at, name),
+        Object::Loop(state) => {
+            let ahead = || machine.objects.ahead(state) as i64;
+            let Loop { index, depth, .. } = **state;
+            Ok(Some(match name {
+                "index" => Value::Int(index + 1),
+                "index0" => Value::Int(index),
+                "first" => Value::Bool(index == 0),
+                "last" => Value::Bool(ahead() == 0),
+                "length" => Value::Int(index + 1 + ahead()),
+                "revindex" => Value::Int(ahead() + 1),
+                "revindex0" => Value::Int(ahead()),
+                "depth" => Value::Int(i64::from(depth) + 1),
+                "depth0" => Value::Int(i64::from(depth)),
+                "previtem" => state.before.clone().unwrap_or(Value::UNDEFINED),
+                "nextitem" => machine.objects.peek(costs, state)?.unwrap_or(Value::UNDEFINED),
+                _ => return Ok(None),
+            }))
+        }
+        Object::Macro(made) => {
+            let Some(signature) = machine.program.signatures.get(made.signature as usize) else {
+                return Ok(None);
+            };
+            let names = &machine.program.names;
+            let text = |number: u32| {
+                let name = names.get(number as usize).map_or("", |name| name);
+                Value::Text(Text::literal(name.to_owned()))
+            };
+            Ok(Some(match name {
+                "name" => text(signature.name),
+                "arguments" => {
+                    let parameters = signature.parameters.iter().map(|name| text(*name)).collect();
+                    Value::tuple(costs, parameters)?
+                }
+                "caller" => Value::Bool(signature.caller),
+                "catch_kwargs" => Value::Bool(signature.kwargs),
+                "catch_varargs" => Value::Bool(signature.varargs),
+                _ => return Ok(None),
+            }))
+        }
+        Object::Cycler { items, at } if name == "current" => Ok(items.get(*at).cloned()),
+        _ => Ok(None),
+    }
+}
+
+/// `object[index]`: an item, or the attribute with that name.
+pub(super) fn item(machine: &mut Machine<'_>, object: Value, index: &Value) -> Result<Value> {
+    let costs = &mut machine.costs;
+    let at = match Number::of(index) {
+        Some(Number::Int(at)) => Some(at),
+        _ => None,
+    };
+    let found = match &object {
+        Value::Dict(dict) => match index {
+            // What cannot be a key is not there.
+            Value::List(_) | Value::Dict(_) | Value::View(..) => None,
+            index => dict.get(costs, index)?.cloned(),
+        },
+        Value::List(items) | Value::Tuple(items) => {
+            at.and_then(|at| position(at, items.len())).and_then(|at| items.get(at).cloned())
+        }
+        Value::Range(steps) => {
+            at.and_then(|at| position(at, steps.len())).and_then(|at| steps.get(at)).map(Value::Int)
+        }
+        Value::Text(text) => match at {
+            None => None,
+            Some(at) => {
+                let letters = text.letters(costs)?;
+                match position(at, letters) {
+                    None => None,
+                    Some(at) => {
+                        let start = text.offset(costs, at)?;
+                        let length = text.as_str()[start..].chars().next().map_or(0, char::len_utf8);
+                        Some(Value::Text(text.part(costs, start..start + length)?))
+                    }
+                }
+            }
+        },
+        Value::Undefined(missing) => return Err(machine.undefined(*missing)),
+        _ => None,
+    };
+    match (found, index) {
+        (Some(found), _) => Ok(found),
+        (None, Value::Text(name))
+            if !matches!(object, Value::Dict(_)) || methods::exists(&object, name.as_str()) =>
+        {
+            named(machine, object, name.as_str(), Missing::Item)
+        }
+        _ => Ok(Value::Undefined(Missing::Item)),
+    }
+}
+
+/// Where the item `at` is, which counts from the end if it is negative.
+fn position(at: i128, length: usize) -> Option<usize> {
+    let at = if at < 0 { at + length as i128 } else { at };
+    usize::try_from(at).ok().filter(|at| *at < length)
+}
+
+/// `object[start:stop:step]`.
+pub(super) fn slice(machine: &mut Machine<'_>, object: &Value, parts: [Value; 3]) -> Result<Value> {
+    let costs = &mut machine.costs;
+    let length = match object {
+        Value::Text(text) => text.letters(costs)?,
+        Value::List(items) | Value::Tuple(items) => items.len(),
+        Value::Range(steps) => steps.len(),
+        Value::Undefined(missing) => return Err(machine.undefined(*missing)),
+        // No such item, then.
+        _ => return Ok(Value::Undefined(Missing::Item)),
+    };
+    let Some((start, step, count)) = bounds(&parts, length)? else {
+        return Ok(Value::Undefined(Missing::Item));
+    };
+    let places = (0..count).map(|number| (start + step * number as i64) as usize);
+    match object {
+        Value::Text(text) => {
+            if step == 1 {
+                let from = text.offset(costs, start as usize)?;
+                let to = text.offset(costs, start as usize + count)?;
+                return text.part(costs, from..to).map(Value::Text);
+            }
+            let mut out = super::text::Builder::new(costs);
+            let letters: Vec<(usize, char)> = text.as_str().char_indices().collect();
+            costs.spend(letters.len())?;
+            for place in places {
+                let (at, letter) = letters[place];
+                out.letter(letter, text.is_said(at))?;
+            }
+            out.finish().map(Value::Text)
+        }
+        Value::Range(steps) => {
+            let first = steps.start + steps.step * start;
+            let by = steps.step.saturating_mul(step);
+            let stop = first.saturating_add(by.saturating_mul(count as i64));
+            Ok(Value::Range(std::sync::Arc::new(super::value::Steps { start: first, stop, step: by })))
+        }
+        Value::List(items) | Value::Tuple(items) => {
+            costs.spend(count / 4)?;
+            costs.meter.take(count * size_of::<Value>())?;
+            let mut chosen = Vec::new();
+            let room = chosen.try_reserve_exact(count);
+            costs.meter.give(count * size_of::<Value>());
+            room?;
+            chosen.extend(places.map(|place| items[place].clone()));
+            if matches!(object, Value::List(_)) {
+                Value::list(costs, chosen)
+            } else {
+                Value::tuple(costs, chosen)
+            }
+        }
+        _ => Ok(Value::UNDEFINED),
+    }
+}
+
+/// Where a slice begins, its step, and how many items it has; `None` for bounds that are no integers.
+fn bounds(parts: &[Value; 3], length: usize) -> Result<Option<(i64, i64, usize)>> {
+    let mut numbers = [None; 3];
+    for (number, part) in numbers.iter_mut().zip(parts) {
+        *number = match part {
+            Value::None => None,
+            Value::Int(value) => Some(*value),
+            Value::Bool(value) => Some(i64::from(*value)),
+            _ => return Ok(None),
+        };
+    }
+    let [start, stop, step] = numbers;
+    let (step, length) = (step.unwrap_or(1), length as i64);
+    if step == 0 {
+        return Err(fault("slice step cannot be zero"));
+    }
+    let (low, high) = if step > 0 { (0, length) } else { (-1, length - 1) };
+    let clamp = |at: i64| (if at < 0 { at.saturating_add(length) } else { at }).clamp(low, high);
+    let start = start.map_or(if step > 0 { low } else { high }, clamp);
+    let stop = stop.map_or(if step > 0 { high } else { low }, clamp);
+    let span = if step > 0 { stop - start } else { start - stop };
+    let count = if span <= 0 { 0 } else { (span as u64).div_ceil(step.unsigned_abs()) as usize };
+    // A step beyond the ends is never taken twice.
+    Ok(Some((start, if count > 1 { step } else { 1 }, count)))
+}
+
+/// A path such as `a.b.0`, as filters take it: each part an item's name or number. What is not there is the
+/// default, if there is one.
+pub(super) fn path(
+    machine: &mut Machine<'_>,
+    value: Value,
+    path: &Value,
+    default: Option<&Value>,
+) -> Result<Value> {
+    let parts: Vec<Value> = match path {
+        Value::Text(text) => {
+            let mut parts = Vec::new();
+            for part in text.as_str().split('.') {
+                machine.costs.spend(1)?;
+                parts.push(if !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) {
+                    super::number::integer_of(part).unwrap_or(Value::None)
+                } else {
+                    Value::text(&mut machine.costs, part)?
+                });
+            }
+            parts
+        }
+        other => vec![other.clone()],
+    };
+    let mut value = value;
+    for part in parts {
+        machine.costs.spend(1)?;
+        value = item(machine, value, &part)?;
+        if value.is_undefined()
+            && let Some(default) = default
+        {
+            value = default.clone();
+        }
+    }
+    Ok(value)
+}

@@ -1,0 +1,193 @@
+//! `format.format(values)`, as Python does it. Knows no template.
+
+use super::arguments::Arguments;
+use super::attributes;
+use super::costs::fault;
+use super::machine::Machine;
+use super::number::{Number, integer_of};
+use super::percent::repr;
+use super::print;
+use super::spec::Spec;
+use super::text::{Builder, Text};
+use super::value::{Missing, Value};
+use crate::error::Result;
+
+/// The text of `format` with the values in its braces.
+pub(super) fn format(machine: &mut Machine<'_>, format: &Text, arguments: Arguments) -> Result<Value> {
+    let plain = format.as_str();
+    let mut out = Builder::new(&machine.costs);
+    let (mut done, mut next) = (0, 0);
+    while let Some(at) = plain[done..].find(['{', '}']).map(|at| done + at) {
+        machine.costs.spend(1)?;
+        out.part(&mut machine.costs, format, done..at)?;
+        let doubled = plain.as_bytes().get(at + 1) == plain.as_bytes().get(at);
+        if doubled {
+            out.part(&mut machine.costs, format, at..at + 1)?;
+            done = at + 2;
+            continue;
+        }
+        if plain[at..].starts_with('}') {
+            return Err(fault("Single '}' encountered in format string"));
+        }
+        let end = closing(&plain[at + 1..]).ok_or_else(|| fault("expected '}' before end of string"))?;
+        let field = &plain[at + 1..at + 1 + end];
+        let text = one(machine, field, &arguments, &mut next)?;
+        out.text(&mut machine.costs, &text)?;
+        done = at + end + 2;
+    }
+    out.part(&mut machine.costs, format, done..plain.len())?;
+    out.finish().map(Value::Text)
+}
+
+/// Where the brace is that closes a field; fields may be in its format.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(at),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn one(machine: &mut Machine<'_>, field: &str, arguments: &Arguments, next: &mut usize) -> Result<Text> {
+    let name_end = field.find(['!', ':']).unwrap_or(field.len());
+    let (name, rest) = field.split_at(name_end);
+    let value = find(machine, name, arguments, next)?;
+    let (conversion, rest) = match rest.strip_prefix('!') {
+        Some(rest) => {
+            let letter =
+                rest.chars().next().ok_or_else(|| fault("end of string while looking for conversion"))?;
+            (Some(letter), &rest[letter.len_utf8()..])
+        }
+        None => (None, rest),
+    };
+    let spec = rest.strip_prefix(':').unwrap_or(rest);
+    let spec = nested(machine, spec, arguments, next)?;
+    let value = match conversion {
+        None => value,
+        Some('s') => Value::Text(print::string(&mut machine.costs, &machine.objects, &value)?),
+        Some('r' | 'a') => Value::Text(repr(machine, &value)?),
+        Some(other) => return Err(fault(format!("unknown conversion {other:?}"))),
+    };
+    written(machine, &value, &spec)
+}
+
+/// A format with the values of the fields that are in it.
+fn nested(machine: &mut Machine<'_>, spec: &str, arguments: &Arguments, next: &mut usize) -> Result<String> {
+    let mut out = String::new();
+    let mut rest = spec;
+    while let Some(at) = rest.find('{') {
+        let end = rest[at..]
+            .find('}')
+            .map(|end| at + end)
+            .ok_or_else(|| fault("expected '}' before end of string"))?;
+        let value = find(machine, &rest[at + 1..end], arguments, next)?;
+        out.push_str(&rest[..at]);
+        let text = print::string(&mut machine.costs, &machine.objects, &value)?;
+        machine.costs.read(text.len())?;
+        out.push_str(text.as_str().get(..64.min(text.len())).unwrap_or_default());
+        rest = &rest[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+/// The value that a field names: `0`, `name`, nothing; then `.attribute` and `[item]`.
+fn find(machine: &mut Machine<'_>, name: &str, arguments: &Arguments, next: &mut usize) -> Result<Value> {
+    let first = name.find(['.', '[']).unwrap_or(name.len());
+    let (base, mut rest) = name.split_at(first);
+    let position = if base.is_empty() {
+        *next += 1;
+        Some(*next - 1)
+    } else {
+        base.parse::<usize>().ok()
+    };
+    let found = match position {
+        Some(at) => arguments.positional.get(at).cloned(),
+        None => arguments.named.iter().find(|(name, _)| &**name == base).map(|(_, value)| value.clone()),
+    };
+    // `format_map` gives one map.
+    let found = found.or_else(|| match arguments.positional.first() {
+        Some(Value::Dict(dict)) if position.is_none() => dict.get_str(base).cloned(),
+        _ => None,
+    });
+    let mut value = found.ok_or_else(|| fault(format!("no value for the field '{base:.64}'")))?;
+    while !rest.is_empty() {
+        machine.costs.spend(1)?;
+        if let Some(inside) = rest.strip_prefix('[') {
+            let end = inside.find(']').ok_or_else(|| fault("Missing ']' in format string"))?;
+            let index = match integer_of(&inside[..end]) {
+                Some(index) => index,
+                None => Value::text(&mut machine.costs, &inside[..end])?,
+            };
+            value = attributes::item(machine, value, &index)?;
+            rest = &inside[end + 1..];
+        } else {
+            let inside = rest.strip_prefix('.').ok_or_else(|| fault("only '.' or '[' may follow ']'"))?;
+            let end = inside.find(['.', '[']).unwrap_or(inside.len());
+            value = attributes::named(machine, value, &inside[..end], Missing::Item)?;
+            rest = &inside[end..];
+        }
+        if value.is_undefined() {
+            return Err(fault(format!("the field '{name:.64}' is not there")));
+        }
+    }
+    Ok(value)
+}
+
+/// `format(value, spec)`
+fn written(machine: &mut Machine<'_>, value: &Value, spec: &str) -> Result<Text> {
+    if spec.is_empty() {
+        return print::string(&mut machine.costs, &machine.objects, value);
+    }
+    let spec = parse(spec)?;
+    let boolean = matches!(value, Value::Bool(_)) && spec.kind.is_none();
+    match (Number::of(value), value) {
+        (Some(number), _) if !boolean => {
+            if spec.kind == Some('c') || spec.kind == Some('s') {
+                return Err(fault("unknown format code for a number"));
+            }
+            spec.number(&mut machine.costs, number)
+        }
+        (Some(number), _) => spec.number(&mut machine.costs, number),
+        (None, Value::Text(text)) if matches!(spec.kind, None | Some('s')) => {
+            spec.text(&mut machine.costs, text)
+        }
+        (None, other) => Err(fault(format!("unsupported format string for {}", other.type_name()))),
+    }
+}
+
+/// `[[fill]align][sign][#][0][width][grouping][.precision][kind]`
+fn parse(text: &str) -> Result<Spec> {
+    let is_align = |letter: &char| matches!(letter, '<' | '>' | '=' | '^');
+    let mut spec = Spec::default();
+    let mut letters: Vec<char> = text.chars().collect();
+    letters.reverse();
+    let second = letters.len().checked_sub(2).and_then(|at| letters.get(at));
+    if second.is_some_and(is_align) {
+        spec.fill = letters.pop();
+        spec.align = letters.pop();
+    } else if letters.last().is_some_and(is_align) {
+        spec.align = letters.pop();
+    }
+    let mut take = |wanted: &[char]| letters.pop_if(|letter| wanted.contains(letter));
+    spec.sign = take(&['+', '-', ' ']);
+    spec.alternate = take(&['#']).is_some();
+    spec.zero = take(&['0']).is_some();
+    const DIGITS: [char; 10] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
+    let number = |letters: &mut dyn FnMut(&[char]) -> Option<char>| {
+        let digits: String = std::iter::from_fn(|| letters(&DIGITS)).collect();
+        (!digits.is_empty()).then(|| digits.parse().unwrap_or(usize::MAX))
+    };
+    spec.width = number(&mut take).unwrap_or(0);
+    spec.grouping = take(&[',', '_']);
+    if take(&['.']).is_some() {
+        spec.precision = Some(number(&mut take).ok_or_else(|| fault("Format specifier missing precision"))?);
+    }
+    spec.kind = letters.pop();
+    if letters.is_empty() { Ok(spec) } else { Err(fault(format!("invalid format specifier {text:.64?}"))) }
+}

@@ -1,0 +1,154 @@
+//! Functions that every template has: `range`, `dict`, `namespace`, `cycler`, `joiner`, and those of
+//! transformers. Knows no syntax.
+
+use std::sync::Arc;
+
+use super::arguments::{Arguments, missing};
+use super::costs::fault;
+use super::dict::Dict;
+use super::machine::Machine;
+use super::objects::Object;
+use super::print;
+use super::text::Text;
+use super::time;
+use super::value::{Function, ObjectId, Steps, Value};
+use crate::error::Result;
+
+/// The most items of a `range`, as Jinja's sandbox has it.
+const MAX_RANGE: usize = 100_000;
+
+/// The function with this name.
+pub(super) fn find(name: &str) -> Option<Function> {
+    Some(match name {
+        "range" => Function::Range,
+        "dict" => Function::Dict,
+        "namespace" => Function::Namespace,
+        "cycler" => Function::Cycler,
+        "joiner" => Function::Joiner,
+        "raise_exception" => Function::RaiseException,
+        "strftime_now" => Function::StrftimeNow,
+        _ => return None,
+    })
+}
+
+/// What a function gives.
+pub(super) fn call(machine: &mut Machine<'_>, function: Function, arguments: Arguments) -> Result<Value> {
+    match function {
+        Function::Range => range(arguments),
+        Function::Dict => {
+            let pairs = pairs(machine, arguments, "dict")?;
+            Dict::new(&mut machine.costs, pairs).map(Value::Dict)
+        }
+        Function::Namespace => {
+            let pairs = pairs(machine, arguments, "namespace")?;
+            let dict = Dict::new(&mut machine.costs, pairs)?;
+            let mut attributes = Vec::new();
+            for (key, value) in dict.pairs() {
+                let Value::Text(key) = key else { return Err(fault("namespace: names are strings")) };
+                attributes.push((key.clone(), value.clone()));
+            }
+            machine.objects.add(&mut machine.costs, Object::Namespace(attributes)).map(Value::Object)
+        }
+        Function::Cycler => {
+            let items = arguments.positional;
+            if items.is_empty() {
+                return Err(fault("at least one item has to be provided"));
+            }
+            machine.objects.add(&mut machine.costs, Object::Cycler { items, at: 0 }).map(Value::Object)
+        }
+        Function::Joiner => {
+            let [separator] = arguments.bind("joiner", ["sep"])?;
+            let separator = separator.unwrap_or_else(|| Value::Text(Text::literal(", ".to_owned())));
+            machine
+                .objects
+                .add(&mut machine.costs, Object::Joiner { separator, used: false })
+                .map(Value::Object)
+        }
+        Function::RaiseException => {
+            let message = arguments.one("raise_exception", "message")?;
+            let message = print::string(&mut machine.costs, &machine.objects, &message)?;
+            Err(fault(message.as_str()))
+        }
+        Function::StrftimeNow => {
+            let format = arguments.one("strftime_now", "format")?;
+            let Value::Text(format) = format else {
+                return Err(fault("strftime_now: the format is a string"));
+            };
+            let text = time::strftime(machine.now, format.as_str())?;
+            Value::text(&mut machine.costs, &text)
+        }
+    }
+}
+
+/// What calling an object gives that is neither a macro nor a loop.
+pub(super) fn call_object(
+    machine: &mut Machine<'_>,
+    object: ObjectId,
+    arguments: Arguments,
+) -> Result<Value> {
+    match machine.objects.get_mut(object.at) {
+        Object::Joiner { separator, used } => {
+            arguments.none("joiner")?;
+            if std::mem::replace(used, true) {
+                Ok(separator.clone())
+            } else {
+                Ok(Value::Text(Text::literal(String::new())))
+            }
+        }
+        _ => Err(fault(format!("'{}' object is not callable", Value::Object(object).type_name()))),
+    }
+}
+
+fn range(arguments: Arguments) -> Result<Value> {
+    let given = arguments.positional.len();
+    let [first, second, step] = arguments.bind("range", ["start", "stop", "step"])?;
+    let integer = |value: Option<Value>| match value {
+        None => Ok(None),
+        Some(Value::Int(value)) => Ok(Some(value)),
+        Some(Value::Bool(value)) => Ok(Some(i64::from(value))),
+        Some(other) => {
+            Err(fault(format!("'{}' object cannot be interpreted as an integer", other.type_name())))
+        }
+    };
+    let (first, second, step) = (integer(first)?, integer(second)?, integer(step)?.unwrap_or(1));
+    let first = first.ok_or_else(|| missing("range", "stop"))?;
+    let (start, stop) = if given == 1 { (0, first) } else { (first, second.unwrap_or(0)) };
+    if step == 0 {
+        return Err(fault("range() arg 3 must not be zero"));
+    }
+    let steps = Steps { start, stop, step };
+    if steps.len() > MAX_RANGE {
+        return Err(fault(format!("a range of {} items; at most {MAX_RANGE} are possible", steps.len())));
+    }
+    Ok(Value::Range(Arc::new(steps)))
+}
+
+/// `(pairs or a map, name=value, …)`
+fn pairs(machine: &mut Machine<'_>, arguments: Arguments, what: &str) -> Result<Vec<(Value, Value)>> {
+    let mut pairs = Vec::new();
+    if arguments.positional.len() > 1 {
+        return Err(fault(format!("{what} expected at most 1 argument")));
+    }
+    match arguments.positional.into_iter().next() {
+        None => {}
+        Some(Value::Dict(dict)) => {
+            machine.costs.spend(dict.len())?;
+            pairs.extend(dict.pairs().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        Some(Value::Undefined(missing)) => return Err(machine.undefined(missing)),
+        Some(other) => {
+            for item in machine.items(&other)? {
+                machine.costs.spend(2)?;
+                let mut pair = machine.items(&item)?;
+                let (Some(value), Some(key), true) = (pair.pop(), pair.pop(), pair.is_empty()) else {
+                    return Err(fault(format!("{what}: an item is no pair")));
+                };
+                pairs.push((key, value));
+            }
+        }
+    }
+    for (name, value) in arguments.named {
+        pairs.push((Value::text(&mut machine.costs, &name)?, value));
+    }
+    Ok(pairs)
+}

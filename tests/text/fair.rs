@@ -1,0 +1,122 @@
+//! Large conversations that are valid: a rendering may cost what its conversation explains.
+#![cfg(feature = "text")]
+
+use serde_json::{Value, json};
+use wick::text::template::Template;
+use wick::text::{Message, RenderInput};
+
+fn message(role: &str, content: String) -> Message {
+    Message { role: role.into(), content, extra: None }
+}
+
+fn render(source: &str, messages: &[Message], tools: Option<&Value>) -> String {
+    let input = RenderInput { messages, tools, add_generation_prompt: true, ..RenderInput::default() };
+    Template::new(source, "<s>", "</s>").unwrap().render(&input).unwrap()
+}
+
+/// `count` tools of `arguments` arguments each.
+fn tools(count: usize, arguments: usize) -> Value {
+    let tool = |number: usize| {
+        let properties: serde_json::Map<String, Value> = (0..arguments)
+            .map(|argument| {
+                let kind = ["string", "number", "array", "object"][argument % 4];
+                let mut schema =
+                    json!({"type": kind, "description": format!("Argument {argument} of tool {number}.")});
+                if kind == "array" {
+                    schema["items"] = json!({"type": "string", "enum": ["a", "b", "c"]});
+                }
+                if kind == "object" {
+                    schema["properties"] = json!({"inner": {"type": "integer", "default": 3}});
+                }
+                (format!("argument_{argument}"), schema)
+            })
+            .collect();
+        json!({"type": "function", "function": {
+            "name": format!("tool_{number}"), "description": "Does something useful.",
+            "parameters": {"type": "object", "properties": properties, "required": ["argument_0"]}}})
+    };
+    Value::Array((0..count).map(tool).collect())
+}
+
+/// Writes each schema out as a type, by macros that call each other and go over names letter by letter.
+const TYPES: &str = "\
+    {%- macro camel(name) -%}{%- set ns = namespace(out='', up=true) -%}{%- for c in name -%}\
+        {%- if c == '_' -%}{%- set ns.up = true -%}{%- elif ns.up -%}{%- set ns.out = ns.out ~ c|upper -%}{%- set ns.up = false -%}\
+        {%- else -%}{%- set ns.out = ns.out ~ c -%}{%- endif -%}{%- endfor -%}{{ ns.out }}{%- endmacro -%}\
+    {%- macro kind(p, depth) -%}{%- if p.enum is defined -%}{{ p.enum|map('tojson')|join(' | ') }}\
+        {%- elif p.type == 'array' -%}{{ kind(p['items'], depth) }}[]\
+        {%- elif p.type == 'object' and p.properties is defined -%}{{ fields(p, depth + 1) }}\
+        {%- elif p.type in ['integer', 'number', 'float'] -%}number{%- else -%}{{ p.type }}{%- endif -%}{%- endmacro -%}\
+    {%- macro fields(p, depth) -%}{ {%- for name, field in p.properties|dictsort -%}\n{{ '  ' * depth }}\
+        {%- if field.description -%}// {% for word in field.description.split() %}{{ word }}{{ ' ' if not loop.last }}{% endfor %}\n{{ '  ' * depth }}{%- endif -%}\
+        {{ camel(name) }}{{ '?' if name not in p.required|default([]) }}: {{ kind(field, depth) }}\
+        {%- if field.default is defined %} = {{ field.default|tojson }}{% endif -%},{%- endfor -%} }{%- endmacro -%}\
+    {%- for tool in tools -%}{%- set f = tool.function -%}type {{ camel(f.name) }} = {{ fields(f.parameters, 1) }};\n{%- endfor -%}\
+    {%- for m in messages -%}{{ m.role }}: {{ m.content }}\n{%- endfor -%}";
+
+#[test]
+fn many_tools_are_written_out_by_macros() {
+    let messages = [message("user", "Hi".into())];
+    for (count, arguments) in [(35, 7), (183, 1), (48, 9), (200, 12)] {
+        let text = render(TYPES, &messages, Some(&tools(count, arguments)));
+        assert_eq!(text.matches("type Tool").count(), count);
+        assert!(text.contains(&format!("type Tool{} = {{", count - 1)), "{text}");
+        assert_eq!(text.matches("Argument0?: ").count() + text.matches("Argument0: ").count(), count);
+    }
+}
+
+#[test]
+fn many_tools_are_shown_again_in_every_turn() {
+    let source = "{% for m in messages %}{% if m.role == 'user' %}{% for t in tools %}{{ t.function.name }}\
+        {% for name, p in t.function.parameters.properties.items() %} {{ name }}:{{ p.type }}{% endfor %}\n{% endfor %}{% endif %}\
+        {{ m.content }}{% endfor %}";
+    let messages: Vec<Message> = (0..60).map(|_| message("user", "Hi".into())).collect();
+    let text = render(source, &messages, Some(&tools(98, 4)));
+    assert_eq!(text.matches("tool_97").count(), 60);
+}
+
+/// Looks back from each message for the last one of a user, and over all of them for tools' results.
+const LOOKING_BACK: &str = "\
+    {%- for m in messages -%}{%- set ns = namespace(last=-1, open=false) -%}\
+    {%- for other in messages[:loop.index0] -%}{%- if other.role == 'user' -%}{%- set ns.last = loop.index0 -%}\
+        {%- elif other.role == 'tool' and other.tool_call_id == m.tool_call_id -%}{%- set ns.open = true -%}{%- endif -%}{%- endfor -%}\
+    {{ m.role ~ ' ' ~ ns.last ~ ': ' ~ m.content ~ '\n' }}{%- endfor -%}";
+
+#[test]
+fn many_turns_look_back_at_all_before_them() {
+    for count in [256usize, 1000] {
+        let roles = ["user", "assistant"];
+        let messages: Vec<Message> =
+            (0..count).map(|at| message(roles[at % 2], format!("turn {at}"))).collect();
+        let text = render(LOOKING_BACK, &messages, None);
+        assert_eq!(text.lines().count(), count);
+        assert!(text.ends_with(&format!("assistant {}: turn {}\n", count - 2, count - 1)), "{text}");
+    }
+}
+
+#[test]
+fn a_long_content_is_gone_over_letter_by_letter() {
+    let source = "{% for m in messages %}{% for c in m.content %}{% if c is mapping and c.type == 'image' %}<image>\
+        {% elif c is mapping %}{{ c.text }}{% elif c == '\\n' or c in ['\\r', '\\t'] %} {% else %}{{ c }}{% endif %}{% endfor %}{% endfor %}";
+    for letters in [11_590, 60_000] {
+        let content: String = "abcdé fg\n".chars().cycle().take(letters).collect();
+        let text = render(source, &[message("user", content.clone())], None);
+        assert_eq!(text, content.replace('\n', " "));
+    }
+}
+
+#[test]
+fn a_text_grows_letter_by_letter() {
+    let source = "{% set ns = namespace(s='') %}{% for c in messages[0].content %}{% set ns.s = ns.s + c %}{% endfor %}{{ ns.s|length }}";
+    assert_eq!(render(source, &[message("user", "x".repeat(12_000))], None), "12000");
+}
+
+#[test]
+fn a_conversation_far_beyond_any_context_is_still_rendered() {
+    let content = "hello world ".repeat(20_000_000 / 12);
+    let text = render("chatml", &[message("user", content.clone())], None);
+    assert!(text.len() > content.len());
+    let trimmed =
+        "{% for m in messages %}{{ m.role }}{{ m.content | trim | replace('\\r', '') }}{% endfor %}";
+    assert_eq!(render(trimmed, &[message("user", content.clone())], None).len(), content.len() + 3);
+}
