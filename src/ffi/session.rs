@@ -16,6 +16,7 @@ use super::model::ModelObject;
 use super::runtime::heard;
 use crate::error::Result;
 use crate::runtime::{Session, SessionOptions};
+use crate::text::json::written;
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
@@ -232,7 +233,7 @@ pub unsafe extern "C" fn wick_session_messages(
         check_buffer(json, cap)?;
         let messages = json::messages(&object.session.messages()?);
         // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&messages.to_string(), json, cap, needed) }?;
+        unsafe { write_text(&written(&messages), json, cap, needed) }?;
         Ok(WICK_OK)
     })
 }

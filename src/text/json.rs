@@ -64,6 +64,22 @@ pub fn digits(object: &Map<String, Value>) -> Option<&str> {
     is_beyond(digits).then_some(digits)
 }
 
+/// `value` as JSON text, with such objects as the integers that they stand for.
+pub fn written(value: &Value) -> String {
+    let text = value.to_string();
+    // Inside strings the quotes would have backslashes.
+    let begin = format!("{{\"{INTEGER}\":\"");
+    let mut parts = text.split(begin.as_str());
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once("\"}").filter(|(digits, _)| is_beyond(digits)) {
+            Some((digits, rest)) => out.extend([digits, rest]),
+            None => out.extend([begin.as_str(), part]),
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +101,17 @@ mod tests {
         assert_eq!(kept(&value[2]["a"]).as_deref(), Some("-9223372036854775809"));
         assert_eq!(value[3], 0);
         assert_eq!(value[3].as_f64().map(f64::is_sign_negative), Some(false));
+    }
+
+    #[test]
+    fn integers_are_written_as_they_were_read() {
+        for text in [
+            r#"[1,18446744073709551616,{"a":[-9223372036854775809,"x"]}]"#,
+            r#"["{\"$wick::integer\":\"18446744073709551616\"}"]"#,
+            "{}",
+        ] {
+            let value: Value = serde_json::from_str(&keeping_integers(text)).unwrap();
+            assert_eq!(written(&value), text);
+        }
     }
 }
