@@ -7,8 +7,8 @@ use crate::text::json::keeping_integers;
 use serde_json::{Map, Value};
 
 /// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes
-/// less than 16 KiB of stack.
-const MAX_DEPTH: usize = 64;
+/// about 35 KiB of stack at most where it is not optimised.
+const MAX_DEPTH: usize = 40;
 
 /// How many may be read on the caller's stack, of which a level takes about a KiB; more are read on one of
 /// our own.
@@ -18,7 +18,7 @@ const STACK: usize = 512 << 10;
 /// The value that `text` is.
 ///
 /// # Errors
-/// `InvalidArgument` naming `name`: not JSON, or nested more than 64 deep.
+/// `InvalidArgument` naming `name`: not JSON, or nested more than 40 deep.
 pub(super) fn value(text: &str, name: &str) -> Result<Value> {
     let depth = depth(text);
     if depth > MAX_DEPTH {
