@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `make soak`: what takes long, one thing after the other until SOAK_SECONDS (7200) are over; says what it did not get to.
+# `make soak`: what takes long, one thing after the other until SOAK_SECONDS (7200) are over; says what it did
+# not get to.
 # FUZZ_SECONDS (600): how long each cargo-fuzz target runs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +13,8 @@ unfinished=()
 unavailable=()
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 
-# Runs a command for as long as there is time. Cut off by the end of the time it has not failed; any other way it has.
+# Runs a command for as long as there is time. Cut off by the end of the time it has not failed; any other way
+# it has.
 soak() { # name, command
   local name=$1 left=$((end - SECONDS)) code=0
   shift

@@ -1,7 +1,7 @@
 //! `pthread_cancel`, held off: it would unwind through frames that cannot be left half-way. Knows no thread.
 
-/// Keeps the calling thread from being cancelled while this lives; a request that comes meanwhile waits for the thread's next
-/// cancellation point after that (`pthread_setcancelstate(3)`).
+/// Keeps the calling thread from being cancelled while this lives; a request that comes meanwhile waits for
+/// the thread's next cancellation point after that (`pthread_setcancelstate(3)`).
 pub(crate) struct NotNow(Option<i32>);
 
 impl NotNow {

@@ -1,7 +1,9 @@
-//! The state of floating-point arithmetic: wick's own, and the host's, which callbacks run in. Knows registers; not what is computed.
+//! The state of floating-point arithmetic: wick's own, and the host's, which callbacks run in. Knows
+//! registers; not what is computed.
 //!
-//! A host may round upwards, flush subnormal numbers to zero, or have exceptions trapped; a new thread inherits that (`fenv.h`). wick rounds to
-//! nearest, keeps subnormal numbers and traps nothing wherever it computes, so its bits are the same in every host.
+//! A host may round upwards, flush subnormal numbers to zero, or have exceptions trapped; a new thread
+//! inherits that (`fenv.h`). wick rounds to nearest, keeps subnormal numbers and traps nothing wherever it
+//! computes, so its bits are the same in every host.
 
 use registers::Registers;
 use std::cell::Cell;
@@ -30,7 +32,8 @@ pub(crate) fn lend<T>(work: impl FnOnce() -> T) -> T {
     apart(work)
 }
 
-/// Gives this thread, which is wick's, wick's state for good. Callbacks on it begin in the same: what a program starts with.
+/// Gives this thread, which is wick's, wick's state for good. Callbacks on it begin in the same: what a
+/// program starts with.
 pub(super) fn adopt_thread() {
     registers::write(registers::OWN);
     HOST.set(Some(registers::OWN));
@@ -63,7 +66,8 @@ impl Drop for ToOwn {
     }
 }
 
-/// MXCSR: Intel's manual, volume 1, section 10.2.3. The x87 unit, which has a state of its own, computes nothing here.
+/// MXCSR: Intel's manual, volume 1, section 10.2.3. The x87 unit, which has a state of its own, computes
+/// nothing here.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod registers {
     use std::arch::asm;
@@ -82,8 +86,8 @@ mod registers {
     }
 
     pub(super) fn write(registers: Registers) {
-        // SAFETY: reads MXCSR from the variable: a value that was read, or OWN, which has no reserved bit. No arithmetic that is meant
-        // for another state is near: callers see to that.
+        // SAFETY: reads MXCSR from the variable: a value that was read, or OWN, which has no reserved bit. No
+        // arithmetic that is meant for another state is near: callers see to that.
         unsafe { asm!("ldmxcsr [{}]", in(reg) &raw const registers.0, options(nostack, preserves_flags)) };
     }
 
@@ -121,7 +125,8 @@ mod registers {
     }
 
     pub(super) fn write(registers: Registers) {
-        // SAFETY: writes what was read, or zeros. No arithmetic that is meant for another state is near: callers see to that.
+        // SAFETY: writes what was read, or zeros. No arithmetic that is meant for another state is near:
+        // callers see to that.
         unsafe {
             asm!("msr fpcr, {}", "msr fpsr, {}", in(reg) registers.control, in(reg) registers.status,
                 options(nostack, preserves_flags));

@@ -1,7 +1,8 @@
 //! The compute threads, and whole operations split over them; knows no model and no request.
 //!
-//! [`Pool`] is fork-join over threads of its own that are named and joined. [`Compute`] is a pool, a table of kernels and scratch memory:
-//! what a model computes with. Results never depend on the number of threads or on where an operation was paused.
+//! [`Pool`] is fork-join over threads of its own that are named and joined. [`Compute`] is a pool, a table of
+//! kernels and scratch memory: what a model computes with. Results never depend on the number of threads or
+//! on where an operation was paused.
 
 mod attention;
 mod cancellation;

@@ -1,4 +1,5 @@
-//! Work that recurses, on a stack that is not the caller's: a host's thread may have little. Knows nothing of the work.
+//! Work that recurses, on a stack that is not the caller's: a host's thread may have little. Knows nothing of
+//! the work.
 
 use crate::error::{Error, ErrorKind, Result};
 use std::cell::Cell;

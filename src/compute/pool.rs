@@ -1,7 +1,7 @@
 //! The pool: starts, feeds and joins its threads; knows not what is computed.
 //!
-//! A job is a number of chunks, taken one by one from a counter. It is over when every chunk is done, not when every thread has come: a
-//! thread that wakes up late finds the job closed and stalls nobody.
+//! A job is a number of chunks, taken one by one from a counter. It is over when every chunk is done, not
+//! when every thread has come: a thread that wakes up late finds the job closed and stalls nobody.
 
 use super::pace::Pace;
 use super::team::{Job, Shared, Work, live};
@@ -73,14 +73,15 @@ impl Pool {
         self.threads.len() + 1
     }
 
-    /// Calls `work(chunk, thread)` once for each chunk below `chunks`, on all threads, and waits for all; `thread` is 0 on the caller's and
-    /// below [`Pool::threads`]. A panic in `work` is raised here, once all threads have left; the pool stays usable.
+    /// Calls `work(chunk, thread)` once for each chunk below `chunks`, on all threads, and waits for all;
+    /// `thread` is 0 on the caller's and below [`Pool::threads`]. A panic in `work` is raised here, once all
+    /// threads have left; the pool stays usable.
     pub fn run(&mut self, chunks: usize, work: &Work<'_>) {
         self.run_from(0, chunks, &Pace::UNBOUNDED, work);
     }
 
-    /// As [`Pool::run`] for the chunks from `start` on, until `pace` is over; returns the first chunk that was not done.
-    /// At least one chunk is done.
+    /// As [`Pool::run`] for the chunks from `start` on, until `pace` is over; returns the first chunk that
+    /// was not done. At least one chunk is done.
     pub fn run_from(&mut self, start: usize, chunks: usize, pace: &Pace, work: &Work<'_>) -> usize {
         if self.threads.is_empty() || chunks <= start + 1 {
             for chunk in start..chunks {
@@ -91,7 +92,8 @@ impl Pool {
             }
             return chunks;
         }
-        // SAFETY: only the lifetime changes; `join` is dropped, and so waits for all threads, before `work`'s borrow ends.
+        // SAFETY: only the lifetime changes; `join` is dropped, and so waits for all threads, before `work`'s
+        // borrow ends.
         let work: &Work<'static> = unsafe { std::mem::transmute(work) };
         let join = self.shared.open(Job::new(work, chunks), start);
         for (index, thread) in self.threads.iter().enumerate().take(chunks - start - 1) {
@@ -112,8 +114,8 @@ impl Pool {
         next.min(chunks)
     }
 
-    /// Ends the threads and joins those that have ended by now, without waiting; whether none is left. Later jobs run on the caller's thread
-    /// and those left.
+    /// Ends the threads and joins those that have ended by now, without waiting; whether none is left. Later
+    /// jobs run on the caller's thread and those left.
     pub fn try_shutdown(&mut self) -> bool {
         self.end_threads();
         for thread in self.threads.extract_if(.., |thread| thread.is_finished()) {

@@ -1,13 +1,16 @@
-//! How the system schedules this process' threads unless it is told otherwise: policy, nice value and processors. Knows no thread's work.
+//! How the system schedules this process' threads unless it is told otherwise: policy, nice value and
+//! processors. Knows no thread's work.
 //!
-//! On Linux a new thread inherits all three from the one that starts it (`sched(7)`): a runtime made on a real-time thread that is bound to one
-//! processor would compute there for good. Elsewhere threads begin with the process' own.
+//! On Linux a new thread inherits all three from the one that starts it (`sched(7)`): a runtime made on a
+//! real-time thread that is bound to one processor would compute there for good. Elsewhere threads begin with
+//! the process' own.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 mod system {
     use std::sync::OnceLock;
 
-    /// The processors of the process: of its first thread when this library was loaded, or when it is asked first.
+    /// The processors of the process: of its first thread when this library was loaded, or when it is asked
+    /// first.
     static PROCESSORS: OnceLock<Option<libc::cpu_set_t>> = OnceLock::new();
 
     /// Run when the library is loaded: later, the first thread may be bound to less, as any other.
@@ -24,7 +27,8 @@ mod system {
         PROCESSORS.get_or_init(|| processors_of(unsafe { libc::getpid() })).as_ref()
     }
 
-    /// Processors that a thread may run on; 0: this one. `None`: the system has more of them than a set holds, or says no.
+    /// Processors that a thread may run on; 0: this one. `None`: the system has more of them than a set
+    /// holds, or says no.
     fn processors_of(thread: libc::pid_t) -> Option<libc::cpu_set_t> {
         // SAFETY: a set of processors is plain numbers, for which zero is a value.
         let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
@@ -65,7 +69,8 @@ mod system {
             _ => libc::SCHED_OTHER,
         };
         if policy(0) != wanted {
-            // SAFETY: parameters are plain numbers, for which zero is a value: the only priority of these policies.
+            // SAFETY: parameters are plain numbers, for which zero is a value: the only priority of these
+            // policies.
             let parameters: libc::sched_param = unsafe { std::mem::zeroed() };
             // SAFETY: as above. Not by the C library's function, which musl leaves out.
             unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, wanted, &raw const parameters) };

@@ -1,9 +1,11 @@
-//! Signals that are the host's to take: held off wick's threads from their first instruction on. Knows masks; not who starts what.
+//! Signals that are the host's to take: held off wick's threads from their first instruction on. Knows masks;
+//! not who starts what.
 
-/// Blocks signals on this thread, for threads that it starts meanwhile: they inherit the mask. Dropped, the mask is what it was.
+/// Blocks signals on this thread, for threads that it starts meanwhile: they inherit the mask. Dropped, the
+/// mask is what it was.
 ///
-/// Not those that a thread's own instructions bring about, and what ends a process by its own will: blocked, the system would end the process without
-/// calling the host's handler (`signal(7)`, `pthread_sigmask(3)`).
+/// Not those that a thread's own instructions bring about, and what ends a process by its own will: blocked,
+/// the system would end the process without calling the host's handler (`signal(7)`, `pthread_sigmask(3)`).
 pub(super) struct HeldOff {
     #[cfg(unix)]
     before: Option<libc::sigset_t>,

@@ -59,8 +59,8 @@ impl Job {
     }
 }
 
-// SAFETY: `job` is written only by the caller while no thread is inside, and read only by threads inside; entering and leaving go through
-// `state` with acquire and release.
+// SAFETY: `job` is written only by the caller while no thread is inside, and read only by threads inside;
+// entering and leaving go through `state` with acquire and release.
 unsafe impl Sync for Shared {}
 // SAFETY: the pointer in `job` is to a `Sync` closure.
 unsafe impl Send for Shared {}
@@ -86,7 +86,8 @@ impl Shared {
     pub(super) fn open(&self, job: Job, start: usize) -> Join<'_> {
         // SAFETY: the last job was closed and left by all, so nobody reads this.
         unsafe { *self.job.get() = job };
-        // A panic of the last job that its caller did not take, because it panicked too, is none of this one's.
+        // A panic of the last job that its caller did not take, because it panicked too, is none of this
+        // one's.
         drop(self.take_panic());
         self.next.0.store(start, Relaxed);
         let epoch = self.state.0.load(Relaxed) & !(OPEN | INSIDE);
@@ -131,7 +132,8 @@ impl Shared {
     fn leave(&self) {
         let before = self.state.0.fetch_sub(1, SeqCst);
         if before & (OPEN | INSIDE) == 1 && self.caller_sleeps.load(SeqCst) {
-            // It is not taken: a thread that is late here may meet the caller of the next job, which still needs to be found by others.
+            // It is not taken: a thread that is late here may meet the caller of the next job, which still
+            // needs to be found by others.
             if let Some(caller) = &*self.caller.lock().unwrap_or_else(PoisonError::into_inner) {
                 caller.unpark();
             }
@@ -169,7 +171,8 @@ impl Shared {
     }
 }
 
-/// A job that threads are in. Dropping it (also while the caller unwinds) closes the job and waits until all have left.
+/// A job that threads are in. Dropping it (also while the caller unwinds) closes the job and waits until all
+/// have left.
 pub(super) struct Join<'a> {
     shared: &'a Shared,
 }
@@ -238,7 +241,8 @@ pub(super) fn live(shared: &Shared, index: usize) {
     while let Some(epoch) = shared.await_job(seen, index) {
         seen = epoch;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            // SAFETY: between `enter` and `leave` the job is not written and its closure is alive: the caller waits for us.
+            // SAFETY: between `enter` and `leave` the job is not written and its closure is alive: the caller
+            // waits for us.
             let job = unsafe { *shared.job.get() };
             // SAFETY: as above.
             let work = unsafe { &*job.work };

@@ -1,5 +1,6 @@
-//! How each thread of the library starts and ends: named, out of the way of the host's signals, in the process' scheduling and wick's
-//! floating-point state, with the host's hook first and last. Knows nothing of its work.
+//! How each thread of the library starts and ends: named, out of the way of the host's signals, in the
+//! process' scheduling and wick's floating-point state, with the host's hook first and last. Knows nothing of
+//! its work.
 
 use super::cancellation::NotNow;
 use super::signals::HeldOff;
@@ -9,7 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle, Scope, ScopedJoinHandle};
 
-/// Bytes of stack of every thread of the library: std's default, which it looks for in the environment (RUST_MIN_STACK) unless it is told.
+/// Bytes of stack of every thread of the library: std's default, which it looks for in the environment
+/// (RUST_MIN_STACK) unless it is told.
 const STACK_SIZE: usize = 2 << 20;
 
 /// Called on a thread of the library: with `true` when it starts, with `false` before it ends.
@@ -20,8 +22,8 @@ pub type OnThread = Arc<dyn Fn(bool) + Send + Sync>;
 pub struct ThreadOptions {
     /// Called on the thread, first and last. A panic of it is caught.
     pub on_thread: Option<OnThread>,
-    /// The thread keeps the policy, priority and processors of the thread that starts it; else it has the process' defaults (Linux; elsewhere
-    /// the system gives it these).
+    /// The thread keeps the policy, priority and processors of the thread that starts it; else it has the
+    /// process' defaults (Linux; elsewhere the system gives it these).
     pub keep_scheduling: bool,
 }
 

@@ -5,7 +5,8 @@ use super::thread::{ThreadOptions, start};
 
 /// Physical cores that this process may use: limited by its affinity and by its cgroup's quota. At least 1.
 ///
-/// Reads `/sys` on Linux, which takes well under a millisecond; elsewhere it is what the standard library says.
+/// Reads `/sys` on Linux, which takes well under a millisecond; elsewhere it is what the standard library
+/// says.
 pub fn default_threads() -> usize {
     cores(false)
 }
@@ -16,7 +17,8 @@ pub(crate) fn cores(keep_scheduling: bool) -> usize {
     physical_cores(keep_scheduling).map_or(available, |cores| cores.clamp(1, available))
 }
 
-/// Processors that the process, or with `keep_scheduling` this thread, may use, hyper-threads counted. At least 1.
+/// Processors that the process, or with `keep_scheduling` this thread, may use, hyper-threads counted. At
+/// least 1.
 pub(crate) fn processors(keep_scheduling: bool) -> usize {
     let ask = || std::thread::available_parallelism().map_or(1, |count| count.get());
     if keep_scheduling || scheduling::is_everywhere() {

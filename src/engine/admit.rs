@@ -22,7 +22,8 @@ enum Turn {
 }
 
 impl Engine {
-    /// Gives places to those in line whose session and model are ready; false: it is past `until`, and some may be left.
+    /// Gives places to those in line whose session and model are ready; false: it is past `until`, and some
+    /// may be left.
     pub(super) fn admit(&mut self, until: Instant) -> bool {
         let line: Vec<u64> = self.line.iter().map(|(_, id)| *id).collect();
         // Who waits for a reader leaves its place to others.
@@ -198,7 +199,8 @@ impl Engine {
     }
 }
 
-/// Whether a conversation that goes on without input has no assistant's turn to go on with: it ends with what the host gave.
+/// Whether a conversation that goes on without input has no assistant's turn to go on with: it ends with what
+/// the host gave.
 fn opens_turn(session: &Session, request: &Request) -> bool {
     let conversation = &session.conversation;
     conversation.mode() == Mode::Chat && !conversation.is_open() && !request.prefill_only

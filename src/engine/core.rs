@@ -132,7 +132,8 @@ impl Engine {
         self.limits.slice
     }
 
-    /// Text work that is, or may be, too long for the time between two slices: run it anywhere, then hand it to [`Engine::finish_text`].
+    /// Text work that is, or may be, too long for the time between two slices: run it anywhere, then hand it
+    /// to [`Engine::finish_text`].
     pub fn take_job(&mut self) -> Option<TextJob> {
         self.jobs.pop_front()
     }
@@ -226,7 +227,8 @@ impl Engine {
         }
     }
 
-    /// Ends one generation, exactly once: its held back text comes first, then its session is put right, then its place is free.
+    /// Ends one generation, exactly once: its held back text comes first, then its session is put right, then
+    /// its place is free.
     pub(super) fn end(&mut self, id: u64, end: End) {
         let Some(mut generation) = self.generations.remove(&id) else { return };
         // Who cancels is told so, whatever came afterwards.

@@ -1,4 +1,5 @@
-//! Sequences, scheduling and batching: a synchronous state machine over decoders; knows no thread, no consumer and no C.
+//! Sequences, scheduling and batching: a synchronous state machine over decoders; knows no thread, no
+//! consumer and no C.
 
 mod admit;
 mod conversation;

@@ -9,7 +9,8 @@ use crate::text::{Detokenizer, StopMatcher, StopScan, Unfinished, Vocab};
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
-/// Ids that may wait for their text before they are sent without it: a stream of control tokens stays bounded.
+/// Ids that may wait for their text before they are sent without it: a stream of control tokens stays
+/// bounded.
 const MAX_PENDING: usize = 256;
 
 /// Turns ids into text events.

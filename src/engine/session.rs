@@ -1,4 +1,5 @@
-//! A session inside the engine: what it holds, what waits for it, and how a generation that came to nothing is undone.
+//! A session inside the engine: what it holds, what waits for it, and how a generation that came to nothing
+//! is undone.
 
 use super::conversation::{Conversation, Mark, Mode, SessionOptions, check_context};
 use super::facts::SessionFacts;
@@ -67,7 +68,8 @@ impl Session {
         self.facts.past.keep(system, messages, &self.tokens);
     }
 
-    /// Replaces the session's tokens by `target`, keeping the common beginning: how many tokens that is, and the way back.
+    /// Replaces the session's tokens by `target`, keeping the common beginning: how many tokens that is, and
+    /// the way back.
     ///
     /// # Errors
     /// `OutOfMemory`; the session is as it was.

@@ -1,4 +1,5 @@
-//! One file's tensor data in memory: mapped, owned, or the host's. Knows where bytes lie; not which tensor they are.
+//! One file's tensor data in memory: mapped, owned, or the host's. Knows where bytes lie; not which tensor
+//! they are.
 
 use super::MAX_READ;
 use super::header::Extent;
@@ -50,8 +51,8 @@ impl Data {
 fn map(range: &FileRange, extent: Extent) -> Result<Mmap> {
     let mut options = MmapOptions::new();
     options.offset(range.offset.saturating_add(extent.offset)).len(to_usize(extent.len)?);
-    // SAFETY: a read-only map of bytes that are only ever numbers; that others may change or cut the file is the documented
-    // risk of mapping (`Gguf::open`), which `no_mmap` avoids.
+    // SAFETY: a read-only map of bytes that are only ever numbers; that others may change or cut the file is
+    // the documented risk of mapping (`Gguf::open`), which `no_mmap` avoids.
     let map = unsafe { options.map(&range.file) };
     map.map_err(|e| {
         let kind =
@@ -72,7 +73,8 @@ pub(super) struct Reading {
 impl Reading {
     fn new(input: Input, extent: Extent) -> Result<Self> {
         let len = to_usize(extent.len)?;
-        // Anonymous pages are aligned, zero without being touched, and refused with an error. None at all cannot be had.
+        // Anonymous pages are aligned, zero without being touched, and refused with an error. None at all
+        // cannot be had.
         let memory = MmapMut::map_anon(len.max(1)).map_err(|e| refused(len, &e))?;
         // A wish: fewer page faults make the read up to twice as fast.
         #[cfg(target_os = "linux")]
@@ -98,7 +100,8 @@ impl Reading {
         Ok(bytes)
     }
 
-    /// Reads all that is left of a file, with all of `readers`, and anything else as [`read`](Self::read) does. `progress` gets the bytes read by this.
+    /// Reads all that is left of a file, with all of `readers`, and anything else as [`read`](Self::read)
+    /// does. `progress` gets the bytes read by this.
     pub(super) fn read_together(
         &mut self,
         readers: &Readers,

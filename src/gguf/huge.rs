@@ -1,8 +1,9 @@
 //! Mapped bytes into huge pages, under the addresses that they have. Knows pages; not what lies in them.
 //!
-//! Decoding reads all weights for every token. In pages of 4 KiB, a tenth of that time goes into finding the pages; the page cache has no larger ones
-//! on most systems, anonymous memory has (transparent huge pages: Linux, `Documentation/admin-guide/mm/transhuge.rst`). So the bytes are copied
-//! there, and the copies moved over the mapping (`mremap`): who reads them meanwhile sees the same bytes at the same places.
+//! Decoding reads all weights for every token. In pages of 4 KiB, a tenth of that time goes into finding the
+//! pages; the page cache has no larger ones on most systems, anonymous memory has (transparent huge pages:
+//! Linux, `Documentation/admin-guide/mm/transhuge.rst`). So the bytes are copied there, and the copies moved
+//! over the mapping (`mremap`): who reads them meanwhile sees the same bytes at the same places.
 
 use super::data::Data;
 use super::open::Gguf;
@@ -40,8 +41,8 @@ impl Default for Moving {
 }
 
 impl Moving {
-    /// As far as `spare` says: bytes that may be taken for good. It is asked before each piece; once it says less than all that is still to be
-    /// moved, nothing more is.
+    /// As far as `spare` says: bytes that may be taken for good. It is asked before each piece; once it says
+    /// less than all that is still to be moved, nothing more is.
     pub fn within(spare: impl FnMut() -> u64 + Send + 'static) -> Self {
         Self {
             spare: Box::new(spare),
@@ -76,13 +77,16 @@ impl Gguf {
         mapped.map(|data| at_once(data.bytes().len()) as u64).max().unwrap_or(0)
     }
 
-    /// Does the next piece of moving the mapped bytes to huge pages; false: all is moved that can be. A piece is well under a millisecond, but
-    /// for a virtual machine whose host has to find the memory first (5 ms measured).
+    /// Does the next piece of moving the mapped bytes to huge pages; false: all is moved that can be. A piece
+    /// is well under a millisecond, but for a virtual machine whose host has to find the memory first (5 ms
+    /// measured).
     ///
-    /// Moved bytes are the process' own: others that map the file no longer share them, and what happens to the file no longer shows. The
-    /// bytes of the model, and where they are, stay as they were, also for those who read them meanwhile. It takes Linux 6.1 or later; where the system
-    /// lacks huge pages or refuses memory, all stays mapped. Mapped pages the system can drop, these it cannot, and rather ends a process than
-    /// to refuse memory: so nothing is moved unless there is memory to spare for all of it, and no more of it once there is not.
+    /// Moved bytes are the process' own: others that map the file no longer share them, and what happens to
+    /// the file no longer shows. The bytes of the model, and where they are, stay as they were, also for
+    /// those who read them meanwhile. It takes Linux 6.1 or later; where the system lacks huge pages or
+    /// refuses memory, all stays mapped. Mapped pages the system can drop, these it cannot, and rather ends a
+    /// process than to refuse memory: so nothing is moved unless there is memory to spare for all of it, and
+    /// no more of it once there is not.
     pub fn move_to_huge_pages(&self, moving: &mut Moving) -> bool {
         while !moving.over {
             let Some(data) = self.data.get(moving.part) else { break };
@@ -99,7 +103,8 @@ impl Gguf {
     }
 }
 
-/// Bytes that are copied before they are moved, of `len` in all: each move costs an entry of the process' table of mappings.
+/// Bytes that are copied before they are moved, of `len` in all: each move costs an entry of the process'
+/// table of mappings.
 fn at_once(len: usize) -> usize {
     (len / 256).clamp(2 << 20, 32 << 20)
 }
@@ -113,7 +118,8 @@ impl Moving {
 
 #[cfg(target_os = "linux")]
 impl Moving {
-    /// The next piece of `map`, behind which `later` bytes are to be moved; false: none is left, or the system refused.
+    /// The next piece of `map`, behind which `later` bytes are to be moved; false: none is left, or the
+    /// system refused.
     fn next(&mut self, map: &[u8], later: u64, placement: &Placement) -> bool {
         // The pages at both ends, which are not whole, stay mapped.
         let skipped = map.as_ptr().align_offset(HUGE);
@@ -178,7 +184,8 @@ mod copies {
             let base: *mut u8 = base.cast();
             let before = base.align_offset(HUGE);
             let start = base.wrapping_add(before);
-            // SAFETY: what lies before and behind the huge pages, of the memory just mapped and not used by anybody.
+            // SAFETY: what lies before and behind the huge pages, of the memory just mapped and not used by
+            // anybody.
             unsafe {
                 if before > 0 {
                     libc::munmap(base.cast(), before);
@@ -199,12 +206,14 @@ mod copies {
             self.filled == self.len
         }
 
-        /// Copies the next huge page of `from`, in two pieces of work: the system clears a page first. False: it gave no huge page.
+        /// Copies the next huge page of `from`, in two pieces of work: the system clears a page first. False:
+        /// it gave no huge page.
         pub(super) fn fill(&mut self, from: &[u8]) -> bool {
             let Some(from) = from.get(self.filled..).and_then(|from| from.get(..HUGE)) else { return false };
             let to = self.start.wrapping_add(self.filled);
             if !self.ready {
-                // SAFETY: a whole page of our own that nobody else knows; the write brings it into being, the advice makes it huge or fails.
+                // SAFETY: a whole page of our own that nobody else knows; the write brings it into being, the
+                // advice makes it huge or fails.
                 self.ready = unsafe {
                     to.write_volatile(0);
                     libc::madvise(to.cast(), HUGE, libc::MADV_COLLAPSE) == 0
@@ -223,9 +232,10 @@ mod copies {
                 return false;
             }
             let to = over.as_ptr().cast_mut();
-            // SAFETY: `over` is whole pages of a file's mapping that is only read, and that nobody but its owner unmaps. The move replaces
-            // them at once as far as other threads see (they wait for it at a page that is missing), by pages with the same bytes that can
-            // only be read, and that the owner unmaps with the rest.
+            // SAFETY: `over` is whole pages of a file's mapping that is only read, and that nobody but its
+            // owner unmaps. The move replaces them at once as far as other threads see (they wait for it at a
+            // page that is missing), by pages with the same bytes that can only be read, and that the owner
+            // unmaps with the rest.
             let moved = unsafe {
                 libc::mprotect(self.start.cast(), self.len, libc::PROT_READ) == 0
                     && libc::mremap(

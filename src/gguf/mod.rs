@@ -1,5 +1,5 @@
-//! Bytes (a mapped file, memory, a reader) to a validated layout: typed metadata and tensors that lie where they say.
-//! Knows the GGUF container; not what a key or a tensor means.
+//! Bytes (a mapped file, memory, a reader) to a validated layout: typed metadata and tensors that lie where
+//! they say. Knows the GGUF container; not what a key or a tensor means.
 //!
 //! Source: the GGUF specification (ggml, `docs/gguf.md`), versions 2 and 3, little-endian.
 

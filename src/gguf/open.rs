@@ -1,4 +1,5 @@
-//! Opening a model: headers first, then the budget, then the tensors' bytes, piece by piece. Knows the order; not the container's rules.
+//! Opening a model: headers first, then the budget, then the tensors' bytes, piece by piece. Knows the order;
+//! not the container's rules.
 
 use super::MAX_READ;
 use super::data::{Begun, Data, Reading};
@@ -27,14 +28,17 @@ pub struct Gguf {
 impl Gguf {
     /// Opens a model: parses and validates the header, checks the budget, then maps or reads the tensor data.
     ///
-    /// Opening the first file of a split model (`-00001-of-0000N.gguf`) opens all of them. `progress` gets (bytes there, bytes in all)
-    /// at the start, after each file or 16 MiB, and stops the load by an error, which is returned as it is.
+    /// Opening the first file of a split model (`-00001-of-0000N.gguf`) opens all of them. `progress` gets
+    /// (bytes there, bytes in all) at the start, after each file or 16 MiB, and stops the load by an error,
+    /// which is returned as it is.
     ///
-    /// A mapped file that others cut short afterwards makes reading a lost page a fault of the process (SIGBUS on Unix); one that they
-    /// overwrite changes the weights, never the layout, which is a copy. `no_mmap`, memory and readers are immune.
+    /// A mapped file that others cut short afterwards makes reading a lost page a fault of the process
+    /// (SIGBUS on Unix); one that they overwrite changes the weights, never the layout, which is a copy.
+    /// `no_mmap`, memory and readers are immune.
     ///
-    /// Errors: `ModelInvalid` for a malformed file, with the offset, key or tensor; `Unsupported` for a big-endian file, another version,
-    /// an unknown tensor type; `Io`; `OutOfMemory` over the budget; `InvalidArgument` for a part beyond the end of its file.
+    /// Errors: `ModelInvalid` for a malformed file, with the offset, key or tensor; `Unsupported` for a
+    /// big-endian file, another version, an unknown tensor type; `Io`; `OutOfMemory` over the budget;
+    /// `InvalidArgument` for a part beyond the end of its file.
     pub fn open(
         source: Source,
         limits: &Limits,
@@ -57,8 +61,8 @@ impl Gguf {
         Ok(header)
     }
 
-    /// As [`open_header`](Self::open_header), for those who have other things to do meanwhile and want no tensor: the budget counts the headers
-    /// alone.
+    /// As [`open_header`](Self::open_header), for those who have other things to do meanwhile and want no
+    /// tensor: the budget counts the headers alone.
     ///
     /// Errors: as [`open`](Self::open)'s; what stops `pauses`.
     pub async fn open_header_in_pieces(
@@ -157,7 +161,8 @@ impl Opening {
         self.header.data_bytes()
     }
 
-    /// Maps the next file, or reads at most `most` bytes more (and at most 16 MiB) of one that is not mapped; false: all is there.
+    /// Maps the next file, or reads at most `most` bytes more (and at most 16 MiB) of one that is not mapped;
+    /// false: all is there.
     ///
     /// Errors: as [`Gguf::open`]'s.
     pub fn read(&mut self, most: usize) -> Result<bool> {
@@ -174,8 +179,9 @@ impl Opening {
         Ok(true)
     }
 
-    /// Maps the next file, or reads what is not mapped: a file whole and with several threads, anything else 16 MiB further. `progress` gets (bytes there, bytes
-    /// in all) and stops the load by an error, which is returned as it is. False: all is there.
+    /// Maps the next file, or reads what is not mapped: a file whole and with several threads, anything else
+    /// 16 MiB further. `progress` gets (bytes there, bytes in all) and stops the load by an error, which is
+    /// returned as it is. False: all is there.
     ///
     /// Errors: as [`Gguf::open`]'s.
     pub fn read_together(
@@ -238,7 +244,8 @@ fn place(tensor: &TensorInfo) -> Option<Range<usize>> {
     Some(usize::try_from(tensor.offset()).ok()?..usize::try_from(tensor.end()?).ok()?)
 }
 
-/// The merged header, and the opened files it describes, in order. Nothing the size of a tensor is read or reserved.
+/// The merged header, and the opened files it describes, in order. Nothing the size of a tensor is read or
+/// reserved.
 async fn read_headers(
     source: Source,
     limits: &Limits,

@@ -1,4 +1,5 @@
-//! Where the bytes of a model's tensors are, for who asks at any time. Knows numbers of bytes; not how they come to be elsewhere.
+//! Where the bytes of a model's tensors are, for who asks at any time. Knows numbers of bytes; not how they
+//! come to be elsewhere.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +27,8 @@ impl Placement {
         self.moved.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes in pages of mapped files: shared with others that map them, and dropped by the system when memory is short.
+    /// Bytes in pages of mapped files: shared with others that map them, and dropped by the system when
+    /// memory is short.
     pub fn mapped(&self) -> u64 {
         self.mapped.saturating_sub(self.huge())
     }
@@ -36,7 +38,8 @@ impl Placement {
         self.moved.load(Ordering::Relaxed)
     }
 
-    /// In a word: "mapped", "huge" (but for the ends), "partly" huge, or "owned": read into memory, or the host's.
+    /// In a word: "mapped", "huge" (but for the ends), "partly" huge, or "owned": read into memory, or the
+    /// host's.
     pub fn word(&self) -> &'static str {
         match (self.mapped(), self.huge()) {
             (0, 0) => "owned",

@@ -20,7 +20,8 @@ pub enum Source {
         /// Read into owned memory instead of mapping: for files that others may change.
         no_mmap: bool,
     },
-    /// The host's memory, borrowed until the model is dropped; of any alignment. `as_ref` gives the same bytes each time.
+    /// The host's memory, borrowed until the model is dropped; of any alignment. `as_ref` gives the same
+    /// bytes each time.
     Memory(Box<dyn AsRef<[u8]> + Send + Sync>),
     /// The host's reader, read into owned memory.
     Reader(Box<dyn ReadAt>),

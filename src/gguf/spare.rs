@@ -1,22 +1,25 @@
-//! What memory the system and this process' control groups have to spare. Knows numbers out of /proc and /sys; not what takes it.
+//! What memory the system and this process' control groups have to spare. Knows numbers out of /proc and
+//! /sys; not what takes it.
 //!
-//! Sources: `Documentation/filesystems/proc.rst` (meminfo, mountinfo), `Documentation/admin-guide/cgroup-v2.rst` and
-//! `Documentation/admin-guide/cgroup-v1/memory.rst` in Linux; `cgroups(7)`.
+//! Sources: `Documentation/filesystems/proc.rst` (meminfo, mountinfo),
+//! `Documentation/admin-guide/cgroup-v2.rst` and `Documentation/admin-guide/cgroup-v1/memory.rst` in Linux;
+//! `cgroups(7)`.
 
 use std::path::{Path, PathBuf};
 
 /// Reads a small file; `None`: there is none.
 type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
 
-/// Left to others whatever is taken: a part in this many of all there is, and at least [`LEAST_MARGIN`] bytes.
+/// Left to others whatever is taken: a part in this many of all there is, and at least [`LEAST_MARGIN`]
+/// bytes.
 const MARGIN_PART: u64 = 8;
 const LEAST_MARGIN: u64 = 64 << 20;
 
 /// From here on a limit of version 1 is none: it has no word for that, but the largest number of whole pages.
 const UNLIMITED: u64 = 1 << 62;
 
-/// Bytes that can be taken for good, with a margin left: by the system and by each control group that this process is in. 0 where that is
-/// not known.
+/// Bytes that can be taken for good, with a margin left: by the system and by each control group that this
+/// process is in. 0 where that is not known.
 pub(super) fn spare() -> u64 {
     spare_by(&|path| std::fs::read_to_string(path).ok())
 }
@@ -58,7 +61,8 @@ enum Version {
 }
 
 impl Group {
-    /// What its limit leaves; `None`: it has none. Pages of files that nobody has used of late are no use of memory: the group drops them first.
+    /// What its limit leaves; `None`: it has none. Pages of files that nobody has used of late are no use of
+    /// memory: the group drops them first.
     fn spare(&self, read: Read<'_>) -> Option<u64> {
         let text = |name: &str| read(&self.folder.join(name));
         let number = |name: &str| text(name)?.trim().parse::<u64>().ok();

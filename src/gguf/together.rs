@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread::scope;
 
-/// Bytes that a thread reads before it takes the next ones: a millisecond or two, in which a load that was cancelled goes on.
+/// Bytes that a thread reads before it takes the next ones: a millisecond or two, in which a load that was
+/// cancelled goes on.
 const PIECE: usize = 4 << 20;
 
 /// Threads that read a file together. They are started for one file, and joined before its reading is over.
@@ -39,8 +40,8 @@ struct Work<'a> {
     fault: Mutex<Option<(usize, crate::error::Error)>>,
 }
 
-/// Fills `memory` with the bytes from `from` on. `progress` gets the bytes that are there, ever more, on the caller's thread, and stops the reading by
-/// an error.
+/// Fills `memory` with the bytes from `from` on. `progress` gets the bytes that are there, ever more, on the
+/// caller's thread, and stops the reading by an error.
 ///
 /// # Errors
 /// `Io`; and `progress`'s, as it is.

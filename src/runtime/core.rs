@@ -32,7 +32,8 @@ const HOST_SLICE: Duration = Duration::from_micros(200);
 const MAX_READERS: usize = 8;
 /// A slice on a thread of the runtime.
 const THREAD_SLICE: Duration = Duration::from_millis(1);
-/// Text of at most this many bytes becomes tokens between two slices (under a millisecond); longer text is a job for another thread.
+/// Text of at most this many bytes becomes tokens between two slices (under a millisecond); longer text is a
+/// job for another thread.
 const INLINE_BYTES: usize = 4096;
 /// The same where the other thread is another task: what takes no longer than a slice.
 const HOST_INLINE_BYTES: usize = 1024;
@@ -299,7 +300,8 @@ impl Core {
         Ok(stepped)
     }
 
-    /// Waits until `poll` is ready or `deadline` passes. In HOST_STEP this thread does the runtime's work meanwhile.
+    /// Waits until `poll` is ready or `deadline` passes. In HOST_STEP this thread does the runtime's work
+    /// meanwhile.
     pub(super) fn wait<T>(
         &self,
         deadline: Option<Instant>,
@@ -349,7 +351,8 @@ impl Core {
         ended && self.end_compute(deadline)
     }
 
-    /// Ends the threads that compute; whether they have ended by `deadline`: the host's hook is the last thing that they run.
+    /// Ends the threads that compute; whether they have ended by `deadline`: the host's hook is the last
+    /// thing that they run.
     #[cfg(feature = "native")]
     fn end_compute(&self, deadline: Option<Instant>) -> bool {
         loop {
@@ -380,7 +383,8 @@ impl Core {
         if !self.roll.wait_empty(deadline) {
             return false;
         }
-        // They are past their last line: this does not wait. A thread that drops the last handle cannot join itself.
+        // They are past their last line: this does not wait. A thread that drops the last handle cannot join
+        // itself.
         let own = std::thread::current().id();
         // Under the lock: another thread's shutdown is not done before these are joined.
         let mut threads = lock(&self.threads);
@@ -395,7 +399,8 @@ impl Core {
         self.shut_down(Some(Instant::now()));
     }
 
-    /// Whether this thread is one of the runtime's own or, in HOST_STEP, is inside one of its callbacks: then it cannot wait for the end.
+    /// Whether this thread is one of the runtime's own or, in HOST_STEP, is inside one of its callbacks: then
+    /// it cannot wait for the end.
     pub(super) fn is_own_thread(&self) -> bool {
         let own = std::thread::current().id();
         if let Some(host) = &self.host {

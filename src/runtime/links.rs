@@ -122,7 +122,8 @@ impl Links {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Tells the engine something; after its end nobody listens: a generation then ends at once, the rest is dropped.
+    /// Tells the engine something; after its end nobody listens: a generation then ends at once, the rest is
+    /// dropped.
     pub(super) fn tell(&self, command: Command) {
         if let Err(refused) = self.commands.try_send(command)
             && let Command::Submit { producer, .. } = refused.into_inner()
@@ -132,7 +133,8 @@ impl Links {
         self.signal.raise();
     }
 
-    /// Has something that can be computed again give way to what found no room; false: nothing is left that can.
+    /// Has something that can be computed again give way to what found no room; false: nothing is left that
+    /// can.
     #[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
     pub(super) async fn make_room(&self) -> bool {
         let (sender, answer) = async_channel::bounded(1);

@@ -31,8 +31,8 @@ impl Drop for ModelShared {
     }
 }
 
-/// A model. Cheap to clone; when the last clone and the last session of it are dropped, the model goes, and its load is
-/// cancelled.
+/// A model. Cheap to clone; when the last clone and the last session of it are dropped, the model goes, and
+/// its load is cancelled.
 #[derive(Clone)]
 pub struct Model {
     pub(super) shared: Arc<ModelShared>,
@@ -78,15 +78,17 @@ impl Model {
         *lock(&self.shared.unread) = Some(stream);
     }
 
-    /// Leaves the weights of a mapped file where they are, from now on and from the start if it is called right after the load was begun: pages that
-    /// other processes share and that the system may drop. Else they are moved to huge pages of this process' own behind the first token,
-    /// which makes every later one sooner (Linux 6.1 and later), as far as the system and the process' control groups have memory to spare.
+    /// Leaves the weights of a mapped file where they are, from now on and from the start if it is called
+    /// right after the load was begun: pages that other processes share and that the system may drop. Else
+    /// they are moved to huge pages of this process' own behind the first token, which makes every later one
+    /// sooner (Linux 6.1 and later), as far as the system and the process' control groups have memory to
+    /// spare.
     pub fn keep_mapped(&self) {
         self.shared.links.tell(Command::KeepMapped(self.shared.id));
     }
 
-    /// Appends the ids of `text` to a new list. `add_special`: with BOS and EOS where the model's file says so; `parse_special`: the
-    /// text of control tokens counts as such.
+    /// Appends the ids of `text` to a new list. `add_special`: with BOS and EOS where the model's file says
+    /// so; `parse_special`: the text of control tokens counts as such.
     ///
     /// # Errors
     /// `Busy` while the model loads; the load's error after a failed load; `Tokenizer`.
@@ -147,7 +149,8 @@ impl Model {
         Ok(self.facts()?.vocab.clone())
     }
 
-    /// What is known of the model, as JSON: `state`, and once it is loaded name, architecture, parameters and so on.
+    /// What is known of the model, as JSON: `state`, and once it is loaded name, architecture, parameters and
+    /// so on.
     pub fn info(&self) -> Result<serde_json::Value> {
         match self.facts() {
             Ok(facts) => Ok(facts.to_json()),

@@ -29,8 +29,9 @@ pub struct RuntimeOptions {
     pub mode: Mode,
     /// Compute threads, at most 1,024; 0: physical cores. Without meaning in [`Mode::HostStep`].
     pub threads: usize,
-    /// Bytes for weights, keys and values, and scratch of all models; `None`: no budget. When it is used up, caches go, then the keys and
-    /// values of idle sessions, which are computed again when they are needed; what then finds no room ends with `OutOfMemory`.
+    /// Bytes for weights, keys and values, and scratch of all models; `None`: no budget. When it is used up,
+    /// caches go, then the keys and values of idle sessions, which are computed again when they are needed;
+    /// what then finds no room ends with `OutOfMemory`.
     pub memory_budget: Option<u64>,
     /// Generations computed together: 1 to 4,096.
     pub max_sequences: usize,
@@ -38,13 +39,14 @@ pub struct RuntimeOptions {
     pub max_waiting: usize,
     /// What the threads' names begin with.
     pub thread_name: String,
-    /// Of each 16.7 ms, the share in percent that the threads compute at most: 1 to 100; 0: 100. Only with [`Mode::Threads`]: on the host's
-    /// thread the budget of each step is the pace.
+    /// Of each 16.7 ms, the share in percent that the threads compute at most: 1 to 100; 0: 100. Only
+    /// with [`Mode::Threads`]: on the host's thread the budget of each step is the pace.
     pub pace_percent: u32,
     /// Called on each thread of the runtime.
     pub on_thread: Option<ThreadFn>,
-    /// Threads keep the policy, priority and processors of the thread that starts them: the one that makes the runtime, or that begins a load. Else
-    /// they have those that the process was started with: a thread that is bound to a processor, or a real-time thread, makes none of its kind.
+    /// Threads keep the policy, priority and processors of the thread that starts them: the one that makes
+    /// the runtime, or that begins a load. Else they have those that the process was started with: a thread
+    /// that is bound to a processor, or a real-time thread, makes none of its kind.
     pub keep_scheduling: bool,
     /// Takes log lines.
     pub log: Option<LogFn>,
@@ -80,7 +82,8 @@ impl Default for RuntimeOptions {
 /// Which decoder computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
-    /// The native one. A file that it does not support is tried with candle, which today knows nothing that the native one does not.
+    /// The native one. A file that it does not support is tried with candle, which today knows nothing that
+    /// the native one does not.
     #[default]
     Auto,
     /// wick's own.
@@ -91,7 +94,8 @@ pub enum Backend {
 
 /// A decoder with its vocabulary.
 pub type Loaded = (Box<dyn Decoder>, Arc<dyn Vocab>);
-/// Makes a decoder in place of a file. Given what takes its progress, `(done, total)`, and stops the load by an error.
+/// Makes a decoder in place of a file. Given what takes its progress, `(done, total)`, and stops the load by
+/// an error.
 pub type Loader = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Result<Loaded> + Send>;
 
 /// Where a model comes from.
@@ -112,13 +116,14 @@ pub struct ModelOptions {
     pub backend: Backend,
     /// Tokenizer and chat template only; sessions are refused.
     pub vocab_only: bool,
-    /// Tokens of context at most; `None`: the model's own. Models with two sets of rope factors (Phi 3) take the short one if no context
-    /// is longer than those of the training.
+    /// Tokens of context at most; `None`: the model's own. Models with two sets of rope factors (Phi 3) take
+    /// the short one if no context is longer than those of the training.
     pub context_length: Option<usize>,
-    /// Jinja text that replaces the model's own, or the name of a built-in one: chatml, llama2, llama3, gemma, phi3, mistral, zephyr.
+    /// Jinja text that replaces the model's own, or the name of a built-in one: chatml, llama2, llama3,
+    /// gemma, phi3, mistral, zephyr.
     pub chat_template: Option<String>,
-    /// A mapped file's pages are brought into memory before the load's end, with progress, so that the first prompt need not wait for the disk. They
-    /// stay the system's to drop.
+    /// A mapped file's pages are brought into memory before the load's end, with progress, so that the first
+    /// prompt need not wait for the disk. They stay the system's to drop.
     pub preload: bool,
 }
 
@@ -134,7 +139,8 @@ impl ModelOptions {
         Self::from_source(source)
     }
 
-    /// The same model whatever the process' working directory is later: a relative path means what it means at this call.
+    /// The same model whatever the process' working directory is later: a relative path means what it means
+    /// at this call.
     pub(super) fn anchored(mut self) -> Self {
         let (ModelSource::Gguf(Source::File { path, .. }) | ModelSource::Folder(path)) = &mut self.source
         else {

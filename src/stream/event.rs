@@ -23,7 +23,8 @@ pub struct Event {
 pub enum EventKind {
     /// The request left the waiting line.
     Started,
-    /// A load went on: `done` of `total` bytes; or a prefill: tokens, or bytes of weights while a model's first pass waits long for its file.
+    /// A load went on: `done` of `total` bytes; or a prefill: tokens, or bytes of weights while a model's
+    /// first pass waits long for its file.
     Progress {
         /// Bytes or tokens so far.
         done: u64,

@@ -1,4 +1,5 @@
-//! Where a stream's events go if they are pushed, and what is dropped exactly once when the stream is over; knows no queue.
+//! Where a stream's events go if they are pushed, and what is dropped exactly once when the stream is over;
+//! knows no queue.
 
 use super::event::{Event, EventKind};
 use crate::compute::float_state::lend;
@@ -6,7 +7,8 @@ use crate::sync::{Mutex, lock};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Takes a stream's events, in order, one call at a time. It is dropped after the end, or when the stream is closed.
+/// Takes a stream's events, in order, one call at a time. It is dropped after the end, or when the stream is
+/// closed.
 pub type OnEvent = Box<dyn FnMut(Event) + Send>;
 
 /// How a stream's events are delivered.

@@ -1,4 +1,5 @@
-//! Text to tokens and back: vocabulary, streaming detokenizer, stop strings, tokenizer, chat template. Knows no tensors.
+//! Text to tokens and back: vocabulary, streaming detokenizer, stop strings, tokenizer, chat template. Knows
+//! no tensors.
 
 mod detokenizer;
 pub mod json;

@@ -1,4 +1,5 @@
-//! What a model's vocabulary can do for the rest of the house; knows neither how tokens are found nor who asks.
+//! What a model's vocabulary can do for the rest of the house; knows neither how tokens are found nor who
+//! asks.
 
 use serde_json::{Map, Value};
 
@@ -22,9 +23,10 @@ pub struct Message {
     pub role: String,
     /// What is said.
     pub content: String,
-    /// Further fields for the template: tool_calls, tool_call_id, name, reasoning_content, … Never replaces `role`; a
-    /// `content` in it replaces `content`: a list of parts, or null, which is no content. Templates see no field that is null, and a
-    /// reasoning under all its names (`reasoning_content`, `thinking`), as transformers has it.
+    /// Further fields for the template: tool_calls, tool_call_id, name, reasoning_content, … Never replaces
+    /// `role`; a `content` in it replaces `content`: a list of parts, or null, which is no content. Templates
+    /// see no field that is null, and a reasoning under all its names (`reasoning_content`, `thinking`), as
+    /// transformers has it.
     pub extra: Option<Map<String, Value>>,
 }
 
@@ -68,8 +70,8 @@ pub struct ControlSpan {
 
 /// A rendered conversation: its text, and which parts of the text are control tokens.
 ///
-/// Only `control` becomes control tokens. The text of a control token inside a message is not listed, so it stays text
-/// and cannot forge a role.
+/// Only `control` becomes control tokens. The text of a control token inside a message is not listed, so it
+/// stays text and cannot forge a role.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rendered {
     /// The whole prompt.
@@ -95,14 +97,15 @@ pub trait Vocab: Send + Sync {
 
     /// Appends the ids of `text` to `out`.
     ///
-    /// `add_special` adds BOS and EOS where the model's file says so (BOS never twice); `parse_special` takes the text of
-    /// control tokens for these tokens.
+    /// `add_special` adds BOS and EOS where the model's file says so (BOS never twice); `parse_special` takes
+    /// the text of control tokens for these tokens.
     ///
     /// # Errors
     /// `Tokenizer` if the text cannot be expressed.
     fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()>;
 
-    /// As [`encode`](Self::encode), with pauses between pieces of the work, where the vocabulary can: the ids are the same.
+    /// As [`encode`](Self::encode), with pauses between pieces of the work, where the vocabulary can: the ids
+    /// are the same.
     ///
     /// # Errors
     /// As [`encode`](Self::encode); what stops `pauses`.
@@ -160,7 +163,8 @@ pub trait Vocab: Send + Sync {
     /// `Template` if there is none, if it fails, or goes over its limits.
     fn render(&self, input: &RenderInput<'_>) -> Result<Rendered>;
 
-    /// As [`render`](Self::render), with pauses between pieces of the work, where the vocabulary can: the text is the same.
+    /// As [`render`](Self::render), with pauses between pieces of the work, where the vocabulary can: the
+    /// text is the same.
     ///
     /// # Errors
     /// As [`render`](Self::render); what stops `pauses`.
@@ -173,8 +177,8 @@ pub trait Vocab: Send + Sync {
         Box::pin(async move { self.render(input) })
     }
 
-    /// Appends the ids of a rendered conversation to `out`. `at_start`: it opens the sequence, so it gets BOS where the
-    /// model's file says so, unless the template wrote one.
+    /// Appends the ids of a rendered conversation to `out`. `at_start`: it opens the sequence, so it gets BOS
+    /// where the model's file says so, unless the template wrote one.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -199,7 +203,8 @@ pub trait Vocab: Send + Sync {
         }
     }
 
-    /// As [`encode_rendered`](Self::encode_rendered), with pauses between pieces of the work, where the vocabulary can: the ids are the same.
+    /// As [`encode_rendered`](Self::encode_rendered), with pauses between pieces of the work, where the
+    /// vocabulary can: the ids are the same.
     ///
     /// # Errors
     /// As [`encode`](Self::encode); what stops `pauses`.

@@ -1,5 +1,6 @@
-/* The host's floating-point state (rounding, subnormal numbers, trapped exceptions, raised flags): nothing of it reaches what is computed, and all of
- * it is there in callbacks on the host's threads and after every call. A real model (WICK_MODELS) where there is one; else the fake one. */
+/* The host's floating-point state (rounding, subnormal numbers, trapped exceptions, raised flags): nothing of
+ * it reaches what is computed, and all of it is there in callbacks on the host's threads and after every
+ * call. A real model (WICK_MODELS) where there is one; else the fake one. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -13,7 +14,8 @@
 enum { ROUNDINGS = 4, TRAPS = 7, SUBNORMALS = 4 };
 static uint64_t state_get(void) { return _mm_getcsr(); }
 static void state_set(uint64_t state) { _mm_setcsr((unsigned)state); }
-/* MXCSR: flags 0 to 5, DAZ 6, masks 7 to 12, rounding 13 and 14, FTZ 15. Trap 0: none. All flags but those that would trap are raised. */
+/* MXCSR: flags 0 to 5, DAZ 6, masks 7 to 12, rounding 13 and 14, FTZ 15. Trap 0: none. All flags but those
+ * that would trap are raised. */
 static uint64_t state_of(unsigned rounding, unsigned trap, unsigned subnormals) {
   const uint64_t trapped = trap ? UINT64_C(1) << (trap - 1) : 0;
   return (0x3F & ~trapped) | ((subnormals & 1u) ? 0x40 : 0) | (0x1F80 & ~(trapped << 7)) | (uint64_t)rounding << 13 |
@@ -96,7 +98,8 @@ static void on_event(void *user, const wick_event *event) {
   if (event->kind == WICK_EVENT_END) __atomic_store_n(&a->end, event->end_reason, __ATOMIC_SEQ_CST);
 }
 
-/* A call: in the host's state, which it leaves as it was. The check itself may use floating point, so it comes in the default one. */
+/* A call: in the host's state, which it leaves as it was. The check itself may use floating point, so it
+ * comes in the default one. */
 #define IN_STATE(call, expected) \
   do { \
     wick_status in_state; \

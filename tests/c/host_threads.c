@@ -1,4 +1,5 @@
-/* What the library's threads have of the thread that starts them, and what a thread inside the library may meet: signals, scheduling, cancellation. */
+/* What the library's threads have of the thread that starts them, and what a thread inside the library may
+ * meet: signals, scheduling, cancellation. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -1,4 +1,5 @@
-/* A relative path means what it means when it is given, whatever the host's directory is a moment later. WICK_MODELS names a folder with a model. */
+/* A relative path means what it means when it is given, whatever the host's directory is a moment later.
+ * WICK_MODELS names a folder with a model. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

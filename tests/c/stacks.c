@@ -1,5 +1,6 @@
-/* What calls take of the caller's stack: at most 32 KiB with threads of the library's own, 64 KiB in HOST_STEP, whatever the input. Each runs on a
- * thread whose stack is painted first; what is no longer paint has been used. WICK_MODELS names a folder with a model; else the fake one is used. */
+/* What calls take of the caller's stack: at most 32 KiB with threads of the library's own, 64 KiB in
+ * HOST_STEP, whatever the input. Each runs on a thread whose stack is painted first; what is no longer paint
+ * has been used. WICK_MODELS names a folder with a model; else the fake one is used. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -10,7 +11,8 @@
 enum { STACK = 1 << 20, PAINT = 0xA5 };
 static const size_t limits[] = { 32 << 10, 64 << 10 };
 
-/* A stack of its own: from its upper end to the deepest byte that was written. The C library's part of a thread lies in it too. */
+/* A stack of its own: from its upper end to the deepest byte that was written. The C library's part of a
+ * thread lies in it too. */
 static unsigned char *stack;
 static uint32_t mode;
 static size_t deepest;

@@ -1,4 +1,5 @@
-//! Mapped bytes that are moved to huge pages: the same bytes at the same places, at any time, and nothing left behind.
+//! Mapped bytes that are moved to huge pages: the same bytes at the same places, at any time, and nothing
+//! left behind.
 #![cfg(target_os = "linux")]
 #![allow(clippy::print_stdout, clippy::disallowed_methods)]
 

@@ -172,7 +172,11 @@ fn s9b_one_of_eight_is_cancelled_between_every_two_slices() {
                 if number == CUT {
                     let passes = (slice + 1) / SLICES;
                     assert_eq!(cut.end.reason, EndReason::Cancelled, "{what}");
-                    assert_eq!(cut.tokens, whole.tokens[..passes], "{what}");
+                    // In a pass's last slice: before its row is taken over where the slice was long, else
+                    // behind it.
+                    let fewest = slice / SLICES;
+                    assert!((fewest..=passes).contains(&cut.tokens.len()), "{what}: {:?}", cut.tokens);
+                    assert!(whole.tokens.starts_with(&cut.tokens), "{what}");
                     assert!(whole.text.starts_with(&cut.text), "{what}: {:?}, {:?}", whole.text, cut.text);
                 } else {
                     assert_eq!((&whole.text, &whole.tokens), (&cut.text, &cut.tokens), "{what}");

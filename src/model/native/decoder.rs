@@ -59,7 +59,8 @@ pub struct NativeDecoder {
 }
 
 impl NativeDecoder {
-    /// Whether there is a description of this architecture (`general.architecture`); a file of it may be refused for what else it says.
+    /// Whether there is a description of this architecture (`general.architecture`); a file of it may be
+    /// refused for what else it says.
     pub fn knows(architecture: &str) -> bool {
         Family::named(architecture).is_some()
     }

@@ -1,4 +1,5 @@
-//! Which tokens are special: what ends a generation, and where special texts are found in a prompt. Knows no merging.
+//! Which tokens are special: what ends a generation, and where special texts are found in a prompt. Knows no
+//! merging.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, Match, MatchKind};
 
@@ -97,8 +98,9 @@ pub(super) async fn end_ids(
     Ok(ids)
 }
 
-/// Bytes of a special token at most (real ones: 31), and of all of them (a speech model's 65,536 sounds: 750 KiB). An automaton takes some 60
-/// times as much while it is made, and its memory is neither counted nor refused.
+/// Bytes of a special token at most (real ones: 31), and of all of them (a speech model's 65,536 sounds: 750
+/// KiB). An automaton takes some 60 times as much while it is made, and its memory is neither counted nor
+/// refused.
 const MAX_BYTES: usize = 256;
 const MAX_BYTES_IN_ALL: usize = 2 << 20;
 

@@ -1,4 +1,5 @@
-//! What the tests of the C ABI share: zeroed options, a runtime with the fake model, events copied out, callbacks that count.
+//! What the tests of the C ABI share: zeroed options, a runtime with the fake model, events copied out,
+//! callbacks that count.
 #![allow(dead_code, unused_imports, unsafe_code, reason = "each test file uses its own part of the C ABI")]
 
 use std::any::Any;
