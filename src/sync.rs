@@ -24,18 +24,40 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Locks `mutex`, poisoned or not, by `deadline` (none: whenever that is). For locks that are seldom held: it
-/// looks again and again.
-pub(crate) fn lock_by<T>(mutex: &Mutex<T>, deadline: Option<Instant>) -> Option<MutexGuard<'_, T>> {
-    use std::sync::TryLockError;
-    let Some(deadline) = deadline else { return Some(lock(mutex)) };
-    loop {
-        match mutex.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => return None,
-            Err(TryLockError::WouldBlock) => std::thread::sleep(std::time::Duration::from_micros(100)),
+/// A lock that can be waited for until a deadline.
+#[derive(Debug, Default)]
+pub(crate) struct TimedLock {
+    held: Mutex<bool>,
+    free: Condvar,
+}
+
+/// The hold on a [`TimedLock`]; dropped, the lock is free.
+pub(crate) struct Held<'a>(&'a TimedLock);
+
+impl TimedLock {
+    /// Takes the lock by `deadline` (none: whenever that is); `None` if another has it for longer.
+    pub(crate) fn hold_by(&self, deadline: Option<Instant>) -> Option<Held<'_>> {
+        let mut held = lock(&self.held);
+        while *held {
+            let Some(deadline) = deadline else {
+                held = self.free.wait(held).unwrap_or_else(|poisoned| poisoned.into_inner());
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
+            }
+            held = self.free.wait_timeout(held, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }
+        *held = true;
+        Some(Held(self))
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.held) = false;
+        self.0.free.notify_one();
     }
 }
 
@@ -309,5 +331,25 @@ mod tests {
             assert!(signal.take() && !signal.take());
         };
         shuttle::check_random(scenario, 10_000);
+    }
+}
+
+#[cfg(all(test, not(feature = "shuttle")))]
+mod lock_tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_timed_lock_is_had_when_it_is_free_and_not_before() {
+        let lock = TimedLock::default();
+        let held = lock.hold_by(None).expect("a free lock");
+        assert!(lock.hold_by(Some(Instant::now())).is_none());
+        assert!(lock.hold_by(Instant::now().checked_add(Duration::from_millis(2))).is_none());
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| lock.hold_by(None).is_some());
+            drop(held);
+            assert!(waiter.join().expect("no panic"));
+        });
+        assert!(lock.hold_by(Some(Instant::now())).is_some(), "the waiter's hold is over");
     }
 }

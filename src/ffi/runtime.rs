@@ -13,7 +13,7 @@ use super::border::str::{copy, flag, refuse, wick_str};
 use super::border::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Level, Mode, Runtime, RuntimeOptions, Stepped};
-use crate::sync::{Mutex, lock_by};
+use crate::sync::TimedLock;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
@@ -83,14 +83,14 @@ pub(super) struct RuntimeObject {
     threads: Arc<Guest>,
     /// Held while the runtime's objects and what the host lent are dropped: no other shutdown is done before
     /// that.
-    dropping: Mutex<()>,
+    dropping: TimedLock,
 }
 
 impl RuntimeObject {
     /// Drops all that goes with the runtime, and what the host lent for its life; whether nothing of it is in
     /// use any more.
     fn finish(&self, id: u64, deadline: Option<Instant>) -> bool {
-        let Some(_dropping) = lock_by(&self.dropping, deadline) else { return false };
+        let Some(_dropping) = self.dropping.hold_by(deadline) else { return false };
         // The models go before what they may still log to.
         drop(handles::remove_owned(id));
         if !(self.threads.finish(deadline) && self.log.guest.finish(deadline)) {
@@ -153,7 +153,7 @@ fn create(options: &wick_runtime_options, log: UserData, threads: UserData) -> R
     }));
     let steps_on_host = checked.mode == Mode::HostStep;
     let runtime = Runtime::new(checked)?;
-    Ok(RuntimeObject { runtime, log, steps_on_host, threads, dropping: Mutex::new(()) })
+    Ok(RuntimeObject { runtime, log, steps_on_host, threads, dropping: TimedLock::default() })
 }
 
 fn check(options: &wick_runtime_options) -> Result<RuntimeOptions> {
