@@ -136,6 +136,11 @@ impl Conversation {
         (self.system.as_ref(), &self.messages)
     }
 
+    /// Whether the first message is a system message that is not the session's.
+    pub(super) fn begins_with_system(&self) -> bool {
+        self.messages.first().is_some_and(|message| message.role == SYSTEM)
+    }
+
     /// Whether `input` may come next.
     ///
     /// # Errors

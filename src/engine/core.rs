@@ -282,7 +282,11 @@ impl Engine {
         {
             match session.errands.pop_front() {
                 Some(Errand::SetSystem(system)) => session.conversation.set_system(system),
-                _ => session.clear(),
+                _ => {
+                    session.clear();
+                    session.rest();
+                    session.facts.clear_done();
+                }
             }
         }
         if session.active.is_none() {

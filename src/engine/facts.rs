@@ -13,6 +13,10 @@ pub struct SessionFacts {
     tokens: AtomicUsize,
     messages: AtomicUsize,
     raw: AtomicBool,
+    /// Whether the conversation's own first message is a system message.
+    begins_with_system: AtomicBool,
+    /// Clears that were asked for and not done yet.
+    clears: AtomicUsize,
     pub(super) past: Record,
 }
 
@@ -40,10 +44,30 @@ impl SessionFacts {
         self.past.tokens()
     }
 
-    pub(super) fn set(&self, tokens: usize, messages: usize, raw: bool) {
+    pub(super) fn set(&self, tokens: usize, messages: usize, raw: bool, begins_with_system: bool) {
         self.tokens.store(tokens, Ordering::Relaxed);
         self.messages.store(messages, Ordering::Relaxed);
         self.set_raw(raw);
+        self.begins_with_system.store(begins_with_system, Ordering::Relaxed);
+    }
+
+    /// Whether the conversation begins with a system message that is not the session's.
+    pub fn begins_with_system(&self) -> bool {
+        self.begins_with_system.load(Ordering::Relaxed)
+    }
+
+    /// The session is to be cleared: said by whoever asks; the engine does it later.
+    pub fn ask_clear(&self) {
+        self.clears.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn clear_done(&self) {
+        self.clears.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether a clear was asked for that is not done yet.
+    pub fn is_to_be_cleared(&self) -> bool {
+        self.clears.load(Ordering::SeqCst) > 0
     }
 
     /// Whether the session holds raw input. Also said by whoever hands it in: the engine takes it later.

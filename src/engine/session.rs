@@ -126,6 +126,8 @@ impl Session {
 
     /// Shows the session's size to whoever asks without waiting for the engine.
     pub(super) fn publish(&self) {
-        self.facts.set(self.tokens.len(), self.conversation.len(), self.conversation.mode() == Mode::Raw);
+        let conversation = &self.conversation;
+        let (raw, begins) = (conversation.mode() == Mode::Raw, conversation.begins_with_system());
+        self.facts.set(self.tokens.len(), conversation.len(), raw, begins);
     }
 }

@@ -69,6 +69,7 @@ pub unsafe extern "C" fn wick_build_info(json: *mut c_char, cap: usize, needed: 
             ("native", cfg!(feature = "native")),
             ("candle", cfg!(feature = "candle")),
             ("text", cfg!(feature = "text")),
+            ("folders", cfg!(feature = "folders")),
             ("testing", cfg!(feature = "testing")),
         ];
         let names = |all: &[(&'static str, bool)]| -> Vec<&str> {

@@ -129,8 +129,7 @@ pub struct wick_event {
     pub tokens: *const u32,
     /// How many ids there are at `tokens`.
     pub token_count: u32,
-    /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always
-    /// NaN.
+    /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN.
     pub logprob: f32,
     /// PROGRESS: bytes or tokens so far.
     pub done: u64,

@@ -3,7 +3,7 @@
 use crate::compute::on_own_stack;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Message;
-use crate::text::json::keeping_integers;
+use crate::text::json::{keeping_integers, written};
 use serde_json::{Map, Value};
 
 /// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes
@@ -45,9 +45,17 @@ pub(super) fn object(text: &str, name: &str) -> Result<Map<String, Value>> {
     }
 }
 
+/// `read`'s messages as JSON text. They may be nested deep: what recurses over them runs on a stack of our own.
+///
+/// # Errors
+/// As `read`'s.
+pub(super) fn written_messages(read: impl FnOnce() -> Result<Vec<Message>>) -> Result<String> {
+    on_own_stack(STACK, || read().map(|read| written(&messages(&read))))
+}
+
 /// Messages as an array of objects: role and content first. A `content` in the further fields stands in its
 /// place, as templates see it.
-pub(super) fn messages(messages: &[Message]) -> Value {
+fn messages(messages: &[Message]) -> Value {
     messages
         .iter()
         .map(|message| {

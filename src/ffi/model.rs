@@ -22,8 +22,7 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-/// The native backend. A file that it does not support is tried with candle, which today knows nothing that
-/// the native one does not.
+/// The native backend; candle only where that lacks the architecture and the build has candle.
 pub const WICK_BACKEND_AUTO: u32 = 0;
 /// wick's own decoder.
 pub const WICK_BACKEND_NATIVE: u32 = 1;

@@ -16,7 +16,6 @@ use super::model::ModelObject;
 use super::runtime::heard;
 use crate::error::Result;
 use crate::runtime::{Session, SessionOptions};
-use crate::text::json::written;
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
@@ -231,9 +230,9 @@ pub unsafe extern "C" fn wick_session_messages(
     guard(Tag::Any, ptr::null_mut(), || {
         let object = handles::get::<SessionObject>(session.id)?;
         check_buffer(json, cap)?;
-        let messages = json::messages(&object.session.messages()?);
+        let messages = json::written_messages(|| object.session.messages())?;
         // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&written(&messages), json, cap, needed) }?;
+        unsafe { write_text(&messages, json, cap, needed) }?;
         Ok(WICK_OK)
     })
 }

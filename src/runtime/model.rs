@@ -129,7 +129,7 @@ impl Model {
     pub fn count_messages(&self, input: &RenderInput<'_>) -> Result<usize> {
         let facts = self.facts()?;
         let mut ids = Vec::new();
-        facts.vocab.encode_rendered(&facts.vocab.render(input)?, true, &mut ids)?;
+        float_state::own(|| facts.vocab.encode_rendered(&facts.vocab.render(input)?, true, &mut ids))?;
         Ok(ids.len())
     }
 

@@ -82,8 +82,7 @@ impl Default for RuntimeOptions {
 /// Which decoder computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
-    /// The native one. A file that it does not support is tried with candle, which today knows nothing that
-    /// the native one does not.
+    /// The native one; candle only where that lacks the architecture and the build has candle.
     #[default]
     Auto,
     /// wick's own.

@@ -70,19 +70,23 @@ pub(super) struct Pacer {
     window: Window,
     begun: Option<Instant>,
     until: Option<Instant>,
+    /// The share that `until` was reckoned by.
+    percent: Option<u32>,
 }
 
 impl Pacer {
     pub(super) fn new(share: Share) -> Self {
-        Self { share, window: Window::default(), begun: None, until: None }
+        Self { share, window: Window::default(), begun: None, until: None, percent: None }
     }
 
     /// Whether the next step may not compute; if it may, it begins.
     pub(super) fn rests(&mut self) -> bool {
-        let now = self.share.limited().map(|_| Instant::now());
-        let rests = now.zip(self.until).is_some_and(|(now, until)| now < until);
+        let percent = self.share.limited();
+        let now = percent.map(|_| Instant::now());
+        // Another share ends the rest under way.
+        let rests = percent == self.percent && now.zip(self.until).is_some_and(|(now, until)| now < until);
         if !rests {
-            (self.begun, self.until) = (now, None);
+            (self.begun, self.until, self.percent) = (now, None, percent);
         }
         rests
     }

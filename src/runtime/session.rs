@@ -159,13 +159,19 @@ impl Session {
     /// is computed again then. Also while a generation is live, which keeps the one it was started with.
     ///
     /// # Errors
-    /// `InvalidArgument` for a session with raw input; `Shutdown`.
+    /// `InvalidArgument` for a session with raw input, or whose conversation begins with a system message of
+    /// its own; `Shutdown`.
     pub fn set_system(&self, system: Option<String>) -> Result<()> {
         let _last = lock(&self.shared.last);
         self.shared.model.shared.links.check_open()?;
         if self.shared.facts.is_raw() && !self.shared.cleared.load(Ordering::SeqCst) {
             let why =
                 "the session holds raw input, which has no system message; clear it first, or use another";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        let own = self.shared.facts.begins_with_system() && !self.is_cleared();
+        if own && system.is_some() {
+            let why = "the conversation begins with a system message of its own; clear the session first, or use another";
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         }
         self.shared.system.store(system.is_some(), Ordering::SeqCst);
@@ -182,6 +188,7 @@ impl Session {
         let last = lock(&self.shared.last);
         check_free(last.as_ref())?;
         self.shared.model.shared.links.check_open()?;
+        self.shared.facts.ask_clear();
         self.shared.model.shared.links.tell(Command::ClearSession(self.shared.id));
         self.shared.cleared.store(true, Ordering::SeqCst);
         Ok(())
@@ -194,7 +201,7 @@ impl Session {
     /// # Errors
     /// `OutOfMemory`.
     pub fn messages(&self) -> Result<Vec<Message>> {
-        self.shared.facts.past_messages(self.shared.cleared.load(Ordering::SeqCst))
+        self.shared.facts.past_messages(self.is_cleared())
     }
 
     /// The ids behind the conversation or the raw input, of the same moment as [`Session::messages`].
@@ -202,10 +209,15 @@ impl Session {
     /// # Errors
     /// `OutOfMemory`.
     pub fn tokens(&self) -> Result<Vec<u32>> {
-        match self.shared.cleared.load(Ordering::SeqCst) {
+        match self.is_cleared() {
             true => Ok(Vec::new()),
             false => self.shared.facts.past_tokens(),
         }
+    }
+
+    /// Whether what the engine shows last is from before a clear.
+    fn is_cleared(&self) -> bool {
+        self.shared.cleared.load(Ordering::SeqCst) || self.shared.facts.is_to_be_cleared()
     }
 
     /// The session's model.

@@ -6,6 +6,7 @@ use super::user::UserData;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Level, Log};
 use crate::sync::{Condvar, Mutex, lock};
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt::Display;
 use std::sync::Arc;
@@ -15,6 +16,20 @@ use std::time::Instant;
 /// valid during the call. Any thread, also concurrently, also inside a call into this library.
 pub type wick_log_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, level: i32, text: *const std::ffi::c_char, len: usize)>;
+
+thread_local! {
+    /// The log hears of a refused call on this thread.
+    static REFUSING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The log has heard of a refused call.
+struct Done;
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        REFUSING.set(false);
+    }
+}
 
 /// A user pointer that is in use while callbacks run, and dropped by [`Guest::finish`].
 pub(in crate::ffi) struct Guest {
@@ -96,11 +111,13 @@ impl LogSink {
         Log::new(Some(Arc::new(move |level, text: &str| sink.write(level as i32, text))), level)
     }
 
-    /// Says why a call was refused that has no wick_error to say it.
+    /// Says why a call was refused that has no wick_error to say it; not of calls that the log's own callback
+    /// makes meanwhile, which would go on for ever.
     pub(in crate::ffi) fn refused(self: &Arc<Self>, call: &str, error: &Error) {
         // Asking with too small a buffer is how one learns the size.
         let usual = error.kind() == ErrorKind::BufferTooSmall;
-        if self.log.is_some() && self.level >= Level::Debug as i32 && !usual {
+        if self.log.is_some() && self.level >= Level::Debug as i32 && !usual && !REFUSING.replace(true) {
+            let _done = Done;
             self.lines()
                 .line(Level::Debug, "refused")
                 .with("call", call)

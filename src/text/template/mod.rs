@@ -131,14 +131,30 @@ impl Template {
     /// # Errors
     /// `Template` if it is malformed or over the limits, or neither a name nor a text with a tag.
     pub fn new(source: &str, bos: &str, eos: &str) -> Result<Self> {
+        at_once(Self::in_pieces(source, bos, eos, &mut Pauses::none()))
+    }
+
+    /// As [`new`](Self::new), with pauses between the tags of the source.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new)'s; what stops `pauses`.
+    pub(super) async fn in_pieces(
+        source: &str,
+        bos: &str,
+        eos: &str,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Self> {
         let source = match builtin::source(source) {
             Some(text) => text,
             // Without a tag it would leave out every message.
             None if !source.contains('{') => return Err(no_template(source)),
             None => source,
         };
-        let program =
-            parser::parse(source).map_err(|error| error.within("the chat template is malformed"))?;
+        let malformed = |error: Error| match error.kind() {
+            ErrorKind::Template => error.within("the chat template is malformed"),
+            _ => error,
+        };
+        let program = parser::parse(source, pauses).await.map_err(malformed)?;
         let [bos, eos] = [bos, eos].map(|text| Text::literal(text.to_owned()));
         Ok(Self { program, bos, eos })
     }

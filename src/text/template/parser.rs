@@ -8,11 +8,15 @@ use super::program::{Known, Op, Program, Signature};
 use super::text::Text;
 use super::value::Value;
 use crate::error::{Error, Result};
+use crate::pause::Pauses;
 
 /// Blocks in blocks, as Python limits its own.
 const MAX_BLOCKS: usize = 100;
 
 const MAX_ELIF: usize = 256;
+
+/// Units of work for one token of the source.
+const UNITS: usize = 4;
 
 /// Reads a template's tokens and writes its instructions.
 pub(super) struct Parser {
@@ -68,46 +72,53 @@ pub(super) struct For {
     pub(super) continues: Vec<usize>,
 }
 
-/// The instructions of `source`.
+/// The instructions of `source`, with pauses between its tags.
 ///
 /// # Errors
-/// `Template` naming the line.
-pub(super) fn parse(source: &str) -> Result<Program> {
+/// `Template` naming the line; what stops `pauses`.
+pub(super) async fn parse(source: &str, pauses: &mut Pauses<'_>) -> Result<Program> {
     let tokens = tokens(source)?;
     let mut parser = Parser { tokens, at: 0, program: Program::new(), blocks: Vec::new(), elifs: 0 };
-    parser.template()?;
-    Ok(parser.program)
+    loop {
+        let before = parser.at;
+        if !parser.part()? {
+            return Ok(parser.program);
+        }
+        pauses.after((parser.at - before) * UNITS).await?;
+    }
 }
 
 impl Parser {
-    fn template(&mut self) -> Result<()> {
-        loop {
-            match self.peek(0).clone() {
-                Token::Data(text) => {
-                    self.advance();
-                    let text = self.program.constant(Value::Text(Text::literal(text)));
-                    self.put(Op::Write(text));
-                }
-                Token::VariableBegin => {
-                    self.advance();
-                    self.read(Task::Tuple(0, false, TupleIn::Tag))?;
-                    self.put(Op::Emit);
-                    self.expect_end(&Token::VariableEnd)?;
-                }
-                Token::BlockBegin => {
-                    self.advance();
-                    self.statement()?;
-                    self.expect_end(&Token::BlockEnd)?;
-                }
-                _ => break,
+    /// Reads a text between tags, or a tag; false: the template is over.
+    fn part(&mut self) -> Result<bool> {
+        match self.peek(0).clone() {
+            Token::Data(text) => {
+                self.advance();
+                let text = self.program.constant(Value::Text(Text::literal(text)));
+                self.put(Op::Write(text));
+            }
+            Token::VariableBegin => {
+                self.advance();
+                self.read(Task::Tuple(0, false, TupleIn::Tag))?;
+                self.put(Op::Emit);
+                self.expect_end(&Token::VariableEnd)?;
+            }
+            Token::BlockBegin => {
+                self.advance();
+                self.statement()?;
+                self.expect_end(&Token::BlockEnd)?;
+            }
+            _ => {
+                return match self.blocks.last() {
+                    None => Ok(false),
+                    Some(block) => {
+                        let message = format!("unexpected end of the template; '{}' is missing", block.end);
+                        Err(self.fail(message))
+                    }
+                };
             }
         }
-        match self.blocks.last() {
-            Some(block) => {
-                Err(self.fail(format!("unexpected end of the template; '{}' is missing", block.end)))
-            }
-            None => Ok(()),
-        }
+        Ok(true)
     }
 
     // Tokens.

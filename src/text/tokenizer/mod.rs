@@ -162,8 +162,7 @@ impl Tokenizer {
         at_once(self.with_template_in_pieces(source, &mut Pauses::none()))
     }
 
-    /// As [`with_template`](Self::with_template), for those who have other things to do meanwhile. The
-    /// template is parsed in one piece.
+    /// As [`with_template`](Self::with_template), for those who have other things to do meanwhile.
     ///
     /// # Errors
     /// As [`with_template`](Self::with_template)'s; what stops `pauses`.

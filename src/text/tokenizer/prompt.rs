@@ -15,7 +15,7 @@ pub(super) struct Chat {
 }
 
 impl Chat {
-    /// `bos` and `eos` begin and end a text. The template is parsed in one piece.
+    /// `bos` and `eos` begin and end a text.
     pub(super) async fn new(
         source: &str,
         pieces: &Pieces,
@@ -23,8 +23,7 @@ impl Chat {
         pauses: &mut Pauses<'_>,
     ) -> Result<Self> {
         pauses.look_up().await?;
-        let template = Template::new(source, pieces.text(bos), pieces.text(eos))?;
-        pauses.look_up().await?;
+        let template = Template::in_pieces(source, pieces.text(bos), pieces.text(eos), pauses).await?;
         Ok(Self { template })
     }
 
