@@ -45,7 +45,8 @@ pub(super) fn object(text: &str, name: &str) -> Result<Map<String, Value>> {
     }
 }
 
-/// `read`'s messages as JSON text. They may be nested deep: what recurses over them runs on a stack of our own.
+/// `read`'s messages as JSON text. They may be nested deep: what recurses over them runs on a stack of our
+/// own.
 ///
 /// # Errors
 /// As `read`'s.

@@ -182,7 +182,7 @@ pub unsafe extern "C" fn wick_session_info(
 
 /// [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation
 /// is live, which keeps the one it was started with. The past is computed again then. WICK_E_INVALID_ARGUMENT
-/// for a session with raw input.
+/// for a session with raw input, or whose conversation begins with a system message of its own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_set_system(
     session: wick_session,

@@ -99,6 +99,21 @@ fn a_live_generation_shows_when_its_end_can_be_read_and_a_cancelled_one_when_it_
 }
 
 #[test]
+fn what_was_cleared_does_not_come_back_with_the_next_generation() {
+    let runtime = runtime_in(WICK_MODE_HOST_STEP);
+    let session = session(runtime, r#"{"reply":"yes"}"#);
+    let hello = said("user", "Hello", "");
+    join(generate(session, &say(&hello))).unwrap();
+    is(wick_session_clear(session), WICK_OK);
+    // Nothing is done before a step, the clear included.
+    let next = generate(session, &say(&hello));
+    assert_eq!((messages(session), tokens(session)), (json!([]), vec![]));
+    join(next).unwrap();
+    assert_eq!(messages(session), json!([one("user", "Hello"), one("assistant", "yes")]));
+    shut(runtime);
+}
+
+#[test]
 fn raw_input_has_ids_and_no_messages() {
     let runtime = runtime();
     let model = model(runtime, r#"{"reply":"yes"}"#);

@@ -7,6 +7,7 @@ use crate::support::c_abi::*;
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// It says what it was given, from the first token on.
 const PARROT: &str = r#"{"echo":true,"rewinds":false}"#;
@@ -164,4 +165,39 @@ fn a_call_without_a_place_for_its_error_has_it_in_the_log() {
         "{lines:?}"
     );
     assert!(lines.iter().all(|line| line.starts_with("4 event=refused ") && line.contains(" message=\"")));
+}
+
+/// How often the log was called; its `user` is the runtime's id.
+static CALLED: AtomicUsize = AtomicUsize::new(0);
+
+unsafe extern "C" fn call_back(user: *mut c_void, _: i32, line: *const c_char, len: usize) {
+    // SAFETY: the library's text, during the call.
+    let line = unsafe { std::slice::from_raw_parts(line.cast::<u8>(), len) };
+    if line.starts_with(b"event=refused ") {
+        CALLED.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the test's own, which outlives the runtime.
+        let id = unsafe { &*user.cast::<AtomicU64>() }.load(Ordering::SeqCst);
+        is(wick_runtime_set_pace(wick_runtime { id }, 101), WICK_E_INVALID_ARGUMENT);
+    }
+}
+
+#[test]
+fn a_refused_call_out_of_the_log_is_not_logged_in_turn() {
+    let id = AtomicU64::new(0);
+    let options = wick_runtime_options {
+        abi_version: WICK_ABI_VERSION,
+        log: Some(call_back),
+        log_user: (&raw const id).cast_mut().cast(),
+        log_level: 4,
+        ..sized()
+    };
+    let mut runtime = wick_runtime::default();
+    // SAFETY: all pointers are good.
+    is(unsafe { wick_runtime_create(&options, &mut runtime, ptr::null_mut()) }, WICK_OK);
+    id.store(runtime.id, Ordering::SeqCst);
+    for calls in 1..3 {
+        is(wick_runtime_set_pace(runtime, 101), WICK_E_INVALID_ARGUMENT);
+        assert_eq!(CALLED.load(Ordering::SeqCst), calls);
+    }
+    shut(runtime);
 }

@@ -113,6 +113,11 @@ fn a_session_with_a_system_message_takes_messages_only_and_no_second_one() {
         // Without its own it takes what it refused.
         session.set_system(None).unwrap();
         assert_eq!(prompt(&session, first()), "system\na dog\nuser\nHi\nassistant\n");
+        // And then it takes no second one.
+        let refused = session.set_system(Some("a cat".into())).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::InvalidArgument, "{refused}");
+        session.clear().unwrap();
+        session.set_system(Some("a cat".into())).unwrap();
         house.close();
     });
 }
