@@ -181,8 +181,7 @@
 /* No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait. */
 #define WICK_MODE_HOST_STEP 1
 
-/* The native backend. A file that it does not support is tried with candle, which today knows nothing that
- * the native one does not. */
+/* The native backend; candle only where that lacks the architecture and the build has candle. */
 #define WICK_BACKEND_AUTO 0
 
 /* wick's own decoder. */
@@ -427,8 +426,7 @@ typedef struct wick_event {
   const uint32_t *tokens;
   /* How many ids there are at `tokens`. */
   uint32_t token_count;
-  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. In this release always
-   * NaN. */
+  /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. */
   float logprob;
   /* PROGRESS: bytes or tokens so far. */
   uint64_t done;
@@ -1101,7 +1099,7 @@ wick_status wick_session_info(struct wick_session session, char *json, size_t ca
 
 /* [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation
  * is live, which keeps the one it was started with. The past is computed again then. WICK_E_INVALID_ARGUMENT
- * for a session with raw input. */
+ * for a session with raw input, or whose conversation begins with a system message of its own. */
 wick_status wick_session_set_system(struct wick_session session, struct wick_str system, struct wick_error *error);
 
 /* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this
