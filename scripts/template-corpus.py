@@ -370,6 +370,87 @@ raise_exception('no')
 strftime_now('%Y-%m-%d %H:%M:%S')
 strftime_now('%d %B %Y, %A %j %p %I')
 strftime_now('%-d/%-m %y %b %a %%')
+strftime_now('%D %R %u %f')
+strftime_now('a%Z%z0%%')
+strftime_now('%-Z')
+7.5 % -2.5
+-7.5 % 2.5
+0.0 % -2
+-0.0 % 2
+-4 % 2.0
+4 % -2.0
+5.0 % -5
+-0.0 // 2
+0.0 // -2
+-1 // 4.0
+1e300 % -3
+'%*d|' % (-5, 3)
+'%*d|' % (5, 3)
+'%-*d|' % (-5, 3)
+'%*s|' % (-4, 'a')
+'%0*d|' % (-5, 3)
+'%.*f' % (-2, 1.25)
+'%.*s' % (-1, 'abc')
+'+-5'|int(9, 16)
+'-+5'|int(9, 16)
+'--5'|int(9, 8)
+'+5'|int(9, 16)
+'-ff'|int(9, 16)
+'0x-5'|int(9, 16)
+'5-'|int(9, 2)
+90000000000000000000000000000000000000|round(-38)
+(0 - 90000000000000000000000000000000000000)|round(-38)
+50000000000000000000000000000000000000|round(-38)
+15|round(-1)
+25|round(-1)
+-15|round(-1)
+7|round(-50)
+(0 - 170141183460469231731687303715884105727 - 1)|abs
+(0 - 170141183460469231731687303715884105727)|abs
+range(9223372036854775797, 9223372036854775807, 9223372036854775807)[1:]|list
+range(9223372036854775797, 9223372036854775807, 5)[::-1]|list
+range(9223372036854775797, 9223372036854775807, 5)[7:]|list
+range(-9223372036854775807, 9223372036854775807, 4611686018427387904)|list
+range(-9223372036854775807, 9223372036854775807, 4611686018427387904)|length
+range(9223372036854775807, -9223372036854775807, -9223372036854775807)|list
+'ab cdefgh'|wordwrap(3)
+'a   bcdefg'|wordwrap(3)
+'   a'|wordwrap(2)
+(' ' * 9)|wordwrap(1)
+(' ' * 9 ~ 'a')|wordwrap(2)
+'aa  bb'|wordwrap(1)
+'well-known and-so-on'|wordwrap(5)
+'well-known and-so-on'|wordwrap(5, break_on_hyphens=false)
+'abcdefgh ij klmnopq'|wordwrap(3, false)
+'a-b cd-ef gh-ij-kl'|wordwrap(4)
+u|wordwrap(4)
+'12-34-5678é'|wordwrap(4)
+'12-34-5678é'|wordwrap(4, break_on_hyphens=false)
+'-----a--b'|wordwrap(3)
+'x é1-é2-é3'|wordwrap(6)
+u[::2]
+u[::-1]
+u[1:9:3]
+u[9:1:-3]
+u[::-20]
+u[30::-1]
+u[-3::2]
+u[3:3:-1]
+('a\nb\n')|indent(2, true, true)
+('a\nb\r')|indent(2, true, true)
+('a\nb\r\n')|indent(2, true, true)
+''|indent(2, true, true)
+'a\x0b'|indent(2, true, true)
+[1, 2] < [1, 2]
+[1, 2, 3] > [1, 2]
+l < l
+l <= l
+dict(**d)
+'{b}'.format(**d)
+(rows|selectattr('on')|first).name
+[rows|map(attribute='age')]|map('first')|list
+'abcabc'.strip('cab')
+'xaxbx'.strip('xx')
 s.upper()
 s.lower()
 u.upper()
@@ -1550,7 +1631,9 @@ def environment():
     )
     env.filters["tojson"] = tojson
     env.globals["raise_exception"] = raise_exception
-    env.globals["strftime_now"] = lambda form: datetime.fromtimestamp(NOW, timezone.utc).strftime(form)
+    # As `datetime.now()`, it has no zone.
+    now = datetime.fromtimestamp(NOW, timezone.utc).replace(tzinfo=None)
+    env.globals["strftime_now"] = now.strftime
     return env
 
 

@@ -399,12 +399,15 @@ fn a_conversation_is_rendered_as_it_is() {
         file("messages.json", r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]"#);
     let tools = file("tools.json", r#"[{"type": "function"}]"#);
     let chatml = "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\n";
-    let cases: [(&[&str], &str); 6] = [
+    let absent = file("absent.json", r#"[{"role": "assistant", "n": 12345678901234567890123}]"#);
+    let shown = file("absent.jinja", "{{ 'content' in messages[0] }} {{ messages[0].n }}");
+    let cases: [(&[&str], &str); 7] = [
         (&["a"], "user:a;assistant:"),
         (&["a", "--system", "s", "--no-generation-prompt"], "system:s;user:a;"),
         (&["--messages", &messages], "user:a;assistant:b;assistant:"),
         (&["a", "--tools", &tools, "--variables", r#"{"mood": "glad"}"#], "user:a;1 tools;glad;assistant:"),
         (&["a", "--chat-template", "chatml"], chatml),
+        (&["--messages", &absent, "--chat-template", &shown], "False 12345678901234567890123"),
         (&["a", "--chat-template", &file("own.jinja", "{{ messages[0].content }}!")], "a!"),
     ];
     for (arguments, wanted) in cases {

@@ -120,3 +120,20 @@ fn a_conversation_far_beyond_any_context_is_still_rendered() {
         "{% for m in messages %}{{ m.role }}{{ m.content | trim | replace('\\r', '') }}{% endfor %}";
     assert_eq!(render(trimmed, &[message("user", content.clone())], None).len(), content.len() + 3);
 }
+
+#[test]
+fn every_message_chooses_among_all() {
+    let messages: Vec<Message> =
+        (0..300).map(|at| message(["user", "assistant"][at % 2], format!("turn {at}"))).collect();
+    // What is chosen is not kept: together these would take more than the rendering may hold.
+    for (chosen, wanted) in [
+        ("((messages * 40) | reverse | list | length)", "12000"),
+        ("((messages * 40) | reverse | first).content", "turn 299"),
+        ("(messages | selectattr('role', 'equalto', 'user') | list | length)", "150"),
+        ("(messages | rejectattr('role', 'equalto', 'user') | map(attribute='content') | first)", "turn 1"),
+    ] {
+        let source = format!("{{% for m in messages %}}{{{{ {chosen} }}}}\n{{% endfor %}}");
+        let text = render(&source, &messages, None);
+        assert!(text.lines().count() == 300 && text.lines().all(|line| line == wanted), "{chosen}");
+    }
+}

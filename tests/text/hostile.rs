@@ -343,3 +343,88 @@ fn t1_many_long_texts_at_a_time_are_too_much_memory() {
     let source = "{% for i in range(100) %}{% set x = 'x' * 100000 %}{% endfor %}{{ 1 }}";
     assert_eq!(run("texts that go", source.into()).unwrap(), "1");
 }
+
+/// What an instruction does over and over is paid for each time.
+#[test]
+fn t1_work_that_grows_with_its_values_is_paid_for() {
+    let d = "{% set d = dict(range(4000) | map('string') | map('center', 6) | batch(2)) %}";
+    let parameters: String = (0..300).map(|number| format!("p{number}, ")).collect();
+    let cases: Vec<(&str, String)> = vec![
+        ("wordwrap of white space", "{{ (' ' * 400000) | wordwrap(1) }}".into()),
+        (
+            "an order of equal lists",
+            "{% set l = [0] * 100000 %}{% set m = [0] * 100000 %}{% for i in range(100000) %}\
+             {% if l < m %}{% endif %}{% endfor %}"
+                .into(),
+        ),
+        (
+            "copies of a finely mixed text",
+            "{% set x = ((messages[0].content | list) * 2000) | join('-') %}{% for i in range(100) %}\
+             {% set y = x ~ '' %}{% endfor %}"
+                .into(),
+        ),
+        ("fields among many names", format!("{d}{{{{ ('{{ 3998 }}' * 10000).format(**d) }}}}")),
+        (
+            "parameters among many names",
+            format!(
+                "{d}{{% macro m({parameters}z) %}}{{{{ kwargs | length }}}}{{% endmacro %}}{}",
+                "{{ m(**d) }}".repeat(5)
+            ),
+        ),
+    ];
+    for (name, source) in cases {
+        let error = run(name, source).unwrap_err();
+        assert!(error.contains("fuel"), "{name}: {error}");
+    }
+    let same = "{% set l = [0] * 100000 %}{% for i in range(10000) %}{% if l < l %}{% endif %}{% endfor %}";
+    assert_eq!(run("an order of a list and itself", same.into()).unwrap(), "");
+}
+
+/// Nothing is collected before it is paid for, nor in more memory than is counted.
+#[test]
+fn t1_what_goes_over_a_long_text_takes_no_memory_on_the_way() {
+    for (name, source) in [
+        ("a slice with steps", "{{ ('é' * 3000000)[::2] | length }}"),
+        ("a slice backwards", "{{ ('é' * 3000000)[::-1] | length }}"),
+        ("lines", "{{ ('\\n' * 3000000).splitlines() | length }}"),
+        ("indented lines", "{{ ('\\n' * 3000000) | indent | length }}"),
+        ("wrapped lines", "{{ ('a b\\n' * 1000000) | wordwrap | length }}"),
+        ("letters to strip", "{{ 'a'.strip('xy' * 8000000) }}"),
+        ("letters to trim", "{{ 'a' | trim('xy' * 8000000) }}"),
+    ] {
+        let _ = run(name, source.into());
+    }
+}
+
+/// A conversation with fuel for a gigabyte of lists has no memory for it.
+#[test]
+fn t1_what_objects_hold_is_counted() {
+    let many = "{% set ns = namespace(all=[]) %}{% set l = [1] * 100000 %}{% for i in range(400) %}";
+    let nested = "{% for i in [1] %}{% if loop.changed(*l) %}{% endif %}".repeat(60);
+    for (name, source) in [
+        ("cyclers", format!("{many}{{% set ns.all = ns.all + [cycler(*l)] %}}{{% endfor %}}")),
+        ("iterators", format!("{many}{{% set ns.all = ns.all + [l | reverse] %}}{{% endfor %}}")),
+        (
+            "iterators in the places of loops",
+            format!(
+                "{many}{{% for j in [1] %}}{{% endfor %}}{{% set ns.all = ns.all + [l | reverse] %}}{{% endfor %}}"
+            ),
+        ),
+        (
+            "what loops were asked",
+            format!("{{% set l = [1] * 200000 %}}{nested}{}", "{% endfor %}".repeat(60)),
+        ),
+    ] {
+        let content = "x".repeat(1 << 20);
+        let messages = [Message { role: "user".into(), content, extra: None }];
+        let input = RenderInput { messages: &messages, ..Default::default() };
+        let template = Template::new(&source, "", "").unwrap();
+        let (result, peak) = peak_of(|| template.render(&input));
+        let error = result.unwrap_err();
+        assert!(error.message().contains("MiB"), "{name}: {error}");
+        assert!(peak < 2 * MEMORY, "{name} had {peak} bytes in use");
+    }
+    // What is asked again and again is let go.
+    let again = "{% set l = [1] * 10000 %}{% for i in range(100) %}{% if loop.changed(i, *l) %}x{% endif %}{% endfor %}";
+    assert_eq!(run("asked again", again.into()).unwrap().len(), 100);
+}

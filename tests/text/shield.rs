@@ -145,6 +145,48 @@ fn t3_no_work_on_a_text_makes_it_the_template_s() {
     }
 }
 
+/// Names of arguments, formats and fills that a message brings stay the message's.
+#[test]
+fn t3_what_a_message_gives_to_a_call_stays_the_message_s() {
+    let extra = json!({"d": {"<|im_end|>": 1, "x": "<"}, "n": 60, "l": [60, 124]});
+    let messages = [Message { extra: extra.as_object().cloned(), ..message("user", "<") }];
+    let input = RenderInput { messages: &messages, ..RenderInput::default() };
+    for source in [
+        "{{ dict(**messages[0].d)|tojson }}",
+        "{{ dict(**messages[0].d) }}",
+        "{{ dict({}, **messages[0].d)|list|first }}",
+        "{% macro m() %}{{ kwargs }}{% endmacro %}{{ m(**messages[0].d) }}",
+        "{% macro m(x) %}{{ kwargs|list|join }}{% endmacro %}{{ m(**messages[0].d) }}",
+        "{{ dict(dict(**messages[0].d), a=1).items()|list }}",
+    ] {
+        let (text, control) = render(source, &input);
+        assert!(text.contains("<|im_end|>") && control.is_empty(), "{source}: {text} {control:?}");
+    }
+    for (expression, wanted) in [
+        ("'|im_end|>'.rjust(11, m)", "<|im_end|>"),
+        ("''.ljust(1, m) ~ '|im_end|>'", "<|im_end|>"),
+        ("''.center(1, m) ~ '|im_end|>'", "<|im_end|>"),
+        ("('{:' ~ m ~ '>1}').format('') ~ '|im_end|>'", "<|im_end|>"),
+        ("'{:{}>1}'.format('', m) ~ '|im_end|>'", "<|im_end|>"),
+        ("('{:' ~ m ~ '>2}').format(1)[0] ~ 's>'", "<s>"),
+        ("('{:' ~ m ~ '=2}').format(1)[0] ~ 's>'", "<s>"),
+        ("'{x:{y}>1}'.format(x='', y=m) ~ 's>'", "<s>"),
+        ("'%c' % messages[0].n ~ 's>'", "<s>"),
+        ("'%c%cim_end|>' % (messages[0].l[0], messages[0].l[1])", "<|im_end|>"),
+        ("'%c'|format(messages[0].n) ~ 's>'", "<s>"),
+        ("strftime_now(m) ~ 's>'", "<s>"),
+        ("strftime_now(m ~ 's>')", "<s>"),
+    ] {
+        let (text, control) = render(&format!("{CONTENT}{{{{ {expression} }}}}"), &input);
+        assert!(text.ends_with(wanted) && control.is_empty(), "{expression}: {text} {control:?}");
+    }
+    // The template's own are its own.
+    for expression in ["'|im_end|>'.rjust(10, '<')", "'{:<>3}'.format('s>')", "strftime_now('<s>')"] {
+        let (text, control) = render(&format!("{{{{ {expression} }}}}"), &input);
+        assert_eq!(control, [text.as_str()], "{expression}");
+    }
+}
+
 #[test]
 fn t3_parts_of_several_texts_make_no_control_token_together() {
     let (text, control) = said("{{ '<|im_' ~ messages[0].content ~ '<s>' }}", "end|>");
@@ -175,6 +217,27 @@ fn t3_a_message_cannot_hide_a_control_token_of_the_template() {
         let start = before.len();
         assert_eq!(rendered.control, [ControlSpan { start, end: start + 3, id: 0 }], "{before} {behind}");
     }
+}
+
+/// However many tokens begin where a message's text does, looking for the template's is no more work.
+#[test]
+fn t3_tokens_that_begin_alike_do_not_multiply_the_work() {
+    let texts: Vec<String> = (1..=250).map(|length| format!("<{}", "<".repeat(length))).collect();
+    let mut data = VocabularyData::new(VocabularyModel::Bpe);
+    data.tokens = texts.iter().map(String::as_str).collect();
+    data.kinds = vec![TokenKind::Control; texts.len()];
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    // One letter of the template in every few of the message's.
+    let tokenizer = tokenizer
+        .with_template(
+            "{% for c in messages[0].content %}{{ c }}{% if loop.index % 200 == 0 %}-{% endif %}{% endfor %}",
+        )
+        .unwrap();
+    let messages = [message("user", &"<".repeat(200_000))];
+    let input = RenderInput { messages: &messages, ..RenderInput::default() };
+    let start = std::time::Instant::now();
+    assert_eq!(tokenizer.render(&input).unwrap().control, []);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
+use wick::text::json::keeping_integers;
 use wick::{Message, RenderInput, Result};
 
 #[derive(Args)]
@@ -86,7 +87,7 @@ impl Render {
 }
 
 fn json(text: &str, place: &dyn std::fmt::Display) -> Result<Value> {
-    serde_json::from_str(text).map_err(|error| wrong(format!("{place}: {error}")))
+    serde_json::from_str(&keeping_integers(text)).map_err(|error| wrong(format!("{place}: {error}")))
 }
 
 fn object(value: Value, place: &dyn std::fmt::Display) -> Result<Map<String, Value>> {
@@ -111,6 +112,9 @@ fn message((index, value): (usize, Value)) -> Result<Message> {
     };
     if fields.get("content").is_some_and(Value::is_string) {
         fields.shift_remove("content");
+    } else {
+        // Templates do not see what is null: a message without content has none.
+        fields.entry("content").or_insert(Value::Null);
     }
     let extra = (!fields.is_empty()).then_some(fields);
     Ok(Message { role, content, extra })

@@ -2,15 +2,45 @@
 
 use std::sync::Arc;
 
-use super::costs::fault;
+use super::costs::{Costs, fault};
+use super::text::Text;
 use super::value::Value;
 use crate::error::Result;
+
+/// A keyword argument's name.
+#[derive(Clone, Debug)]
+pub(super) enum Name {
+    /// Written in the template.
+    Written(Arc<str>),
+    /// A key of what was given behind `**`.
+    Key(Text),
+}
+
+impl Name {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Written(name) => name,
+            Self::Key(name) => name.as_str(),
+        }
+    }
+
+    /// The name as a string, which knows where it is from.
+    ///
+    /// # Errors
+    /// `Template` over the limits of the rendering.
+    pub(super) fn text(&self, costs: &mut Costs) -> Result<Text> {
+        match self {
+            Self::Written(name) => Text::new(costs, name),
+            Self::Key(name) => Ok(name.clone()),
+        }
+    }
+}
 
 /// Arguments as they were given.
 #[derive(Debug, Default)]
 pub(super) struct Arguments {
     pub(super) positional: Vec<Value>,
-    pub(super) named: Vec<(Arc<str>, Value)>,
+    pub(super) named: Vec<(Name, Value)>,
 }
 
 impl Arguments {
@@ -32,7 +62,8 @@ impl Arguments {
             *place = Some(value);
         }
         for (name, value) in self.named {
-            let Some(at) = parameters.iter().position(|parameter| *parameter == &*name) else {
+            let name = name.as_str();
+            let Some(at) = parameters.iter().position(|parameter| *parameter == name) else {
                 return Err(fault(format!("{what} got an unexpected keyword argument '{name}'")));
             };
             if bound[at].replace(value).is_some() {

@@ -1,11 +1,11 @@
 //! What a value has: attributes, items, slices. Knows methods by name only.
 
-use super::costs::fault;
+use super::costs::{Costs, fault};
 use super::machine::Machine;
 use super::methods;
 use super::number::Number;
 use super::objects::{Loop, Object};
-use super::text::Text;
+use super::text::{Builder, Text};
 use super::value::{Missing, ObjectId, Value};
 use crate::error::Result;
 
@@ -178,17 +178,10 @@ pub(super) fn slice(machine: &mut Machine<'_>, object: &Value, parts: [Value; 3]
                 let to = text.offset(costs, start as usize + count)?;
                 return text.part(costs, from..to).map(Value::Text);
             }
-            let mut out = super::text::Builder::new(costs);
-            let letters: Vec<(usize, char)> = text.as_str().char_indices().collect();
-            costs.spend(letters.len())?;
-            for place in places {
-                let (at, letter) = letters[place];
-                out.letter(letter, text.is_said(at))?;
-            }
-            out.finish().map(Value::Text)
+            stepped(costs, text, start, (step, length, count)).map(Value::Text)
         }
         Value::Range(steps) => {
-            let first = steps.start + steps.step * start;
+            let first = steps.start.saturating_add(steps.step.saturating_mul(start));
             let by = steps.step.saturating_mul(step);
             let stop = first.saturating_add(by.saturating_mul(count as i64));
             Ok(Value::Range(std::sync::Arc::new(super::value::Steps { start: first, stop, step: by })))
@@ -209,6 +202,24 @@ pub(super) fn slice(machine: &mut Machine<'_>, object: &Value, parts: [Value; 3]
         }
         _ => Ok(Value::UNDEFINED),
     }
+}
+
+/// Every letter of a slice, without a list of the text's letters.
+fn stepped(
+    costs: &mut Costs,
+    text: &Text,
+    start: i64,
+    (step, length, count): (i64, usize, usize),
+) -> Result<Text> {
+    costs.spend(length)?;
+    let mut out = Builder::new(costs);
+    let (skipped, by) = (if step > 0 { start } else { length as i64 - 1 - start }, step.unsigned_abs());
+    let (mut ahead, mut back) = (text.as_str().char_indices(), text.as_str().char_indices().rev());
+    let letters = std::iter::from_fn(|| if step > 0 { ahead.next() } else { back.next() });
+    for (at, letter) in letters.skip(skipped.max(0) as usize).step_by(by as usize).take(count) {
+        out.letter(letter, text.is_said(at))?;
+    }
+    out.finish()
 }
 
 /// Where a slice begins, its step, and how many items it has; `None` for bounds that are no integers.

@@ -1,5 +1,7 @@
 //! `format.format(values)`, as Python does it. Knows no template.
 
+use std::ops::Range;
+
 use super::arguments::Arguments;
 use super::attributes;
 use super::costs::fault;
@@ -30,8 +32,7 @@ pub(super) fn format(machine: &mut Machine<'_>, format: &Text, arguments: Argume
             return Err(fault("Single '}' encountered in format string"));
         }
         let end = closing(&plain[at + 1..]).ok_or_else(|| fault("expected '}' before end of string"))?;
-        let field = &plain[at + 1..at + 1 + end];
-        let text = one(machine, field, &arguments, &mut next)?;
+        let text = one(machine, format, at + 1..at + 1 + end, &arguments, &mut next)?;
         out.text(&mut machine.costs, &text)?;
         done = at + end + 2;
     }
@@ -53,7 +54,14 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn one(machine: &mut Machine<'_>, field: &str, arguments: &Arguments, next: &mut usize) -> Result<Text> {
+fn one(
+    machine: &mut Machine<'_>,
+    format: &Text,
+    range: Range<usize>,
+    arguments: &Arguments,
+    next: &mut usize,
+) -> Result<Text> {
+    let (field, end) = (&format.as_str()[range.clone()], range.end);
     let name_end = field.find(['!', ':']).unwrap_or(field.len());
     let (name, rest) = field.split_at(name_end);
     let value = find(machine, name, arguments, next)?;
@@ -66,19 +74,25 @@ fn one(machine: &mut Machine<'_>, field: &str, arguments: &Arguments, next: &mut
         None => (None, rest),
     };
     let spec = rest.strip_prefix(':').unwrap_or(rest);
-    let spec = nested(machine, spec, arguments, next)?;
+    let said = format.has_said(end - spec.len()..end);
+    let (spec, said_inside) = nested(machine, spec, arguments, next)?;
     let value = match conversion {
         None => value,
         Some('s') => Value::Text(print::string(&mut machine.costs, &machine.objects, &value)?),
         Some('r' | 'a') => Value::Text(repr(machine, &value)?),
         Some(other) => return Err(fault(format!("unknown conversion {other:?}"))),
     };
-    written(machine, &value, &spec)
+    written(machine, &value, &spec, said || said_inside)
 }
 
-/// A format with the values of the fields that are in it.
-fn nested(machine: &mut Machine<'_>, spec: &str, arguments: &Arguments, next: &mut usize) -> Result<String> {
-    let mut out = String::new();
+/// A format with the values of the fields that are in it, and whether any of them is from the conversation.
+fn nested(
+    machine: &mut Machine<'_>,
+    spec: &str,
+    arguments: &Arguments,
+    next: &mut usize,
+) -> Result<(String, bool)> {
+    let (mut out, mut said) = (String::new(), false);
     let mut rest = spec;
     while let Some(at) = rest.find('{') {
         let end = rest[at..]
@@ -89,11 +103,12 @@ fn nested(machine: &mut Machine<'_>, spec: &str, arguments: &Arguments, next: &m
         out.push_str(&rest[..at]);
         let text = print::string(&mut machine.costs, &machine.objects, &value)?;
         machine.costs.read(text.len())?;
+        said |= text.has_said(0..text.len());
         out.push_str(text.as_str().get(..64.min(text.len())).unwrap_or_default());
         rest = &rest[end + 1..];
     }
     out.push_str(rest);
-    Ok(out)
+    Ok((out, said))
 }
 
 /// The value that a field names: `0`, `name`, nothing; then `.attribute` and `[item]`.
@@ -108,7 +123,11 @@ fn find(machine: &mut Machine<'_>, name: &str, arguments: &Arguments, next: &mut
     };
     let found = match position {
         Some(at) => arguments.positional.get(at).cloned(),
-        None => arguments.named.iter().find(|(name, _)| &**name == base).map(|(_, value)| value.clone()),
+        None => {
+            machine.costs.spend(arguments.named.len() / 8)?;
+            let found = arguments.named.iter().find(|(name, _)| name.as_str() == base);
+            found.map(|(_, value)| value.clone())
+        }
     };
     // `format_map` gives one map.
     let found = found.or_else(|| match arguments.positional.first() {
@@ -139,12 +158,12 @@ fn find(machine: &mut Machine<'_>, name: &str, arguments: &Arguments, next: &mut
     Ok(value)
 }
 
-/// `format(value, spec)`
-fn written(machine: &mut Machine<'_>, value: &Value, spec: &str) -> Result<Text> {
+/// `format(value, spec)`; any of the format may be `said`.
+fn written(machine: &mut Machine<'_>, value: &Value, spec: &str, said: bool) -> Result<Text> {
     if spec.is_empty() {
         return print::string(&mut machine.costs, &machine.objects, value);
     }
-    let spec = parse(spec)?;
+    let spec = Spec { said, ..parse(spec)? };
     let boolean = matches!(value, Value::Bool(_)) && spec.kind.is_none();
     match (Number::of(value), value) {
         (Some(number), _) if !boolean => {

@@ -1,6 +1,6 @@
 //! Calls: of functions, methods, macros and recursive loops, and the way back. Knows the machine.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, Name};
 use super::attributes;
 use super::costs::fault;
 use super::dict::Dict;
@@ -33,7 +33,7 @@ impl Machine<'_> {
                 }
                 Argument::Named(name) => {
                     let name = self.program.names.get(*name as usize).cloned().unwrap_or_default();
-                    arguments.named.push((name, value));
+                    arguments.named.push((Name::Written(name), value));
                 }
                 Argument::Pairs => {
                     let Value::Dict(dict) = &value else {
@@ -44,8 +44,8 @@ impl Machine<'_> {
                     };
                     for (key, value) in dict.pairs() {
                         self.costs.spend(1)?;
-                        let Some(key) = key.as_str() else { return Err(fault("keywords must be strings")) };
-                        arguments.named.push((key.into(), value.clone()));
+                        let Value::Text(key) = key else { return Err(fault("keywords must be strings")) };
+                        arguments.named.push((Name::Key(key.clone()), value.clone()));
                     }
                 }
             }
@@ -114,7 +114,8 @@ impl Machine<'_> {
         let mut named = arguments.named;
         for parameter in &signature.parameters {
             let given = positional.next();
-            let by_name = named.iter().position(|(name, _)| **name == *self.name(*parameter));
+            self.costs.spend(named.len() / 8)?;
+            let by_name = named.iter().position(|(name, _)| name.as_str() == self.name(*parameter));
             let value = match (given, by_name) {
                 (Some(_), Some(_)) => {
                     let parameter = self.name(*parameter);
@@ -128,7 +129,9 @@ impl Machine<'_> {
             };
             self.scopes.set(&mut self.costs, *parameter, value)?;
         }
-        let caller = named.iter().position(|(name, _)| &**name == "caller").map(|at| named.remove(at).1);
+        self.costs.spend(named.len() / 8)?;
+        let caller =
+            named.iter().position(|(name, _)| name.as_str() == "caller").map(|at| named.remove(at).1);
         if signature.caller {
             let caller = caller.unwrap_or(Value::Undefined(Missing::Variable(Known::Caller as u32)));
             if !signature.parameters.contains(&(Known::Caller as u32)) {
@@ -140,11 +143,12 @@ impl Machine<'_> {
         if signature.kwargs {
             let mut pairs = Vec::new();
             for (name, value) in named.drain(..) {
-                pairs.push((Value::text(&mut self.costs, &name)?, value));
+                pairs.push((Value::Text(name.text(&mut self.costs)?), value));
             }
             let kwargs = Value::Dict(Dict::new(&mut self.costs, pairs)?);
             self.scopes.set(&mut self.costs, Known::Kwargs as u32, kwargs)?;
         } else if let Some((unknown, _)) = named.first() {
+            let unknown = unknown.as_str();
             return Err(fault(format!("macro '{name}' takes no keyword argument '{unknown}'")));
         }
         let rest: Vec<Value> = positional.collect();

@@ -50,7 +50,10 @@ pub(super) fn apply(
             arguments.none(name)?;
             match Number::of(&value) {
                 Some(Number::Float(number)) => Ok(Value::Float(number.abs())),
-                Some(Number::Int(number)) => Ok(integer(number.abs())),
+                Some(Number::Int(number)) => Ok(match number.checked_abs() {
+                    Some(number) => integer(number),
+                    None => Value::Big(std::sync::Arc::new(number.unsigned_abs().to_string())),
+                }),
                 None => Err(bad(machine, &value, name)),
             }
         }
@@ -185,8 +188,9 @@ fn round(machine: &mut Machine<'_>, value: Value, arguments: Arguments) -> Resul
                 return Ok(Value::Int(0));
             };
             let (quotient, rest) = (whole.div_euclid(unit), whole.rem_euclid(unit));
-            let up = rest * 2 > unit || (rest * 2 == unit && quotient % 2 != 0);
-            Ok(integer((quotient + i128::from(up)) * unit))
+            let up = rest > unit - rest || (rest == unit - rest && quotient % 2 != 0);
+            let rounded = (quotient + i128::from(up)).checked_mul(unit);
+            rounded.map(integer).ok_or_else(|| fault("an integer beyond 128 bits"))
         }
         (Some("common"), Number::Float(number)) => Ok(Value::Float(round_float(number, precision))),
         (Some(side @ ("ceil" | "floor")), number) => {

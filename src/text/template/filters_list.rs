@@ -82,7 +82,9 @@ pub(super) fn apply(
 fn first(machine: &mut Machine<'_>, value: &Value, arguments: Arguments) -> Result<Value> {
     arguments.none("first")?;
     let item = match value {
-        Value::Object(object) if object.kind == ObjectKind::Iterator => machine.objects.next(object.at),
+        Value::Object(object) if object.kind == ObjectKind::Iterator => {
+            machine.objects.first(&machine.costs.meter, object.at)
+        }
         value => match super::objects::Source::of(&mut machine.costs, value)? {
             Some(mut source) => source.next(&mut machine.costs)?,
             None => return Err(filters::bad(machine, value, "first")),
@@ -133,8 +135,8 @@ fn map(machine: &mut Machine<'_>, value: &Value, mut arguments: Arguments) -> Re
     if value.is_undefined() {
         return machine.objects.iterator(&mut machine.costs, Vec::new());
     }
-    let by_attribute =
-        arguments.positional.is_empty() && arguments.named.iter().any(|(name, _)| &**name == "attribute");
+    let by_attribute = arguments.positional.is_empty()
+        && arguments.named.iter().any(|(name, _)| name.as_str() == "attribute");
     let mut made = Vec::new();
     if by_attribute {
         let [attribute, default] = arguments.bind("map", ["attribute", "default"])?;

@@ -6,7 +6,7 @@ use super::costs::{Costs, fault};
 use super::lexer::is_space;
 use super::machine::Machine;
 use super::percent;
-use super::pieces::line_ranges;
+use super::pieces::{ends_line, line_ranges};
 use super::print;
 use super::strings::{integer, padded, replace, strip, text_of};
 use super::text::{Builder, Text};
@@ -94,7 +94,7 @@ fn of_string(
             let width = integer(width, name)?.unwrap_or(80).max(0) as usize;
             let missing = width.saturating_sub(text.letters(costs)?);
             let before = missing / 2 + (missing & width & 1);
-            padded(costs, text, ' ', before, missing - before)?
+            padded(costs, text, (' ', false), before, missing - before)?
         }
         "format" => {
             if !arguments.positional.is_empty() && !arguments.named.is_empty() {
@@ -106,7 +106,7 @@ fn of_string(
             } else {
                 let mut pairs = Vec::new();
                 for (name, value) in arguments.named {
-                    pairs.push((Value::text(costs, &name)?, value));
+                    pairs.push((Value::Text(name.text(costs)?), value));
                 }
                 let values = Value::Dict(super::dict::Dict::new(costs, pairs)?);
                 percent::format(machine, text, &values)
@@ -171,25 +171,22 @@ fn indent(costs: &mut Costs, text: &Text, arguments: Arguments) -> Result<Text> 
         width => {
             let width = integer(width, "indent")?.unwrap_or(4).max(0) as usize;
             let mut out = Builder::new(costs);
-            out.fill(costs, ' ', width)?;
+            out.fill(costs, ' ', width, false)?;
             out.finish()?
         }
     };
     costs.spend(text.len() / 16)?;
     // Jinja adds a newline before it takes the lines: a last empty line counts.
     let plain = text.as_str();
-    let mut lines: Vec<_> = line_ranges(plain).into_iter().collect();
-    match lines.last() {
-        Some((_, 0)) => {}
-        // A lone `\r` and the newline that is added are one end.
-        Some(_) if plain.ends_with('\r') => {}
-        _ => lines.push((plain.len()..plain.len(), 0)),
-    }
+    // A lone `\r` and the newline that is added are one end.
+    let last = plain.chars().next_back();
+    let empty = last.is_none_or(|last| last != '\r' && ends_line(last));
+    let last = empty.then_some((plain.len()..plain.len(), 0));
     let mut out = Builder::new(costs);
     if first {
         out.text(costs, &indentation)?;
     }
-    for (number, (line, _)) in lines.into_iter().enumerate() {
+    for (number, (line, _)) in line_ranges(plain).chain(last).enumerate() {
         costs.spend(1)?;
         if number > 0 {
             out.push(costs, "\n", false)?;

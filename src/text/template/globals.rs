@@ -75,7 +75,8 @@ pub(super) fn call(machine: &mut Machine<'_>, function: Function, arguments: Arg
                 return Err(fault("strftime_now: the format is a string"));
             };
             let text = time::strftime(machine.now, format.as_str())?;
-            Value::text(&mut machine.costs, &text)
+            let said = format.has_said(0..format.len());
+            Text::copied(&mut machine.costs, &text, said).map(Value::Text)
         }
     }
 }
@@ -148,7 +149,7 @@ fn pairs(machine: &mut Machine<'_>, arguments: Arguments, what: &str) -> Result<
         }
     }
     for (name, value) in arguments.named {
-        pairs.push((Value::text(&mut machine.costs, &name)?, value));
+        pairs.push((Value::Text(name.text(&mut machine.costs)?), value));
     }
     Ok(pairs)
 }

@@ -187,7 +187,7 @@ impl Writer<'_> {
             }
             // Python refuses it; what `map` and `select` give is a list to a template's author.
             Value::Object(object) if object.kind == ObjectKind::Iterator => {
-                let items = self.objects.drain(object.at);
+                let items = self.objects.drain(&self.costs.meter, object.at);
                 let items = Items::new(self.costs, items)?;
                 self.open.push(Open::List(items, 0));
                 self.push("[")

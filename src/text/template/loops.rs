@@ -40,7 +40,7 @@ impl Machine<'_> {
                     let item = state.current.take();
                     // Until the loop runs nobody asks what has changed.
                     state.changed.get_or_insert_default().extend(item);
-                    self.costs.meter.take(size_of::<Value>())?;
+                    self.objects.hold(&mut self.costs, at, size_of::<Value>())?;
                 }
                 Ok(())
             }
@@ -61,7 +61,7 @@ impl Machine<'_> {
                 self.scopes.pop();
                 let ran = self.objects.loop_mut(at).is_some_and(|state| state.index >= 0);
                 if !escapes {
-                    self.objects.release(at);
+                    self.objects.release(&self.costs.meter, at);
                 }
                 if ran {
                     self.jump(over);

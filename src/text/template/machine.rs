@@ -71,6 +71,7 @@ impl<'p> Machine<'p> {
     pub(super) fn run(&mut self, units: u64) -> Result<bool> {
         while let Some((op, line)) = self.program.code.get(self.at) {
             self.at += 1;
+            self.objects.begin_step();
             let done = self.costs.spend(1).and_then(|()| self.step(*op));
             if let Err(error) = done {
                 return Err(error.within(format_args!("line {line}")));
@@ -270,7 +271,7 @@ impl<'p> Machine<'p> {
         while items.len() < most {
             self.costs.spend(1)?;
             let item = match &mut source {
-                Source::Iterator(at) => self.objects.next(*at),
+                Source::Iterator(at) => self.objects.next(&self.costs.meter, *at),
                 source => source.next(&mut self.costs)?,
             };
             let Some(item) = item else { break };
@@ -294,7 +295,9 @@ impl<'p> Machine<'p> {
                 copy.extend_from_slice(items);
                 Ok(copy)
             }
-            Value::Object(ObjectId { kind: ObjectKind::Iterator, at }) => Ok(self.objects.drain(*at)),
+            Value::Object(ObjectId { kind: ObjectKind::Iterator, at }) => {
+                Ok(self.objects.drain(&self.costs.meter, *at))
+            }
             other => match Source::of(&mut self.costs, other)? {
                 Some(source) => self.items_of(source, usize::MAX),
                 None => Err(fault(format!("'{}' object is not iterable", other.type_name()))),

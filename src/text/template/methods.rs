@@ -111,6 +111,9 @@ fn of_object(machine: &mut Machine<'_>, at: u32, name: &str, arguments: Argument
             for (a, b) in before.iter().flatten().zip(&asked) {
                 same = same && equal(&mut machine.costs, a, b)?;
             }
+            let bytes = |values: &Vec<Value>| values.capacity() * size_of::<Value>();
+            machine.objects.let_go(&machine.costs.meter, at, before.as_ref().map_or(0, bytes));
+            machine.objects.hold(&mut machine.costs, at, bytes(&asked))?;
             if let Object::Loop(state) = machine.objects.get_mut(at) {
                 state.changed = Some(asked);
             }

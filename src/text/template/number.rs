@@ -108,16 +108,20 @@ impl Number {
             Arithmetic::Divide => a / b,
             Arithmetic::FloorDivide => {
                 let rest = a % b;
-                let quotient = (a - rest) / b;
-                if rest != 0.0 && (rest < 0.0) != (b < 0.0) {
-                    (quotient - 1.0).round()
-                } else {
-                    quotient.round()
+                let down = rest != 0.0 && (rest < 0.0) != (b < 0.0);
+                match ((a - rest) / b - f64::from(down)).round() {
+                    0.0 => 0f64.copysign(a / b),
+                    quotient => quotient,
                 }
             }
             Arithmetic::Remainder => {
                 let rest = a % b;
-                if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+                match rest {
+                    // A zero has the divisor's sign.
+                    0.0 => 0f64.copysign(b),
+                    rest if (rest < 0.0) != (b < 0.0) => rest + b,
+                    rest => rest,
+                }
             }
             Arithmetic::Power => return power(a, b),
         }))
@@ -241,6 +245,10 @@ pub(super) fn parse_int(text: &str, base: i64) -> Option<Value> {
         base => (base, lower.strip_prefix(prefix).unwrap_or(&lower)),
     };
     let plain = without_underscores(digits)?;
+    // Another sign is no digit.
+    if !plain.chars().all(char::is_alphanumeric) {
+        return None;
+    }
     if base == 10 {
         let digits: Option<String> = plain.chars().map(decimal).collect();
         return integer_of(&format!("{sign}{}", digits?));

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::costs::{Costs, fault};
+use super::costs::{Costs, Meter, fault};
 use super::dict::Dict;
 use super::text::Text;
 use super::value::{ObjectId, ObjectKind, Steps, Value, View};
@@ -63,8 +63,19 @@ pub(super) enum Source {
 /// The objects of one rendering.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
-    objects: Vec<Object>,
+    objects: Vec<Slot>,
     free: Vec<u32>,
+    /// The iterator that this instruction made, and the one that the instruction before made: nothing but the
+    /// stack can name that one.
+    fresh: [Option<u32>; 2],
+}
+
+/// A place for an object.
+#[derive(Debug)]
+struct Slot {
+    object: Object,
+    /// Bytes that are counted for what the object holds, beside its place.
+    held: usize,
 }
 
 /// What an object costs.
@@ -85,38 +96,78 @@ impl Objects {
             Object::Joiner { .. } => ObjectKind::Joiner,
         };
         costs.spend(4)?;
-        if let Some(at) = self.free.pop() {
-            self.objects[at as usize] = object;
-            return Ok(ObjectId { kind, at });
-        }
-        let bytes = match &object {
+        let held = match &object {
             Object::Namespace(pairs) => pairs.len() * size_of::<(Text, Value)>(),
-            Object::Iterator(items) => items.len() * size_of::<Value>(),
+            Object::Iterator(items) => items.capacity() * size_of::<Value>(),
+            Object::Cycler { items, .. } => items.capacity() * size_of::<Value>(),
             _ => 0,
         };
-        costs.meter.take(OBJECT + bytes)?;
+        if let Some(at) = self.free.last().copied() {
+            costs.meter.take(held)?;
+            self.free.pop();
+            self.objects[at as usize] = Slot { object, held };
+            return Ok(ObjectId { kind, at });
+        }
+        costs.meter.take(OBJECT + held)?;
         self.objects.try_reserve(1)?;
-        self.objects.push(object);
+        self.objects.push(Slot { object, held });
         Ok(ObjectId { kind, at: self.objects.len() as u32 - 1 })
+    }
+
+    /// Counts `bytes` more for what the object `at` holds.
+    ///
+    /// # Errors
+    /// `Template` over the limits of the rendering.
+    pub(super) fn hold(&mut self, costs: &mut Costs, at: u32, bytes: usize) -> Result<()> {
+        costs.meter.take(bytes)?;
+        self.objects[at as usize].held += bytes;
+        Ok(())
+    }
+
+    /// Gives `bytes` back of what is counted for the object `at`.
+    pub(super) fn let_go(&mut self, meter: &Meter, at: u32, bytes: usize) {
+        let held = &mut self.objects[at as usize].held;
+        let bytes = bytes.min(*held);
+        *held -= bytes;
+        meter.give(bytes);
     }
 
     /// An iterator over `items`, which it gives once.
     pub(super) fn iterator(&mut self, costs: &mut Costs, items: Vec<Value>) -> Result<Value> {
-        self.add(costs, Object::Iterator(items.into())).map(Value::Object)
+        let made = self.add(costs, Object::Iterator(items.into()))?;
+        self.fresh[0] = Some(made.at);
+        Ok(Value::Object(made))
+    }
+
+    /// An instruction begins.
+    #[inline]
+    pub(super) fn begin_step(&mut self) {
+        self.fresh = [None, self.fresh[0]];
+    }
+
+    /// The next item of an iterator; what else it has goes if nobody can ask for it any more.
+    pub(super) fn first(&mut self, meter: &Meter, at: u32) -> Option<Value> {
+        let item = self.next(meter, at);
+        if self.fresh[1] == Some(at) {
+            self.fresh[1] = None;
+            self.release(meter, at);
+        }
+        item
     }
 
     /// Forgets an object that no value names.
-    pub(super) fn release(&mut self, at: u32) {
-        self.objects[at as usize] = Object::Iterator(VecDeque::new());
+    pub(super) fn release(&mut self, meter: &Meter, at: u32) {
+        self.let_go(meter, at, usize::MAX);
+        self.objects[at as usize].object = Object::Iterator(VecDeque::new());
         self.free.push(at);
     }
 
     pub(super) fn get(&self, at: u32) -> &Object {
-        &self.objects[at as usize]
+        &self.objects[at as usize].object
     }
 
     pub(super) fn get_mut(&mut self, at: u32) -> &mut Object {
-        &mut self.objects[at as usize]
+        &mut self.objects[at as usize].object
     }
 
     pub(super) fn loop_mut(&mut self, at: u32) -> Option<&mut Loop> {
@@ -127,19 +178,21 @@ impl Objects {
     }
 
     /// What an iterator has left; it has nothing then.
-    pub(super) fn drain(&mut self, at: u32) -> Vec<Value> {
-        match self.get_mut(at) {
-            Object::Iterator(items) => std::mem::take(items).into(),
-            _ => Vec::new(),
-        }
+    pub(super) fn drain(&mut self, meter: &Meter, at: u32) -> Vec<Value> {
+        let Object::Iterator(items) = self.get_mut(at) else { return Vec::new() };
+        let items = std::mem::take(items);
+        self.let_go(meter, at, usize::MAX);
+        items.into()
     }
 
     /// The next item of an iterator.
-    pub(super) fn next(&mut self, at: u32) -> Option<Value> {
-        match self.get_mut(at) {
-            Object::Iterator(items) => items.pop_front(),
-            _ => None,
+    pub(super) fn next(&mut self, meter: &Meter, at: u32) -> Option<Value> {
+        let Object::Iterator(items) = self.get_mut(at) else { return None };
+        let item = items.pop_front();
+        if items.is_empty() {
+            self.drain(meter, at);
         }
+        item
     }
 
     pub(super) fn left(&self, at: u32) -> usize {
@@ -236,7 +289,7 @@ impl Objects {
         let item = match &mut state.source {
             Source::Iterator(iterator) => {
                 let iterator = *iterator;
-                self.next(iterator)
+                self.next(&costs.meter, iterator)
             }
             source => source.next(costs)?,
         };

@@ -258,7 +258,7 @@ pub(super) fn contains(machine: &mut Machine<'_>, container: &Value, item: &Valu
         }
         // Looking takes what it passes over out of the iterator, as Python does.
         Value::Object(ObjectId { kind: ObjectKind::Iterator, at }) => {
-            while let Some(next) = machine.objects.next(*at) {
+            while let Some(next) = machine.objects.next(&machine.costs.meter, *at) {
                 machine.costs.spend(1)?;
                 if equal(&mut machine.costs, &next, item)? {
                     return Ok(true);

@@ -92,8 +92,14 @@ pub(super) fn compare(costs: &mut Costs, a: &Value, b: &Value) -> Result<Option<
         return match pair {
             (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
                 // The first items that differ decide; behind the last common ones the length does.
+                if std::sync::Arc::ptr_eq(a, b) {
+                    return Ok(Some(Ordering::Equal));
+                }
                 let mut differ = None;
-                for (a, b) in a.iter().zip(b.iter()) {
+                for (at, (a, b)) in a.iter().zip(b.iter()).enumerate() {
+                    if at % 8 == 7 {
+                        costs.spend(1)?;
+                    }
                     if !equal(costs, a, b)? {
                         differ = Some((a, b));
                         break;

@@ -83,10 +83,14 @@ fn field(
         }
         rest = &rest[1..];
     }
-    spec.width = count(&mut rest, given)?.unwrap_or(0);
+    let width = count(&mut rest, given)?.unwrap_or(0);
+    if width < 0 {
+        spec.align = Some('<');
+    }
+    spec.width = width.unsigned_abs() as usize;
     if let Some(after) = rest.strip_prefix('.') {
         rest = after;
-        spec.precision = Some(count(&mut rest, given)?.unwrap_or(0));
+        spec.precision = Some(count(&mut rest, given)?.map_or(0, |digits| digits.max(0) as usize));
     }
     rest = rest.trim_start_matches(['h', 'l', 'L']);
     let kind = rest.chars().next().ok_or_else(|| fault("incomplete format"))?;
@@ -116,7 +120,8 @@ fn field(
                 Value::Int(number) => {
                     let letter = u32::try_from(*number).ok().and_then(char::from_u32);
                     let letter = letter.ok_or_else(|| fault("%c arg not in range(0x110000)"))?;
-                    Text::new(&mut machine.costs, letter.encode_utf8(&mut [0; 4]))?
+                    // The number may be the conversation's.
+                    Text::said(&mut machine.costs, letter.encode_utf8(&mut [0; 4]))?
                 }
                 _ => return Err(fault("%c requires int or char")),
             };
@@ -164,18 +169,18 @@ fn number(machine: &mut Machine<'_>, value: &Value, kind: char, mut spec: Spec) 
 }
 
 /// Digits, or `*` for the next value.
-fn count(rest: &mut &str, given: &mut Given<'_>) -> Result<Option<usize>> {
+fn count(rest: &mut &str, given: &mut Given<'_>) -> Result<Option<i64>> {
     if let Some(after) = rest.strip_prefix('*') {
         *rest = after;
         return match given.next()? {
-            Value::Int(number) => Ok(usize::try_from(number).ok()),
+            Value::Int(number) => Ok(Some(number)),
             _ => Err(fault("* wants int")),
         };
     }
     let digits = rest.len() - rest.trim_start_matches(|letter: char| letter.is_ascii_digit()).len();
     let (number, after) = rest.split_at(digits);
     *rest = after;
-    match number.parse::<usize>() {
+    match number.parse::<i64>() {
         Ok(number) => Ok(Some(number)),
         Err(_) if number.is_empty() => Ok(None),
         Err(_) => Err(fault(format!("a field of {number:.40} letters; at most {MAX_WIDTH} are possible"))),

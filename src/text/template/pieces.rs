@@ -32,7 +32,7 @@ pub(super) fn split(
     parts(costs, text, ranges)
 }
 
-fn parts(costs: &mut Costs, text: &Text, ranges: Vec<Range<usize>>) -> Result<Value> {
+fn parts(costs: &mut Costs, text: &Text, ranges: impl IntoIterator<Item = Range<usize>>) -> Result<Value> {
     let mut parts = Vec::new();
     for range in ranges {
         costs.spend(1)?;
@@ -107,37 +107,40 @@ fn words(costs: &mut Costs, text: &str, most: usize, backwards: bool) -> Result<
 }
 
 /// The lines of a text, each with the length of its end.
-pub(super) fn line_ranges(text: &str) -> Vec<(Range<usize>, usize)> {
-    let mut lines = Vec::new();
+pub(super) fn line_ranges(text: &str) -> impl Iterator<Item = (Range<usize>, usize)> {
     let mut start = 0;
     let mut letters = text.char_indices().peekable();
-    while let Some((at, letter)) = letters.next() {
-        let ends = matches!(
-            letter,
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
-        );
-        if !ends {
-            continue;
+    std::iter::from_fn(move || {
+        let begin = start;
+        while let Some((at, letter)) = letters.next() {
+            if !ends_line(letter) {
+                continue;
+            }
+            start = at + letter.len_utf8();
+            if letter == '\r' && letters.next_if(|(_, next)| *next == '\n').is_some() {
+                start += 1;
+            }
+            return Some((begin..at, start - at));
         }
-        let mut end = at + letter.len_utf8();
-        if letter == '\r' && letters.next_if(|(_, next)| *next == '\n').is_some() {
-            end += 1;
-        }
-        lines.push((start..at, end - at));
-        start = end;
-    }
-    if start < text.len() {
-        lines.push((start..text.len(), 0));
-    }
-    lines
+        start = text.len();
+        (begin < start).then_some((begin..start, 0))
+    })
+}
+
+/// Whether a line ends at this letter.
+pub(super) fn ends_line(letter: char) -> bool {
+    matches!(
+        letter,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// `text.splitlines(keep)`
 pub(super) fn lines(costs: &mut Costs, text: &Text, keep: bool) -> Result<Value> {
     costs.spend(text.len() / 16)?;
     let ranges = line_ranges(text.as_str());
-    let ranges = ranges.into_iter().map(|(range, end)| range.start..range.end + if keep { end } else { 0 });
-    parts(costs, text, ranges.collect())
+    let ranges = ranges.map(|(range, end)| range.start..range.end + if keep { end } else { 0 });
+    parts(costs, text, ranges)
 }
 
 /// `text.partition(separator)`, at the last one if `backwards`.

@@ -15,6 +15,8 @@ const MAX_PRECISION: usize = 400;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Spec {
     pub(super) fill: Option<char>,
+    /// Whether any of this is from the conversation.
+    pub(super) said: bool,
     /// `<`, `>`, `=`, `^`
     pub(super) align: Option<char>,
     /// `+`, `-`, ` `
@@ -42,7 +44,7 @@ impl Spec {
             Some('^') => missing / 2,
             _ => 0,
         };
-        padded(costs, &cut, self.fill.unwrap_or(' '), before, missing - before)
+        padded(costs, &cut, (self.fill.unwrap_or(' '), self.said), before, missing - before)
     }
 
     fn missing(&self, letters: usize) -> Result<usize> {
@@ -73,15 +75,15 @@ impl Spec {
         let fill = self.fill.unwrap_or(if self.zero { '0' } else { ' ' });
         if inside {
             let fill: String = std::iter::repeat_n(fill, missing).collect();
-            return Text::new(costs, &format!("{sign}{prefix}{fill}{digits}"));
+            return Text::copied(costs, &format!("{sign}{prefix}{fill}{digits}"), self.said);
         }
         let before = match self.align {
             Some('<') => 0,
             Some('^') => missing / 2,
             _ => missing,
         };
-        let text = Text::new(costs, &format!("{sign}{prefix}{digits}"))?;
-        padded(costs, &text, fill, before, missing - before)
+        let text = Text::copied(costs, &format!("{sign}{prefix}{digits}"), self.said)?;
+        padded(costs, &text, (fill, self.said), before, missing - before)
     }
 
     /// Whether it is negative, what comes before the digits, the digits.

@@ -247,9 +247,15 @@ pub(super) fn strip(
     end: bool,
 ) -> Result<Text> {
     let plain = text.as_str();
-    let mut set: Vec<char> = letters.map(|letters| letters.as_str().chars().collect()).unwrap_or_default();
-    costs.read(set.len() * 4)?;
+    let bytes = letters.map_or(0, Text::len).saturating_mul(size_of::<char>());
+    costs.spend(bytes / 16)?;
+    costs.meter.take(bytes)?;
+    costs.meter.give(bytes);
+    let mut set: Vec<char> = Vec::new();
+    set.try_reserve_exact(bytes / size_of::<char>())?;
+    set.extend(letters.map_or("", Text::as_str).chars());
     set.sort_unstable();
+    set.dedup();
     let goes = |letter: char| match letters {
         None => is_space(letter),
         Some(_) => set.binary_search(&letter).is_ok(),
@@ -283,13 +289,13 @@ pub(super) fn replace(costs: &mut Costs, text: &Text, old: &Text, new: &Text, co
 fn pad(costs: &mut Costs, text: &Text, arguments: Arguments, name: &str) -> Result<Text> {
     let [width, fill] = arguments.bind(name, ["width", "fillchar"])?;
     let width = integer(width, name)?.ok_or_else(|| missing(name, "width"))?;
-    let fill = match fill {
-        None => ' ',
+    let (fill, said) = match fill {
+        None => (' ', false),
         Some(fill) => {
             let fill = text_of(&fill, name)?;
             let mut letters = fill.as_str().chars();
             match (letters.next(), letters.next()) {
-                (Some(letter), None) => letter,
+                (Some(letter), None) => (letter, fill.has_said(0..fill.len())),
                 _ => return Err(fault("The fill character must be exactly one character long")),
             }
         }
@@ -301,7 +307,7 @@ fn pad(costs: &mut Costs, text: &Text, arguments: Arguments, name: &str) -> Resu
         let sign = usize::from(text.as_str().starts_with(['+', '-']));
         let mut out = Builder::new(costs);
         out.part(costs, text, 0..sign)?;
-        out.fill(costs, '0', missing)?;
+        out.fill(costs, '0', missing, false)?;
         out.part(costs, text, sign..text.len())?;
         return out.finish();
     }
@@ -310,14 +316,15 @@ fn pad(costs: &mut Costs, text: &Text, arguments: Arguments, name: &str) -> Resu
         "rjust" => missing,
         _ => missing / 2 + (missing & width & 1),
     };
-    padded(costs, text, fill, before, missing - before)
+    padded(costs, text, (fill, said), before, missing - before)
 }
 
-/// The string with letters before and behind it.
+/// The string with letters before and behind it; `fill` is the letter, and whether it is from the
+/// conversation.
 pub(super) fn padded(
     costs: &mut Costs,
     text: &Text,
-    fill: char,
+    (fill, said): (char, bool),
     before: usize,
     behind: usize,
 ) -> Result<Text> {
@@ -325,9 +332,9 @@ pub(super) fn padded(
         return Ok(text.clone());
     }
     let mut out = Builder::new(costs);
-    out.fill(costs, fill, before)?;
+    out.fill(costs, fill, before, said)?;
     out.text(costs, text)?;
-    out.fill(costs, fill, behind)?;
+    out.fill(costs, fill, behind, said)?;
     out.finish()
 }
 
@@ -341,7 +348,7 @@ fn expand_tabs(costs: &mut Costs, text: &Text, size: i64) -> Result<Text> {
             match letter {
                 '\t' => {
                     let spaces = if size == 0 { 0 } else { size - column % size };
-                    out.fill(costs, ' ', spaces)?;
+                    out.fill(costs, ' ', spaces, false)?;
                     column += spaces;
                 }
                 letter => {

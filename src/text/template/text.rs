@@ -62,7 +62,8 @@ impl Text {
         Self::copied(costs, text, true)
     }
 
-    fn copied(costs: &mut Costs, text: &str, said: bool) -> Result<Self> {
+    /// A string of the conversation if it is `said`, else one that the template computed.
+    pub(super) fn copied(costs: &mut Costs, text: &str, said: bool) -> Result<Self> {
         let mut builder = Builder::new(costs);
         builder.reserve(text.len())?;
         builder.push(costs, text, said)?;
@@ -143,6 +144,11 @@ impl Text {
                 spans.get(next).is_some_and(|span| span.0 as usize <= at)
             }
         }
+    }
+
+    /// Whether any byte of `range` is from the conversation.
+    pub(super) fn has_said(&self, range: Range<usize>) -> bool {
+        self.parts(range).any(|(_, said)| said)
     }
 
     /// The parts of `range`, in order, each with whether it is from the conversation.
@@ -279,19 +285,23 @@ impl Builder {
     }
 
     pub(super) fn part(&mut self, costs: &mut Costs, text: &Text, range: Range<usize>) -> Result<()> {
-        for (part, said) in text.parts(range) {
+        for (number, (part, said)) in text.parts(range).enumerate() {
+            if number % 4 == 3 {
+                costs.spend(1)?;
+            }
             self.push(costs, part, said)?;
         }
         Ok(())
     }
 
-    /// Appends `letter` so many times.
-    pub(super) fn fill(&mut self, costs: &mut Costs, letter: char, count: usize) -> Result<()> {
+    /// Appends `letter` so many times, of the conversation if it is `said`.
+    pub(super) fn fill(&mut self, costs: &mut Costs, letter: char, count: usize, said: bool) -> Result<()> {
         let bytes = count.saturating_mul(letter.len_utf8());
         costs.spend(count / 8)?;
         self.reserve(bytes)?;
+        let start = self.text.len();
         self.text.extend(std::iter::repeat_n(letter, count));
-        Ok(())
+        if said { self.mark(start) } else { Ok(()) }
     }
 
     /// The string.

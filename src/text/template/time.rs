@@ -90,8 +90,12 @@ impl Moment {
             'a' => write!(out, "{}", &weekday[..3]),
             'F' => write!(out, "{:04}-{:02}-{:02}", self.year, self.month, self.day),
             'T' => write!(out, "{:02}:{:02}:{:02}", self.hour, self.minute, self.second),
-            'Z' => write!(out, "UTC"),
-            'z' => write!(out, "+0000"),
+            'D' => write!(out, "{:02}/{:02}/{:02}", self.month, self.day, self.year.rem_euclid(100)),
+            'R' => write!(out, "{:02}:{:02}", self.hour, self.minute),
+            'u' => write!(out, "{}", (self.weekday + 6) % 7 + 1),
+            'f' => write!(out, "000000"),
+            // Python's `datetime.now()` has no zone.
+            'Z' | 'z' => Ok(()),
             '%' => write!(out, "%"),
             _ => return None,
         }
@@ -126,7 +130,7 @@ pub(super) fn strftime(unix_time: i64, format: &str) -> Result<String> {
         }
         if plain {
             let zeros = out[start..].bytes().take_while(|byte| *byte == b'0' || *byte == b' ').count();
-            let keep = out.len() - 1;
+            let keep = out.len().saturating_sub(1).max(start);
             out.replace_range(start..(start + zeros).min(keep), "");
         }
     }
@@ -144,11 +148,15 @@ mod tests {
         assert_eq!(strftime(951_782_399, format).unwrap(), "Monday 28 February 2000 23:59:59 day 059");
         assert_eq!(strftime(1_735_646_400, format).unwrap(), "Tuesday 31 December 2024 12:00:00 day 366");
         assert_eq!(strftime(-1, "%F %T").unwrap(), "1969-12-31 23:59:59");
+        assert_eq!(strftime(-1, "%D %R %u %f[%Z%z]").unwrap(), "12/31/69 23:59 3 000000[]");
+        assert_eq!(strftime(3 * 86_400, "%u").unwrap(), "7");
     }
 
     #[test]
     fn a_minus_leaves_leading_zeros_out() {
         assert_eq!(strftime(0, "%-d/%-m/%y %-H").unwrap(), "1/1/70 0");
+        assert_eq!(strftime(0, "%-Z").unwrap(), "");
+        assert_eq!(strftime(0, "a0%-Z%-z%d").unwrap(), "a001");
     }
 
     #[test]

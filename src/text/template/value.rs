@@ -101,12 +101,8 @@ pub(super) struct Steps {
 
 impl Steps {
     pub(super) fn len(&self) -> usize {
-        let span = if self.step > 0 {
-            self.stop.saturating_sub(self.start)
-        } else {
-            self.start.saturating_sub(self.stop)
-        };
-        if span <= 0 { 0 } else { (span as u64).div_ceil(self.step.unsigned_abs()) as usize }
+        let (low, high) = if self.step > 0 { (self.start, self.stop) } else { (self.stop, self.start) };
+        if low >= high { 0 } else { high.abs_diff(low).div_ceil(self.step.unsigned_abs()) as usize }
     }
 
     pub(super) fn get(&self, at: usize) -> Option<i64> {

@@ -26,14 +26,15 @@ pub(super) fn wordwrap(costs: &mut Costs, text: &Text, arguments: Arguments) -> 
     costs.spend(text.len() / 2)?;
     let mut out = Builder::new(costs);
     let plain = text.as_str();
-    for (number, (line, _)) in line_ranges(plain).into_iter().enumerate() {
+    for (number, (line, _)) in line_ranges(plain).enumerate() {
+        costs.spend(1)?;
         if number > 0 {
             out.text(costs, &wrap)?;
         }
-        let chunks = chunks(plain, line, hyphens);
-        for (number, part) in lines(plain, chunks, width as usize, long).into_iter().enumerate() {
-            costs.spend(1)?;
-            if number > 0 {
+        let chunks = Chunks { text: plain, rest: line, hyphens, before: [' '; 2] };
+        let mut lines = Lines { chunks, back: None, width: width as usize, long, any: false };
+        while let Some(part) = lines.next(costs)? {
+            if std::mem::replace(&mut lines.any, true) {
                 out.text(costs, &wrap)?;
             }
             out.part(costs, text, part)?;
@@ -47,69 +48,114 @@ fn is_blank(letter: char) -> bool {
     matches!(letter, '\t' | '\n' | '\u{b}' | '\u{c}' | '\r' | ' ')
 }
 
-/// Words, the white space between them, and the parts of words that hyphens end.
-fn chunks(text: &str, line: Range<usize>, hyphens: bool) -> Vec<Range<usize>> {
-    let mut chunks: Vec<Range<usize>> = Vec::new();
-    let letters: Vec<(usize, char)> = text[line.clone()].char_indices().collect();
-    let mut begins = true;
-    for (number, (at, letter)) in letters.iter().enumerate() {
-        let at = line.start + at;
-        let before = number.checked_sub(1).map(|before| letters[before].1);
-        begins |= before.is_some_and(|before| is_blank(before) != is_blank(*letter));
-        match chunks.last_mut().filter(|_| !begins) {
-            Some(chunk) => chunk.end = at + letter.len_utf8(),
-            None => chunks.push(at..at + letter.len_utf8()),
-        }
-        // Behind a hyphen between letters.
-        let is_letter = |number: usize| letters.get(number).is_some_and(|(_, letter)| letter.is_alphabetic());
-        let two = |from: usize| is_letter(from) && is_letter(from + 1);
-        begins = hyphens && *letter == '-' && number >= 2 && two(number - 2) && two(number + 1);
-    }
-    chunks
+/// A word, the white space between two, or the part of a word that a hyphen ends.
+struct Chunk {
+    range: Range<usize>,
+    letters: usize,
+    blank: bool,
 }
 
-fn lines(text: &str, chunks: Vec<Range<usize>>, width: usize, long: bool) -> Vec<Range<usize>> {
-    let count = |range: &Range<usize>| text[range.clone()].chars().count();
-    let blank = |range: &Range<usize>| text[range.clone()].chars().all(is_blank);
-    let mut lines: Vec<Range<usize>> = Vec::new();
-    let mut rest: std::collections::VecDeque<Range<usize>> = chunks.into();
-    while let Some(first) = rest.front() {
-        if blank(first) && !lines.is_empty() {
-            rest.pop_front();
-            continue;
+/// The chunks of a line.
+struct Chunks<'t> {
+    text: &'t str,
+    rest: Range<usize>,
+    hyphens: bool,
+    /// The two letters before the next one.
+    before: [char; 2],
+}
+
+impl Iterator for Chunks<'_> {
+    type Item = Chunk;
+
+    fn next(&mut self) -> Option<Chunk> {
+        let mut rest = self.text.get(self.rest.clone())?.chars();
+        let start = self.rest.start;
+        let mut chunk = Chunk { range: start..start, letters: 0, blank: false };
+        while let Some(letter) = rest.next() {
+            if chunk.letters > 0 && is_blank(letter) != chunk.blank {
+                break;
+            }
+            chunk.blank = is_blank(letter);
+            chunk.letters += 1;
+            chunk.range.end += letter.len_utf8();
+            // Behind a hyphen between letters.
+            let mut behind = rest.clone();
+            let cut = self.hyphens
+                && letter == '-'
+                && self.before.into_iter().all(char::is_alphabetic)
+                && (0..2).all(|_| behind.next().is_some_and(char::is_alphabetic));
+            self.before = [self.before[1], letter];
+            if cut {
+                break;
+            }
         }
-        let mut line: Vec<Range<usize>> = Vec::new();
-        let mut room = width;
-        while let Some(chunk) = rest.pop_front() {
-            let letters = count(&chunk);
-            if letters <= room {
-                room -= letters;
-                line.push(chunk);
+        self.rest.start = chunk.range.end;
+        (chunk.letters > 0).then_some(chunk)
+    }
+}
+
+/// The wrapped lines of a line.
+struct Lines<'t> {
+    chunks: Chunks<'t>,
+    /// What did not fit into the line before.
+    back: Option<Chunk>,
+    width: usize,
+    long: bool,
+    /// Whether there has been a line.
+    any: bool,
+}
+
+impl Lines<'_> {
+    fn chunk(&mut self) -> Option<Chunk> {
+        self.back.take().or_else(|| self.chunks.next())
+    }
+
+    fn next(&mut self, costs: &mut Costs) -> Result<Option<Range<usize>>> {
+        while let Some(first) = self.chunk() {
+            costs.spend(1)?;
+            if first.blank && self.any {
                 continue;
             }
-            if letters > width {
-                if long {
-                    let part = &text[chunk.clone()];
-                    let cut =
-                        part.char_indices().nth(room.max(1)).map_or(chunk.end, |(at, _)| chunk.start + at);
-                    line.push(chunk.start..cut);
-                    rest.push_front(cut..chunk.end);
-                } else if line.is_empty() {
-                    line.push(chunk);
-                } else {
-                    rest.push_front(chunk);
+            let mut line = first.range.start..first.range.start;
+            // Where the white space at its end begins.
+            let mut blank = None;
+            let mut room = self.width;
+            self.back = Some(first);
+            while let Some(mut chunk) = self.chunk() {
+                costs.spend(1)?;
+                let fits = chunk.letters <= room;
+                if fits {
+                    room -= chunk.letters;
+                } else if chunk.letters > self.width && self.long {
+                    let Range { start, end } = chunk.range;
+                    let part = &self.chunks.text[start..end];
+                    let mut cut = part.char_indices().nth(room).map_or(end, |(at, _)| start + at);
+                    let part = &self.chunks.text[start..cut];
+                    // Behind its last hyphen, if it has more than hyphens before it.
+                    let hyphen = part.rfind('-').filter(|_| self.chunks.hyphens);
+                    if let Some(hyphen) = hyphen.filter(|at| part[..*at].contains(|letter| letter != '-')) {
+                        room = part[..=hyphen].chars().count();
+                        cut = start + hyphen + 1;
+                    }
+                    let letters = chunk.letters - room;
+                    self.back = Some(Chunk { range: cut..end, letters, blank: chunk.blank });
+                    // Where an empty part comes last, the white space before it stays.
+                    chunk = Chunk { range: start..cut, letters: room, blank: chunk.blank || room == 0 };
+                } else if chunk.letters <= self.width || !line.is_empty() {
+                    self.back = Some(chunk);
+                    break;
                 }
-            } else {
-                rest.push_front(chunk);
+                line.end = chunk.range.end;
+                blank = chunk.blank.then_some(chunk.range.start);
+                if !fits {
+                    break;
+                }
             }
-            break;
+            line.end = blank.unwrap_or(line.end);
+            if !line.is_empty() {
+                return Ok(Some(line));
+            }
         }
-        if line.last().is_some_and(&blank) {
-            line.pop();
-        }
-        if let (Some(first), Some(last)) = (line.first(), line.last()) {
-            lines.push(first.start..last.end);
-        }
+        Ok(None)
     }
-    lines
 }

@@ -67,8 +67,11 @@ impl Chat {
     }
 }
 
-/// The longest token where `found` begins that the template wrote: what a message puts behind a token cannot
-/// hide it.
+/// How many tokens that begin at one place are tried.
+const TRIES: usize = 8;
+
+/// The longest token where `found` begins that the template wrote, of the [`TRIES`] longest: what a message
+/// puts behind a token cannot hide it.
 async fn own(
     prompt: &Prompt,
     found: Found,
@@ -77,7 +80,8 @@ async fn own(
 ) -> Result<Option<Found>> {
     let start = found.start;
     let mut candidate = Some(found);
-    while let Some(found) = candidate.filter(|found| found.start == start) {
+    for _ in 0..TRIES {
+        let Some(found) = candidate.filter(|found| found.start == start) else { break };
         if prompt.wrote(found.start..found.end) {
             return Ok(Some(found));
         }
