@@ -142,13 +142,16 @@ mod tests {
         (model, candidates.iter().map(|one| (one.id, one.rows)).collect())
     }
 
+    /// What a plan is about, who could take part, and who does with how many rows.
+    type Case = (&'static str, Vec<Candidate>, &'static [(u64, usize)]);
+
     #[test]
     fn the_table_of_plans() {
         let late = |one: Candidate| Candidate { served: 100 - PATIENCE - 1, ..one };
         let almost = |one: Candidate| Candidate { served: 100 - PATIENCE, ..one };
         let before = |one: Candidate| Candidate { served: 99, ..one };
         #[rustfmt::skip]
-        let table: &[(&str, Vec<Candidate>, &[(u64, usize)])] = &[
+        let table: &[Case] = &[
             ("rows that decode", vec![decodes(2, 0), decodes(1, 0)], &[(1, 1), (2, 1)]),
             ("a prompt alone fills the pass", vec![prompt(1, 0, 1000)], &[]),
             ("a prompt alone", vec![prompt(1, 0, 256)], &[(1, 256)]),
