@@ -88,8 +88,8 @@ build_all() { # suffix, library, all or once, further flags
   for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
-# Each test in one of its languages. Not what reads what is left of a stack, which a checker takes for a mistake
-# and adds to; nor the states of floating point, which hundreds of models answer in.
+# Each test in one of its languages. Not what reads what is left of a stack, which a checker takes for a
+# mistake and adds to; nor the states of floating point, which hundreds of models answer in.
 once_each() {
   echo "left out under a checker: what calls take of the stack; floating-point states" >&2
   printf '%s\n' "${programs[@]}" | grep -E -- '-(c99|no-exceptions)(-asan)?$' | grep -vE '/(stacks|host_floats)-'
