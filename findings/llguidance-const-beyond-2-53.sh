@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# llguidance: a `const` beyond 2^53 forces another number into the output. 2026-11-30.
+# llguidance: a `const` beyond 2^53 refuses its own value. 2026-11-30.
 #
 # {"const": 9007199254740993} allows one text, "9007199254740993": JSON numbers have any number of digits,
-# and the schema's own text has all of these. The grammar made from it refuses the last digit and accepts
-# 9007199254740992 instead, the nearest double, without an error or a warning: a model that is held to it
-# must write a number that the schema forbids. Ids of 64 bits are such numbers.
+# and the schema's own text has all of these. The grammar made from it refuses the last digit, without an
+# error or a warning when it is made. Ids of 64 bits are such numbers.
 . "$(dirname "$0")/lib/finding.bash"
 packages llguidance==1.9.1
 in_python <<'PY'
@@ -16,14 +15,9 @@ def accepts(schema, text):
     tokens = tokenizer.tokenize_str(text)
     return matcher.validate_tokens(tokens) == len(tokens)
 for const in ["9007199254740991", "9007199254740993"]:
-    for text in ["9007199254740991", "9007199254740992", "9007199254740993"]:
-        print(f'{{"const": {const}}} {text}: {"accepted" if accepts(f"""{{"const": {const}}}""", text) else "refused"}')
+    print(f'{{"const": {const}}} {const}: {"accepted" if accepts(f"""{{"const": {const}}}""", const) else "refused"}')
 PY
 seen <<'OUT'
 {"const": 9007199254740991} 9007199254740991: accepted
-{"const": 9007199254740991} 9007199254740992: refused
-{"const": 9007199254740991} 9007199254740993: refused
-{"const": 9007199254740993} 9007199254740991: refused
-{"const": 9007199254740993} 9007199254740992: accepted
 {"const": 9007199254740993} 9007199254740993: refused
 OUT
