@@ -15,7 +15,7 @@ export MODEL PROMPT
 
 help:
 	@echo "make run [PROMPT='...'] [MODEL=file.gguf]  build the library, fetch a small model, stream an answer through examples/c/chat.c"
-	@echo "make test                                  everything that must hold; 20 minutes on 2 cores from nothing"
+	@echo "make test                                  everything that must hold; about half an hour on 2 cores from nothing"
 	@echo "make soak [SOAK_SECONDS=7200]              the long runs: more schedules, more fuzzing, more cycles"
 	@echo "make bench                                 the criterion benchmarks"
 	@echo "make install [PREFIX=/usr/local] [DESTDIR=]  headers, libraries, pkg-config and CMake files, the wick command"

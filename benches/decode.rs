@@ -9,7 +9,7 @@ mod real_model;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::time::Duration;
-use wick::runtime::{Input, Model, ModelOptions, Reading, Request, Runtime, RuntimeOptions, Stats};
+use wick::runtime::{Input, Model, Reading, Request, Runtime, RuntimeOptions, Stats};
 
 const TEXT: &str =
     "The harbour was quiet that morning. Two boats lay at the pier, and an old man was mending a net. ";
@@ -32,7 +32,7 @@ fn main() {
 
 fn bench(criterion: &mut Criterion, path: &str, threads: usize) {
     let runtime = Runtime::new(RuntimeOptions { threads, ..RuntimeOptions::default() }).expect("a runtime");
-    let (model, mut loading) = runtime.load(ModelOptions::path(path), Reading::default()).expect("a load");
+    let (model, mut loading) = runtime.load(real_model::options(path), Reading::default()).expect("a load");
     loading.collect_text().expect("a loaded model");
     let words = model.tokenize(TEXT, false, false).expect("ids");
     let prompt = |tokens: usize| words.iter().copied().cycle().take(tokens).collect::<Vec<u32>>();

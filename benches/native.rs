@@ -10,7 +10,7 @@ mod driver;
 use driver::Driver;
 use std::path::Path;
 use std::time::Instant;
-use wick::model::{Chunk, Decoder};
+use wick::model::Chunk;
 
 /// Runs of each measurement; the median is printed.
 const RUNS: usize = 5;
@@ -71,7 +71,7 @@ fn decode(driver: &mut Driver, count: usize) -> f64 {
     for id in 0..64u32 {
         let token = [id + 3];
         let chunks: Vec<_> =
-            sequences.iter().map(|&sequence| Chunk { sequence, tokens: &token, logits: true }).collect();
+            sequences.iter().map(|&sequence| Chunk { sequence, tokens: &token, logits: 1 }).collect();
         driver.pass(&chunks);
     }
     let rate = 64.0 * count as f64 / start.elapsed().as_secs_f64();

@@ -1,18 +1,20 @@
-//! Does a slice end when it should? HOST_STEP's overshoot of its budget, and from cancel to END; knows no C.
+//! Does wick take the time that it is given? HOST_STEP's overshoot of its budget, from cancel to END, and the
+//! processor's time at a share of it; knows no C.
 //!
 //!     cargo bench --no-default-features --features native,text --bench pace [-- MODEL.gguf ...]
 //!
 //! A prompt of 4,096 tokens (or what the context takes) and 64 tokens of answer in steps of 2 ms on the
-//! host's thread; then prompts and answers that are cancelled at any time, on two threads. Judges nothing.
-#![allow(clippy::print_stdout, reason = "a program prints")]
+//! host's thread, by the clock and by the processor's time, which other programs do not change; then prompts
+//! and answers that are cancelled at any time, on two threads; then 5 seconds of an answer for each
+//! `pace_percent`, with the time of all threads (Linux) and whether the ids are the same. Judges nothing.
+#![allow(clippy::print_stdout, unsafe_code, reason = "a program prints; a thread's clock is the system's")]
 
 #[path = "real_model/mod.rs"]
 mod real_model;
 
 use std::time::{Duration, Instant};
 use wick::runtime::{
-    EventKind, Input, Mode, Model, ModelOptions, Next, Reading, Request, Runtime, RuntimeOptions, Session,
-    Stream,
+    EventKind, Input, Mode, Model, Next, Reading, Request, Runtime, RuntimeOptions, Session, Stream,
 };
 
 /// What a game gives away of a frame.
@@ -39,18 +41,19 @@ fn main() {
         }
         runtime.shutdown(None).expect("a shutdown");
         cancels(&path);
+        shares(&path);
     }
 }
 
 fn load(runtime: &Runtime, path: &str) -> Model {
-    let (model, mut load) = runtime.load(ModelOptions::path(path), Reading::default()).expect("a load");
+    let (model, mut load) = runtime.load(real_model::options(path), Reading::default()).expect("a load");
     load.collect_text().expect("a loaded model");
     model
 }
 
 /// Starts an answer to a prompt of `tokens` tokens, or of as many as leave room for it.
 fn ask(model: &Model, tokens: usize, answer: usize) -> (Session, Stream, usize) {
-    let context = model.info().expect("loaded")["context_length"].as_u64().unwrap_or(2048) as usize;
+    let context = model.info().expect("loaded").spec.context_length;
     let tokens = tokens.min(context.saturating_sub(answer));
     let input = Input::Tokens((0..tokens as u32).map(|id| 100 + id * 7919 % 20_000).collect());
     let request = Request { input, max_tokens: answer as u32, ignore_eos: true, ..Request::default() };
@@ -66,9 +69,10 @@ fn steps(runtime: &Runtime, model: &Model, which: &str) {
     let mut ended = false;
     while !ended {
         let writes = stream.stats().output_tokens > 0;
-        let begun = Instant::now();
+        let (begun, before) = (Instant::now(), thread_time());
         runtime.step(BUDGET).expect("a step");
-        let over = begun.elapsed().saturating_sub(BUDGET);
+        let (took, computed) = (begun.elapsed(), thread_time().saturating_sub(before));
+        let over = (took.saturating_sub(BUDGET), computed.saturating_sub(BUDGET));
         if writes {
             writing.push(over)
         } else {
@@ -78,8 +82,28 @@ fn steps(runtime: &Runtime, model: &Model, which: &str) {
             ended |= matches!(event.kind, EventKind::End(_));
         }
     }
-    row(&format!("{which} prompt of {tokens} tokens: step beyond 2 ms"), reading);
-    row(&format!("{which} answer of {ANSWER} tokens: step beyond 2 ms"), writing);
+    for (what, over) in
+        [(format!("prompt of {tokens} tokens"), reading), (format!("answer of {ANSWER} tokens"), writing)]
+    {
+        let (took, computed) = over.into_iter().unzip();
+        row(&format!("{which} {what}: step beyond 2 ms"), took);
+        row("    of the processor's time", computed);
+    }
+}
+
+/// The processor's time of this thread so far.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a place for the answer.
+    assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) }, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// Nobody says it here.
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    Duration::ZERO
 }
 
 /// From a cancel to the END that a waiting thread reads.
@@ -104,6 +128,62 @@ fn cancels(path: &str) {
         row(&format!("cancel to END, during the {name}"), times);
     }
     runtime.shutdown(None).expect("a shutdown");
+}
+
+/// The processor's time of an answer that goes on for 5 seconds, at shares of it: as a part of what the
+/// threads could have computed, and of the time at 100. Beside other work the latter is too high: who
+/// computes all the time is made to wait, and who rests is not.
+fn shares(path: &str) {
+    let threads = wick::compute::default_threads() as f64;
+    let (mut whole, mut said): (f64, Vec<u32>) = (f64::NAN, Vec::new());
+    for percent in [100, 75, 50, 25, 10] {
+        let options = RuntimeOptions { pace_percent: percent, ..RuntimeOptions::default() };
+        let runtime = Runtime::new(options).expect("a runtime");
+        let model = load(&runtime, path);
+        let (_session, mut stream, _) = ask(&model, 8, 1500);
+        // The first tokens wait for pages of the file, and weights move.
+        let mut ids = ids_until(&mut stream, Instant::now() + Duration::from_secs(3));
+        let (begun, before, used) = (Instant::now(), ids.len(), cpu_seconds());
+        ids.extend(ids_until(&mut stream, begun + Duration::from_secs(5)));
+        let took = begun.elapsed().as_secs_f64();
+        let Some(used) = cpu_seconds().zip(used).map(|(now, before)| now - before) else {
+            return println!("left out: the processor's time (no /proc)");
+        };
+        let rate = used / took;
+        whole = if percent == 100 { rate } else { whole };
+        let same = ids.iter().zip(&said).all(|(one, other)| one == other);
+        let tokens = (ids.len() - before) as f64 / took;
+        let (own, share) = (rate / threads * 100.0, rate / whole * 100.0);
+        let ids_are = if same { "the same" } else { "OTHERS" };
+        println!(
+            "pace {percent:>3} %: {own:5.1} % of {threads} threads' time, {share:5.1} % of that at 100, {tokens:6.1} tokens/s, ids {ids_are}"
+        );
+        if ids.len() > said.len() {
+            said = ids;
+        }
+        stream.cancel();
+        runtime.shutdown(None).expect("a shutdown");
+    }
+}
+
+/// Ids that come until then.
+fn ids_until(stream: &mut Stream, until: Instant) -> Vec<u32> {
+    let mut ids = Vec::new();
+    while let Next::Event(event) = stream.wait_next(Some(until)) {
+        if let EventKind::Text(text) = event.kind {
+            ids.extend_from_slice(&text.tokens);
+        }
+    }
+    ids
+}
+
+/// Seconds that all threads of this process have computed, in hundredths; `None`: the system does not tell.
+fn cpu_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // Behind the name, which may hold anything: the fields 14 and 15 of `proc(5)`.
+    let mut fields = stat.rsplit_once(')')?.1.split(' ').skip(12);
+    let ticks = |field: Option<&str>| field?.parse::<f64>().ok();
+    Some((ticks(fields.next())? + ticks(fields.next())?) / 100.0)
 }
 
 fn row(what: &str, mut times: Vec<Duration>) {

@@ -15,6 +15,7 @@ use criterion::{Criterion, Throughput};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use wick::budget::Budget;
 use wick::ffi::event::{WICK_EVENT_END, wick_event};
 use wick::ffi::model::wick_model;
 use wick::ffi::queue::wick_queue;
@@ -22,7 +23,7 @@ use wick::ffi::runtime::wick_runtime;
 use wick::ffi::session::wick_session;
 use wick::ffi::status::WICK_FOREVER;
 use wick::ffi::stream::wick_stream;
-use wick::model::{Chunk, Pace, Sequence};
+use wick::model::{Chunk, Pace, PrefixCache, Runner, Sequence};
 use wick::testing::Script;
 
 /// Tokens of an answer: few enough that the fake's own book-keeping does not count.
@@ -142,7 +143,9 @@ impl Host {
 /// The time that the fake model itself takes for `TOKENS` tokens of `count` sequences: what a runtime's
 /// engine calls, and nothing else.
 fn model_alone(count: usize) -> Duration {
-    let ((mut decoder, _), _) = wick::testing::model(&Script::parse(SCRIPT).expect("a script"));
+    let ((decoder, _), _) = wick::testing::model(&Script::parse(SCRIPT).expect("a script"));
+    let runner = Runner::new(decoder, &Budget::new(None), PrefixCache::Off);
+    let mut decoder = runner.expect("memory");
     let sequences: Vec<Sequence> = (0..count).map(|_| decoder.open(4096).expect("a sequence")).collect();
     let mut next = vec![0; count];
     let mut begun = Instant::now();
@@ -153,13 +156,13 @@ fn model_alone(count: usize) -> Duration {
         }
         let chunks = sequences.iter().zip(next.chunks_exact(1));
         let chunks: Vec<Chunk<'_>> =
-            chunks.map(|(&sequence, tokens)| Chunk { sequence, tokens, logits: true }).collect();
+            chunks.map(|(&sequence, tokens)| Chunk { sequence, tokens, logits: 1 }).collect();
         decoder.begin(&chunks).expect("a pass");
         decoder.run_slice(Pace { until: begun }).expect("a slice");
         for (index, next) in next.iter_mut().enumerate() {
             // The token that the script says has the last id.
-            *next = decoder.logits(index).len() as u32 - 1;
-            decoder.commit(index);
+            *next = decoder.logits(index, 0).len() as u32 - 1;
+            decoder.commit(index, usize::MAX);
         }
         decoder.finish();
     }

@@ -70,7 +70,7 @@ fn fake(criterion: &mut Criterion) {
 fn warm(criterion: &mut Criterion, path: &str) {
     let mut group = criterion.benchmark_group("ttft/warm");
     let runtime = Runtime::new(RuntimeOptions::default()).expect("a runtime");
-    let model = loaded(&runtime, ModelOptions::path(path));
+    let model = loaded(&runtime, real_model::options(path));
     group.bench_function("rust", |bencher| rust(bencher, &model));
     runtime.shutdown(None).expect("a shutdown");
     let host = Host::new();
@@ -128,7 +128,7 @@ fn rust(bencher: &mut Bencher<'_>, model: &Model) {
 fn cold_rust(path: &str) -> Duration {
     let begun = Instant::now();
     let runtime = Runtime::new(RuntimeOptions::default()).expect("a runtime");
-    let (model, _loading) = runtime.load(ModelOptions::path(path), Reading::default()).expect("a load");
+    let (model, _loading) = runtime.load(real_model::options(path), Reading::default()).expect("a load");
     let before = begun.elapsed();
     let time = before + first_text(&model);
     runtime.shutdown(None).expect("a shutdown");

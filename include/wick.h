@@ -160,10 +160,11 @@
 /* Something failed: see the event's status and text. */
 #define WICK_END_ERROR 9
 
-/* A NOTE of the host's, from wick_stream_note. In this release all are. */
+/* A NOTE of the host's, from wick_stream_note. */
 #define WICK_NOTE_HOST 0
 
-/* A NOTE of the library's: JSON, never dropped. Not in this release. */
+/* A NOTE of the library's: a JSON object, never dropped. Its `event` says what it is about: "rolled", with
+ * `messages` and `tokens`: so many have gone (WICK_OVERFLOW_ROLL). Skip what you do not know. */
 #define WICK_NOTE_LIBRARY 1
 
 /* A TEXT to be shown. In this release all are. */
@@ -193,13 +194,21 @@
 /* Keys and values as half precision floats. */
 #define WICK_KV_F16 0
 
-/* Keys and values in blocks of 32 bytes with a scale. Not in this release. */
+/* Keys and values in blocks of 32 signed bytes with a scale (ggml's Q8_0): 0.53 of the bytes. */
 #define WICK_KV_Q8_0 1
 
 /* A full context ends the generation: END (CONTEXT_FULL). */
 #define WICK_OVERFLOW_STOP 0
 
-/* The oldest messages of a full context go. Not in this release. */
+/* Before a turn for which the context has no room whole exchanges go, the oldest first: the user's message
+ * and all up to the user's next, so that a call of a tool stays with its result. They go until the turn's
+ * input, its `max_tokens` (which count as half of the context at most) and a quarter of the context are
+ * free; without `max_tokens` there is room as long as one token of the answer has it. What stays is computed
+ * again, but for its beginning that stays the same. A NOTE of the library's says what went; END's
+ * session_tokens from before are void for wick_session_rewind (WICK_E_INVALID_ARGUMENT). A turn that comes
+ * to nothing brings all back. If nothing more may go and it still does not fit: END (ERROR, CONTEXT_FULL).
+ * An answer that fills the context ends with END (CONTEXT_FULL). Raw input, and an answer that goes on: as
+ * WICK_OVERFLOW_STOP. */
 #define WICK_OVERFLOW_ROLL 1
 
 /* No grammar. */
@@ -291,7 +300,9 @@ typedef struct wick_runtime_options {
   uint32_t abi_version;
   /* WICK_MODE_… */
   uint32_t mode;
-  /* Compute threads, at most 1024; 0: as many as there are physical cores. */
+  /* Compute threads, at most 1024; 0: one for each physical core that the process may use, of the
+   * performance cores only where the system tells them from slower ones (Linux): all threads wait for the
+   * slowest. */
   uint32_t threads;
   /* Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is
    * used up: caches go, then keys and values of idle sessions (computed again when needed), then
@@ -363,7 +374,8 @@ typedef struct wick_stream {
 typedef struct wick_stats {
   /* Tokens before the first generated one: the session's past and the input, cached ones included. */
   uint32_t prompt_tokens;
-  /* Those of them whose keys and values were there already. */
+  /* Those of them whose keys and values were there already, by the session itself or by others that begin
+   * alike. */
   uint32_t cached_tokens;
   /* Generated tokens. */
   uint32_t output_tokens;
@@ -383,9 +395,10 @@ typedef struct wick_stats {
   uint64_t seed;
   /* Unread notes that were dropped. */
   uint64_t notes_dropped;
-  /* 0 in this release. */
+  /* Tokens that were drafted: computed together with the one before them, since the text seemed to repeat
+   * itself. */
   uint64_t draft_tokens;
-  /* 0 in this release. */
+  /* Those of them that were then chosen: each saved a pass. */
   uint64_t draft_accepted;
   /* 0. */
   uint64_t reserved[3];
@@ -464,7 +477,8 @@ typedef struct wick_os_handle {
 /* Reads `len` bytes (at most 16 MiB) at `offset` into `dst`; 0 on success. Any thread, one call at a time. */
 typedef int32_t (*wick_read_at_fn)(void *user, uint64_t offset, void *dst, uint64_t len);
 
-/* Writes `len` bytes at `offset`; 0 on success. For wick_session_save. */
+/* Writes `len` bytes (at most 16 MiB) at `offset`, ascending, without gaps; 0 on success. For
+ * wick_session_save. Any thread, one call at a time. */
 typedef int32_t (*wick_write_at_fn)(void *user, uint64_t offset, const void *src, uint64_t len);
 
 /* A model inside a pak file, an archive, an asset, … */
@@ -473,11 +487,11 @@ typedef struct wick_io {
   uint32_t struct_size;
   /* 0. */
   uint32_t flags;
-  /* Bytes in all. */
+  /* Bytes in all; for wick_session_save without meaning. */
   uint64_t size;
-  /* Reads a part. */
+  /* Reads a part; for wick_session_save without meaning. */
   wick_read_at_fn read_at;
-  /* NULL, save for wick_session_save. */
+  /* For wick_session_save, which writes with it; else NULL. */
   wick_write_at_fn write_at;
   /* For both functions. */
   void *user;
@@ -517,13 +531,17 @@ typedef struct wick_model_options {
   uint8_t no_mmap;
   /* 1: tokenizer and chat template only (counting tokens); sessions are refused. */
   uint8_t vocab_only;
-  /* 1: keep no keys and values for reuse across sessions. This release never does. */
+  /* 1: sessions share no keys and values, and none are kept for later ones; 0: the beginning that a
+   * session's tokens have in common with those of another of the model, live, cleared or closed, is not
+   * computed again. Answers are the same bits. The candle backend shares nothing. */
   uint8_t no_prefix_cache;
   /* 0. */
   uint8_t reserved;
   /* The most tokens of context; 0: the model's own. */
   uint32_t context_length;
-  /* 0. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* Keys and values that may be kept for reuse while no session uses them, in bytes; 0: those of one whole
+   * context, at most a quarter of the memory budget and 512 MiB. The budget counts them; they give way to
+   * what sessions need, and to wick_runtime_trim. */
   uint64_t prefix_cache_bytes;
   /* Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml",
    * "llama2", "llama3", "gemma", "phi3", "mistral", "zephyr"; absent: the model's own. */
@@ -538,15 +556,20 @@ typedef struct wick_model_options {
   wick_drop_fn drop;
   /* 0. */
   uint64_t reserved2;
-  /* WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release. */
+  /* What keys and values are kept as: WICK_KV_F16, or WICK_KV_Q8_0, which takes 0.53 of its bytes. Answers
+   * of the two are not the same bits. The candle backend has f16 alone: else the load ends with
+   * WICK_E_UNSUPPORTED. A save's keys and values of the other type are computed again. */
   uint32_t kv_type;
   /* 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt
    * need not wait for the disk. */
   uint8_t preload;
-  /* 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this
-   * release. */
+  /* 1: sampling fields that are 0 take what the file says (general.sampling.…). A negative temperature is
+   * then greedy, other negative fields are off, but for penalty_last_n. A file whose values are out of
+   * range ends its load with WICK_E_MODEL_INVALID. */
   uint8_t sampling_from_model;
-  /* 1: no speculation in this model's sessions. This release never speculates. */
+  /* 1: no speculation in this model's sessions; 0: where a text repeats what its session has said or
+   * read, or what another of the model has said, several tokens are computed at once, as long as that is
+   * quicker. The text is the same; its pace and `draft_accepted` may hint at what the others said. */
   uint8_t no_drafts;
   /* 0. */
   uint8_t reserved1;
@@ -564,15 +587,16 @@ typedef struct wick_estimate {
   uint32_t struct_size;
   /* 0. */
   uint32_t reserved;
-  /* The file. */
+  /* The file, or all files of a split model. */
   uint64_t file_bytes;
-  /* Weights, mapped or owned. */
+  /* Weights, mapped or owned, with the header's metadata. */
   uint64_t weight_bytes;
-  /* Keys and values. */
+  /* Keys and values of all sessions, and, of layers with a window, what the prefix cache keeps of those
+   * behind it. */
   uint64_t kv_bytes;
-  /* Recurrent states. */
+  /* Recurrent states and their snapshots; 0 for a model without. */
   uint64_t state_bytes;
-  /* What a pass computes in. */
+  /* What passes compute in: the largest one of so many sessions. */
   uint64_t scratch_bytes;
   /* What the memory budget will count: weights, keys and values, states and scratch. */
   uint64_t total_bytes;
@@ -646,9 +670,11 @@ typedef struct wick_session_options {
   /* A JSON object: more variables for the template in every turn, until a generation brings its own; a
    * clear brings these back. Absent: none. */
   struct wick_str template_json;
-  /* WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release. */
+  /* WICK_OVERFLOW_STOP or WICK_OVERFLOW_ROLL. */
   uint32_t overflow;
-  /* 0. With WICK_OVERFLOW_ROLL: so many messages after the system's stay too. */
+  /* With WICK_OVERFLOW_ROLL: so many messages stay too, and the rest of the exchange that they end in. The
+   * system and developer messages that the conversation begins with stay anyway, and do not count. With
+   * WICK_OVERFLOW_STOP anything but 0 is WICK_E_INVALID_ARGUMENT. */
   uint32_t pinned_messages;
   /* id 0: none. Anything else is WICK_E_UNSUPPORTED in this release. */
   struct wick_adapter adapter;
@@ -803,7 +829,8 @@ typedef struct wick_generate_options {
   uint64_t deadline_ns;
   /* Unread events after which this generation pauses; 0: never. */
   uint32_t buffer_events;
-  /* 1: each TEXT carries exactly one id, and its logprob; its text may be empty. */
+  /* 1: each TEXT carries exactly one id, and its logprob (NaN for those of `answer_prefix`); its text may
+   * be empty. */
   uint8_t logprobs;
   /* 1: control tokens show as their text. */
   uint8_t echo_special;
@@ -827,7 +854,11 @@ typedef struct wick_generate_options {
   wick_drop_fn drop;
   /* With messages: Unix seconds for the template's strftime_now; 0: the clock at the session's first turn. */
   int64_t template_time;
-  /* Absent. What the answer begins with: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* In a conversation, also going on without input: the answer begins so, no reasoning comes before it;
+   * empty: none. It is TEXT (with its ids) together with the first generated token, and no output_tokens;
+   * part of the assistant's message, and of prompt_tokens. Plain text: control tokens written in it never
+   * count as such, and no stop string is looked for in it. WICK_E_INVALID_ARGUMENT with prompt,
+   * prompt_tokens or prefill_only, and without input where the session holds raw input. */
   struct wick_str answer_prefix;
   /* WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release. */
   uint32_t grammar_scope;
@@ -841,7 +872,8 @@ typedef struct wick_generate_options {
   uint32_t cut;
   /* 0. Alternatives per id, at most 20: anything else is WICK_E_UNSUPPORTED in this release. */
   uint32_t top_logprobs;
-  /* 0: as fast as it goes. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* Tokens that come in a second at most; 0: as fast as it goes. The first comes as soon as it can; each
+   * of the others no earlier than its time, and nothing is computed before. */
   uint32_t max_tokens_per_second;
 } wick_generate_options;
 
@@ -910,16 +942,17 @@ wick_status wick_runtime_pause(struct wick_runtime runtime);
 /* [ANY] Computes again. */
 wick_status wick_runtime_resume(struct wick_runtime runtime);
 
-/* [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's
- * low-memory warning. */
+/* [ANY] Gives back memory whose contents can be computed again: prefixes that no session uses, keys and
+ * values of idle sessions, and what passes work in. For the system's low-memory warning. Returns at once;
+ * what a pass under way holds comes back behind it. */
 wick_status wick_runtime_trim(struct wick_runtime runtime);
 
 /* [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads",
  * "host_step"); `state` ("running", "shutting down"); `threads` (array: the names of those that run);
  * `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
- * (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is
- * none; `queues` {`count`, `streams` (array: how many streams each queue has)}. All else are integers.
- * `(json, cap, needed)` as in wick_build_info. */
+ * (computed so far); `memory` {`weights`, `kv_and_scratch` (with those of prefixes that no session uses),
+ * `budget`} in bytes, `budget` null if there is none; `queues` {`count`, `streams` (array: how many streams
+ * each queue has)}. All else are integers. `(json, cap, needed)` as in wick_build_info. */
 wick_status wick_runtime_info(struct wick_runtime runtime, char *json, size_t cap, size_t *needed);
 
 /* [ANY][BLOCK] Ends every live stream with SHUTDOWN, takes nothing new, and joins the threads. WICK_OK: none
@@ -974,8 +1007,10 @@ wick_status wick_model_load(struct wick_runtime runtime,
  * it), `eos_ids` (array: what ends an answer), `weight_bytes`, `weights` (where they are: "mapped": pages of
  * the file that the system can drop; "huge": moved to huge pages; "partly": some of them; "owned": read into
  * memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`,
- * `chat_template` (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)`
- * as in wick_build_info. After a failed load: its error. */
+ * `chat_template` (boolean: there is one), `suppressed_ids` (array: what no answer says), `sampling` (what
+ * the file recommends, where it says so: `temperature`, `top_p`, `min_p`, `repeat_penalty` as floats,
+ * `top_k`, `penalty_last_n`). Names are strings, all else are integers. `(json, cap, needed)` as in
+ * wick_build_info. After a failed load: its error. */
 wick_status wick_model_info(struct wick_model model, char *json, size_t cap, size_t *needed);
 
 /* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load
@@ -987,9 +1022,15 @@ wick_status wick_model_keep_mapped(struct wick_model model);
 /* [ANY] Lets go of the model; never blocks. Sessions keep what they need; a load without any is cancelled. */
 wick_status wick_model_close(struct wick_model model);
 
-/* [ANY][BLOCK] What a model would take in this runtime, by its header alone, for `sequences` sessions (0: 1)
- * of `context` tokens (0: the model's). Takes nothing: no drop function is called, `data` and `io` are used
- * during the call only. WICK_E_UNSUPPORTED in this release. */
+/* [ANY][BLOCK] What a model would take in this runtime, by its header alone, which takes milliseconds: the
+ * bytes that its memory budget will count when `sequences` sessions (0: 1) that have nothing in common are
+ * full, of `context` tokens each (0: the model's). A mapped file's weights count as owned ones do. Not
+ * counted: other models, and what only takes room that is there: weights on their way to huge pages, and the
+ * logits of drafts. Takes nothing: no drop function is called, `data` and `io` are used during the call
+ * only; queue, on_event and user are ignored. With vocab_only all but `file_bytes` is 0. Errors as the
+ * load's END would have them, but for the budget; WICK_E_UNSUPPORTED also for the candle backend;
+ * WICK_E_INVALID_ARGUMENT for a context beyond the model's; WICK_E_TIMEOUT: the header was not read after
+ * `timeout_ns`, which is looked at between two reads. */
 wick_status wick_model_estimate(struct wick_runtime runtime,
                                 const struct wick_model_options *options,
                                 uint32_t context,
@@ -1082,24 +1123,41 @@ wick_status wick_session_create(struct wick_model model,
                                 struct wick_session *out,
                                 struct wick_error *error);
 
-/* [ANY] A second session with the same past. WICK_E_UNSUPPORTED in this release. */
+/* [ANY] A second session that begins as this one is: the same past, messages, system message, tools and
+ * variables in force; a clear of it brings back what this one was made with. It shares the keys and values
+ * of the past: a fork takes microseconds and no memory but for its lists. May be used at once, also where a
+ * cancelled or closed generation of this one has not stopped yet: then it begins as that leaves it.
+ * WICK_E_BUSY while a generation of it is live and not cancelled; after a failed load its error. */
 wick_status wick_session_fork(struct wick_session session, struct wick_session *out, struct wick_error *error);
 
 /* [ANY] Empties the session, but for what it was made with: its system message, tools and template
  * variables. WICK_E_BUSY while a generation of it is live and not cancelled. */
 wick_status wick_session_clear(struct wick_session session);
 
-/* [ANY] Keeps the first `token_count` tokens. WICK_E_UNSUPPORTED in this release. */
+/* [ANY] Goes back to where the session had its first `token_count` tokens; more than it has: nothing
+ * changes; 0: as wick_session_clear. Raw input goes back to any token; a conversation to the state right
+ * behind the turn whose END said so many session_tokens, or behind a turn's input (its prompt_tokens), with
+ * the tools and variables in force then; in between to the messages that are whole within them. What is
+ * still known of the past is kept, the rest is computed by the next generation. Takes effect between two
+ * slices of the engine (in HOST_STEP in the next wick_runtime_step, or call that waits), behind what was
+ * asked before; what is asked of the session afterwards finds it done, but wick_session_info, _messages and
+ * _tokens may show it as it was. WICK_E_INVALID_ARGUMENT if messages have gone since it had so many
+ * (WICK_OVERFLOW_ROLL); where a cancelled generation has not stopped yet, that is not known, and the session
+ * then stays as that leaves it. WICK_E_BUSY while a generation of it is live and not cancelled. */
 wick_status wick_session_rewind(struct wick_session session, uint32_t token_count);
 
-/* [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`,
- * `messages`, `context_length`, `context_left` (integers; the last two null while the model loads, if the
- * session was given no length). `(json, cap, needed)` as in wick_build_info. */
+/* [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping": cancelled, and not
+ * stopped yet; "restoring": out of a save that is still being read), `tokens` that it holds, `messages` of
+ * the conversation (without the session's own system message), `rolled_messages` and `rolled_tokens` (what
+ * has gone with WICK_OVERFLOW_ROLL since it was made or cleared), `context_length` (the most tokens),
+ * `context_left` (those that may still come); integers, the last two null while the model loads, if the
+ * session was given no length. `(json, cap, needed)` as in wick_build_info. */
 wick_status wick_session_info(struct wick_session session, char *json, size_t cap, size_t *needed);
 
 /* [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation
  * is live, which keeps the one it was started with. The past is computed again then. WICK_E_INVALID_ARGUMENT
- * for a session with raw input, or whose conversation begins with a system message of its own. */
+ * for a session with raw input, or whose conversation begins with a system message of its own; also while a
+ * generation is live that brings it. */
 wick_status wick_session_set_system(struct wick_session session, struct wick_str system, struct wick_error *error);
 
 /* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this
@@ -1124,27 +1182,50 @@ wick_status wick_session_count(struct wick_session session,
                                size_t *tokens,
                                struct wick_error *error);
 
-/* [ANY] Forgets the last answer behind its first `bytes` bytes. WICK_E_UNSUPPORTED in this release. */
+/* [ANY] Of the last answer only the first `bytes` bytes of its text (answer_prefix counts; down to a whole
+ * character) were shown or spoken: the rest is forgotten, and the next turn goes on behind what is left.
+ * More than it has: all stays; 0: the answer goes, its input stays. The last ids of what stays may be others
+ * than the model's. For dialogue that is interrupted: wick_stream_cancel, then this, then the next
+ * wick_generate, without a wait. It takes effect when the generation has stopped; where that came to nothing
+ * there is nothing to forget: an earlier answer stays as it is. As wick_session_rewind otherwise.
+ * WICK_E_INVALID_ARGUMENT without an answer; WICK_E_BUSY while a generation of it is live and not cancelled. */
 wick_status wick_session_keep(struct wick_session session, size_t bytes);
 
 /* [ANY] Lets go of the session; a running generation is cancelled. */
 wick_status wick_session_close(struct wick_session session);
 
-/* [ANY] Saves the session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then. */
+/* [ANY] Saves the session as it is at this call: its conversation, its tokens, what it was made with. It may
+ * go on at once, and be closed. The stream has PROGRESS in bytes and END: READY when all of it is on the
+ * disk and in place. Until then the file that was there stays as it was, whatever happens: cancelled,
+ * closed, failed, or the process killed (a file ".NAME.….saving" beside it may be left then). A link is
+ * replaced, not followed. With `io`, write_at is called in ascending order, without gaps, on a thread of the
+ * runtime (in HOST_STEP: inside wick_runtime_step); that a save is whole is the host's to keep.
+ * WICK_E_BUSY while a generation of the session is live and not cancelled. END (ERROR): WICK_E_IO where it
+ * cannot be written, WICK_E_UNSUPPORTED for a session that has more than a save holds. */
 wick_status wick_session_save(struct wick_session session,
                               const struct wick_store_options *options,
                               struct wick_stream *out,
                               struct wick_error *error);
 
-/* [ANY] Restores a session. WICK_E_UNSUPPORTED in this release; the drop functions have been called then. */
+/* [ANY] A session out of a save, with what it was made with. It can be used at once, like a model that
+ * loads: generations wait for the restore, and end with its error if it fails; wick_session_messages,
+ * _tokens and _set_system return WICK_E_BUSY until its END can be read. The stream has PROGRESS in bytes and
+ * END; closing it before that cancels the restore. END (ERROR): WICK_E_IO for a save that is damaged, with
+ * the section and the byte, or that cannot be read; WICK_E_UNSUPPORTED for another model's or a later
+ * release's; WICK_E_INVALID_ARGUMENT or WICK_E_CONTEXT_FULL where the model's context is shorter now than
+ * what the session has; the error of the model's load. The session is to be closed all the same. */
 wick_status wick_session_restore(struct wick_model model,
                                  const struct wick_store_options *options,
                                  struct wick_session *out,
                                  struct wick_stream *stream,
                                  struct wick_error *error);
 
-/* [ANY] Puts a save with keys and values into the prefix cache. `stream` may be NULL. WICK_E_UNSUPPORTED in
- * this release; the drop functions have been called then. */
+/* [ANY] Puts a save with keys and values into the model's prefix cache: a session whose tokens begin as the
+ * saved ones need not compute them, as if another had computed them before. They count in prefix_cache_bytes
+ * and give way like any prefix. Reads as wick_session_restore does, and waits for the model's load; `stream`
+ * may be NULL: without a callback and a queue nothing is told then. END (ERROR): as for
+ * wick_session_restore; WICK_E_UNSUPPORTED also for a save without keys and values, or of another layout,
+ * and for a model with no_prefix_cache; WICK_E_OUT_OF_MEMORY. */
 wick_status wick_model_warm(struct wick_model model,
                             const struct wick_store_options *options,
                             struct wick_stream *stream,

@@ -12,7 +12,9 @@
  * the first form exists.
  *
  * Allocated is only what is returned as a std::string or std::vector, and a lambda's copy. A Stream or Queue
- * holds its read buffer (wick::READ_BYTES) inside itself. */
+ * holds its read buffer (wick::READ_BYTES) inside itself.
+ *
+ * wick_values.hpp and wick_coroutines.hpp come with it. */
 #ifndef WICK_HPP
 #define WICK_HPP
 #include <cstddef>
@@ -22,155 +24,11 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-#include "wick.h"
-
-#if !defined(WICK_NO_EXCEPTIONS) && !defined(__cpp_exceptions) && !defined(__EXCEPTIONS) && !defined(_CPPUNWIND)
-#define WICK_NO_EXCEPTIONS 1
-#endif
-#ifndef WICK_NO_EXCEPTIONS
-#include <exception>
-#endif
-#if __cplusplus >= 201703L || (defined(_MSVC_LANG) && _MSVC_LANG >= 201703L)
-#include <string_view>
-#define WICK_HAS_STRING_VIEW 1
-#endif
-#if defined(__cpp_impl_coroutine) && defined(WICK_HAS_STRING_VIEW)
-#include <coroutine>
-#include <deque>
-#include <memory>
-#define WICK_HAS_COROUTINES 1
-#endif
+#include "wick_values.hpp"
 
 namespace wick {
 
-/* What does not fit is read as several events with `more` set. */
-enum : std::size_t { READ_BYTES = 2048 };
-
-/* ---------------------------------------------------------------- options: the C structs, zeroed, their size
- * filled in */
-namespace detail {
-template <class T> struct Sized : T {
-  Sized() : T() { this->struct_size = sizeof(T); }
-};
-} // namespace detail
-struct RuntimeOptions : detail::Sized<wick_runtime_options> {
-  RuntimeOptions() { abi_version = WICK_ABI_VERSION; }
-};
-using ModelOptions = detail::Sized<wick_model_options>;
-using AdapterOptions = detail::Sized<wick_adapter_options>;
-using SessionOptions = detail::Sized<wick_session_options>;
-using GenerateOptions = detail::Sized<wick_generate_options>;
-using EmbedOptions = detail::Sized<wick_embed_options>;
-using StoreOptions = detail::Sized<wick_store_options>;
-using ErrorDetails = detail::Sized<wick_error>;
-
-/* Views: the text has to live until the call that takes it returns. */
-inline wick_str str(const char *s) {
-  wick_str view = {s, s ? SIZE_MAX : 0};
-  return view;
-}
-inline wick_str str(const std::string &s) {
-  wick_str view = {s.data(), s.size()};
-  return view;
-}
-#ifdef WICK_HAS_STRING_VIEW
-inline wick_str str(std::string_view s) {
-  wick_str view = {s.data() ? s.data() : "", s.size()};
-  return view;
-}
-#endif
-inline wick_message message(wick_str role, wick_str content, wick_str extra_json = wick_str()) {
-  wick_message m = {role, content, extra_json};
-  return m;
-}
-
-/* ---------------------------------------------------------------- errors */
-#ifndef WICK_NO_EXCEPTIONS
-/* A status below zero, and why. */
-class Error : public std::exception {
-public:
-  Error(wick_status status, const char *why) : details_() {
-    details_.code = status;
-    std::size_t n = 0;
-    for (; why && why[n] && n + 1 < sizeof details_.message; n++) details_.message[n] = why[n];
-    if (why && why[n])
-      while (n && (static_cast<unsigned char>(why[n]) & 0xC0) == 0x80) n--; /* cut between code points */
-    details_.message[n] = 0;
-  }
-  wick_status code() const noexcept { return details_.code; }
-  /* The library's message, else the status' name. */
-  const char *what() const noexcept override {
-    return details_.message[0] ? details_.message : wick_status_name(details_.code);
-  }
-
-private:
-  ErrorDetails details_;
-};
-#endif
-
-namespace detail {
-#ifndef WICK_NO_EXCEPTIONS
-inline wick_status throw_if_failed(wick_status status, const char *why = nullptr) {
-  if (status < 0) throw Error(status, why);
-  return status;
-}
-/* What `fill(value, error)` gives. */
-template <class T, class Fill> T or_throw(Fill fill) {
-  T value = T();
-  ErrorDetails error;
-  wick_status status = fill(value, &error);
-  throw_if_failed(status, error.code == status ? error.message : nullptr);
-  return value;
-}
-#endif
-/* The text that `call(buffer, bytes, needed)` gives, whatever its size. */
-template <class Call> wick_status read_text(std::string &out, Call call) {
-  std::string text(512, '\0');
-  for (;;) {
-    std::size_t needed = 0;
-    wick_status status = call(&text[0], text.size(), &needed);
-    if (status == WICK_E_BUFFER_TOO_SMALL) {
-      text.resize(needed + 1);
-      continue;
-    }
-    if (status != WICK_OK) return status;
-    text.resize(needed);
-    out.swap(text);
-    return status;
-  }
-}
-/* The ids that `call(buffer, count, needed)` gives, however many. */
-template <class Call> wick_status read_ids(std::vector<std::uint32_t> &out, Call call) {
-  std::vector<std::uint32_t> ids(256);
-  for (;;) {
-    std::size_t needed = 0;
-    wick_status status = call(ids.data(), ids.size(), &needed);
-    if (status != WICK_OK && status != WICK_E_BUFFER_TOO_SMALL) return status;
-    ids.resize(needed);
-    if (status != WICK_OK) continue;
-    out.swap(ids);
-    return status;
-  }
-}
-} // namespace detail
-
-/* ---------------------------------------------------------------- events */
-inline bool is_text(const wick_event &event) noexcept { return event.kind == WICK_EVENT_TEXT; }
-inline bool is_end(const wick_event &event) noexcept { return event.kind == WICK_EVENT_END; }
-/* END (ERROR): `status` says which, `text` why. */
-inline bool is_error(const wick_event &event) noexcept { return is_end(event) && event.end_reason == WICK_END_ERROR; }
-inline std::string text(const wick_event &event) { return std::string(event.text, event.text_len); }
-#ifdef WICK_HAS_STRING_VIEW
-/* As long as the event's pointers are valid. */
-inline std::string_view view(const wick_event &event) noexcept { return {event.text, event.text_len}; }
-#endif
-/* Its pointers lie in the reader's buffer, until its next read, its move or its end. */
-struct Event : detail::Sized<wick_event> {
-  bool is_text() const noexcept { return wick::is_text(*this); }
-  bool is_end() const noexcept { return wick::is_end(*this); }
-  bool is_error() const noexcept { return wick::is_error(*this); }
-};
-
+/* ---------------------------------------------------------------- what owners are made of */
 namespace detail {
 
 /* Owns a handle that Close takes back. */
@@ -231,8 +89,7 @@ public:
   wick_status last() const noexcept { return last_; }
 
   /* for (const wick::Event &event : stream): waits for each; the last of a stream is its END. With exceptions
-   * a read that
-     fails throws; without, the loop ends and last() says why. With C++20 an input range. */
+   * a read that fails throws; without, the loop ends and last() says why. With C++20 an input range. */
   class iterator {
   public:
     using iterator_category = std::input_iterator_tag;
@@ -341,8 +198,8 @@ public:
     return detail::own(out, wick_stream(), [&](wick_stream *at) { return wick_generate(get(), &options, at, error); });
   }
   /* Calls `callback(const wick_event &)` for every event: on a thread of the runtime or, with a queue, in its
-   * dispatch. The stream closes
-     itself after END; with `out` it is the caller's, to cancel it and to close it. */
+   * dispatch. The stream closes itself after END; with `out` it is the caller's, to cancel it and to close
+   * it. */
   template <class F> wick_status generate(wick_generate_options options, F &&callback, Stream *out = nullptr, wick_error *error = nullptr) {
     detail::set_callback(options, std::forward<F>(callback));
     if (!out) return wick_generate(get(), &options, nullptr, error);
@@ -357,6 +214,10 @@ public:
   wick_status set_system(wick_str system, wick_error *error = nullptr) noexcept {
     return wick_session_set_system(get(), system, error);
   }
+  /* The session as it is now; it may go on, and go, at once. `out`: to be kept until its END. */
+  wick_status save(const wick_store_options &options, Stream &out, wick_error *error = nullptr) const noexcept {
+    return detail::own(out, wick_stream(), [&](wick_stream *at) { return wick_session_save(get(), &options, at, error); });
+  }
   wick_status info(std::string &json) const {
     return detail::read_text(json, [this](char *to, std::size_t cap, std::size_t *n) { return wick_session_info(get(), to, cap, n); });
   }
@@ -369,6 +230,9 @@ public:
 #ifndef WICK_NO_EXCEPTIONS
   Stream generate(const wick_generate_options &options) {
     return detail::or_throw<Stream>([&](Stream &out, wick_error *error) { return generate(options, out, error); });
+  }
+  Stream save(const wick_store_options &options) const {
+    return detail::or_throw<Stream>([&](Stream &out, wick_error *error) { return save(options, out, error); });
   }
   Session fork() const {
     return detail::or_throw<Session>([this](Session &out, wick_error *error) { return fork(out, error); });
@@ -405,6 +269,21 @@ public:
   wick_status session(const wick_session_options &options, Session &out, wick_error *error = nullptr) const noexcept {
     return detail::own(out, wick_session(), [&](wick_session *at) { return wick_session_create(get(), &options, at, error); });
   }
+  /* A session out of a save, which can be used at once. `restore`: its PROGRESS and END, to be kept until
+   * then. */
+  wick_status restore(const wick_store_options &options, Session &out, Stream &restore, wick_error *error = nullptr) const noexcept {
+    wick_stream stream = wick_stream();
+    wick_status status = detail::own(
+        out, wick_session(), [&](wick_session *at) { return wick_session_restore(get(), &options, at, &stream, error); });
+    if (status == WICK_OK) restore = Stream(stream);
+    return status;
+  }
+  /* A save's keys and values become a prefix. `warm`: its PROGRESS and END, to be kept until then; nullptr:
+   * nothing is told. */
+  wick_status warm(const wick_store_options &options, Stream *warm = nullptr, wick_error *error = nullptr) const noexcept {
+    if (!warm) return wick_model_warm(get(), &options, nullptr, error);
+    return detail::own(*warm, wick_stream(), [&](wick_stream *at) { return wick_model_warm(get(), &options, at, error); });
+  }
   wick_status info(std::string &json) const {
     return detail::read_text(json, [this](char *to, std::size_t cap, std::size_t *n) { return wick_model_info(get(), to, cap, n); });
   }
@@ -431,6 +310,9 @@ public:
     return wick_model_count_messages(get(), said.messages, said.count, said.tools_json, said.template_json, said.add_generation_prompt, &out, error);
   }
 #ifndef WICK_NO_EXCEPTIONS
+  Session restore(const wick_store_options &options, Stream &restore) const {
+    return detail::or_throw<Session>([&](Session &out, wick_error *error) { return this->restore(options, out, restore, error); });
+  }
   Session session(const wick_session_options &options = SessionOptions()) const {
     return detail::or_throw<Session>([&](Session &out, wick_error *error) { return session(options, out, error); });
   }
@@ -458,8 +340,7 @@ public:
 };
 
 /* Goes: shut down, waiting for its threads as long as it takes; for a deadline call shutdown() first. Declare
- * it before what
-   is made from it. */
+ * it before what is made from it. */
 class Runtime : public detail::Owner<wick_runtime, detail::shutdown_forever> {
 public:
   using Owner::Owner;
@@ -481,6 +362,11 @@ public:
         out, wick_model(), [&](wick_model *at) { return wick_model_load(get(), &options, at, load ? &stream : nullptr, error); });
     if (status == WICK_OK && load) *load = Stream(stream);
     return status;
+  }
+  /* What a model would take, by its header alone; context 0: the model's, sequences 0: 1. */
+  wick_status estimate(const wick_model_options &options, wick_estimate &out, std::uint32_t context = 0, std::uint32_t sequences = 0,
+                       std::uint64_t timeout_ns = WICK_FOREVER, wick_error *error = nullptr) noexcept {
+    return wick_model_estimate(get(), &options, context, sequences, &out, timeout_ns, error);
   }
   wick_status queue(Queue &out, wick_error *error = nullptr) noexcept {
     return detail::own(out, wick_queue(), [&](wick_queue *at) { return wick_queue_create(get(), at, error); });
@@ -508,6 +394,11 @@ public:
   Model load(const wick_model_options &options, Stream *load = nullptr) {
     return detail::or_throw<Model>([&](Model &out, wick_error *error) { return this->load(options, out, load, error); });
   }
+  Estimate estimate(const wick_model_options &options, std::uint32_t context = 0, std::uint32_t sequences = 0) {
+    return detail::or_throw<Estimate>([&](Estimate &out, wick_error *error) {
+      return estimate(options, out, context, sequences, WICK_FOREVER, error);
+    });
+  }
   Queue queue() {
     return detail::or_throw<Queue>([this](Queue &out, wick_error *error) { return queue(out, error); });
   }
@@ -517,73 +408,7 @@ public:
 #endif
 };
 
-#ifdef WICK_HAS_COROUTINES
-/* ---------------------------------------------------------------- coroutines (C++20) */
-/* An event that owns what it points to. */
-struct OwnedEvent {
-  std::uint16_t kind, end_reason, channel;
-  wick_status status;
-  std::uint64_t done, total;
-  float logprob;
-  wick_stats stats;
-  std::string text;
-  std::vector<std::uint32_t> tokens;
-  explicit OwnedEvent(const wick_event &event)
-      : kind(event.kind), end_reason(event.end_reason), channel(event.channel), status(event.status), done(event.done),
-        total(event.total), logprob(event.logprob), stats(event.stats), text(event.text, event.text_len),
-        tokens(event.tokens, event.tokens + event.token_count) {}
-};
-
-/* A generation for a coroutine: `while (auto event = co_await events.next()) …`, false after END. The
- * coroutine is resumed inside the queue's
-   dispatch, on the thread that calls it, as a callback is: [BLOCK] and [EXCL] functions are refused there. One coroutine waits at a time.
-   Goes, on that thread: cancelled and forgotten. */
-class Events {
-  struct State {
-    std::deque<OwnedEvent> unread;
-    std::coroutine_handle<> waiting;
-    bool ended = false;
-  };
-
-public:
-  class Next {
-  public:
-    explicit Next(State *state) : state_(state) {}
-    bool await_ready() const noexcept { return !state_->unread.empty() || state_->ended; }
-    void await_suspend(std::coroutine_handle<> waiting) noexcept { state_->waiting = waiting; }
-    std::unique_ptr<OwnedEvent> await_resume() {
-      if (state_->unread.empty()) return nullptr;
-      auto event = std::make_unique<OwnedEvent>(std::move(state_->unread.front()));
-      state_->unread.pop_front();
-      return event;
-    }
-
-  private:
-    State *state_;
-  };
-  Next next() { return Next(state_.get()); }
-  Stream &stream() { return stream_; }
-
-  static wick_status start(Session &session, const Queue &queue, wick_generate_options options, Events &out, wick_error *error = nullptr) {
-    auto state = std::make_shared<State>();
-    options.queue = queue.get();
-    wick_status status = session.generate(
-        options,
-        [state](const wick_event &event) {
-          state->unread.emplace_back(event);
-          state->ended = is_end(event);
-          if (auto waiting = std::exchange(state->waiting, nullptr)) waiting.resume();
-        },
-        &out.stream_, error);
-    if (status == WICK_OK) out.state_ = std::move(state);
-    return status;
-  }
-
-private:
-  std::shared_ptr<State> state_ = std::make_shared<State>();
-  Stream stream_;
-};
-#endif
-
 } // namespace wick
+
+#include "wick_coroutines.hpp"
 #endif

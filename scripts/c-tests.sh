@@ -4,16 +4,18 @@
 # sanitizer on both sides of the border. A test that hangs is killed from outside.
 #
 #   scripts/c-tests.sh [plain] [valgrind] [asan]   (all)
-#   WICK_CARGO   the features of the library under test; CHECK_SECONDS: what a test may take (120; ten times that under valgrind)
+#   WICK_CARGO   the features of the library under test; CHECK_SECONDS: when a test hangs (600; three times that under a checker)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-read -ra features <<<"${WICK_CARGO:---no-default-features --features testing}"
-seconds=${CHECK_SECONDS:-120}
+read -ra features <<<"${WICK_CARGO:---no-default-features --features native,testing,text}"
+seconds=${CHECK_SECONDS:-600}
 target=${CARGO_TARGET_DIR:-target}
 [ $# -gt 0 ] || set -- plain valgrind asan
 objects=$target/c-tests
 mkdir -p "$objects"
+open=$(mktemp -d)
+trap 'rm -rf "$open"' EXIT
 jobs=$(nproc 2>/dev/null || echo 1)
 # How each language is compiled.
 c99=(cc -x c -std=c99)
@@ -47,25 +49,35 @@ run() { # seconds, name, command
   echo "ok: $name"
 }
 
-# Waits until a processor is free for one more job in the background.
-a_place() { while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.02; done; }
+# Jobs side by side, as many as there are processors. Each leaves its name until it has succeeded: the shell
+# forgets the status of a job whose number the system gives to another process, and a thousand cycles use all.
+aside() { # name, command
+  while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do sleep 0.02; done
+  touch "$open/$1"
+  { "${@:2}" && rm "$open/$1"; } &
+}
+
+all_aside() {
+  wait
+  local names
+  names=$(ls "$open")
+  [ -z "$names" ] || { echo "FAILED:" $names; exit 1; }
+}
 
 # Runs the tests given on standard input, one program a line, side by side.
 run_all() { # seconds, what is said behind their names, command before them
-  local limit=$1 said=$2 program pid pids=()
+  local limit=$1 said=$2 program
   shift 2
   while read -r program; do
-    a_place
-    run "$limit" "$(basename "$program")$said" "$@" "$program" &
-    pids+=($!)
+    aside "$(basename "$program")" run "$limit" "$(basename "$program")$said" "$@" "$program"
   done
-  for pid in "${pids[@]}"; do wait "$pid"; done
+  all_aside
 }
 
 # Fills `programs`: every test, compiled in its languages, or `once` in one of them, as many at once as there
 # are processors.
 build_all() { # suffix, library, all or once, further flags
-  local suffix=$1 library=$2 languages=(c99 c++11) cpp_languages=(c++11 no-exceptions c++20) source language pid pids=()
+  local suffix=$1 library=$2 languages=(c99 c++11) cpp_languages=(c++11 no-exceptions c++20) source language
   # A memory checker sees no difference.
   [ "$3" = all ] || languages=(c99) cpp_languages=(no-exceptions)
   shift 3
@@ -73,19 +85,17 @@ build_all() { # suffix, library, all or once, further flags
   programs=()
   build() { # source, language, program
     local -n compiler=${2//[+-]/_}
-    "${compiler[@]}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$3.o"
-    "${compiler[0]}" "${extra[@]}" "$3.o" "$library" "${system[@]}" -o "$3"
+    "${compiler[@]}" "${flags[@]}" "${extra[@]}" -c "$1" -o "$3.o" &&
+      "${compiler[0]}" "${extra[@]}" "$3.o" "$library" "${system[@]}" -o "$3"
   }
   for source in tests/c/*.c tests/cpp/*.cpp; do
     [ "${source##*.}" = c ] || languages=("${cpp_languages[@]}")
     for language in "${languages[@]}"; do
-      a_place
       programs+=("$objects/$(basename "${source%.*}")-$language$suffix")
-      build "$source" "$language" "${programs[-1]}" &
-      pids+=($!)
+      aside "$(basename "${programs[-1]}")" build "$source" "$language" "${programs[-1]}"
     done
   done
-  for pid in "${pids[@]}"; do wait "$pid"; done
+  all_aside
 }
 
 # Each test in one of its languages. Not what reads what is left of a stack, which a checker takes for a
@@ -99,7 +109,7 @@ plain() { run_all "$seconds" "" < <(printf '%s\n' "${programs[@]}"); }
 
 under_valgrind() {
   command -v valgrind >/dev/null || { echo "left out: C tests under valgrind (it is not installed)"; return; }
-  run_all "$((seconds * 10))" ", valgrind" env WICK_CYCLES="${WICK_CYCLES:-20}" WICK_MODELS="$small" valgrind --quiet --error-exitcode=99 \
+  run_all "$((seconds * 3))" ", valgrind" env WICK_CYCLES="${WICK_CYCLES:-20}" WICK_MODELS="$small" valgrind --quiet --error-exitcode=99 \
     --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --fair-sched=yes < <(once_each)
 }
 

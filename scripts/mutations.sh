@@ -45,7 +45,9 @@ replace() {
 # 0 if the tests pass, 1 if they fail, 124 or 137 if they hang, 2 if they do not build.
 run_tests() { # PROGRAM, or PROGRAM::MODULE
   local program=${1%%::*} module=${1#"${1%%::*}"}
-  local cargo=(cargo test --quiet --no-default-features --features testing --test "$program")
+  local which=(--test "$program")
+  [ "$program" != lib ] || which=(--lib)
+  local cargo=(cargo test --quiet --no-default-features --features testing "${which[@]}")
   "${cargo[@]}" --no-run > "$log" 2>&1 || return 2
   timeout -k 5 "$limit" "${cargo[@]}" ${module:+"${module#::}::"} > "$log" 2>&1 && return 0
   local status=$?

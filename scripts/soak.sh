@@ -37,11 +37,17 @@ soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
   env WICK_CYCLES=1000 WICK_CARGO="${small[*]}" scripts/c-tests.sh plain asan
 soak "tests of the library, 1,000 cycles" \
   env WICK_CYCLES=1000 cargo test "${watched[@]}" --locked --release "${small[@]}"
-soak "1,000,000 mutated model files" \
-  env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test gguf --test model --test text -- fuzz::
+soak "200 processes that are killed while they save" \
+  env WICK_KILLS=200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test saves
+soak "10,000 operations on sessions, beside twins" \
+  env WICK_OPERATIONS=10000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test scenarios -- twin::
+soak "40 sessions of 2,000 tokens of their own in 1 GiB" \
+  env WICK_CROWD=1 cargo test "${watched[@]}" --locked --release "${small[@]}" --test real_model -- forty_sessions
+soak "1,000,000 mutated model files and saves" \
+  env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test gguf --test model --test text --test store -- fuzz::
 soak "Rust tests with the address sanitizer" \
   env WICK_CARGO="${small[*]}" scripts/sanitize.sh address
-for target in gguf hyperparameters gguf_tokenizer; do
+for target in gguf hyperparameters gguf_tokenizer save; do
   # The seeds are read; what a run finds stays out of the committed corpus.
   found=fuzz/target/found/$target
   mkdir -p "$found"

@@ -557,6 +557,7 @@ u.index('世')
 '12'.isdigit()
 '²'.isdigit()
 '²'.isdecimal()
+'୧'.isdecimal(), '୧'|int
 '½'.isnumeric()
 'Ⅷ'.isalpha()
 ''.isalpha()
@@ -1235,6 +1236,8 @@ a {%- raw -%} b {%- endraw -%} c
 {% for x in [1, [2, [3]]] recursive %}{{ loop.depth }}{{ loop.depth0 }}{% if x is not number %}[{{ loop(x) }}]{% endif %}{% endfor %}
 ---
 {% for x in [[], [1]] recursive %}{% if x is number %}{{ x }}{% else %}<{{ loop(x) }}>{% endif %}{% else %}empty{% endfor %}
+---
+{% for x in [[]] recursive %}<{{ loop(x) }}>{% else %}{% for y in [1, 2] recursive %}{{ y }}{% else %}no{% endfor %}behind{% endfor %}
 ---
 {% for x in l %}{{ loop(x) }}{% endfor %}
 ---

@@ -41,6 +41,7 @@ licences() {
 clippy() {
   heading "clippy: as it ships, with what most tests have, with shuttle, and with everything else"
   cargo clippy --locked --quiet --lib -- -D warnings
+  cargo clippy --locked --quiet --bin wick --features cli -- -D warnings
   cargo clippy --locked --quiet --lib "${small[@]}" -- -D warnings
   cargo clippy --locked --quiet --lib --no-default-features --features shuttle -- -D warnings
   cargo clippy --locked --quiet --all-targets --features cli,testing,oracle,bench,header -- -D warnings
@@ -53,7 +54,7 @@ debug() {
 }
 
 shuttle() {
-  heading "the stream's state machine under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario, and the header"
+  heading "the stream's state machine, and sessions beside their engine, under shuttle, ${WICK_SCHEDULES:-10000} schedules per scenario, and the header"
   cargo test "${watched[@]}" --locked --no-default-features --features shuttle,header --test shuttle --test header
 }
 

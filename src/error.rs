@@ -94,3 +94,9 @@ impl From<std::collections::TryReserveError> for Error {
         Self::new(ErrorKind::OutOfMemory, format!("allocation refused: {error}"))
     }
 }
+
+impl From<smallvec::CollectionAllocErr> for Error {
+    fn from(error: smallvec::CollectionAllocErr) -> Self {
+        Self::new(ErrorKind::OutOfMemory, format!("allocation refused: {error}"))
+    }
+}

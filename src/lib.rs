@@ -39,6 +39,9 @@
 
 // The floors, lowest first: a module names only floors below its own (`tests/house/floors.rs`).
 #[doc(hidden)]
+pub mod budget;
+mod cgroup;
+#[doc(hidden)]
 pub mod error;
 mod ids;
 mod log;
@@ -61,6 +64,9 @@ pub mod compute;
 pub mod gguf;
 
 #[doc(hidden)]
+pub mod kv;
+
+#[doc(hidden)]
 pub mod model;
 #[doc(hidden)]
 pub mod sample;
@@ -73,7 +79,11 @@ pub mod text;
 pub mod testing;
 
 #[doc(hidden)]
+pub mod store;
+#[doc(hidden)]
 pub mod stream;
+
+mod chat;
 
 #[doc(hidden)]
 pub mod engine;
@@ -91,10 +101,11 @@ pub use gguf::{ReadAt, Source};
 pub use model::Spec;
 pub use nearest::{Neighbour, nearest};
 pub use runtime::{
-    Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Input, Level, Loaded,
-    Loader, LogFn, Mode, Model, ModelOptions, ModelSource, Next, Queue, QueueNext, Reading, Request, Runtime,
-    RuntimeOptions, Session, SessionOptions, Stats, Stepped, Stream, Text, ThreadFn,
+    Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Estimate, Event, EventKind, Input,
+    KvType, Level, Loaded, Loader, LogFn, Mode, Model, ModelInfo, ModelOptions, ModelSource, Next, Overflow,
+    PrefixCache, Queue, QueueNext, Reading, Request, Runtime, RuntimeInfo, RuntimeOptions, SavePlace,
+    Session, SessionInfo, SessionOptions, SessionState, Stats, Stepped, Stream, Text, ThreadFn, WriteAt,
 };
-pub use sample::SamplerOptions;
+pub use sample::{Recommended, SamplerOptions};
 pub use stream::OnEvent;
 pub use text::{ControlSpan, Message, RenderInput, Rendered, Vocab};

@@ -37,9 +37,15 @@ impl Log {
         Self { sink, level }
     }
 
+    /// Whether lines of this level go anywhere.
+    #[inline]
+    pub fn wants(&self, level: Level) -> bool {
+        self.sink.is_some() && level <= self.level
+    }
+
     /// Begins a line about `event`, which is its first value. Of a level that nobody wants it costs nothing.
     pub fn line(&self, level: Level, event: &str) -> Line<'_> {
-        let sink = self.sink.as_ref().filter(|_| level <= self.level);
+        let sink = self.sink.as_ref().filter(|_| self.wants(level));
         Line { sink, level, text: String::new() }.with("event", event)
     }
 }

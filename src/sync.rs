@@ -24,6 +24,22 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// Waits for `changed`, without `held` meanwhile; `None` once `deadline` (none: never) has passed.
+pub(crate) fn wait_until<'a, T>(
+    changed: &Condvar,
+    held: MutexGuard<'a, T>,
+    deadline: Option<Instant>,
+) -> Option<MutexGuard<'a, T>> {
+    let Some(deadline) = deadline else {
+        return Some(changed.wait(held).unwrap_or_else(|poisoned| poisoned.into_inner()));
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return None;
+    }
+    Some(changed.wait_timeout(held, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0)
+}
+
 /// A lock that can be waited for until a deadline.
 #[derive(Debug, Default)]
 pub(crate) struct TimedLock {
@@ -39,15 +55,7 @@ impl TimedLock {
     pub(crate) fn hold_by(&self, deadline: Option<Instant>) -> Option<Held<'_>> {
         let mut held = lock(&self.held);
         while *held {
-            let Some(deadline) = deadline else {
-                held = self.free.wait(held).unwrap_or_else(|poisoned| poisoned.into_inner());
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return None;
-            }
-            held = self.free.wait_timeout(held, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
+            held = wait_until(&self.free, held, deadline)?;
         }
         *held = true;
         Some(Held(self))
@@ -145,15 +153,10 @@ impl Parker {
     pub(crate) fn park(&self, deadline: Option<Instant>) -> bool {
         let mut woken = lock(&self.woken);
         while !*woken {
-            let Some(deadline) = deadline else {
-                woken = self.signal.wait(woken).unwrap_or_else(|poisoned| poisoned.into_inner());
-                continue;
+            woken = match wait_until(&self.signal, woken, deadline) {
+                Some(woken) => woken,
+                None => return false,
             };
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            woken = self.signal.wait_timeout(woken, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }
         *woken = false;
         true

@@ -66,11 +66,12 @@ pub fn fake(runtime: wick_runtime, script: &str) -> wick_model {
     model
 }
 
-/// Starts to load the model at `path`.
+/// Starts to load the model at `path`; every prompt is computed, also one that was computed before.
 pub fn load(runtime: wick_runtime, path: &str) -> (wick_model, wick_stream) {
     let mut options: wick_model_options = zeroed();
     options.struct_size = size_of::<wick_model_options>() as u32;
     options.path = text(path);
+    options.no_prefix_cache = 1;
     let (mut model, mut load) = (wick_model { id: 0 }, wick_stream { id: 0 });
     // SAFETY: live, sized structs.
     done(unsafe { wick_model_load(runtime, &options, &mut model, &mut load, null_mut()) });

@@ -2,6 +2,7 @@
 //! it.
 
 use std::path::PathBuf;
+use wick::{ModelOptions, PrefixCache};
 
 /// The default model's path; without it, `None` and a line that says what is left out.
 pub fn path(what: &str) -> Option<String> {
@@ -12,4 +13,9 @@ pub fn path(what: &str) -> Option<String> {
         return None;
     }
     Some(path.to_string_lossy().into_owned())
+}
+
+/// To load it so that every prompt is computed, also one that was computed before.
+pub fn options(path: &str) -> ModelOptions {
+    ModelOptions { prefix_cache: PrefixCache::Off, ..ModelOptions::path(path) }
 }

@@ -18,8 +18,13 @@ pub(crate) fn own<T>(work: impl FnOnce() -> T) -> T {
     if HOST.get().is_some() {
         return work();
     }
-    HOST.set(Some(registers::read()));
-    registers::write(registers::OWN);
+    let host = registers::read();
+    HOST.set(Some(host));
+    // Most hosts are in the same state: reading it costs less than writing it. What flags are up is not
+    // looked at inside.
+    if !host.computes_as(registers::OWN) {
+        registers::write(registers::OWN);
+    }
     let _back = ToHost;
     apart(work)
 }
@@ -50,7 +55,7 @@ struct ToHost;
 
 impl Drop for ToHost {
     fn drop(&mut self) {
-        if let Some(host) = HOST.take() {
+        if let Some(host) = HOST.take().filter(|host| registers::read() != *host) {
             registers::write(host);
         }
     }
@@ -77,6 +82,13 @@ mod registers {
 
     /// Rounds to nearest, keeps subnormal numbers, traps nothing, no flag raised.
     pub(super) const OWN: Registers = Registers(0x1F80);
+
+    impl Registers {
+        /// Whether the two differ in no more than the flags that were raised.
+        pub(super) fn computes_as(self, other: Self) -> bool {
+            (self.0 ^ other.0) & !0x3F == 0
+        }
+    }
 
     pub(super) fn read() -> Registers {
         let mut mxcsr = 0;
@@ -115,6 +127,13 @@ mod registers {
     /// Rounds to nearest, keeps subnormal numbers, traps nothing, no flag raised.
     pub(super) const OWN: Registers = Registers { control: 0, status: 0 };
 
+    impl Registers {
+        /// Whether the two differ in no more than the flags that were raised.
+        pub(super) fn computes_as(self, other: Self) -> bool {
+            self.control == other.control
+        }
+    }
+
     pub(super) fn read() -> Registers {
         let (control, status): (u64, u64);
         // SAFETY: reads two registers that every program may read.
@@ -150,6 +169,12 @@ mod registers {
     pub(super) struct Registers;
 
     pub(super) const OWN: Registers = Registers;
+
+    impl Registers {
+        pub(super) fn computes_as(self, _: Self) -> bool {
+            true
+        }
+    }
 
     pub(super) fn read() -> Registers {
         Registers

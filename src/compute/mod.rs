@@ -6,21 +6,24 @@
 
 mod attention;
 mod cancellation;
+pub(crate) mod cpu_time;
 mod disjoint;
 pub(crate) mod float_state;
 mod own_stack;
 mod pace;
 mod pool;
 mod product;
+mod quota;
 mod rows;
 mod scheduling;
 mod signals;
 mod team;
 pub(crate) mod thread;
 mod threads;
+mod topology;
 mod zeroed;
 
-pub use attention::{Attention, Span};
+pub use attention::{Attention, BlockMemory, Span, attention_work};
 pub(crate) use cancellation::NotNow;
 pub(crate) use own_stack::on_own_stack;
 pub use pace::{Pace, Step};
@@ -67,9 +70,15 @@ impl Compute {
         self.pool.threads()
     }
 
-    /// Ends the pool's threads without waiting; whether none is left. What follows runs on the caller's.
-    pub fn try_shutdown(&mut self) -> bool {
-        self.pool.try_shutdown()
+    /// Has the pool's threads end, without waiting for them. What follows runs on the caller's, and on those
+    /// that have not ended yet.
+    pub fn end_threads(&self) {
+        self.pool.end_threads();
+    }
+
+    /// Ends and joins the pool's threads. What follows runs on the caller's.
+    pub fn shutdown(&mut self) {
+        self.pool.shutdown();
     }
 }
 

@@ -114,17 +114,8 @@ impl Pool {
         next.min(chunks)
     }
 
-    /// Ends the threads and joins those that have ended by now, without waiting; whether none is left. Later
-    /// jobs run on the caller's thread and those left.
-    pub fn try_shutdown(&mut self) -> bool {
-        self.end_threads();
-        for thread in self.threads.extract_if(.., |thread| thread.is_finished()) {
-            drop(thread.join());
-        }
-        self.threads.is_empty()
-    }
-
-    fn end_threads(&self) {
+    /// Has the threads end, without waiting for them. Later jobs run on the caller's thread and those left.
+    pub fn end_threads(&self) {
         self.shared.end();
         for thread in &self.threads {
             thread.thread().unpark();

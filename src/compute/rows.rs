@@ -6,7 +6,9 @@ use super::disjoint::Disjoint;
 use super::pace::{Pace, Step};
 use super::product::finish;
 use crate::error::Result;
-use crate::kernel::{Activations, Form, Forms, GROUP, Group32, Group256, RopeTable, Weights, dequantise};
+use crate::kernel::{
+    Activations, Form, Forms, GROUP, Gate, Group32, Group256, RopeTable, ShortConv, Weights, dequantise,
+};
 
 /// Elements that are worth a chunk of their own: about 5 µs.
 const CHUNK: usize = 16 * 1024;
@@ -22,6 +24,17 @@ impl Compute {
             let end = rows.min(first + per_chunk);
             // SAFETY: each row is in one chunk only.
             work(first, unsafe { x.slice(first * cols..end * cols) });
+        });
+    }
+
+    /// Results of rows of a short convolution from row `first` on, into `out`, `(rows, width)`.
+    ///
+    /// Panics if the lengths do not fit together.
+    pub fn short_conv(&mut self, conv: &ShortConv<'_>, first: usize, out: &mut [f32]) {
+        self.rows(out, conv.width, |at, out| {
+            for (index, out) in out.chunks_exact_mut(conv.width).enumerate() {
+                conv.row(first + at + index, out);
+            }
         });
     }
 
@@ -43,6 +56,29 @@ impl Compute {
         let (kernels, cols) = (self.kernels, weight.len());
         self.rows(x, cols, |_, x| {
             x.chunks_exact_mut(cols).for_each(|x| kernels.rms_norm_in_place(x, Some(weight), eps));
+        });
+    }
+
+    /// Each `cols` elements of `x` normed in place, without weights.
+    ///
+    /// Panics if `x` is no multiple of `cols`.
+    pub fn rms_norm_unweighted(&mut self, x: &mut [f32], cols: usize, eps: f32) {
+        let kernels = self.kernels;
+        self.rows(x, cols, |_, x| {
+            x.chunks_exact_mut(cols).for_each(|x| kernels.rms_norm_in_place(x, None, eps));
+        });
+    }
+
+    /// `x = act(x) * y` for rows of `cols` elements: y's row t begins at `from + t * stride`.
+    ///
+    /// Panics if `x` is no multiple of `cols` or `y` is too short.
+    pub fn gate(&mut self, act: Gate, x: &mut [f32], cols: usize, y: &[f32], (from, stride): (usize, usize)) {
+        let kernels = self.kernels;
+        self.rows(x, cols, |first, x| {
+            for (row, x) in x.chunks_exact_mut(cols).enumerate() {
+                let start = from + (first + row) * stride;
+                kernels.gate(act, x, &y[start..start + cols]);
+            }
         });
     }
 
@@ -137,6 +173,7 @@ impl Compute {
             scales: Disjoint::new(&mut into.q32.scales),
             scaled_sums: Disjoint::new(&mut into.q32.scaled_sums),
             sums: Disjoint::new(&mut into.q32.sums),
+            sums16: Disjoint::new(&mut into.q32.sums16),
         };
         let large = Parts256 {
             values: Disjoint::new(&mut into.q256.values),
@@ -165,6 +202,7 @@ struct Parts32<'a> {
     scales: Disjoint<'a, f32>,
     scaled_sums: Disjoint<'a, f32>,
     sums: Disjoint<'a, i32>,
+    sums16: Disjoint<'a, i16>,
 }
 
 impl Parts32<'_> {
@@ -177,6 +215,7 @@ impl Parts32<'_> {
                 scales: self.scales.slice(blocks.clone()),
                 scaled_sums: self.scaled_sums.slice(blocks.clone()),
                 sums: self.sums.slice(blocks),
+                sums16: self.sums16.slice(first * cols / 16..end * cols / 16),
             }
         }
     }

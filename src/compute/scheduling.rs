@@ -48,7 +48,7 @@ mod system {
     }
 
     /// Whether this thread may run where the process may.
-    pub(crate) fn is_everywhere() -> bool {
+    fn is_everywhere() -> bool {
         match (processors_of(0), of_process()) {
             (Some(own), Some(process)) => numbers(&own) == numbers(process),
             _ => true,
@@ -101,11 +101,7 @@ mod system {
         None
     }
 
-    pub(crate) fn is_everywhere() -> bool {
-        true
-    }
-
     pub(crate) fn reset() {}
 }
 
-pub(super) use system::{is_everywhere, processors, reset};
+pub(super) use system::{processors, reset};

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::kernel::*;
+use std::ops::Range;
 use std::time::Instant;
 
 fn values(seed: u64, len: usize) -> Vec<f32> {
@@ -147,34 +148,49 @@ fn embeddings_are_rows() {
 }
 
 const HEADS: usize = 6;
-const TOKENS: usize = 300;
+const TOKENS: usize = 1100;
+/// The tokens whose attention is computed: at the beginning, across a section's end, behind two.
+const COMPUTED: [Range<usize>; 3] = [0..20, 500..531, 1040..TOKENS];
 
-/// The attention of `TOKENS` tokens, computed `chunk` tokens at a time beside another sequence's single
-/// token.
-fn attention(compute: &mut Compute, window: Option<usize>, chunk: usize, pause: bool) -> Vec<f32> {
-    let layout = KvLayout::new(2, 2, 16, 24).expect("layout");
+/// How attention is computed: so many tokens at a time, with pauses or without, with memory for so many
+/// sections' results of each query, or, for `None`, no memory at all.
+type Way = (usize, bool, Option<usize>);
+
+/// The attention of `COMPUTED` tokens, beside another sequence's single token.
+fn attention(
+    compute: &mut Compute,
+    kv_type: KvType,
+    window: Option<usize>,
+    (chunk, pause, sections): Way,
+) -> Vec<f32> {
+    let layout = KvLayout::new(kv_type, 2, 2, 16, 24).expect("layout");
     let (queries, keys, vals) =
         (values(11, TOKENS * HEADS * 16), values(12, TOKENS * 32), values(13, TOKENS * 48));
     // Unwritten places hold NaN.
-    let mut blocks = vec![vec![0x7e00u16; layout.block_len()]; TOKENS.div_ceil(KV_BLOCK)];
-    let mut other = [vec![0x7e00u16; layout.block_len()]];
+    let count = TOKENS.div_ceil(KV_BLOCK);
+    // The last one is the other sequence's.
+    let mut blocks = vec![vec![0x7e00u16; layout.block_len()]; count + 1];
+    let (ours, other): (Vec<u32>, _) = ((0..count as u32).collect(), [count as u32]);
     let kernels = compute.kernels();
-    layout.store(kernels, &mut other[0], (1, 0), &keys[..32], &vals[..48]);
-    let mut out = Vec::new();
-    for first in (0..TOKENS).step_by(chunk) {
-        let end = TOKENS.min(first + chunk);
-        for t in first..end {
+    layout.store(kernels, &mut blocks[count], (1, 0), &keys[..32], &vals[..48]);
+    let (mut out, mut stored) = (Vec::new(), 0);
+    for first in COMPUTED.into_iter().flat_map(|range| range.step_by(chunk)) {
+        let range = COMPUTED.into_iter().find(|range| range.contains(&first)).expect("one of them");
+        let end = range.end.min(first + chunk);
+        for t in stored..end {
             let (keys, vals) = (&keys[t * 32..][..32], &vals[t * 48..][..48]);
             layout.store(kernels, &mut blocks[t / KV_BLOCK], (1, t % KV_BLOCK), keys, vals);
         }
+        stored = end;
         let own = &queries[first * HEADS * 16..end * HEADS * 16];
         let queries = [&queries[..HEADS * 16], own].concat();
         let spans = [
-            Span { blocks: &other[..], position: 0, tokens: 1 },
-            Span { blocks: &blocks[..], position: first, tokens: end - first },
+            Span { blocks: &other, position: 0, tokens: 1 },
+            Span { blocks: &ours, position: first, tokens: end - first },
         ];
         let job = Attention {
             layout: &layout,
+            memory: &blocks[..],
             layer: 1,
             heads: HEADS,
             scale: 0.25,
@@ -183,26 +199,36 @@ fn attention(compute: &mut Compute, window: Option<usize>, chunk: usize, pause: 
             queries: &queries,
             spans: &spans,
         };
-        let mut part = vec![f32::NAN; (end - first + 1) * HEADS * 24];
-        to_the_end(pause, |at, pace| compute.attention(&job, &mut part, at, pace));
+        let lines = (end - first + 1) * HEADS;
+        let mut work = vec![f32::NAN; sections.map_or(0, |sections| lines * (2 + sections * 34))];
+        let mut part = vec![f32::NAN; lines * 24];
+        to_the_end(pause, |at, pace| compute.attention(&job, &mut work, &mut part, at, pace));
         out.extend_from_slice(&part[HEADS * 24..]);
     }
     out
 }
 
 #[test]
-fn attention_does_not_depend_on_threads_pauses_or_the_cut_of_a_prompt() {
-    for window in [None, Some(1), Some(40), Some(200)] {
+fn attention_does_not_depend_on_threads_pauses_memory_or_the_cut_of_a_prompt() {
+    let windows = [None, Some(1), Some(40), Some(600)].map(|window| (KvType::F16, window));
+    for (kv_type, window) in windows.into_iter().chain([(KvType::Q8_0, Some(600))]) {
         let mut plain = Compute::new(Pool::alone(), Kernels::scalar()).expect("memory");
-        let truth = attention(&mut plain, window, TOKENS, false);
+        let truth = attention(&mut plain, kv_type, window, (TOKENS, false, None));
         assert!(truth.iter().all(|x| x.is_finite()));
         for mut compute in computes() {
-            for (chunk, pause) in [(TOKENS, false), (TOKENS, true), (1, false), (7, false), (129, true)] {
-                let ours = attention(&mut compute, window, chunk, pause);
+            for way in [
+                (TOKENS, false, Some(8)),
+                (TOKENS, true, Some(0)),
+                (1, false, Some(3)),
+                (1, true, Some(1)),
+                (7, false, Some(2)),
+                (29, true, None),
+            ] {
+                let (ours, set) = (attention(&mut compute, kv_type, window, way), compute.kernels().set());
                 same(
                     &ours,
                     &truth,
-                    &format!("window {window:?}, {chunk} at a time, {:?}", compute.kernels().set()),
+                    &format!("{kv_type:?}, window {window:?}, {way:?}, {set:?}, {}", compute.threads()),
                 );
             }
         }
@@ -215,8 +241,9 @@ fn attention_is_near_the_exact_one() {
         (values(11, TOKENS * HEADS * 16), values(12, TOKENS * 32), values(13, TOKENS * 48));
     let half = |x: f32| f16_to_f32(f32_to_f16(x)) as f64;
     for window in [None, Some(40)] {
-        let ours = attention(&mut Compute::alone().expect("memory"), window, TOKENS, false);
-        for (t, head) in [(0, 0), (1, 5), (63, 2), (299, 0), (299, 5)] {
+        let ours =
+            attention(&mut Compute::alone().expect("memory"), KvType::F16, window, (TOKENS, false, Some(8)));
+        for (t, place, head) in [(0, 0, 0), (1, 1, 5), (513, 33, 2), (1099, 110, 0), (1099, 110, 5)] {
             let seen = (t + 1usize).saturating_sub(window.unwrap_or(TOKENS))..t + 1;
             let kv = head / 3;
             let dot = |j: usize| -> f64 {
@@ -232,7 +259,7 @@ fn attention_is_near_the_exact_one() {
                     .map(|(j, w)| w * half(vals[j * 48 + kv * 24 + d]))
                     .sum::<f64>()
                     / weights.iter().sum::<f64>();
-                let ours = ours[(t * HEADS + head) * 24 + d] as f64;
+                let ours = ours[(place * HEADS + head) * 24 + d] as f64;
                 assert!((ours - exact).abs() < 1e-5, "token {t} head {head}: {ours} is not {exact}");
             }
         }

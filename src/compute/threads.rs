@@ -1,45 +1,38 @@
 //! How many threads a machine is worth; knows nothing of the pool.
 
+use super::quota::quota;
 use super::scheduling;
-use super::thread::{ThreadOptions, start};
+use super::topology::{self, Chosen};
+use crate::cgroup::read_file;
 
-/// Physical cores that this process may use: limited by its affinity and by its cgroup's quota. At least 1.
+/// Physical cores that this process may use, the fast ones only where some are slower: limited by its
+/// affinity and by its cgroup's quota. At least 1.
 ///
 /// Reads `/sys` on Linux, which takes well under a millisecond; elsewhere it is what the standard library
 /// says.
 pub fn default_threads() -> usize {
-    cores(false)
+    cores(false).0
 }
 
-/// As [`default_threads`], for threads that keep the scheduling of the one that starts them, or not.
-pub(crate) fn cores(keep_scheduling: bool) -> usize {
-    let available = processors(keep_scheduling);
-    physical_cores(keep_scheduling).map_or(available, |cores| cores.clamp(1, available))
+/// As [`default_threads`], for threads that keep the scheduling of the one that starts them, or not; and how
+/// it was chosen.
+pub(crate) fn cores(keep_scheduling: bool) -> (usize, Chosen) {
+    let found = scheduling::processors(keep_scheduling);
+    let found = found.and_then(|processors| topology::cores(&processors, &read_file));
+    match (found, processors(keep_scheduling)) {
+        (Some((cores, _)), paid) if cores > paid => (paid, Chosen::Quota),
+        (Some(found), _) => found,
+        (None, all) => (all, Chosen::All),
+    }
 }
 
 /// Processors that the process, or with `keep_scheduling` this thread, may use, hyper-threads counted. At
 /// least 1.
 pub(crate) fn processors(keep_scheduling: bool) -> usize {
-    let ask = || std::thread::available_parallelism().map_or(1, |count| count.get());
-    if keep_scheduling || scheduling::is_everywhere() {
-        return ask();
-    }
-    // The standard library asks for the thread that it runs on.
-    let (sender, answer) = std::sync::mpsc::channel();
-    let asking = start("wick-ask".to_owned(), &ThreadOptions::default(), move |_| {
-        let _ = sender.send(ask());
-    });
-    asking.ok().and_then(|thread| thread.join().ok()).and_then(|()| answer.recv().ok()).unwrap_or_else(ask)
-}
-
-/// Distinct sets of hyper-threads among the processors.
-fn physical_cores(keep_scheduling: bool) -> Option<usize> {
-    let mut cores = std::collections::BTreeSet::new();
-    for cpu in scheduling::processors(keep_scheduling)? {
-        let path = format!("/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list");
-        cores.insert(std::fs::read_to_string(path).ok()?);
-    }
-    (!cores.is_empty()).then_some(cores.len())
+    // The standard library counts those of the thread that asks it.
+    let own = || std::thread::available_parallelism().map_or(1, |count| count.get());
+    let of_process = if keep_scheduling { None } else { scheduling::processors(false) };
+    of_process.map_or_else(own, |all| all.len().min(quota()).max(1))
 }
 
 #[cfg(test)]
@@ -48,6 +41,11 @@ mod tests {
     fn at_least_one_thread_and_no_more_than_processors() {
         let threads = super::default_threads();
         assert!(threads >= 1 && threads <= super::processors(false));
+    }
+
+    #[test]
+    fn a_thread_that_is_not_bound_counts_what_the_standard_library_counts() {
+        assert_eq!(super::processors(false), super::processors(true));
     }
 
     #[test]

@@ -1,20 +1,45 @@
-//! The engine's steps: requests in, events out, one slice at a time; knows no thread and no waiting.
+//! The engine: its parts, what it is told, its steps, and the one way in which a generation ends. Knows no
+//! thread and no waiting.
 
-use super::conversation::SessionOptions;
+use super::admit;
 use super::costs::Costs;
-use super::facts::{Place, SessionFacts};
-use super::generation::{Generation, State};
+use super::errands;
+use super::facts::{EngineFacts, Place, SessionFacts};
+use super::generation::State;
+use super::guard::guarded;
+use super::memory::{Memory, empty_if_cut};
+use super::models::{Models, Runnable};
+use super::pass::{Passes, Slice, Time};
+use super::pasts::{Answer, PastOrder};
+use super::queue::{Queue, earlier};
 use super::request::Request;
-use super::session::{Errand, Session};
-use super::state::{Engine, Model, ModelState, quietly};
-use super::text_job::{TextDone, TextJob};
+use super::saves::{SaveOrder, Saved, Saves};
+use super::session::{Errand, Session, SessionOptions, Sessions};
+use super::warm::Warm;
+use crate::chat::{TextDone, TextJob};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Decoder;
+use crate::sample::Recommended;
 use crate::stream::{End, EndReason, Producer};
-use crate::text::Vocab;
-use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How much the engine may do at a time.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineLimits {
+    /// Generations that are computed together.
+    pub max_sequences: usize,
+    /// How long a slice of a pass takes about.
+    pub slice: Duration,
+    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as
+    /// are messages: the template that renders them is the model file's, and may take its time.
+    pub inline_bytes: usize,
+    /// The thread is not the host's: decoders become quicker while nothing else is to do, too, and also where
+    /// a piece of that takes long.
+    pub own_thread: bool,
+    /// What rows cost; `None`: what is measured.
+    pub costs: Option<Costs>,
+}
 
 /// What a step came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,136 +50,41 @@ pub enum Outcome {
     Idle(Option<Instant>),
 }
 
+/// Sequences, scheduling and batching over the models of one runtime.
+///
+/// A synchronous state machine: whoever drives it calls [`Engine::step`] until it is idle, and again when
+/// something was handed in.
+pub struct Engine {
+    limits: EngineLimits,
+    paused: bool,
+    models: Models,
+    sessions: Sessions,
+    queue: Queue,
+    passes: Passes,
+    memory: Memory,
+    warm: Warm,
+    saves: Saves,
+    /// Text work that was not done within a step.
+    jobs: VecDeque<TextJob>,
+    facts: Arc<EngineFacts>,
+}
+
+/// Steps.
 impl Engine {
-    /// A model that generations may wait for from now on.
-    pub fn add_model(&mut self, model: u64) {
-        self.models.insert(
-            model,
-            Model { state: ModelState::Loading, settled: false, costs: Costs::default(), warm: false },
-        );
-    }
-
-    /// The model's load is over: its generations start, or end with the error.
-    pub fn settle_model(&mut self, model: u64, loaded: Result<(Box<dyn Decoder>, Arc<dyn Vocab>)>) {
-        if let Some(slot) = self.models.get_mut(&model) {
-            slot.state = match loaded {
-                Ok((decoder, vocab)) => {
-                    self.facts.say_batch(model, self.limits.max_sequences, decoder.spec());
-                    ModelState::Ready { decoder, vocab }
-                }
-                Err(error) => ModelState::Failed(error),
-            };
-            self.stirred = true;
-            self.weigh();
-        }
-    }
-
-    /// Nobody holds the model or a session of it any more.
-    pub fn remove_model(&mut self, model: u64) {
-        self.models.remove(&model);
-        self.weigh();
-    }
-
-    /// A new, empty session.
-    pub fn add_session(
-        &mut self,
-        session: u64,
-        model: u64,
-        options: SessionOptions,
-        facts: Arc<SessionFacts>,
-    ) {
-        self.sessions.insert(session, Session::new(model, options, facts));
-    }
-
-    /// Gives the session another system message, or none, from the turn after the last submitted one on.
-    pub fn set_system(&mut self, session: u64, system: Option<String>) {
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.errands.push_back(Errand::SetSystem(system));
-        }
-        self.run_errands(session);
-    }
-
-    /// Empties the session as soon as its generation has stopped.
-    pub fn clear_session(&mut self, session: u64) {
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.errands.push_back(Errand::Clear);
-        }
-        self.run_errands(session);
-        self.weigh();
-    }
-
-    /// Cancels the session's generations and forgets it.
-    pub fn remove_session(&mut self, session: u64) {
-        let of_session = self.generations.iter().filter(|(_, one)| one.session == session);
-        for id in of_session.map(|(id, _)| *id).collect::<Vec<_>>() {
-            self.end(id, End::new(EndReason::Cancelled));
-        }
-        let Some(session) = self.sessions.remove(&session) else { return };
-        if let (Some(sequence), Some(model)) = (session.sequence, self.models.get_mut(&session.model))
-            && let ModelState::Ready { decoder, .. } = &mut model.state
-        {
-            quietly(|| decoder.close(sequence));
-        }
-        self.weigh();
-    }
-
-    /// Takes a generation: from here on its stream ends, whatever happens.
-    pub fn submit(&mut self, session: u64, request: Request, producer: Producer, place: Place) {
-        let Some(slot) = self.sessions.get_mut(&session) else {
-            drop(place);
-            return producer.end(End::new(EndReason::Cancelled));
-        };
-        self.arrivals += 1;
-        let id = self.arrivals;
-        slot.errands.push_back(Errand::Generate(id));
-        producer.update(|stats| stats.seed = request.sampling.seed);
-        self.line.insert((Reverse(request.priority), id));
-        self.next_deadline = earlier(self.next_deadline, request.deadline);
-        // Its stream may have been closed on the way here.
-        self.attention |= producer.is_cancelled();
-        let (model, state) = (slot.model, State::Waiting);
-        self.generations.insert(id, Generation { session, model, request, producer, place, state });
-        self.stirred = true;
-    }
-
-    /// Somebody may have cancelled or closed a stream, or made room in one.
-    pub fn attend(&mut self) {
-        self.attention = true;
-    }
-
-    /// Stops or resumes computing; ends are still given.
-    pub fn set_paused(&mut self, paused: bool) {
-        self.paused = paused;
-    }
-
-    /// How long a slice of work takes about.
-    pub fn slice(&self) -> Duration {
-        self.limits.slice
-    }
-
-    /// Text work that is, or may be, too long for the time between two slices: run it anywhere, then hand it
-    /// to [`Engine::finish_text`].
-    pub fn take_job(&mut self) -> Option<TextJob> {
-        self.jobs.pop_front()
-    }
-
-    /// Ends every generation for `reason` or, if that is `None`, because of a panic in the engine itself.
-    pub fn end_all(&mut self, reason: Option<EndReason>) {
-        let ids: Vec<u64> = self.generations.keys().copied().collect();
-        for id in ids {
-            let end = reason.map(End::new).unwrap_or_else(|| {
-                End::failed(Error::new(ErrorKind::Internal, "a panic in the engine ended this generation"))
-            });
-            self.end(id, end);
-        }
-    }
-
-    /// The model's weights stay where they are from now on.
-    pub fn keep_mapped(&mut self, model: u64) {
-        let Some(model) = self.models.get_mut(&model) else { return };
-        model.settled = true;
-        if let ModelState::Ready { decoder, .. } = &mut model.state {
-            quietly(|| decoder.trim());
+    /// An engine without models.
+    pub fn new(limits: EngineLimits, facts: Arc<EngineFacts>) -> Self {
+        Self {
+            limits,
+            paused: false,
+            models: Models::new(limits.costs),
+            sessions: Sessions::default(),
+            queue: Queue::default(),
+            passes: Passes::new(limits.max_sequences, facts.clone()),
+            memory: Memory::new(facts.clone()),
+            warm: Warm::new(limits.own_thread, facts.clone()),
+            saves: Saves::default(),
+            jobs: VecDeque::new(),
+            facts,
         }
     }
 
@@ -170,138 +100,350 @@ impl Engine {
 
     fn advance(&mut self, computes: bool) -> Outcome {
         let now = Instant::now();
-        if self.attention || self.next_deadline.is_some_and(|deadline| deadline <= now) {
-            self.sweep(now);
-        }
-        if std::mem::take(&mut self.stirred) && !self.admit(now + self.limits.slice) {
-            self.stirred = true;
-            return Outcome::Worked;
-        }
-        if !computes {
-            return Outcome::Idle(self.next_deadline);
-        }
-        if self.pass.is_none() && self.settle_beside() {
-            return Outcome::Worked;
-        }
-        if self.pass.is_none() && !self.begin_pass() {
-            let (due, later) = match self.settle_after() {
-                Some(after) if after <= now => (true, None),
-                later => (false, later),
-            };
-            return if self.stirred || due && self.settle() {
-                Outcome::Worked
-            } else {
-                Outcome::Idle(earlier(self.next_deadline, later))
-            };
-        }
-        self.run_slice(now + self.limits.slice);
-        Outcome::Worked
+        let until = now + self.limits.slice;
+        self.end_overdue(now);
+        let admits = self.queue.is_admission_due();
+        let outcome = if !self.admit(until) {
+            Outcome::Worked
+        } else if computes {
+            // What was admitted took its time.
+            self.compute(if admits { Instant::now() } else { now }, until)
+        } else {
+            Outcome::Idle(self.queue.next_deadline())
+        };
+        self.publish_memory();
+        outcome
     }
 
-    /// Takes the result of a [`TextJob`].
-    pub fn finish_text(&mut self, done: TextDone) {
-        if self.generations.contains_key(&done.generation) {
-            match done.tokens {
-                Ok(tokens) => self.run(done.generation, tokens),
-                Err(error) => self.end(done.generation, End::failed(error)),
-            }
+    /// Computes a slice of the pass under way or of the next one; without any, what makes later ones quicker.
+    fn compute(&mut self, now: Instant, until: Instant) -> Outcome {
+        if self.passes.spans().is_empty() && self.warm.run_piece_beside(&self.queue, &mut self.models) {
+            return Outcome::Worked;
         }
+        if self.begin_pass(now) {
+            self.run_pass(Time { now, until });
+            return Outcome::Worked;
+        }
+        let later = self.warm.due();
+        let is_due = later.is_some_and(|later| later <= now);
+        if self.queue.is_admission_due() || is_due && self.warm.run_piece(&mut self.models) {
+            return Outcome::Worked;
+        }
+        let due = earlier(self.passes.due(), self.queue.next_deadline());
+        Outcome::Idle(earlier(due, later.filter(|_| !is_due)))
     }
 
     /// Ends the generations that were cancelled or whose time is over.
-    fn sweep(&mut self, now: Instant) {
-        self.attention = false;
-        let mut due = Vec::new();
-        self.next_deadline = None;
-        for (id, generation) in &self.generations {
-            if generation.producer.is_cancelled() {
-                due.push((*id, EndReason::Cancelled));
-            } else if generation.request.deadline.is_some_and(|deadline| deadline <= now) {
-                due.push((*id, EndReason::Deadline));
-            } else {
-                self.next_deadline = earlier(self.next_deadline, generation.request.deadline);
-            }
-        }
-        for (id, reason) in due {
+    fn end_overdue(&mut self, now: Instant) {
+        for (id, reason) in self.queue.overdue(now) {
             self.end(id, End::new(reason));
         }
     }
 
+    /// Gives places to those in line whose session and model are ready; false: it is past `until`, and some
+    /// may be left.
+    fn admit(&mut self, until: Instant) -> bool {
+        if !self.queue.take_admission_due() {
+            return true;
+        }
+        let mut free = self.limits.max_sequences.saturating_sub(self.queue.computing());
+        let mut late = false;
+        for id in self.queue.waiting() {
+            let busy = self.passes.spans();
+            match admit::is_next(id, &self.queue, &self.models, &self.sessions, busy) {
+                Err(error) => self.end(id, End::failed(error)),
+                Ok(true) if free > 0 => {
+                    if late {
+                        self.queue.set_admission_due();
+                        return false;
+                    }
+                    free -= 1;
+                    self.start(id);
+                    // Text takes its time.
+                    late = Instant::now() >= until;
+                }
+                Ok(_) => {}
+            }
+        }
+        true
+    }
+
+    /// Turns the generation's text into tokens, or has others do it.
+    fn start(&mut self, id: u64) {
+        let Some(wanted) = self.queue.start(id) else { return };
+        match admit::text_job(id, wanted, &self.queue, &self.models, &mut self.sessions) {
+            Ok(job) if job.is_short(self.limits.inline_bytes) => self.finish_text(job.run()),
+            Ok(job) => self.jobs.push_back(job),
+            Err(error) => self.end(id, End::failed(error)),
+        }
+    }
+
+    /// Begins a pass over what can be computed now, if there is none; whether there is one now.
+    fn begin_pass(&mut self, now: Instant) -> bool {
+        loop {
+            let (queue, models, sessions) = (&mut self.queue, &mut self.models, &mut self.sessions);
+            match self.passes.begin(now, queue, models, sessions, &self.memory) {
+                Ok(begun) => return begun,
+                Err((id, error)) => self.end(id, End::failed(error)),
+            }
+        }
+    }
+
+    /// Computes a slice of the pass under way, and what follows if it is over.
+    fn run_pass(&mut self, time: Time) {
+        let (queue, models, sessions) = (&mut self.queue, &mut self.models, &mut self.sessions);
+        if let Slice::Over(ends) = self.passes.run_slice(time, queue, models, sessions, &mut self.warm) {
+            self.finish_pass();
+            for (id, end) in ends {
+                self.end(id, end);
+            }
+        }
+    }
+
+    fn finish_pass(&mut self) {
+        let Some(spans) = self.passes.finish(&mut self.models) else { return };
+        for span in spans.iter().filter(|span| !span.live) {
+            // Its session can start its next generation from here on.
+            self.queue.set_admission_due();
+            if let Some(session) = self.sessions.get_mut(&span.session) {
+                session.last_pass = self.facts.passes();
+            }
+            empty_if_cut(span.session, &mut self.models, &mut self.sessions, &[]);
+        }
+        self.passes.reuse(spans);
+        self.memory.finish_trim(&mut self.models, &mut self.sessions);
+    }
+
+    fn publish_memory(&self) {
+        self.memory.publish(&self.models, self.queue.running().len());
+    }
+
     /// Ends one generation, exactly once: its held back text comes first, then its session is put right, then
-    /// its place is free.
-    pub(super) fn end(&mut self, id: u64, end: End) {
-        let Some(mut generation) = self.generations.remove(&id) else { return };
+    /// its place is free. Nothing else ends one.
+    fn end(&mut self, id: u64, end: End) {
+        let Some(mut generation) = self.queue.remove(id) else { return };
         // Who cancels is told so, whatever came afterwards.
         let end = if generation.producer.is_cancelled() { End::new(EndReason::Cancelled) } else { end };
-        self.line.remove(&(Reverse(generation.request.priority), id));
-        self.running.retain(|running| *running != id);
-        self.drop_rows(id);
-        self.stirred = true;
+        let tokens = self.sessions.get(&generation.session).map_or(&[][..], |session| &session.tokens);
+        if self.passes.forget(id, &generation, tokens, &mut self.models) {
+            self.finish_pass();
+        }
         if let Some(session) = self.sessions.get_mut(&generation.session) {
-            // After a panic too the session must be free for its next generation.
-            quietly(|| {
-                let State::Running(run) = &mut generation.state else { return };
-                let goes_on = may_go_on(end.reason);
-                run.flush(&generation.producer, goes_on);
-                if end.reason == EndReason::Ready {
-                    run.undo = None;
-                }
-                match run.undo.take() {
-                    Some(undo) => {
-                        session.restore(undo);
-                        if run.continues && !goes_on {
-                            session.conversation.give_up();
-                        }
-                    }
-                    None => {
-                        if let Some(answer) = run.output.take_answer().filter(|_| run.generated > 0) {
-                            session.conversation.keep_answer(answer, run.continues);
-                        }
-                        session.conversation.set_unfinished(run.output.unfinished());
-                    }
-                }
-            });
-            session.publish();
-            generation.producer.update(|stats| stats.session_tokens = session.tokens.len() as u32);
+            generation.leave(session, end.reason);
             session.errands.retain(|errand| *errand != Errand::Generate(id));
-            if session.active == Some(id) {
-                session.active = None;
+            session.active = session.active.filter(|active| *active != id);
+            if let (State::Running(_), Some(sequence)) = (&generation.state, session.sequence)
+                && let Some(ready) = self.models.ready_mut(session.model)
+                && session.cut.is_none_or(|cut| cut >= ready.length(sequence))
+            {
+                // A place to come back to.
+                ready.checkpoint(sequence);
             }
         }
         self.run_errands(generation.session);
-        self.weigh();
+        // Who is told of the end finds what is held then.
+        self.publish_memory();
         self.facts.say_ended(id, &generation, &end);
         drop(generation.place);
         generation.producer.end(end);
     }
 
-    /// Does what waits for the session, up to its next generation.
+    /// Does what waits for the session, up to its next generation, and what others wait for.
     fn run_errands(&mut self, id: u64) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
-        while session.active.is_none() && !matches!(session.errands.front(), None | Some(Errand::Generate(_)))
-        {
-            match session.errands.pop_front() {
-                Some(Errand::SetSystem(system)) => session.conversation.set_system(system),
-                _ => {
-                    session.clear();
-                    session.rest();
-                    session.facts.clear_done();
-                }
-            }
+        let busy = self.passes.spans();
+        if errands::run(id, &mut self.sessions, &mut self.models, &mut self.saves, busy) {
+            self.queue.set_admission_due();
         }
-        if session.active.is_none() {
-            session.rest();
-        }
-        self.empty_if_cut(id);
     }
 }
 
-fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
-    one.into_iter().chain(other).min()
-}
+/// What it is told.
+impl Engine {
+    /// A model that generations may wait for from now on.
+    pub fn add_model(&mut self, model: u64) {
+        self.models.add(model);
+    }
 
-/// Whether a session's text may go on behind this end as if there were none: it may be inside a character.
-fn may_go_on(reason: EndReason) -> bool {
-    use EndReason::{ContextFull, Shutdown, Stop, StopString};
-    !matches!(reason, Stop | StopString | ContextFull | Shutdown)
+    /// The model's load is over: its generations start, or end with the error.
+    pub fn finish_load(&mut self, model: u64, loaded: Result<Runnable>) {
+        self.models.finish_load(model, loaded);
+        if let Some(ready) = self.models.ready(model) {
+            self.facts.say_batch(model, self.limits.max_sequences, ready.spec());
+        }
+        self.queue.set_admission_due();
+    }
+
+    /// The model's weights stay where they are from now on.
+    pub fn keep_mapped(&mut self, model: u64) {
+        self.models.keep_mapped(model);
+    }
+
+    /// The model's sessions do not draft, from now on.
+    pub fn no_drafts(&mut self, model: u64) {
+        self.models.no_drafts(model);
+    }
+
+    /// Where its generations do not say how tokens are chosen, it is so.
+    pub fn recommend(&mut self, model: u64, recommended: Recommended) {
+        self.models.recommend(model, recommended);
+    }
+
+    /// Nobody holds the model or a session of it any more.
+    pub fn remove_model(&mut self, model: u64) {
+        self.models.remove(model);
+    }
+
+    /// A new, empty session.
+    pub fn add_session(
+        &mut self,
+        session: u64,
+        model: u64,
+        options: SessionOptions,
+        facts: Arc<SessionFacts>,
+    ) {
+        self.sessions.insert(session, Session::new(model, options, facts));
+    }
+
+    /// A session that comes out of a save ([`Engine::finish_restore`]): what is asked of it waits.
+    pub fn add_restored(&mut self, session: u64, model: u64, facts: Arc<SessionFacts>) {
+        self.sessions.insert(session, Session::awaiting(model, facts));
+    }
+
+    /// The session is what was saved, with the keys and values that came with this number, or refuses with
+    /// the error all that is asked of it. Its model is loaded.
+    pub fn finish_restore(
+        &mut self,
+        session: u64,
+        saved: Result<Saved>,
+        past: Option<u64>,
+        answer: Answer<()>,
+    ) {
+        let Some(restored) = self.sessions.get_mut(&session) else { return };
+        let done = self.saves.restore(restored, saved, past, &mut self.models);
+        restored.last_pass = self.facts.passes();
+        self.queue.set_admission_due();
+        self.run_errands(session);
+        answer(done);
+    }
+
+    /// Gives the session as it is behind all that was asked of it before.
+    pub fn save_session(&mut self, session: u64, order: SaveOrder) {
+        let Some(saved) = self.sessions.get_mut(&session) else { return };
+        self.saves.ask(saved, order);
+        self.run_errands(session);
+    }
+
+    /// Does something with the keys and values of a save or restore.
+    pub fn move_past(&mut self, id: u64, order: PastOrder) {
+        self.saves.obey(id, order, &mut self.models);
+    }
+
+    /// Gives the session another system message, or none, from the turn after the last submitted one on.
+    pub fn set_system(&mut self, session: u64, system: Option<String>) {
+        self.add_errand(session, Errand::SetSystem(system));
+    }
+
+    /// Empties the session as soon as its generation has stopped.
+    pub fn clear_session(&mut self, session: u64) {
+        self.add_errand(session, Errand::Clear);
+    }
+
+    /// Takes the session back to where it had the first `count` of its tokens, as soon as its generation has
+    /// stopped.
+    pub fn rewind_session(&mut self, session: u64, count: usize) {
+        self.add_errand(session, Errand::Rewind(count));
+    }
+
+    /// Of the session's last answer only the first `bytes` bytes are kept, as soon as its generation has
+    /// stopped.
+    pub fn keep_said(&mut self, session: u64, bytes: usize) {
+        self.add_errand(session, Errand::Keep(bytes));
+    }
+
+    /// The session `twin` begins as `from` is as soon as its generation has stopped.
+    pub fn fork_session(&mut self, from: u64, twin: u64, facts: Arc<SessionFacts>) {
+        let Some(model) = self.sessions.get(&from).map(|session| session.model) else { return };
+        self.sessions.insert(twin, Session::awaiting(model, facts));
+        self.add_errand(from, Errand::Fork(twin));
+    }
+
+    fn add_errand(&mut self, session: u64, errand: Errand) {
+        if let Some(session) = self.sessions.get_mut(&session) {
+            session.errands.push_back(errand);
+        }
+        self.run_errands(session);
+    }
+
+    /// Cancels the session's generations and forgets it.
+    pub fn remove_session(&mut self, session: u64) {
+        for id in self.queue.ids(Some(session)) {
+            self.end(id, End::new(EndReason::Cancelled));
+        }
+        errands::close(session, &mut self.sessions, &mut self.models);
+    }
+
+    /// Takes a generation: from here on its stream ends, whatever happens.
+    pub fn submit(&mut self, session: u64, request: Request, producer: Producer, place: Place) {
+        let Some(of_session) = self.sessions.get_mut(&session) else {
+            drop(place);
+            return producer.end(End::new(EndReason::Cancelled));
+        };
+        let id = self.queue.submit(session, of_session.model, request, producer, place);
+        of_session.errands.push_back(Errand::Generate(id));
+    }
+
+    /// Text work that is, or may be, too long for the time between two slices: run it anywhere, then hand it
+    /// to [`Engine::finish_text`].
+    pub fn take_job(&mut self) -> Option<TextJob> {
+        self.jobs.pop_front()
+    }
+
+    /// Takes the result of a [`TextJob`]: its generation takes part in passes from now on.
+    pub fn finish_text(&mut self, done: TextDone) {
+        let (id, passes) = (done.generation, self.facts.passes());
+        let (queue, models, sessions) = (&mut self.queue, &mut self.models, &mut self.sessions);
+        let prepared = done
+            .prompt
+            .and_then(|prompt| guarded(|| admit::prepare(id, prompt, queue, models, sessions, passes)));
+        if let Some(end) = prepared.unwrap_or_else(|error| Some(End::failed(error))) {
+            self.end(id, end);
+        }
+    }
+
+    /// Somebody may have cancelled or closed a stream, or given credit.
+    pub fn check_streams(&mut self) {
+        self.queue.check_streams();
+    }
+
+    /// Stops or resumes computing; ends are still given.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// How long a slice of work takes about.
+    pub fn slice(&self) -> Duration {
+        self.limits.slice
+    }
+
+    /// Gives back what can be computed again: what idle sessions hold, and what decoders keep for the next
+    /// pass.
+    pub fn trim(&mut self) {
+        self.memory.trim(&mut self.models, &mut self.sessions, self.passes.spans());
+    }
+
+    /// Caches and what one idle session holds give way to what found no memory; false: no session is left
+    /// that could.
+    pub fn release_memory(&mut self) -> bool {
+        self.memory.release_memory(&mut self.models, &mut self.sessions, self.passes.spans())
+    }
+
+    /// Ends every generation for `reason` or, if that is `None`, because of a panic in the engine itself.
+    pub fn end_all(&mut self, reason: Option<EndReason>) {
+        for id in self.queue.ids(None) {
+            let end = reason.map(End::new).unwrap_or_else(|| {
+                End::failed(Error::new(ErrorKind::Internal, "a panic in the engine ended this generation"))
+            });
+            self.end(id, end);
+        }
+    }
 }

@@ -6,6 +6,20 @@ use std::time::Duration;
 /// row costs.
 pub(super) const MIN_ROWS: usize = 8;
 
+/// The rows of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// Of sequences that decode: one each.
+    pub(super) decoding: usize,
+    /// The others of those sequences: drafts, and what is computed again.
+    pub(super) drafts: usize,
+    /// Of prompts.
+    pub(super) prompt: usize,
+}
+
+/// How much of its cost a row of a draft is still taken for after each pass without drafts: half after 140.
+const FORGOTTEN: f32 = 0.995;
+
 /// Running estimates of a model's times, in nanoseconds. A pass over `decoding` and `prompt` rows is taken to
 /// last `decode_time(decoding) + prompt * row`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -16,6 +30,9 @@ pub struct Costs {
     pub decoding: usize,
     /// One row of a prompt more; `None`: not known yet.
     pub row: Option<f32>,
+    /// One row of a draft more, where a pass that decodes has 1, 2 or 3, 4 to 7, or more of them in all;
+    /// `None`: not known yet.
+    pub draft: [Option<f32>; 4],
 }
 
 impl Costs {
@@ -34,22 +51,41 @@ impl Costs {
         (rows as usize).max(MIN_ROWS)
     }
 
-    /// A pass over `decoding` and `prompt` rows took that long, what lay between its slices not counted.
-    pub(super) fn observe(&mut self, decoding: usize, prompt: usize, took: Duration) {
+    /// Nanoseconds that `rows` rows of drafts add to a pass that decodes.
+    pub(super) fn draft_time(&self, rows: usize) -> f32 {
+        let class = draft_class(rows);
+        let (fewer, more) = self.draft.split_at(class);
+        let nearest = more.iter().chain(fewer.iter().rev()).find_map(|row| *row);
+        // Until one was measured, they are taken for rows of a prompt.
+        let row = nearest.or(self.row).or(self.decode.map(|decode| decode / 4.0));
+        rows as f32 * row.unwrap_or(0.0)
+    }
+
+    /// A pass took that long, what lay between its slices not counted.
+    pub(super) fn observe(&mut self, Rows { decoding, drafts, prompt }: Rows, took: Duration) {
         let took = took.as_nanos() as f32;
-        if prompt == 0 {
-            let before = self.decode_time(decoding);
-            self.decode = Some(nearer(before, took, 4.0));
+        let without = if decoding == 0 { Some(0.0) } else { self.decode_time(decoding) };
+        let row = |decode: f32, rows: usize| (took - decode).max(took / 16.0) / rows as f32;
+        if prompt == 0 && drafts == 0 {
+            self.decode = Some(nearer(without, took, 4.0));
             self.decoding = decoding;
-            return;
-        }
-        let decode = if decoding == 0 { Some(0.0) } else { self.decode_time(decoding) };
-        if let Some(decode) = decode.filter(|_| prompt >= MIN_ROWS) {
+            // What was slow by chance is measured again some day, though it does not pay now.
+            self.draft.iter_mut().flatten().for_each(|row| *row *= FORGOTTEN);
+        } else if let Some(decode) = without.filter(|_| prompt == 0) {
+            // A row takes no longer than a pass of its own: what is above that is chance.
+            let most = self.decode_time(1).unwrap_or(f32::INFINITY);
+            let estimate = &mut self.draft[draft_class(drafts)];
+            *estimate = Some(nearer(*estimate, row(decode, drafts).min(most), 4.0));
+        } else if let Some(decode) = without.filter(|_| drafts == 0 && prompt >= MIN_ROWS) {
             // Rows are never free, however short such a pass was by chance.
-            let row = (took - decode).max(took / 16.0) / prompt as f32;
-            self.row = Some(nearer(self.row, row, 2.0));
+            self.row = Some(nearer(self.row, row(decode, prompt), 2.0));
         }
     }
+}
+
+/// Which estimate so many rows of drafts belong to.
+fn draft_class(rows: usize) -> usize {
+    (rows.max(1).ilog2() as usize).min(3)
 }
 
 /// `estimate`, nearer to a sample: half the way down, where what was measured first (pages that come in,
@@ -72,7 +108,7 @@ mod tests {
     fn after(passes: &[(usize, usize, u64)]) -> Costs {
         let mut costs = Costs::default();
         passes.iter().for_each(|&(decoding, prompt, ns)| {
-            costs.observe(decoding, prompt, Duration::from_nanos(ns));
+            costs.observe(Rows { decoding, drafts: 0, prompt }, Duration::from_nanos(ns));
         });
         costs
     }
@@ -109,6 +145,27 @@ mod tests {
         passes.extend([(1, 0, 40 * MS); 16]);
         let decode = after(&passes).decode_time(1).unwrap();
         assert!((36e6..=40e6).contains(&decode), "{decode}");
+    }
+
+    #[test]
+    fn rows_of_drafts_are_measured_by_how_many_there_are() {
+        let mut costs = Costs { decode: Some(20e6), decoding: 1, ..Costs::default() };
+        assert_eq!(costs.draft_time(2), 10e6, "a guess");
+        costs.row = Some(1e6);
+        assert_eq!(costs.draft_time(2), 2e6, "as a prompt's");
+        let ms = |costs: &mut Costs, drafts, ms| {
+            costs.observe(Rows { decoding: 1, drafts, prompt: 0 }, Duration::from_millis(ms));
+        };
+        ms(&mut costs, 6, 32);
+        assert_eq!([1, 3, 7, 15].map(|rows| costs.draft_time(rows)), [2e6, 6e6, 14e6, 30e6]);
+        ms(&mut costs, 1, 25);
+        assert_eq!([1, 2, 4, 8].map(|rows| costs.draft_time(rows)), [5e6, 4e6, 8e6, 16e6]);
+        ms(&mut costs, 15, 9000);
+        assert_eq!(costs.draft_time(15), 300e6, "no more than as many passes");
+        // The pass without drafts is not touched by it, and one slow pass is forgotten.
+        assert_eq!((costs.decode_time(1), costs.row), (Some(20e6), Some(1e6)));
+        (0..140).for_each(|_| ms(&mut costs, 0, 20));
+        assert!((2.4e6..2.6e6).contains(&costs.draft_time(1)), "{}", costs.draft_time(1));
     }
 
     #[test]

@@ -1,11 +1,20 @@
 //! Figures that the engine publishes and others read without waiting for it, and its log; knows no engine.
 
-use super::past::Record;
+use crate::chat::{Gone, Record};
 use crate::error::Result;
 use crate::log::Log;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, lock};
 use crate::text::Message;
 use std::sync::Arc;
+
+/// What a session was made with that came out of a save.
+#[derive(Debug, Clone, Copy)]
+pub struct Restored {
+    /// As [`SessionOptions::context_length`](super::SessionOptions::context_length).
+    pub context_length: Option<usize>,
+    /// It has a system message of its own.
+    pub has_system: bool,
+}
 
 /// A session's size, and what it takes.
 #[derive(Debug, Default)]
@@ -15,8 +24,19 @@ pub struct SessionFacts {
     raw: AtomicBool,
     /// Whether the conversation's own first message is a system message.
     begins_with_system: AtomicBool,
-    /// Clears that were asked for and not done yet.
+    /// What has gone of the conversation.
+    gone_messages: AtomicUsize,
+    gone_tokens: AtomicUsize,
+    /// What had gone when the session last rested,
+    rested_gone: Mutex<Gone>,
+    /// and whether there was an answer.
+    has_answer: AtomicBool,
+    /// Changes that were asked for and not done yet,
+    changes: AtomicUsize,
+    /// and clears among them.
     clears: AtomicUsize,
+    /// How it came out of a save, once that is over.
+    pub(super) restored: SetOnce<Result<Restored>>,
     pub(super) past: Record,
 }
 
@@ -44,11 +64,53 @@ impl SessionFacts {
         self.past.tokens()
     }
 
+    /// How a session came out of a save, once that is over.
+    pub fn restored(&self) -> Option<&Result<Restored>> {
+        self.restored.get()
+    }
+
     pub(super) fn set(&self, tokens: usize, messages: usize, raw: bool, begins_with_system: bool) {
-        self.tokens.store(tokens, Ordering::Relaxed);
+        self.set_tokens(tokens);
         self.messages.store(messages, Ordering::Relaxed);
-        self.set_raw(raw);
+        self.raw.store(raw, Ordering::Relaxed);
         self.begins_with_system.store(begins_with_system, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_tokens(&self, tokens: usize) {
+        self.tokens.store(tokens, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_gone(&self, gone: Gone) {
+        self.gone_messages.store(gone.messages, Ordering::Relaxed);
+        self.gone_tokens.store(gone.tokens, Ordering::Relaxed);
+    }
+
+    /// Messages of the conversation that have gone, oldest first, for want of room, and their tokens.
+    pub fn gone(&self) -> (usize, usize) {
+        (self.gone_messages.load(Ordering::Relaxed), self.gone_tokens.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_rested(&self, gone: Gone, has_answer: bool) {
+        *lock(&self.rested_gone) = gone;
+        self.has_answer.store(has_answer, Ordering::Relaxed);
+    }
+
+    /// Whether a session that rests has an answer that can be cut.
+    pub fn has_answer(&self) -> bool {
+        self.has_answer.load(Ordering::Relaxed)
+    }
+
+    /// Whether a session that rests can go back to its first `tokens` tokens.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if messages have gone since it had so many.
+    pub fn check_place(&self, tokens: usize) -> Result<()> {
+        lock(&self.rested_gone).check_place(tokens)
+    }
+
+    /// The session is to be changed: said by whoever asks; the engine does it later.
+    pub fn ask_change(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether the conversation begins with a system message that is not the session's.
@@ -56,23 +118,42 @@ impl SessionFacts {
         self.begins_with_system.load(Ordering::Relaxed)
     }
 
+    /// Those of a session that is to begin as this one is when its generation, if it has one, has stopped.
+    pub fn twin(&self) -> Self {
+        let twin = Self { changes: AtomicUsize::new(1), past: self.past.twin(), ..Self::default() };
+        if self.is_to_be_cleared() {
+            twin.past.clear();
+            return twin;
+        }
+        let (raw, begins) = (self.is_raw(), self.begins_with_system());
+        twin.set(self.tokens(), self.messages(), raw, begins);
+        let (messages, tokens) = self.gone();
+        twin.gone_messages.store(messages, Ordering::Relaxed);
+        twin.gone_tokens.store(tokens, Ordering::Relaxed);
+        twin.set_rested(*lock(&self.rested_gone), self.has_answer());
+        twin
+    }
+
     /// The session is to be cleared: said by whoever asks; the engine does it later.
     pub fn ask_clear(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
         self.clears.fetch_add(1, Ordering::SeqCst);
     }
 
-    pub(super) fn clear_done(&self) {
-        self.clears.fetch_sub(1, Ordering::SeqCst);
+    /// So many changes are done, of which so many were clears.
+    pub(super) fn changes_done(&self, changes: usize, clears: usize) {
+        self.clears.fetch_sub(clears, Ordering::SeqCst);
+        self.changes.fetch_sub(changes, Ordering::SeqCst);
+    }
+
+    /// Whether a change was asked for that is not done yet.
+    pub fn is_to_be_changed(&self) -> bool {
+        self.changes.load(Ordering::SeqCst) > 0
     }
 
     /// Whether a clear was asked for that is not done yet.
     pub fn is_to_be_cleared(&self) -> bool {
         self.clears.load(Ordering::SeqCst) > 0
-    }
-
-    /// Whether the session holds raw input. Also said by whoever hands it in: the engine takes it later.
-    pub fn set_raw(&self, raw: bool) {
-        self.raw.store(raw, Ordering::Relaxed);
     }
 
     /// Whether the session holds raw input.

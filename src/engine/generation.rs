@@ -1,14 +1,15 @@
 //! One generation on its way from the waiting line to its end.
 
 use super::facts::Place;
-use super::id_by_id::Texts;
-use super::output::Output;
+use super::guard::quietly;
+use super::rate::Rate;
 use super::request::Request;
 use super::session::{Session, Undo};
+use crate::chat::{Output, Texts};
 use crate::sample::{Sampled, Sampler};
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 /// A generation: its request, its stream, and how far it is.
@@ -35,38 +36,74 @@ pub(super) enum State {
     Running(Box<Run>),
 }
 
+impl Generation {
+    /// It has a place: its text is to become tokens, as long as what is returned points to something.
+    pub(super) fn start(&mut self) -> Weak<()> {
+        let waited = self.producer.age().as_nanos() as u64;
+        self.producer.update(|stats| stats.queue_ns = waited);
+        self.producer.started();
+        let wanted = Arc::new(());
+        let job = Arc::downgrade(&wanted);
+        self.state = State::Preparing { since: Instant::now(), _wanted: wanted };
+        job
+    }
+
+    /// Tokens that it has generated.
+    pub(super) fn output_tokens(&self) -> u32 {
+        match &self.state {
+            State::Running(run) => run.generated,
+            _ => 0,
+        }
+    }
+
+    /// It is over for `reason`: gives the text that is held back, and puts its session right.
+    pub(super) fn leave(&mut self, session: &mut Session, reason: EndReason) {
+        // After a panic too the session must be free for its next generation.
+        quietly(|| match &mut self.state {
+            State::Running(run) => run.leave(session, &self.producer, reason),
+            _ => session.conversation.nothing_came(),
+        });
+        session.publish();
+        self.producer.update(|stats| stats.session_tokens = session.tokens.len() as u32);
+    }
+}
+
 /// A generation that takes part in passes.
 pub(super) struct Run {
     pub(super) sampler: Sampler,
-    pub(super) output: Output,
-    pub(super) undo: Option<Undo>,
+    output: Output,
+    undo: Option<Undo>,
     pub(super) generated: u32,
+    /// When its next token may come.
+    pub(super) rate: Rate,
     /// Passes computed when it last took part in one, or began: those that waited longest come first.
-    pub(super) served: u64,
+    pub(super) last_pass: u64,
     started: Instant,
     first: Option<Instant>,
     last: Option<Instant>,
     spoke: bool,
     /// The answer goes on where the conversation's last message stopped.
-    pub(super) continues: bool,
+    continues: bool,
 }
 
 impl Run {
-    /// `started`: when its stream said so; `served`: passes computed so far.
+    /// `started`: when its stream said so; `last_pass`: passes computed so far.
     pub(super) fn new(
         sampler: Sampler,
         output: Output,
         undo: Undo,
         continues: bool,
+        rate: Rate,
         started: Instant,
-        served: u64,
+        last_pass: u64,
     ) -> Self {
         Self {
             sampler,
             output,
             undo: Some(undo),
             generated: 0,
-            served,
+            rate,
+            last_pass,
             started,
             first: None,
             last: None,
@@ -75,44 +112,71 @@ impl Run {
         }
     }
 
-    /// Takes the sampled `token` into the session and the stream; the end, if it brings one.
+    /// Takes a token that was sampled about `now` into the session and the stream; the end, if it brings one.
     pub(super) fn accept(
         &mut self,
         sampled: Sampled,
+        now: Instant,
         vocab: &dyn Vocab,
         session: &mut Session,
         request: &Request,
         producer: &Producer,
-    ) -> Option<End> {
+    ) -> Option<Box<End>> {
+        let end = |reason| Some(Box::new(End::new(reason)));
         let token = sampled.token;
         let ends = vocab.is_end(token) && !request.ignore_eos;
         if !ends {
-            self.undo = None;
             self.generated += 1;
             session.tokens.push(token);
-            session.publish();
+            match self.undo.take() {
+                Some(_) => session.publish(),
+                None => session.publish_tokens(),
+            }
             self.sampler.accept(token);
         }
-        let now = Instant::now();
+        self.rate.give(now);
         self.count(session, producer, now);
         if ends {
-            return Some(End::new(EndReason::Stop));
+            return end(EndReason::Stop);
         }
         let mut texts = Texts::new();
         let stop = self.output.push(vocab, sampled, &mut texts);
-        texts.into_iter().for_each(|text| self.speak(text, producer, now));
+        texts.drain(..).for_each(|text| self.speak(text, producer, now));
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
-            return Some(End { stop, ..End::new(EndReason::StopString) });
+            return Some(Box::new(End { stop, ..End::new(EndReason::StopString) }));
         }
         if request.max_tokens != 0 && self.generated >= request.max_tokens {
-            return Some(End::new(EndReason::Length));
+            return end(EndReason::Length);
         }
-        session.is_full().then(|| End::new(EndReason::ContextFull))
+        if session.is_full() { end(EndReason::ContextFull) } else { None }
+    }
+
+    fn leave(&mut self, session: &mut Session, producer: &Producer, reason: EndReason) {
+        let goes_on = may_go_on(reason);
+        self.flush(producer, goes_on);
+        if reason == EndReason::Ready {
+            self.undo = None;
+        }
+        match self.undo.take() {
+            Some(undo) => {
+                session.restore(undo);
+                if self.continues && !goes_on {
+                    session.conversation.give_up();
+                }
+            }
+            None => {
+                if let Some(answer) = self.output.take_answer().filter(|_| self.generated > 0) {
+                    session.conversation.keep_answer(answer, self.continues);
+                }
+                session.conversation.set_unfinished(self.output.unfinished());
+                session.conversation.keep_place(session.tokens.len());
+            }
+        }
     }
 
     /// Releases the held back text, which comes before every end. `goes_on`: as [`Output::finish`] has it.
-    pub(super) fn flush(&mut self, producer: &Producer, goes_on: bool) {
+    fn flush(&mut self, producer: &Producer, goes_on: bool) {
         let mut texts = Texts::new();
         self.output.finish(goes_on, &mut texts);
         texts.into_iter().for_each(|text| self.speak(text, producer, Instant::now()));
@@ -148,4 +212,10 @@ impl Run {
             stats.session_tokens = session.tokens.len() as u32;
         });
     }
+}
+
+/// Whether a session's text may go on behind this end as if there were none: it may be inside a character.
+fn may_go_on(reason: EndReason) -> bool {
+    use EndReason::{ContextFull, Shutdown, Stop, StopString};
+    !matches!(reason, Stop | StopString | ContextFull | Shutdown)
 }

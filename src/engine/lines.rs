@@ -1,8 +1,10 @@
 //! The engine's log lines: which events are worth one, and with which keys. Knows what it is told, and no
 //! engine.
 
+use super::costs::Rows;
 use super::facts::EngineFacts;
 use super::generation::Generation;
+use crate::error::Error;
 use crate::log::Level;
 use crate::model::Spec;
 use crate::stream::End;
@@ -39,9 +41,15 @@ impl EngineFacts {
         self.log.line(Level::Info, "evicted").with("session", session).with("tokens", tokens).send();
     }
 
-    /// A model's weights stay where they are, since moving them took too long on the host's thread.
-    pub(super) fn say_slow_pages(&self, model: u64) {
-        self.log.line(Level::Info, "slowed").with("model", model).with("what", "huge_pages").send();
+    /// What makes a model quicker is left out: `huge_pages`, for good, since moving weights took too long on
+    /// the host's thread; `drafts`, for a while, since a pass with them failed.
+    pub(super) fn say_slowed(&self, model: u64, what: &str, error: Option<&Error>) {
+        self.log
+            .line(Level::Info, "slowed")
+            .with("model", model)
+            .with("what", what)
+            .with_some("message", error.map(Error::message))
+            .send();
     }
 
     /// A decoder computes fewer sequences together than the runtime allows.
@@ -58,12 +66,16 @@ impl EngineFacts {
     }
 
     /// A pass is computed.
-    pub(super) fn say_pass(&self, model: u64, decoding: usize, prompt: usize, took: Duration) {
+    pub(super) fn say_pass(&self, model: u64, rows: Rows, took: Duration) {
+        if !self.log.wants(Level::Trace) {
+            return;
+        }
         self.log
             .line(Level::Trace, "pass")
             .with("model", model)
-            .with("decode_rows", decoding)
-            .with("prompt_rows", prompt)
+            .with("decode_rows", rows.decoding)
+            .with("draft_rows", rows.drafts)
+            .with("prompt_rows", rows.prompt)
             .with("took_us", took.as_micros())
             .send();
     }

@@ -1,33 +1,38 @@
-//! Sequences, scheduling and batching: a synchronous state machine over decoders; knows no thread, no
-//! consumer and no C.
+//! Tokens, sequences and passes: a synchronous state machine over decoders; knows no thread, no consumer and
+//! no C.
 
 mod admit;
-mod conversation;
-mod copies;
+mod commit;
 mod core;
 mod costs;
+mod drafts;
+mod errands;
 mod facts;
+mod gain;
 mod generation;
-mod id_by_id;
+mod guard;
 mod lines;
-mod output;
+mod lookup;
+mod memory;
+mod models;
 mod pass;
-mod past;
+mod pasts;
 mod plan;
+mod pool;
+mod queue;
+mod rate;
 mod request;
-mod room;
-mod rows;
-mod said;
+mod saves;
 mod session;
-mod settle;
-mod settling;
-mod state;
-mod text_job;
+mod span;
+mod warm;
 
-pub use conversation::{SessionOptions, check_beside_system, check_context};
-pub use core::Outcome;
+pub use crate::chat::{Input, Overflow, TextDone, TextJob, check_beside_system};
+pub use core::{Engine, EngineLimits, Outcome};
 pub use costs::Costs;
-pub use facts::{EngineFacts, Place, SessionFacts};
-pub use request::{Input, Request};
-pub use state::{Engine, EngineLimits};
-pub use text_job::{TextDone, TextJob};
+pub use facts::{EngineFacts, Place, Restored, SessionFacts};
+pub use models::Runnable;
+pub use pasts::{Answer, Arrival, Arriving, PastOrder};
+pub use request::Request;
+pub use saves::{SaveOrder, Saved, check_saved};
+pub use session::{SessionOptions, check_context};

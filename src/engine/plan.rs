@@ -15,7 +15,7 @@ const SHARE: f32 = 0.875;
 /// What a row is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One token, and somebody waits for the next.
+    /// One token, and somebody waits for the next; more where some have to be computed again.
     Decode,
     /// Tokens of an input.
     Prompt,
@@ -30,15 +30,17 @@ pub(super) struct Candidate {
     /// Higher comes first.
     pub(super) priority: i32,
     /// Passes that were computed when it was last computed, or began.
-    pub(super) served: u64,
+    pub(super) last_pass: u64,
     pub(super) kind: Kind,
+    /// Where its span stands among those that are on offer.
+    pub(super) offer: usize,
     /// How many rows it wants; after planning, how many it gets.
     pub(super) rows: usize,
 }
 
 /// What a pass of one model may take, and what it costs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
+pub(super) struct Capacity {
     pub(super) model: u64,
     /// Rows in all; at least 1.
     pub(super) rows: usize,
@@ -57,27 +59,36 @@ pub(super) struct Room {
 /// - add at most about the time of a pass without them, and are at least [`MIN_ROWS`], beside rows of the
 ///   same priority;
 /// - wait, for [`PATIENCE`] passes at most, while rows of a higher priority decode.
-pub(super) fn plan(candidates: &mut Vec<Candidate>, passes: u64, rooms: &[Room]) -> Option<u64> {
+pub(super) fn plan(candidates: &mut Vec<Candidate>, passes: u64, capacities: &[Capacity]) -> Option<u64> {
     let top = candidates.iter().map(|one| one.priority).max()?;
-    for late in candidates.iter_mut().filter(|one| passes.saturating_sub(one.served) > PATIENCE) {
+    for late in candidates.iter_mut().filter(|one| passes.saturating_sub(one.last_pass) > PATIENCE) {
         late.priority = top;
     }
-    candidates.sort_unstable_by_key(|one| (Reverse(one.priority), one.served, one.id));
+    candidates.sort_unstable_by_key(|one| (Reverse(one.priority), one.last_pass, one.id));
     let model = candidates.first()?.model;
-    let room = rooms.iter().find(|room| room.model == model)?;
+    let capacity = capacities.iter().find(|capacity| capacity.model == model)?;
     // Also those of other models wait for this pass.
     let speaking = candidates.iter().filter(|one| one.kind == Kind::Decode).map(|one| one.priority).max();
-    let beside = speaking.map_or(0, |priority| rows_beside(candidates, priority, room, rooms));
+    let has_prompt = candidates.iter().any(|one| one.kind == Kind::Prompt);
+    let beside = match speaking {
+        Some(priority) if has_prompt => rows_beside(candidates, priority, capacity, capacities),
+        _ => 0,
+    };
     candidates.retain(|one| one.model == model);
-    candidates.truncate(room.sequences);
+    candidates.truncate(capacity.sequences);
     // A decoder that takes a prompt whole is given it whole, alone.
-    if candidates[0].rows > room.rows {
+    if candidates[0].rows > capacity.rows {
         candidates.truncate(1);
         return Some(model);
     }
-    candidates.retain(|one| one.rows <= room.rows);
+    candidates.retain(|one| one.rows <= capacity.rows);
     let decoding = candidates.iter().filter(|one| one.kind == Kind::Decode).count();
-    let mut left = room.rows.saturating_sub(decoding);
+    let mut left = capacity.rows.saturating_sub(decoding);
+    for one in candidates.iter_mut().filter(|one| one.kind == Kind::Decode) {
+        let more = one.rows.saturating_sub(1).min(left);
+        one.rows = 1 + more;
+        left -= more;
+    }
     // A pass is never empty.
     let mut beside = if decoding == 0 { beside.max(MIN_ROWS) } else { beside };
     for one in candidates.iter_mut().filter(|one| one.kind == Kind::Prompt) {
@@ -96,9 +107,14 @@ pub(super) fn plan(candidates: &mut Vec<Candidate>, passes: u64, rooms: &[Room])
 
 /// Rows of prompts beside rows that decode with `priority`: what adds at most about the time of the shortest
 /// of the passes that those wait for.
-fn rows_beside(candidates: &[Candidate], priority: i32, room: &Room, rooms: &[Room]) -> usize {
+fn rows_beside(
+    candidates: &[Candidate],
+    priority: i32,
+    capacity: &Capacity,
+    capacities: &[Capacity],
+) -> usize {
     let mut least = f32::INFINITY;
-    for other in rooms {
+    for other in capacities {
         let decodes = |one: &&Candidate| {
             one.kind == Kind::Decode && one.model == other.model && one.priority >= priority
         };
@@ -109,36 +125,41 @@ fn rows_beside(candidates: &[Candidate], priority: i32, room: &Room, rooms: &[Ro
         match other.costs.decode_time(decoding) {
             Some(time) => least = least.min(time),
             // The first pass without a prompt says it.
-            None if other.model == room.model => return 0,
+            None if other.model == capacity.model => return 0,
             None => least = 0.0,
         }
     }
-    room.costs.rows_within(least * SHARE)
+    capacity.costs.rows_within(least * SHARE)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::costs::Rows;
     use super::*;
     use std::time::Duration;
 
     /// 1 ms a row, 20 ms a pass that decodes one.
-    const COSTS: Costs = Costs { decode: Some(20e6), decoding: 1, row: Some(1e6) };
+    const COSTS: Costs = Costs { decode: Some(20e6), decoding: 1, row: Some(1e6), draft: [None; 4] };
 
-    fn room(model: u64) -> Room {
-        Room { model, rows: 256, sequences: 8, costs: COSTS }
+    fn capacity(model: u64) -> Capacity {
+        Capacity { model, rows: 256, sequences: 8, costs: COSTS }
     }
 
     fn decodes(id: u64, priority: i32) -> Candidate {
-        Candidate { model: 1, id, priority, served: 100, kind: Kind::Decode, rows: 1 }
+        Candidate { model: 1, id, priority, last_pass: 100, kind: Kind::Decode, offer: 0, rows: 1 }
+    }
+
+    fn again(id: u64, rows: usize) -> Candidate {
+        Candidate { rows, ..decodes(id, 0) }
     }
 
     fn prompt(id: u64, priority: i32, rows: usize) -> Candidate {
-        Candidate { model: 1, id, priority, served: 100, kind: Kind::Prompt, rows }
+        Candidate { model: 1, id, priority, last_pass: 100, kind: Kind::Prompt, offer: 0, rows }
     }
 
-    fn planned(candidates: &[Candidate], rooms: &[Room]) -> (Option<u64>, Vec<(u64, usize)>) {
+    fn planned(candidates: &[Candidate], capacities: &[Capacity]) -> (Option<u64>, Vec<(u64, usize)>) {
         let mut candidates = candidates.to_vec();
-        let model = plan(&mut candidates, 100, rooms);
+        let model = plan(&mut candidates, 100, capacities);
         (model, candidates.iter().map(|one| (one.id, one.rows)).collect())
     }
 
@@ -147,9 +168,9 @@ mod tests {
 
     #[test]
     fn the_table_of_plans() {
-        let late = |one: Candidate| Candidate { served: 100 - PATIENCE - 1, ..one };
-        let almost = |one: Candidate| Candidate { served: 100 - PATIENCE, ..one };
-        let before = |one: Candidate| Candidate { served: 99, ..one };
+        let late = |one: Candidate| Candidate { last_pass: 100 - PATIENCE - 1, ..one };
+        let almost = |one: Candidate| Candidate { last_pass: 100 - PATIENCE, ..one };
+        let before = |one: Candidate| Candidate { last_pass: 99, ..one };
         #[rustfmt::skip]
         let table: &[Case] = &[
             ("rows that decode", vec![decodes(2, 0), decodes(1, 0)], &[(1, 1), (2, 1)]),
@@ -170,10 +191,12 @@ mod tests {
             ("a higher prompt, then an equal one", vec![decodes(1, 0), prompt(2, 1, 100), prompt(3, 0, 256)], &[(2, 100), (1, 1)]),
             ("a short prompt is taken whole", vec![decodes(1, 0), prompt(2, 0, 3)], &[(1, 1), (2, 3)]),
             ("the lowest and the highest number", vec![decodes(1, i32::MIN), prompt(2, i32::MAX, 9)], &[(2, 9), (1, 1)]),
+            ("rows that are computed again", vec![again(1, 5), decodes(2, 0), prompt(3, 0, 256)], &[(1, 5), (2, 1), (3, 18)]),
+            ("as far as the pass takes them", vec![again(1, 200), again(2, 200), prompt(3, 0, 256)], &[(1, 200), (2, 56)]),
             ("nobody", vec![], &[]),
         ];
         for (what, candidates, rows) in table {
-            let (model, planned) = planned(candidates, &[room(1)]);
+            let (model, planned) = planned(candidates, &[capacity(1)]);
             // A prompt of more rows than a pass takes is cut by its decoder, or not to be cut.
             let expected: &[(u64, usize)] =
                 if what.ends_with("fills the pass") { &[(1, 1000)] } else { rows };
@@ -185,7 +208,7 @@ mod tests {
     #[test]
     fn costs_decide_how_many_rows_come_along() {
         let both = [decodes(1, 0), prompt(2, 0, 256)];
-        let with = |costs| planned(&both, &[Room { costs, ..room(1) }]).1;
+        let with = |costs| planned(&both, &[Capacity { costs, ..capacity(1) }]).1;
         let rows = |rows| vec![(1, 1), (2, rows)];
         assert_eq!(with(Costs { row: Some(1e5), ..COSTS }), rows(175));
         assert_eq!(with(Costs { row: Some(1.0), ..COSTS }), rows(255));
@@ -197,7 +220,7 @@ mod tests {
 
     #[test]
     fn limits_hold_whoever_asks() {
-        let small = Room { rows: 4, sequences: 3, ..room(1) };
+        let small = Capacity { rows: 4, sequences: 3, ..capacity(1) };
         let many: Vec<_> = (1..=6).map(|id| decodes(id, 0)).collect();
         assert_eq!(planned(&many, &[small]).1, [(1, 1), (2, 1), (3, 1)]);
         let mixed = [decodes(1, 0), decodes(2, 0), prompt(3, 0, 4), prompt(4, 5, 4)];
@@ -205,43 +228,44 @@ mod tests {
         // One that is taken whole waits for its turn, which comes: the others were computed since.
         let whole = prompt(3, 0, 9);
         assert_eq!(planned(&[decodes(1, 0), whole], &[small]).1, [(1, 1)]);
-        assert_eq!(planned(&[decodes(1, 0), Candidate { served: 99, ..whole }], &[small]).1, [(3, 9)]);
+        assert_eq!(planned(&[decodes(1, 0), Candidate { last_pass: 99, ..whole }], &[small]).1, [(3, 9)]);
     }
 
     #[test]
     fn who_waits_for_another_model_is_not_kept_waiting_long() {
         let other = |one: Candidate| Candidate { model: 2, ..one };
-        let quick = Room { costs: Costs { decode: Some(10e6), ..COSTS }, ..room(2) };
-        let first = |one: Candidate| Candidate { served: 99, ..one };
-        let rooms = [room(1), quick];
+        let quick = Capacity { costs: Costs { decode: Some(10e6), ..COSTS }, ..capacity(2) };
+        let first = |one: Candidate| Candidate { last_pass: 99, ..one };
+        let capacities = [capacity(1), quick];
         // The prompt of one model while the other's answers wait.
         let candidates = [first(prompt(1, 0, 256)), other(decodes(2, 0))];
-        assert_eq!(planned(&candidates, &rooms), (Some(1), vec![(1, 8)]));
+        assert_eq!(planned(&candidates, &capacities), (Some(1), vec![(1, 8)]));
         // And the other way round: whoever waited longest has the pass.
         let candidates = [prompt(1, 0, 256), first(other(decodes(2, 0)))];
-        assert_eq!(planned(&candidates, &rooms), (Some(2), vec![(2, 1)]));
+        assert_eq!(planned(&candidates, &capacities), (Some(2), vec![(2, 1)]));
         // A higher priority has it, until the lower one has waited long enough.
         let candidates = [prompt(1, 1, 256), first(other(decodes(2, 0)))];
-        assert_eq!(planned(&candidates, &rooms), (Some(1), vec![(1, 256)]));
-        let candidates = [prompt(1, 1, 256), other(Candidate { served: 0, ..decodes(2, 0) })];
-        assert_eq!(planned(&candidates, &rooms), (Some(2), vec![(2, 1)]));
+        assert_eq!(planned(&candidates, &capacities), (Some(1), vec![(1, 256)]));
+        let candidates = [prompt(1, 1, 256), other(Candidate { last_pass: 0, ..decodes(2, 0) })];
+        assert_eq!(planned(&candidates, &capacities), (Some(2), vec![(2, 1)]));
     }
 
     /// Plans pass by pass, with `step` saying who wants to take part; how long anybody waited at most.
-    fn longest_wait(mut all: Vec<Candidate>, mut room: Room, passes: u64) -> u64 {
+    fn longest_wait(mut all: Vec<Candidate>, mut capacity: Capacity, passes: u64) -> u64 {
         let mut longest = 0;
-        all.iter_mut().for_each(|one| one.served = 0);
+        all.iter_mut().for_each(|one| one.last_pass = 0);
         for pass in 0..passes {
             let mut candidates = all.clone();
-            plan(&mut candidates, pass, &[room]);
+            plan(&mut candidates, pass, &[capacity]);
             assert!(!candidates.is_empty(), "pass {pass} is empty");
             if candidates.iter().all(|one| one.kind == Kind::Decode) {
-                room.costs.observe(candidates.len(), 0, Duration::from_millis(20));
+                let rows = Rows { decoding: candidates.len(), drafts: 0, prompt: 0 };
+                capacity.costs.observe(rows, Duration::from_millis(20));
             }
             for one in &mut all {
                 match candidates.iter().any(|planned| planned.id == one.id) {
-                    true => one.served = pass + 1,
-                    false => longest = longest.max(pass - one.served),
+                    true => one.last_pass = pass + 1,
+                    false => longest = longest.max(pass - one.last_pass),
                 }
             }
         }
@@ -254,11 +278,11 @@ mod tests {
         all.extend((4..12).map(|id| prompt(id, id as i32 % 3, 256)));
         for (rows, sequences) in [(256, 8), (256, 1), (1, 1), (300, 64), (256, 3)] {
             for costs in [COSTS, Costs::default()] {
-                let room = Room { rows, sequences, costs, ..room(1) };
+                let capacity = Capacity { rows, sequences, costs, ..capacity(1) };
                 let all: Vec<_> =
                     all.iter().map(|one| Candidate { rows: one.rows.min(rows), ..*one }).collect();
-                let longest = longest_wait(all, room, 2000);
-                assert!(longest <= PATIENCE + 24, "{longest} passes: {room:?}");
+                let longest = longest_wait(all, capacity, 2000);
+                assert!(longest <= PATIENCE + 24, "{longest} passes: {capacity:?}");
             }
         }
     }
@@ -288,16 +312,17 @@ mod tests {
             let (mut machine, mut costs) = (Machine { decode, row, chance: 1 }, Costs::default());
             for (decoding, prompt, times) in [(0, 256, 1), (1, 0, 30)] {
                 for _ in 0..times {
-                    costs.observe(decoding, prompt, machine.compute(decoding, prompt));
+                    let rows = Rows { decoding, drafts: 0, prompt };
+                    costs.observe(rows, machine.compute(decoding, prompt));
                 }
             }
             let (mut longest, mut whole, mut rows) = (0.0_f32, 0.0, 0);
             for _ in 0..200 {
                 let mut candidates = vec![decodes(1, 0), prompt(2, 0, 255)];
-                plan(&mut candidates, 100, &[Room { costs, ..room(1) }]);
+                plan(&mut candidates, 100, &[Capacity { costs, ..capacity(1) }]);
                 let beside = candidates[1].rows;
                 let took = machine.compute(1, beside);
-                costs.observe(1, beside, took);
+                costs.observe(Rows { decoding: 1, drafts: 0, prompt: beside }, took);
                 longest = longest.max(took.as_nanos() as f32);
                 whole += took.as_nanos() as f32;
                 rows += beside;

@@ -1,24 +1,11 @@
 //! What is asked of the engine: a checked request.
 
+use crate::chat::{Input, TextOptions};
+use crate::error::Result;
 use crate::sample::SamplerOptions;
-use crate::text::Message;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// A generation's input.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// Go on from where the session is.
-    Continue,
-    /// Raw text, appended; the first of a session gets BOS where the model's file says so, unless it writes
-    /// it itself.
-    Text(String),
-    /// Token ids, appended as they are.
-    Tokens(Vec<u32>),
-    /// New messages, appended to the conversation.
-    Messages(Vec<Message>),
-}
 
 /// A generation as the engine takes it: shapes and ranges are checked already.
 #[derive(Debug, Clone)]
@@ -27,6 +14,9 @@ pub struct Request {
     pub input: Input,
     /// Tokens to generate at most; 0: until the context is full.
     pub max_tokens: u32,
+    /// Tokens that come in a second at most; 0: as fast as it goes. The first comes as soon as it can; each
+    /// of the others no earlier than its time, and nothing is computed before.
+    pub max_tokens_per_second: u32,
     /// Higher is computed first.
     pub priority: i32,
     /// How tokens are chosen.
@@ -54,6 +44,37 @@ pub struct Request {
     pub template: Option<Arc<Map<String, Value>>>,
     /// Seconds since 1970 (UTC) for the template's `strftime_now`; 0: the clock at the session's first turn.
     pub template_time: i64,
+    /// In a conversation, also going on without input: the answer begins so, and no reasoning comes before
+    /// it; empty: as the model likes. It is text, whose ids are made by themselves behind the prompt's: the
+    /// text of a control token in it stays text. It comes with its ids, and without logprobs, together with
+    /// the first generated token, and is part of the assistant's message; it counts as prompt, and no stop
+    /// string is looked for in it. Penalties see it as they see all the past. Refused with text or ids as
+    /// input, with [`prefill_only`](Self::prefill_only), and without input where the session holds raw input.
+    pub answer_prefix: String,
+}
+
+impl Request {
+    /// How its input becomes tokens.
+    pub(super) fn text_options(&self) -> TextOptions<'_> {
+        TextOptions {
+            parse_special: self.parse_special,
+            answers: !self.prefill_only,
+            max_tokens: self.max_tokens,
+            tools: self.tools.as_ref(),
+            template: self.template.as_ref(),
+            template_time: self.template_time,
+            answer_prefix: &self.answer_prefix,
+        }
+    }
+
+    /// Whether the answer may begin with [`answer_prefix`](Self::answer_prefix). `raw`: the session holds no
+    /// conversation.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub fn check_answer_prefix(&self, raw: bool) -> Result<()> {
+        self.text_options().check_answer_prefix(&self.input, raw)
+    }
 }
 
 impl Default for Request {
@@ -61,6 +82,7 @@ impl Default for Request {
         Self {
             input: Input::Continue,
             max_tokens: 0,
+            max_tokens_per_second: 0,
             priority: 0,
             sampling: SamplerOptions::default(),
             stop: Vec::new(),
@@ -73,6 +95,7 @@ impl Default for Request {
             tools: None,
             template: None,
             template_time: 0,
+            answer_prefix: String::new(),
         }
     }
 }

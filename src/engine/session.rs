@@ -1,23 +1,82 @@
 //! A session inside the engine: what it holds, what waits for it, and how a generation that came to nothing
 //! is undone.
 
-use super::conversation::{Conversation, Mark, Mode, SessionOptions, check_context};
 use super::facts::SessionFacts;
-use super::request::Request;
-use crate::error::Result;
+use crate::chat::{Conversation, Input, Mark, Mode, Overflow, Rolled, TextOptions, copies, system_message};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ids::IdMap;
 use crate::model::{Sequence, Spec};
-use crate::text::Message;
+use crate::text::{Message, Vocab};
+use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// What a session is made with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SessionOptions {
+    /// Tokens that the session may hold; `None`: as many as the model's context. More than that is
+    /// `InvalidArgument`.
+    pub context_length: Option<usize>,
+    /// The persona: a system message before all others that belongs to the session, so that neither a
+    /// cancelled turn nor a clear loses it. Such a session takes messages only, and no system message as the
+    /// conversation's first.
+    pub system: Option<String>,
+    /// Tools for the template in every turn, usually a list of JSON schemas, until a generation brings its
+    /// own ([`Request::tools`](super::Request::tools)).
+    pub tools: Option<Value>,
+    /// More variables for the template in every turn, until a generation brings its own
+    /// ([`Request::template`](super::Request::template)).
+    pub template: Option<Map<String, Value>>,
+    /// What becomes of a conversation for whose next turn there is no room.
+    pub overflow: Overflow,
+}
+
+impl SessionOptions {
+    /// The session's own message.
+    pub fn system_message(&self) -> Option<Message> {
+        self.system.clone().map(system_message)
+    }
+}
+
+/// The tokens that a session may hold which was given `wanted`, of a model with a context of `model` tokens.
+///
+/// # Errors
+/// `InvalidArgument` if that is more than the model has.
+pub fn check_context(wanted: Option<usize>, model: usize) -> Result<usize> {
+    match wanted {
+        Some(wanted) if wanted > model => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!(
+                "the session's context_length is {wanted}, the model's context {model} tokens; give at most that, or 0 for the model's"
+            ),
+        )),
+        wanted => Ok(wanted.unwrap_or(model)),
+    }
+}
 
 /// What is to be done with a session, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Errand {
+    /// What the session begins with is on its way, or never comes for this reason.
+    Begin(Option<Error>),
     Generate(u64),
     Clear,
     /// Another system message, or none.
     SetSystem(Option<String>),
+    /// Back to so many tokens.
+    Rewind(usize),
+    /// So many bytes of the last answer are kept.
+    Keep(usize),
+    /// That session begins as this one is now.
+    Fork(u64),
+    /// Nobody holds the session any more.
+    Close,
+    /// What the session is then goes into a save, by its number.
+    Save(u64),
 }
+
+/// The sessions of a runtime.
+pub(super) type Sessions = IdMap<u64, Session>;
 
 /// One session.
 pub(super) struct Session {
@@ -34,7 +93,7 @@ pub(super) struct Session {
     pub(super) errands: VecDeque<Errand>,
     pub(super) active: Option<u64>,
     /// The pass that it last took part in.
-    pub(super) used: u64,
+    pub(super) last_pass: u64,
     pub(super) facts: Arc<SessionFacts>,
 }
 
@@ -51,38 +110,84 @@ impl Session {
         Self {
             model,
             context: options.context_length,
-            conversation: Conversation::new(options.system, options.tools, options.template),
+            conversation: Conversation::new(
+                options.system,
+                options.tools,
+                options.template,
+                options.overflow,
+            ),
             tokens: Vec::new(),
             sequence: None,
             cut: None,
             errands: VecDeque::new(),
             active: None,
-            used: 0,
+            last_pass: 0,
             facts,
         }
     }
 
-    /// Shows what the session holds: no generation is under way.
+    /// A session of this model that begins with what is on its way.
+    pub(super) fn awaiting(model: u64, facts: Arc<SessionFacts>) -> Self {
+        let errands = [Errand::Begin(None)].into();
+        Self { errands, ..Self::new(model, SessionOptions::default(), facts) }
+    }
+
+    /// The same as this one, with nothing to do and without its sequence.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn twin(&self, facts: Arc<SessionFacts>) -> Result<Self> {
+        Ok(Self {
+            context: self.context,
+            conversation: self.conversation.twin()?,
+            tokens: copies::tokens([&self.tokens, &[]])?,
+            last_pass: self.last_pass,
+            ..Self::new(self.model, SessionOptions::default(), facts)
+        })
+    }
+
+    /// What is to be done next, up to the next generation, which begins by itself.
+    pub(super) fn next_errand(&mut self) -> Option<Errand> {
+        match self.errands.front() {
+            _ if self.active.is_some() => None,
+            None | Some(Errand::Begin(None) | Errand::Generate(_)) => None,
+            // What never begins can still be told so, and closed.
+            Some(Errand::Begin(Some(_))) => {
+                let told =
+                    |errand: &Errand| matches!(errand, Errand::Fork(_) | Errand::Save(_) | Errand::Close);
+                let index = self.errands.iter().position(told)?;
+                self.errands.remove(index)
+            }
+            Some(_) => self.errands.pop_front(),
+        }
+    }
+
+    /// Shows what the session holds, if no generation is under way and it has begun.
     pub(super) fn rest(&self) {
+        if self.active.is_some() || matches!(self.errands.front(), Some(Errand::Begin(_))) {
+            return;
+        }
+        self.facts.set_rested(self.conversation.gone(), self.conversation.has_answer());
         let (system, messages) = self.conversation.all();
         self.facts.past.keep(system, messages, &self.tokens);
     }
 
     /// Replaces the session's tokens by `target`, keeping the common beginning: how many tokens that is, and
-    /// the way back.
+    /// the way back. The messages that are `rolled` go. The last `prefix` tokens begin the answer.
     ///
     /// # Errors
     /// `OutOfMemory`; the session is as it was.
     pub(super) fn advance(
         &mut self,
         target: Vec<u32>,
-        mode: Mode,
-        messages: Vec<Message>,
-        continues: bool,
-        request: &Request,
+        input: Input,
+        options: TextOptions<'_>,
+        rolled: Option<&Rolled>,
+        prefix: usize,
     ) -> Result<(usize, Undo)> {
-        let conversation = self.conversation.begin(mode, messages, continues, request)?;
         let keep = self.tokens.iter().zip(&target).take_while(|(old, new)| old == new).count();
+        self.conversation.leave(keep, &self.tokens);
+        let conversation = self.conversation.begin(input, options, rolled, (target.len(), prefix))?;
         let mut tail = std::mem::replace(&mut self.tokens, target);
         tail.drain(..keep);
         self.cut_to(keep);
@@ -96,6 +201,22 @@ impl Session {
         self.tokens.extend_from_slice(&undo.tail);
         self.cut_to(undo.keep);
         self.publish();
+    }
+
+    /// Goes back to where it had the first `count` of its tokens.
+    pub(super) fn rewind(&mut self, count: usize, vocab: &dyn Vocab) {
+        let kept = self.conversation.rewind(count, &mut self.tokens, vocab);
+        self.cut_to(kept);
+        self.publish();
+    }
+
+    /// Forgets the last answer behind the first `bytes` bytes of its text.
+    pub(super) fn keep_said(&mut self, bytes: usize, vocab: &dyn Vocab) {
+        // What finds no memory is not forgotten.
+        if let Ok(kept) = self.conversation.keep_said(bytes, &mut self.tokens, vocab) {
+            self.cut_to(kept);
+            self.publish();
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -129,5 +250,11 @@ impl Session {
         let conversation = &self.conversation;
         let (raw, begins) = (conversation.mode() == Mode::Raw, conversation.begins_with_system());
         self.facts.set(self.tokens.len(), conversation.len(), raw, begins);
+        self.facts.set_gone(conversation.gone());
+    }
+
+    /// The same, where only a token was added.
+    pub(super) fn publish_tokens(&self) {
+        self.facts.set_tokens(self.tokens.len());
     }
 }

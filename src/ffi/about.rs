@@ -80,7 +80,7 @@ pub unsafe extern "C" fn wick_build_info(json: *mut c_char, cap: usize, needed: 
             "abi_version": WICK_ABI_VERSION,
             "features": names(&features),
             "backends": names(&features[..2]),
-            "kernels": format!("{:?}", crate::kernel::Kernels::best().set()).to_lowercase(),
+            "kernels": crate::kernel::Kernels::best().set().name(),
             "target": format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
             "debug": cfg!(debug_assertions),
         });

@@ -1,7 +1,8 @@
 //! Adapters (LoRA): the shape is there, this release refuses to load one.
 
 use super::border::error::wick_error;
-use super::border::guard::{Tag, guard};
+use super::border::guard::{Handled, Tag, guard, guard_on};
+use super::border::guest::LogSink;
 use super::border::handles;
 use super::border::handles::unforked;
 pub use super::border::ids::wick_adapter;
@@ -18,6 +19,7 @@ use super::model::ModelObject;
 use super::source::{GivenSource, SourceFields};
 use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::sync::Arc;
 
 /// What an adapter is loaded from: a GGUF. Exactly one of `path`, `data` and `io`, as in wick_model_options.
 #[repr(C)]
@@ -80,6 +82,12 @@ impl wick_adapter_options {
 /// What an adapter's handle stands for: there is none in this release, so that every handle is stale.
 enum AdapterObject {}
 
+impl Handled for AdapterObject {
+    fn log(&self) -> Option<Arc<LogSink>> {
+        match *self {}
+    }
+}
+
 /// [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have
 /// been called then.
 #[unsafe(no_mangle)]
@@ -113,11 +121,10 @@ pub unsafe extern "C" fn wick_adapter_info(
     cap: usize,
     needed: *mut usize,
 ) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<AdapterObject>(adapter.id)?;
+    guard_on(Tag::Any, "wick_adapter_info", adapter.id, |object: &Arc<AdapterObject>| {
         check_buffer(json, cap)?;
         let _ = needed;
-        match *object {}
+        match **object {}
     })
 }
 

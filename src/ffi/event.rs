@@ -43,9 +43,10 @@ pub const WICK_END_SHUTDOWN: u16 = 8;
 /// Something failed: see the event's status and text.
 pub const WICK_END_ERROR: u16 = 9;
 
-/// A NOTE of the host's, from wick_stream_note. In this release all are.
+/// A NOTE of the host's, from wick_stream_note.
 pub const WICK_NOTE_HOST: u16 = 0;
-/// A NOTE of the library's: JSON, never dropped. Not in this release.
+/// A NOTE of the library's: a JSON object, never dropped. Its `event` says what it is about: "rolled", with
+/// `messages` and `tokens`: so many have gone (WICK_OVERFLOW_ROLL). Skip what you do not know.
 pub const WICK_NOTE_LIBRARY: u16 = 1;
 
 /// A TEXT to be shown. In this release all are.
@@ -62,7 +63,8 @@ pub const WICK_CHANNEL_TOOL: u16 = 2;
 pub struct wick_stats {
     /// Tokens before the first generated one: the session's past and the input, cached ones included.
     pub prompt_tokens: u32,
-    /// Those of them whose keys and values were there already.
+    /// Those of them whose keys and values were there already, by the session itself or by others that begin
+    /// alike.
     pub cached_tokens: u32,
     /// Generated tokens.
     pub output_tokens: u32,
@@ -82,9 +84,10 @@ pub struct wick_stats {
     pub seed: u64,
     /// Unread notes that were dropped.
     pub notes_dropped: u64,
-    /// 0 in this release.
+    /// Tokens that were drafted: computed together with the one before them, since the text seemed to repeat
+    /// itself.
     pub draft_tokens: u64,
-    /// 0 in this release.
+    /// Those of them that were then chosen: each saved a pass.
     pub draft_accepted: u64,
     /// 0.
     pub reserved: [u64; 3],
@@ -178,6 +181,8 @@ impl From<Stats> for wick_stats {
             max_gap_ns: stats.max_gap_ns,
             seed: stats.seed,
             notes_dropped: stats.notes_dropped,
+            draft_tokens: stats.draft_tokens,
+            draft_accepted: stats.draft_accepted,
             ..Self::default()
         }
     }

@@ -129,7 +129,8 @@ pub struct wick_generate_options {
     pub deadline_ns: u64,
     /// Unread events after which this generation pauses; 0: never.
     pub buffer_events: u32,
-    /// 1: each TEXT carries exactly one id, and its logprob; its text may be empty.
+    /// 1: each TEXT carries exactly one id, and its logprob (NaN for those of `answer_prefix`); its text may
+    /// be empty.
     pub logprobs: u8,
     /// 1: control tokens show as their text.
     pub echo_special: u8,
@@ -153,7 +154,11 @@ pub struct wick_generate_options {
     pub drop: wick_drop_fn,
     /// With messages: Unix seconds for the template's strftime_now; 0: the clock at the session's first turn.
     pub template_time: i64,
-    /// Absent. What the answer begins with: anything else is WICK_E_UNSUPPORTED in this release.
+    /// In a conversation, also going on without input: the answer begins so, no reasoning comes before it;
+    /// empty: none. It is TEXT (with its ids) together with the first generated token, and no output_tokens;
+    /// part of the assistant's message, and of prompt_tokens. Plain text: control tokens written in it never
+    /// count as such, and no stop string is looked for in it. WICK_E_INVALID_ARGUMENT with prompt,
+    /// prompt_tokens or prefill_only, and without input where the session holds raw input.
     pub answer_prefix: wick_str,
     /// WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release.
     pub grammar_scope: u32,
@@ -167,7 +172,8 @@ pub struct wick_generate_options {
     pub cut: u32,
     /// 0. Alternatives per id, at most 20: anything else is WICK_E_UNSUPPORTED in this release.
     pub top_logprobs: u32,
-    /// 0: as fast as it goes. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// Tokens that come in a second at most; 0: as fast as it goes. The first comes as soon as it can; each
+    /// of the others no earlier than its time, and nothing is computed before.
     pub max_tokens_per_second: u32,
 }
 
@@ -223,14 +229,16 @@ impl wick_generate_options {
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {
         // SAFETY: as promised by the caller.
-        let (input, stop, logit_bias, variables) = unsafe {
+        let (input, stop, logit_bias, variables, prefix) = unsafe {
             self.refuse_the_rest()?;
             let variables = Variables::read(self.tools_json, self.template_json)?;
-            (self.input()?, self.stops()?, self.biases()?, variables)
+            let prefix = self.answer_prefix.read("answer_prefix")?.unwrap_or_default();
+            (self.input()?, self.stops()?, self.biases()?, variables, prefix)
         };
         Ok(Request {
             input,
             max_tokens: self.max_tokens,
+            max_tokens_per_second: self.max_tokens_per_second,
             priority: self.priority,
             sampling: self.sampling.read(logit_bias, flag(self.logprobs, "logprobs")?)?,
             stop,
@@ -246,6 +254,7 @@ impl wick_generate_options {
             tools: variables.tools.map(Arc::new),
             template: variables.template.map(Arc::new),
             template_time: self.template_time,
+            answer_prefix: copy(prefix)?,
         })
     }
 
@@ -262,11 +271,7 @@ impl wick_generate_options {
             let message = format!("top_logprobs is {}; give 0 to {MAX_TOP_LOGPROBS}", self.top_logprobs);
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        let texts = [
-            (&self.grammar, "grammar"),
-            (&self.answer_prefix, "answer_prefix"),
-            (&self.tool_name, "tool_name"),
-        ];
+        let texts = [(&self.grammar, "grammar"), (&self.tool_name, "tool_name")];
         for (text, name) in texts {
             // SAFETY: as promised by the caller.
             refuse(unsafe { text.read(name) }?.is_some(), name)?;
@@ -280,7 +285,6 @@ impl wick_generate_options {
             (self.reasoning_budget != 0, "reasoning_budget"),
             (self.cut != WICK_CUT_TOKEN, "cut"),
             (self.top_logprobs != 0, "top_logprobs"),
-            (self.max_tokens_per_second != 0, "max_tokens_per_second"),
         ];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
     }

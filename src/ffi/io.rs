@@ -1,4 +1,4 @@
-//! A host's own storage as a model's source; knows no format.
+//! A host's own storage, as what a model or a save is read from, and a save written to; knows no format.
 
 use super::border::inside::callback;
 use super::border::sized::Versioned;
@@ -6,6 +6,7 @@ use super::border::str::refuse;
 use super::border::user::{UserData, wick_drop_fn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::ReadAt;
+use crate::runtime::WriteAt;
 use std::ffi::c_void;
 
 /// The most bytes that one call of `read_at` is asked for.
@@ -14,7 +15,8 @@ const MAX_READ: usize = 16 << 20;
 /// Reads `len` bytes (at most 16 MiB) at `offset` into `dst`; 0 on success. Any thread, one call at a time.
 pub type wick_read_at_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, offset: u64, dst: *mut c_void, len: u64) -> i32>;
-/// Writes `len` bytes at `offset`; 0 on success. For wick_session_save.
+/// Writes `len` bytes (at most 16 MiB) at `offset`, ascending, without gaps; 0 on success. For
+/// wick_session_save. Any thread, one call at a time.
 pub type wick_write_at_fn =
     Option<unsafe extern "C" fn(user: *mut c_void, offset: u64, src: *const c_void, len: u64) -> i32>;
 
@@ -26,11 +28,11 @@ pub struct wick_io {
     pub struct_size: u32,
     /// 0.
     pub flags: u32,
-    /// Bytes in all.
+    /// Bytes in all; for wick_session_save without meaning.
     pub size: u64,
-    /// Reads a part.
+    /// Reads a part; for wick_session_save without meaning.
     pub read_at: wick_read_at_fn,
-    /// NULL, save for wick_session_save.
+    /// For wick_session_save, which writes with it; else NULL.
     pub write_at: wick_write_at_fn,
     /// For both functions.
     pub user: *mut c_void,
@@ -92,6 +94,43 @@ impl ReadAt for HostReader {
             at = at.saturating_add(length);
         }
         Ok(())
+    }
+}
+
+/// A host's writer.
+pub(super) struct HostWriter {
+    write_at: unsafe extern "C" fn(*mut c_void, u64, *const c_void, u64) -> i32,
+    user: UserData,
+}
+
+impl HostWriter {
+    /// # Errors
+    /// `InvalidArgument`, `Unsupported`: the user pointer is dropped then.
+    pub(super) fn new(io: &wick_io, user: UserData) -> Result<Self> {
+        refuse(io.flags != 0, "wick_io.flags")?;
+        match io.write_at {
+            Some(write_at) => Ok(Self { write_at, user }),
+            None => {
+                let why = "wick_io.write_at is NULL; a save is written with it";
+                Err(Error::new(ErrorKind::InvalidArgument, why))
+            }
+        }
+    }
+}
+
+impl WriteAt for HostWriter {
+    fn write_at(&mut self, offset: u64, src: &[u8]) -> Result<()> {
+        let (user, length) = (self.user.pointer(), src.len() as u64);
+        // SAFETY: the host's function with its own pointer, and `length` bytes that are ours; `&mut self`
+        // makes it one call at a time.
+        let code = callback(|| unsafe { (self.write_at)(user, offset, src.as_ptr().cast(), length) });
+        match code {
+            0 => Ok(()),
+            _ => {
+                let message = format!("the host's write_at returned {code} for {length} bytes at {offset}");
+                Err(Error::new(ErrorKind::Io, message))
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::compute::on_own_stack;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Message;
-use crate::text::json::{keeping_integers, written};
+use crate::text::json::{depth, keeping_integers, written};
 use serde_json::{Map, Value};
 
 /// How many arrays and objects may lie in each other. What recurses over a value, its drop too, then takes
@@ -69,27 +69,6 @@ fn messages(messages: &[Message]) -> Value {
             Value::Object(object)
         })
         .collect()
-}
-
-/// How many arrays and objects lie in each other in `text`, if it is JSON; else, up to where it is not, no
-/// fewer.
-fn depth(text: &str) -> usize {
-    let (mut depth, mut most) = (0usize, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                most = most.max(depth);
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    most
 }
 
 #[cfg(test)]

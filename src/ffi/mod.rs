@@ -31,6 +31,7 @@ pub mod stream;
 pub mod testing;
 pub mod vocabulary;
 
+mod info;
 mod json;
 mod os_handle;
 mod reading;

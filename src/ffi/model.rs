@@ -1,7 +1,8 @@
 //! Models: loaded, asked, closed; knows no text.
 
 use super::border::error::wick_error;
-use super::border::guard::{Tag, guard};
+use super::border::guard::{Handled, Tag, guard, guard_on};
+use super::border::guest::LogSink;
 use super::border::handles;
 use super::border::handles::unforked;
 pub use super::border::ids::wick_model;
@@ -9,15 +10,16 @@ use super::border::ids::{wick_queue, wick_runtime, wick_stream};
 use super::border::out::{Out, check_buffer, write_text};
 use super::border::sized::{self, Versioned};
 use super::border::status::{WICK_OK, wick_status};
-use super::border::str::{constant, copy, flag, refuse, wick_str};
+use super::border::str::{copy, flag, refuse, wick_str};
 use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
+use super::info;
 use super::io::wick_io;
 use super::reading::Reader;
-use super::runtime::{RuntimeObject, heard};
+use super::runtime::{RuntimeObject, log_of};
 use super::source::{GivenSource, SourceFields};
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::{Backend, Model, ModelOptions, ModelSource};
+use crate::runtime::{Backend, KvType, Model, ModelOptions, ModelSource, PrefixCache};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
@@ -31,7 +33,7 @@ pub const WICK_BACKEND_CANDLE: u32 = 2;
 
 /// Keys and values as half precision floats.
 pub const WICK_KV_F16: u32 = 0;
-/// Keys and values in blocks of 32 bytes with a scale. Not in this release.
+/// Keys and values in blocks of 32 signed bytes with a scale (ggml's Q8_0): 0.53 of the bytes.
 pub const WICK_KV_Q8_0: u32 = 1;
 
 /// What a model is loaded from, and how. Exactly one of `path`, `data` and `io`.
@@ -63,13 +65,17 @@ pub struct wick_model_options {
     pub no_mmap: u8,
     /// 1: tokenizer and chat template only (counting tokens); sessions are refused.
     pub vocab_only: u8,
-    /// 1: keep no keys and values for reuse across sessions. This release never does.
+    /// 1: sessions share no keys and values, and none are kept for later ones; 0: the beginning that a
+    /// session's tokens have in common with those of another of the model, live, cleared or closed, is not
+    /// computed again. Answers are the same bits. The candle backend shares nothing.
     pub no_prefix_cache: u8,
     /// 0.
     pub reserved: u8,
     /// The most tokens of context; 0: the model's own.
     pub context_length: u32,
-    /// 0. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// Keys and values that may be kept for reuse while no session uses them, in bytes; 0: those of one whole
+    /// context, at most a quarter of the memory budget and 512 MiB. The budget counts them; they give way to
+    /// what sessions need, and to wick_runtime_trim.
     pub prefix_cache_bytes: u64,
     /// Jinja text that replaces the model's own chat template, or the name of a built-in one: "chatml",
     /// "llama2", "llama3", "gemma", "phi3", "mistral", "zephyr"; absent: the model's own.
@@ -84,15 +90,20 @@ pub struct wick_model_options {
     pub drop: wick_drop_fn,
     /// 0.
     pub reserved2: u64,
-    /// WICK_KV_F16. WICK_KV_Q8_0 is WICK_E_UNSUPPORTED in this release.
+    /// What keys and values are kept as: WICK_KV_F16, or WICK_KV_Q8_0, which takes 0.53 of its bytes. Answers
+    /// of the two are not the same bits. The candle backend has f16 alone: else the load ends with
+    /// WICK_E_UNSUPPORTED. A save's keys and values of the other type are computed again.
     pub kv_type: u32,
     /// 1: a mapped file's pages are brought in before END (READY), with progress, so that the first prompt
     /// need not wait for the disk.
     pub preload: u8,
-    /// 1: sampling fields that are 0 take what the file says (general.sampling.…). WICK_E_UNSUPPORTED in this
-    /// release.
+    /// 1: sampling fields that are 0 take what the file says (general.sampling.…). A negative temperature is
+    /// then greedy, other negative fields are off, but for penalty_last_n. A file whose values are out of
+    /// range ends its load with WICK_E_MODEL_INVALID.
     pub sampling_from_model: u8,
-    /// 1: no speculation in this model's sessions. This release never speculates.
+    /// 1: no speculation in this model's sessions; 0: where a text repeats what its session has said or
+    /// read, or what another of the model has said, several tokens are computed at once, as long as that is
+    /// quicker. The text is the same; its pace and `draft_accepted` may hint at what the others said.
     pub no_drafts: u8,
     /// 0.
     pub reserved1: u8,
@@ -109,6 +120,12 @@ pub(super) struct ModelObject {
     pub(super) runtime: u64,
     #[cfg(feature = "testing")]
     pub(super) gate: Option<crate::testing::Gate>,
+}
+
+impl Handled for ModelObject {
+    fn log(&self) -> Option<Arc<LogSink>> {
+        log_of(self.runtime)
+    }
 }
 
 /// [ANY] Starts to load a model and returns at once. The load is a stream of PROGRESS and one END (READY,
@@ -184,7 +201,7 @@ pub(super) fn start(
 }
 
 /// Options whose user pointers are taken: they are dropped with this.
-struct Given {
+pub(super) struct Given {
     options: wick_model_options,
     user: UserData,
     source: GivenSource,
@@ -199,11 +216,20 @@ impl Given {
         Self { options: *options, user: UserData::new(options.user, options.drop), source }
     }
 
+    /// The same for one call: nothing is taken, so nothing is dropped.
+    ///
+    /// # Safety
+    /// As for [`Given::take`].
+    pub(super) unsafe fn lend(options: &wick_model_options) -> Self {
+        // SAFETY: as promised by the caller.
+        let source = unsafe { GivenSource::lend(options.source()) };
+        Self { options: *options, user: UserData::new(options.user, None), source }
+    }
+
     /// # Safety
     /// The options' texts and data are readable.
-    unsafe fn check(self) -> Result<(ModelOptions, Reader)> {
+    pub(super) unsafe fn check(self) -> Result<(ModelOptions, Reader)> {
         let Self { options: given, user, source } = self;
-        constant(given.kv_type, WICK_KV_Q8_0, "kv_type", "WICK_KV_…")?;
         let backend = match given.backend {
             WICK_BACKEND_AUTO => Backend::Auto,
             WICK_BACKEND_NATIVE => Backend::Native,
@@ -213,10 +239,23 @@ impl Given {
                 return Err(Error::new(ErrorKind::InvalidArgument, message));
             }
         };
+        let kv_type = match given.kv_type {
+            WICK_KV_F16 => KvType::F16,
+            WICK_KV_Q8_0 => KvType::Q8_0,
+            other => {
+                let message = format!("kv_type is {other}; give one of WICK_KV_…");
+                return Err(Error::new(ErrorKind::InvalidArgument, message));
+            }
+        };
         let (no_mmap, vocab_only) = (flag(given.no_mmap, "no_mmap")?, flag(given.vocab_only, "vocab_only")?);
-        flag(given.no_prefix_cache, "no_prefix_cache")?;
-        flag(given.no_drafts, "no_drafts")?;
+        let drafts = !flag(given.no_drafts, "no_drafts")?;
         let preload = flag(given.preload, "preload")?;
+        let sampling_from_model = flag(given.sampling_from_model, "sampling_from_model")?;
+        let prefix_cache = match (flag(given.no_prefix_cache, "no_prefix_cache")?, given.prefix_cache_bytes) {
+            (true, _) => PrefixCache::Off,
+            (false, 0) => PrefixCache::Auto,
+            (false, bytes) => PrefixCache::Bytes(bytes),
+        };
         given.refuse_the_rest()?;
         // SAFETY: as promised by the caller.
         let template = unsafe { given.chat_template.read("chat_template") }?;
@@ -229,6 +268,10 @@ impl Given {
             context_length: Some(given.context_length as usize).filter(|length| *length != 0),
             chat_template: template.map(copy).transpose()?,
             preload,
+            prefix_cache,
+            kv_type,
+            drafts,
+            sampling_from_model,
         };
         Ok((options, Reader { queue: given.queue, on_event: given.on_event, user }))
     }
@@ -252,10 +295,7 @@ impl wick_model_options {
     fn refuse_the_rest(&self) -> Result<()> {
         let lacking = [
             (self.reserved != 0, "wick_model_options.reserved"),
-            (self.prefix_cache_bytes != 0, "prefix_cache_bytes"),
             (self.reserved2 != 0, "wick_model_options.reserved2"),
-            (self.kv_type != WICK_KV_F16, "kv_type"),
-            (flag(self.sampling_from_model, "sampling_from_model")?, "sampling_from_model"),
             (self.reserved1 != 0, "wick_model_options.reserved1"),
         ];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
@@ -269,8 +309,10 @@ impl wick_model_options {
 /// it), `eos_ids` (array: what ends an answer), `weight_bytes`, `weights` (where they are: "mapped": pages of
 /// the file that the system can drop; "huge": moved to huge pages; "partly": some of them; "owned": read into
 /// memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`,
-/// `chat_template` (boolean: there is one). Names are strings, all else are integers. `(json, cap, needed)`
-/// as in wick_build_info. After a failed load: its error.
+/// `chat_template` (boolean: there is one), `suppressed_ids` (array: what no answer says), `sampling` (what
+/// the file recommends, where it says so: `temperature`, `top_p`, `min_p`, `repeat_penalty` as floats,
+/// `top_k`, `penalty_last_n`). Names are strings, all else are integers. `(json, cap, needed)` as in
+/// wick_build_info. After a failed load: its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_info(
     model: wick_model,
@@ -278,10 +320,9 @@ pub unsafe extern "C" fn wick_model_info(
     cap: usize,
     needed: *mut usize,
 ) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<ModelObject>(model.id)?;
+    guard_on(Tag::Any, "wick_model_info", model.id, |object: &Arc<ModelObject>| {
         check_buffer(json, cap)?;
-        let info = heard(object.runtime, "wick_model_info", || object.model.info())?.to_string();
+        let info = info::model(object.model.info())?;
         // SAFETY: the caller's buffer, as this function's docs say.
         unsafe { write_text(&info, json, cap, needed) }?;
         Ok(WICK_OK)
@@ -294,8 +335,8 @@ pub unsafe extern "C" fn wick_model_info(
 /// and later), as far as the system and the process' memory cgroups have room to spare for all of them.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_model_keep_mapped(model: wick_model) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<ModelObject>(model.id)?.model.keep_mapped();
+    guard_on(Tag::Any, "wick_model_keep_mapped", model.id, |object: &Arc<ModelObject>| {
+        object.model.keep_mapped();
         Ok(WICK_OK)
     })
 }

@@ -2,7 +2,8 @@
 
 use super::border::deadline::Deadline;
 use super::border::error::wick_error;
-use super::border::guard::{Tag, guard, logging};
+use super::border::guard::{Handled, Tag, guard, guard_on, logging};
+use super::border::guest::LogSink;
 use super::border::handles;
 pub use super::border::ids::wick_queue;
 use super::border::ids::wick_runtime;
@@ -10,7 +11,7 @@ use super::border::out::Out;
 use super::border::status::{WICK_EMPTY, WICK_ENDED, WICK_MORE, WICK_OK, wick_status};
 use super::event::wick_event;
 use super::os_handle::{OsSlot, wick_os_handle};
-use super::runtime::{RuntimeObject, heard};
+use super::runtime::{RuntimeObject, log_of};
 use super::stream::{StreamObject, Turn, closed};
 use super::write_event::EventOut;
 use crate::error::Result;
@@ -30,6 +31,12 @@ pub(super) struct QueueObject {
     /// A stream that closes itself: its END was read by the last call, which gave its `user` away.
     ended: Mutex<Option<Arc<StreamObject>>>,
     os: OsSlot,
+}
+
+impl Handled for QueueObject {
+    fn log(&self) -> Option<Arc<LogSink>> {
+        log_of(self.runtime)
+    }
 }
 
 /// [ANY] A queue of this runtime. It ends with the runtime, and stays readable until it is closed.
@@ -69,12 +76,9 @@ pub unsafe extern "C" fn wick_queue_next(
     cap: usize,
     timeout_ns: u64,
 ) -> wick_status {
-    guard(Tag::NotInCallback, ptr::null_mut(), || {
-        let object = handles::get::<QueueObject>(queue.id)?;
-        heard(object.runtime, "wick_queue_next", || {
-            // SAFETY: the caller's struct and buffer, as this function's docs say.
-            object.next(&unsafe { EventOut::new(event, buf, cap) }?, Deadline::after(timeout_ns))
-        })
+    guard_on(Tag::NotInCallback, "wick_queue_next", queue.id, |object: &Arc<QueueObject>| {
+        // SAFETY: the caller's struct and buffer, as this function's docs say.
+        object.next(&unsafe { EventOut::new(event, buf, cap) }?, Deadline::after(timeout_ns))
     })
 }
 
@@ -133,9 +137,8 @@ impl QueueObject {
 /// WICK_MORE: some are; WICK_ENDED: the runtime is shut down and every END was delivered.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_queue_dispatch(queue: wick_queue, max_events: u32, budget_ns: u64) -> wick_status {
-    guard(Tag::NotInCallback, ptr::null_mut(), || {
-        let object = handles::get::<QueueObject>(queue.id)?;
-        let _turn = heard(object.runtime, "wick_queue_dispatch", || Turn::take(&object.reading))?;
+    guard_on(Tag::NotInCallback, "wick_queue_dispatch", queue.id, |object: &Arc<QueueObject>| {
+        let _turn = Turn::take(&object.reading)?;
         // What is longer than a day is no limit, and cannot overflow a clock.
         let budget =
             Some(Duration::from_nanos(budget_ns)).filter(|_| (1..86_400_000_000_000).contains(&budget_ns));
@@ -153,8 +156,8 @@ pub extern "C" fn wick_queue_dispatch(queue: wick_queue, max_events: u32, budget
 /// WICK_EMPTY at once. Sticky, not counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_queue_wake(queue: wick_queue) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<QueueObject>(queue.id)?.queue.wake();
+    guard_on(Tag::Any, "wick_queue_wake", queue.id, |object: &Arc<QueueObject>| {
+        object.queue.wake();
         Ok(WICK_OK)
     })
 }
@@ -163,12 +166,10 @@ pub extern "C" fn wick_queue_wake(queue: wick_queue) -> wick_status {
 /// the rest of one, or a wake waits. The same each time. WICK_E_IO if the system has no descriptor left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_queue_os_handle(queue: wick_queue, out: *mut wick_os_handle) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<QueueObject>(queue.id)?;
+    guard_on(Tag::Any, "wick_queue_os_handle", queue.id, |object: &Arc<QueueObject>| {
         // SAFETY: the caller's place, as this function's docs say.
         let out = unsafe { Out::required(out, "out") }?;
-        let handle = || object.os.get(|level| object.queue.show_on(level));
-        out.set(heard(object.runtime, "wick_queue_os_handle", handle)?);
+        out.set(object.os.get(|level| object.queue.show_on(level))?);
         Ok(WICK_OK)
     })
 }

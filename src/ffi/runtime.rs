@@ -2,7 +2,7 @@
 
 use super::border::deadline::Deadline;
 use super::border::error::wick_error;
-use super::border::guard::{Tag, adopt_thread, guard, install_panic_hook, logging};
+use super::border::guard::{Handled, Tag, adopt_thread, guard, guard_on, install_panic_hook, logging};
 use super::border::guest::{Guest, LogSink, wick_log_fn};
 use super::border::handles::{self, Reservation};
 pub use super::border::ids::wick_runtime;
@@ -11,11 +11,11 @@ use super::border::sized::{self, Versioned};
 use super::border::status::*;
 use super::border::str::{copy, flag, refuse, wick_str};
 use super::border::user::{UserData, wick_drop_fn};
+use super::info;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Level, Mode, Runtime, RuntimeOptions, Stepped};
 use crate::sync::TimedLock;
 use std::ffi::{c_char, c_void};
-use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,9 @@ pub struct wick_runtime_options {
     pub abi_version: u32,
     /// WICK_MODE_…
     pub mode: u32,
-    /// Compute threads, at most 1024; 0: as many as there are physical cores.
+    /// Compute threads, at most 1024; 0: one for each physical core that the process may use, of the
+    /// performance cores only where the system tells them from slower ones (Linux): all threads wait for the
+    /// slowest.
     pub threads: u32,
     /// Bytes for weights (mapped ones too), keys and values, caches and scratch; 0: no budget. When it is
     /// used up: caches go, then keys and values of idle sessions (computed again when needed), then
@@ -84,6 +86,17 @@ pub(super) struct RuntimeObject {
     /// Held while the runtime's objects and what the host lent are dropped: no other shutdown is done before
     /// that.
     dropping: TimedLock,
+}
+
+impl Handled for RuntimeObject {
+    fn log(&self) -> Option<Arc<LogSink>> {
+        Some(self.log.clone())
+    }
+}
+
+/// The log of the runtime behind a handle, if it is not shut down.
+pub(super) fn log_of(runtime: u64) -> Option<Arc<LogSink>> {
+    handles::get::<RuntimeObject>(runtime).ok().map(|object| object.log.clone())
 }
 
 impl RuntimeObject {
@@ -210,11 +223,9 @@ pub unsafe extern "C" fn wick_runtime_step(
     budget_ns: u64,
     next_wake_ns: *mut u64,
 ) -> wick_status {
-    guard(Tag::NotInCallback, ptr::null_mut(), || {
-        let object = handles::get::<RuntimeObject>(runtime.id)?;
-        let step = || logging(&object.log, || object.runtime.step(Duration::from_nanos(budget_ns)));
-        let stepped = heard(runtime.id, "wick_runtime_step", step)?;
-        let (status, wake) = match stepped {
+    guard_on(Tag::NotInCallback, "wick_runtime_step", runtime.id, |object: &Arc<RuntimeObject>| {
+        let step = || object.runtime.step(Duration::from_nanos(budget_ns));
+        let (status, wake) = match logging(&object.log, step)? {
             Stepped::More => (WICK_MORE, 0),
             Stepped::Idle(None) => (WICK_EMPTY, WICK_FOREVER),
             Stepped::Idle(Some(due)) => {
@@ -234,46 +245,42 @@ pub unsafe extern "C" fn wick_runtime_step(
 /// WICK_E_INVALID_ARGUMENT beyond 100; WICK_E_UNSUPPORTED in HOST_STEP.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_set_pace(runtime: wick_runtime, percent: u32) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<RuntimeObject>(runtime.id)?;
-        heard(runtime.id, "wick_runtime_set_pace", || object.runtime.set_pace(percent))?;
-        Ok(WICK_OK)
-    })
+    with_runtime("wick_runtime_set_pace", runtime, |runtime| runtime.set_pace(percent))
 }
 
 /// [ANY] Stops computing within a slice; events, cancel, deadlines, close and shutdown still work. Not
 /// counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_pause(runtime: wick_runtime) -> wick_status {
-    with_runtime(runtime, |runtime| runtime.pause())
+    with_runtime("wick_runtime_pause", runtime, |runtime| {
+        runtime.pause();
+        Ok(())
+    })
 }
 
 /// [ANY] Computes again.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_resume(runtime: wick_runtime) -> wick_status {
-    with_runtime(runtime, |runtime| runtime.resume())
-}
-
-/// [ANY] Gives back memory that can be computed again, keys and values of idle sessions too: for the system's
-/// low-memory warning.
-#[unsafe(no_mangle)]
-pub extern "C" fn wick_runtime_trim(runtime: wick_runtime) -> wick_status {
-    with_runtime(runtime, |runtime| runtime.trim())
-}
-
-/// What `body` comes to. If it is refused, the log of `runtime` says why: `call` has no wick_error that
-/// would.
-pub(super) fn heard<T>(runtime: u64, call: &str, body: impl FnOnce() -> Result<T>) -> Result<T> {
-    body().inspect_err(|error| {
-        if let Ok(object) = handles::get::<RuntimeObject>(runtime) {
-            object.log.refused(call, error);
-        }
+    with_runtime("wick_runtime_resume", runtime, |runtime| {
+        runtime.resume();
+        Ok(())
     })
 }
 
-fn with_runtime(runtime: wick_runtime, act: impl FnOnce(&Runtime)) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        act(&handles::get::<RuntimeObject>(runtime.id)?.runtime);
+/// [ANY] Gives back memory whose contents can be computed again: prefixes that no session uses, keys and
+/// values of idle sessions, and what passes work in. For the system's low-memory warning. Returns at once;
+/// what a pass under way holds comes back behind it.
+#[unsafe(no_mangle)]
+pub extern "C" fn wick_runtime_trim(runtime: wick_runtime) -> wick_status {
+    with_runtime("wick_runtime_trim", runtime, |runtime| {
+        runtime.trim();
+        Ok(())
+    })
+}
+
+fn with_runtime(call: &str, runtime: wick_runtime, act: impl FnOnce(&Runtime) -> Result<()>) -> wick_status {
+    guard_on(Tag::Any, call, runtime.id, |object: &Arc<RuntimeObject>| {
+        act(&object.runtime)?;
         Ok(WICK_OK)
     })
 }
@@ -281,9 +288,9 @@ fn with_runtime(runtime: wick_runtime, act: impl FnOnce(&Runtime)) -> wick_statu
 /// [ANY] Counts, memory and queues as JSON; never waits for compute: `version`; `mode` ("threads",
 /// "host_step"); `state` ("running", "shutting down"); `threads` (array: the names of those that run);
 /// `generations` {`live`, `running`, `waiting`}; `limits` {`max_sequences`, `max_waiting`}; `passes`
-/// (computed so far); `memory` {`weights`, `kv_and_scratch`, `budget`} in bytes, `budget` null if there is
-/// none; `queues` {`count`, `streams` (array: how many streams each queue has)}. All else are integers.
-/// `(json, cap, needed)` as in wick_build_info.
+/// (computed so far); `memory` {`weights`, `kv_and_scratch` (with those of prefixes that no session uses),
+/// `budget`} in bytes, `budget` null if there is none; `queues` {`count`, `streams` (array: how many streams
+/// each queue has)}. All else are integers. `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_runtime_info(
     runtime: wick_runtime,
@@ -291,10 +298,9 @@ pub unsafe extern "C" fn wick_runtime_info(
     cap: usize,
     needed: *mut usize,
 ) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<RuntimeObject>(runtime.id)?;
+    guard_on(Tag::Any, "wick_runtime_info", runtime.id, |object: &Arc<RuntimeObject>| {
         // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&object.runtime.info().to_string(), json, cap, needed) }?;
+        unsafe { write_text(&info::runtime(&object.runtime.info()), json, cap, needed) }?;
         Ok(WICK_OK)
     })
 }
@@ -306,8 +312,7 @@ pub unsafe extern "C" fn wick_runtime_info(
 /// of their callbacks. WICK_E_TIMEOUT: not all has ended after `timeout_ns`; call again.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_runtime_shutdown(runtime: wick_runtime, timeout_ns: u64) -> wick_status {
-    guard(Tag::NotInCallback, ptr::null_mut(), || {
-        let object = handles::get::<RuntimeObject>(runtime.id)?;
+    guard_on(Tag::NotInCallback, "wick_runtime_shutdown", runtime.id, |object: &Arc<RuntimeObject>| {
         let deadline = match Deadline::after(timeout_ns) {
             Deadline::Poll => Some(Instant::now()),
             Deadline::At(at) => at,

@@ -1,7 +1,8 @@
 //! Sessions: a conversation and its keys and values.
 
 use super::border::error::wick_error;
-use super::border::guard::{Tag, guard};
+use super::border::guard::{Handled, Tag, guard, guard_on};
+use super::border::guest::LogSink;
 use super::border::handles;
 pub use super::border::ids::wick_session;
 use super::border::ids::{wick_adapter, wick_model};
@@ -10,19 +11,28 @@ use super::border::out::{Out, check_buffer, write_items, write_text};
 use super::border::sized::{self, Versioned};
 use super::border::status::{WICK_OK, wick_status};
 use super::border::str::{constant, copy, refuse, wick_str};
+use super::info;
 use super::json;
 use super::messages::{self, Variables, wick_message};
 use super::model::ModelObject;
-use super::runtime::heard;
-use crate::error::Result;
-use crate::runtime::{Session, SessionOptions};
+use super::runtime::log_of;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::{Overflow, Session, SessionOptions};
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
 
 /// A full context ends the generation: END (CONTEXT_FULL).
 pub const WICK_OVERFLOW_STOP: u32 = 0;
-/// The oldest messages of a full context go. Not in this release.
+/// Before a turn for which the context has no room whole exchanges go, the oldest first: the user's message
+/// and all up to the user's next, so that a call of a tool stays with its result. They go until the turn's
+/// input, its `max_tokens` (which count as half of the context at most) and a quarter of the context are
+/// free; without `max_tokens` there is room as long as one token of the answer has it. What stays is computed
+/// again, but for its beginning that stays the same. A NOTE of the library's says what went; END's
+/// session_tokens from before are void for wick_session_rewind (WICK_E_INVALID_ARGUMENT). A turn that comes
+/// to nothing brings all back. If nothing more may go and it still does not fit: END (ERROR, CONTEXT_FULL).
+/// An answer that fills the context ends with END (CONTEXT_FULL). Raw input, and an answer that goes on: as
+/// WICK_OVERFLOW_STOP.
 pub const WICK_OVERFLOW_ROLL: u32 = 1;
 
 /// What a session is made of.
@@ -44,9 +54,11 @@ pub struct wick_session_options {
     /// A JSON object: more variables for the template in every turn, until a generation brings its own; a
     /// clear brings these back. Absent: none.
     pub template_json: wick_str,
-    /// WICK_OVERFLOW_STOP. WICK_OVERFLOW_ROLL is WICK_E_UNSUPPORTED in this release.
+    /// WICK_OVERFLOW_STOP or WICK_OVERFLOW_ROLL.
     pub overflow: u32,
-    /// 0. With WICK_OVERFLOW_ROLL: so many messages after the system's stay too.
+    /// With WICK_OVERFLOW_ROLL: so many messages stay too, and the rest of the exchange that they end in. The
+    /// system and developer messages that the conversation begins with stay anyway, and do not count. With
+    /// WICK_OVERFLOW_STOP anything but 0 is WICK_E_INVALID_ARGUMENT.
     pub pinned_messages: u32,
     /// id 0: none. Anything else is WICK_E_UNSUPPORTED in this release.
     pub adapter: wick_adapter,
@@ -77,14 +89,26 @@ impl wick_session_options {
             system: system.map(copy).transpose()?,
             tools: variables.tools,
             template: variables.template,
+            overflow: self.overflow()?,
         })
+    }
+
+    fn overflow(&self) -> Result<Overflow> {
+        match (self.overflow, self.pinned_messages) {
+            (WICK_OVERFLOW_ROLL, pinned) => Ok(Overflow::Roll { pinned_messages: pinned as usize }),
+            (_, 0) => Ok(Overflow::Stop),
+            (_, pinned) => {
+                let message = format!(
+                    "pinned_messages is {pinned}, which goes with WICK_OVERFLOW_ROLL; leave it 0, or set overflow"
+                );
+                Err(Error::new(ErrorKind::InvalidArgument, message))
+            }
+        }
     }
 
     fn refuse_the_rest(&self) -> Result<()> {
         constant(self.overflow, WICK_OVERFLOW_ROLL, "overflow", "WICK_OVERFLOW_…")?;
         let lacking = [
-            (self.overflow != WICK_OVERFLOW_STOP, "overflow"),
-            (self.pinned_messages != 0, "pinned_messages"),
             (self.adapter.id != 0, "wick_session_options.adapter"),
             (self.adapter_scale != 0.0, "adapter_scale"),
             (self.reserved != 0, "wick_session_options.reserved"),
@@ -97,6 +121,12 @@ impl wick_session_options {
 pub(super) struct SessionObject {
     pub(super) session: Session,
     pub(super) runtime: u64,
+}
+
+impl Handled for SessionObject {
+    fn log(&self) -> Option<Arc<LogSink>> {
+        log_of(self.runtime)
+    }
 }
 
 /// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
@@ -124,7 +154,11 @@ pub unsafe extern "C" fn wick_session_create(
     })
 }
 
-/// [ANY] A second session with the same past. WICK_E_UNSUPPORTED in this release.
+/// [ANY] A second session that begins as this one is: the same past, messages, system message, tools and
+/// variables in force; a clear of it brings back what this one was made with. It shares the keys and values
+/// of the past: a fork takes microseconds and no memory but for its lists. May be used at once, also where a
+/// cancelled or closed generation of this one has not stopped yet: then it begins as that leaves it.
+/// WICK_E_BUSY while a generation of it is live and not cancelled; after a failed load its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_fork(
     session: wick_session,
@@ -132,10 +166,12 @@ pub unsafe extern "C" fn wick_session_fork(
     error: *mut wick_error,
 ) -> wick_status {
     guard(Tag::Any, error, || {
-        handles::get::<SessionObject>(session.id)?;
+        let object = handles::get::<SessionObject>(session.id)?;
         // SAFETY: the caller's places, as this function's docs say.
-        unsafe { wick_error::check(error).and_then(|()| Out::required(out, "out")) }?;
-        Err(lacking("wick_session_fork"))
+        let out = unsafe { wick_error::check(error).and_then(|()| Out::required(out, "out")) }?;
+        let twin = SessionObject { session: object.session.fork()?, runtime: object.runtime };
+        out.set(wick_session { id: handles::insert(object.runtime, Arc::new(twin))? });
+        Ok(WICK_OK)
     })
 }
 
@@ -143,27 +179,36 @@ pub unsafe extern "C" fn wick_session_fork(
 /// variables. WICK_E_BUSY while a generation of it is live and not cancelled.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_session_clear(session: wick_session) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<SessionObject>(session.id)?;
-        heard(object.runtime, "wick_session_clear", || object.session.clear())?;
+    guard_on(Tag::Any, "wick_session_clear", session.id, |object: &Arc<SessionObject>| {
+        object.session.clear()?;
         Ok(WICK_OK)
     })
 }
 
-/// [ANY] Keeps the first `token_count` tokens. WICK_E_UNSUPPORTED in this release.
+/// [ANY] Goes back to where the session had its first `token_count` tokens; more than it has: nothing
+/// changes; 0: as wick_session_clear. Raw input goes back to any token; a conversation to the state right
+/// behind the turn whose END said so many session_tokens, or behind a turn's input (its prompt_tokens), with
+/// the tools and variables in force then; in between to the messages that are whole within them. What is
+/// still known of the past is kept, the rest is computed by the next generation. Takes effect between two
+/// slices of the engine (in HOST_STEP in the next wick_runtime_step, or call that waits), behind what was
+/// asked before; what is asked of the session afterwards finds it done, but wick_session_info, _messages and
+/// _tokens may show it as it was. WICK_E_INVALID_ARGUMENT if messages have gone since it had so many
+/// (WICK_OVERFLOW_ROLL); where a cancelled generation has not stopped yet, that is not known, and the session
+/// then stays as that leaves it. WICK_E_BUSY while a generation of it is live and not cancelled.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_session_rewind(session: wick_session, token_count: u32) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<SessionObject>(session.id)?;
-        let _ = token_count;
-        let call = "wick_session_rewind";
-        heard(object.runtime, call, || Err(lacking(call)))
+    guard_on(Tag::Any, "wick_session_rewind", session.id, |object: &Arc<SessionObject>| {
+        object.session.rewind(token_count as usize)?;
+        Ok(WICK_OK)
     })
 }
 
-/// [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping"), `tokens`,
-/// `messages`, `context_length`, `context_left` (integers; the last two null while the model loads, if the
-/// session was given no length). `(json, cap, needed)` as in wick_build_info.
+/// [ANY] What is known of the session, as JSON: `state` ("idle", "generating", "stopping": cancelled, and not
+/// stopped yet; "restoring": out of a save that is still being read), `tokens` that it holds, `messages` of
+/// the conversation (without the session's own system message), `rolled_messages` and `rolled_tokens` (what
+/// has gone with WICK_OVERFLOW_ROLL since it was made or cleared), `context_length` (the most tokens),
+/// `context_left` (those that may still come); integers, the last two null while the model loads, if the
+/// session was given no length. `(json, cap, needed)` as in wick_build_info.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_info(
     session: wick_session,
@@ -171,18 +216,18 @@ pub unsafe extern "C" fn wick_session_info(
     cap: usize,
     needed: *mut usize,
 ) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<SessionObject>(session.id)?;
+    guard_on(Tag::Any, "wick_session_info", session.id, |object: &Arc<SessionObject>| {
         check_buffer(json, cap)?;
         // SAFETY: the caller's buffer, as this function's docs say.
-        unsafe { write_text(&object.session.info().to_string(), json, cap, needed) }?;
+        unsafe { write_text(&info::session(&object.session.info()), json, cap, needed) }?;
         Ok(WICK_OK)
     })
 }
 
 /// [ANY] Another system message for the session, from the next turn on; absent: none. Also while a generation
 /// is live, which keeps the one it was started with. The past is computed again then. WICK_E_INVALID_ARGUMENT
-/// for a session with raw input, or whose conversation begins with a system message of its own.
+/// for a session with raw input, or whose conversation begins with a system message of its own; also while a
+/// generation is live that brings it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_set_system(
     session: wick_session,
@@ -227,8 +272,7 @@ pub unsafe extern "C" fn wick_session_messages(
     cap: usize,
     needed: *mut usize,
 ) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<SessionObject>(session.id)?;
+    guard_on(Tag::Any, "wick_session_messages", session.id, |object: &Arc<SessionObject>| {
         check_buffer(json, cap)?;
         let messages = json::written_messages(|| object.session.messages())?;
         // SAFETY: the caller's buffer, as this function's docs say.
@@ -246,8 +290,7 @@ pub unsafe extern "C" fn wick_session_tokens(
     cap: usize,
     needed: *mut usize,
 ) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<SessionObject>(session.id)?;
+    guard_on(Tag::Any, "wick_session_tokens", session.id, |object: &Arc<SessionObject>| {
         check_buffer(ids, cap)?;
         // SAFETY: the caller's buffer, as this function's docs say.
         unsafe { write_items(&object.session.tokens()?, ids, cap, needed) }?;
@@ -277,13 +320,18 @@ pub unsafe extern "C" fn wick_session_count(
     })
 }
 
-/// [ANY] Forgets the last answer behind its first `bytes` bytes. WICK_E_UNSUPPORTED in this release.
+/// [ANY] Of the last answer only the first `bytes` bytes of its text (answer_prefix counts; down to a whole
+/// character) were shown or spoken: the rest is forgotten, and the next turn goes on behind what is left.
+/// More than it has: all stays; 0: the answer goes, its input stays. The last ids of what stays may be others
+/// than the model's. For dialogue that is interrupted: wick_stream_cancel, then this, then the next
+/// wick_generate, without a wait. It takes effect when the generation has stopped; where that came to nothing
+/// there is nothing to forget: an earlier answer stays as it is. As wick_session_rewind otherwise.
+/// WICK_E_INVALID_ARGUMENT without an answer; WICK_E_BUSY while a generation of it is live and not cancelled.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_session_keep(session: wick_session, bytes: usize) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<SessionObject>(session.id)?;
-        let _ = bytes;
-        Err(lacking("wick_session_keep"))
+    guard_on(Tag::Any, "wick_session_keep", session.id, |object: &Arc<SessionObject>| {
+        object.session.keep(bytes)?;
+        Ok(WICK_OK)
     })
 }
 

@@ -8,6 +8,7 @@ use super::io::{HostBytes, HostReader, wick_io};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use std::ffi::c_void;
+use std::path::PathBuf;
 
 /// The fields, as they were given.
 #[derive(Clone, Copy)]
@@ -42,6 +43,21 @@ impl GivenSource {
         Self { fields, data: UserData::new(fields.data_user, fields.data_drop), io }
     }
 
+    /// The same for one call: nothing is taken, so nothing is dropped.
+    ///
+    /// # Safety
+    /// As for [`GivenSource::take`].
+    pub(super) unsafe fn lend(fields: SourceFields) -> Self {
+        let io = if fields.io.is_null() {
+            Ok(None)
+        } else {
+            // SAFETY: as promised by the caller.
+            let lent = unsafe { sized::input(fields.io) };
+            lent.map(|io: wick_io| Some((io, UserData::new(io.user, None))))
+        };
+        Self { fields, data: UserData::new(fields.data_user, None), io }
+    }
+
     /// The one source that was given. `no_mmap`: a file is read, not mapped.
     ///
     /// # Errors
@@ -64,13 +80,9 @@ impl GivenSource {
             return bad("path_offset and path_size are for a path; leave them 0");
         }
         match (path, io) {
-            (Some(""), _) => bad("path is empty"),
-            (Some(path), _) if path.contains('\0') => {
-                bad("path holds a NUL byte, which no file's name has; give its length without the NUL")
-            }
             (Some(path), _) => {
-                let path = copy(path)?.into();
-                Ok(Source::File { path, offset: given.path_offset, size: given.path_size, no_mmap })
+                let (path, offset, size) = (file(path)?, given.path_offset, given.path_size);
+                Ok(Source::File { path, offset, size, no_mmap })
             }
             (None, Some((io, user))) => Ok(Source::Reader(Box::new(HostReader::new(&io, user)?))),
             (None, None) => {
@@ -79,5 +91,20 @@ impl GivenSource {
                 Ok(Source::Memory(Box::new(bytes)))
             }
         }
+    }
+}
+
+/// The file that `path` names.
+///
+/// # Errors
+/// `InvalidArgument`: no file is called so; `OutOfMemory`.
+pub(super) fn file(path: &str) -> Result<PathBuf> {
+    let bad = |what: &'static str| Err(Error::new(ErrorKind::InvalidArgument, what));
+    match path {
+        "" => bad("path is empty"),
+        path if path.contains('\0') => {
+            bad("path holds a NUL byte, which no file's name has; give its length without the NUL")
+        }
+        path => Ok(copy(path)?.into()),
     }
 }

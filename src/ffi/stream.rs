@@ -1,7 +1,8 @@
 //! Streams: reading one by itself, and all that can be done to one however it is read.
 
 use super::border::deadline::Deadline;
-use super::border::guard::{Tag, guard, logging};
+use super::border::guard::{Handled, Tag, guard, guard_on, logging};
+use super::border::guest::LogSink;
 use super::border::handles;
 pub use super::border::ids::wick_stream;
 use super::border::lacking::lacking;
@@ -10,13 +11,14 @@ use super::border::status::{WICK_EMPTY, WICK_ENDED, WICK_OK, wick_status};
 use super::border::str::{copy, wick_str};
 use super::event::{wick_event, wick_stats};
 use super::os_handle::{OsSlot, wick_os_handle};
-use super::runtime::{RuntimeObject, heard};
+use super::runtime::log_of;
 use super::write_event::EventOut;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::Stream;
 use crate::stream::{EventKind, Next};
 use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a stream's handle stands for.
@@ -28,6 +30,12 @@ pub(super) struct StreamObject {
     pub(super) close_after_end: bool,
     reading: AtomicBool,
     os: OsSlot,
+}
+
+impl Handled for StreamObject {
+    fn log(&self) -> Option<Arc<LogSink>> {
+        log_of(self.runtime)
+    }
 }
 
 impl StreamObject {
@@ -64,7 +72,7 @@ impl StreamObject {
     fn wait(&self, deadline: Deadline) -> Next {
         let Deadline::At(at) = deadline else { return self.stream.try_next() };
         // The runtime's own threads have their log; in HOST_STEP this thread does the work.
-        match handles::get::<RuntimeObject>(self.runtime).ok().map(|runtime| runtime.log.clone()) {
+        match log_of(self.runtime) {
             Some(log) => logging(&log, || self.stream.wait_next(at)),
             None => self.stream.wait_next(at),
         }
@@ -106,12 +114,9 @@ pub unsafe extern "C" fn wick_stream_next(
     cap: usize,
     timeout_ns: u64,
 ) -> wick_status {
-    // SAFETY: the caller's struct and buffer, as this function's docs say.
-    guard(Tag::NotInCallback, ptr::null_mut(), || unsafe {
-        let object = handles::get::<StreamObject>(stream.id)?;
-        heard(object.runtime, "wick_stream_next", || {
-            read(&object, stream, event, buf, cap, timeout_ns, |_| true)
-        })
+    guard_on(Tag::NotInCallback, "wick_stream_next", stream.id, |object: &Arc<StreamObject>| {
+        // SAFETY: the caller's struct and buffer, as this function's docs say.
+        unsafe { read(object, stream, event, buf, cap, timeout_ns, |_| true) }
     })
 }
 
@@ -125,11 +130,10 @@ pub unsafe extern "C" fn wick_stream_join(
     cap: usize,
     timeout_ns: u64,
 ) -> wick_status {
-    // SAFETY: the caller's struct and buffer, as this function's docs say.
-    guard(Tag::NotInCallback, ptr::null_mut(), || unsafe {
-        let object = handles::get::<StreamObject>(stream.id)?;
+    guard_on(Tag::NotInCallback, "wick_stream_join", stream.id, |object: &Arc<StreamObject>| {
         let ends = |kind: &EventKind| matches!(kind, EventKind::End(_));
-        heard(object.runtime, "wick_stream_join", || read(&object, stream, end, buf, cap, timeout_ns, ends))
+        // SAFETY: the caller's struct and buffer, as this function's docs say.
+        unsafe { read(object, stream, end, buf, cap, timeout_ns, ends) }
     })
 }
 
@@ -175,12 +179,10 @@ pub(super) fn closed(what: &str) -> Error {
 /// waits. The same each time. WICK_E_IO if the system has no descriptor left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_os_handle(stream: wick_stream, out: *mut wick_os_handle) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<StreamObject>(stream.id)?;
+    guard_on(Tag::Any, "wick_stream_os_handle", stream.id, |object: &Arc<StreamObject>| {
         // SAFETY: the caller's place, as this function's docs say.
-        let out = heard(object.runtime, "wick_stream_os_handle", || unsafe { Out::required(out, "out") })?;
-        let handle = || object.os.get(|level| object.stream.show_on(level));
-        out.set(heard(object.runtime, "wick_stream_os_handle", handle)?);
+        let out = unsafe { Out::required(out, "out") }?;
+        out.set(object.os.get(|level| object.stream.show_on(level))?);
         Ok(WICK_OK)
     })
 }
@@ -188,8 +190,8 @@ pub unsafe extern "C" fn wick_stream_os_handle(stream: wick_stream, out: *mut wi
 /// [ANY] Asks for the end: latched, idempotent, never waits. END (CANCELLED) follows, unless END came first.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_stream_cancel(stream: wick_stream) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        handles::get::<StreamObject>(stream.id)?.stream.cancel();
+    guard_on(Tag::Any, "wick_stream_cancel", stream.id, |object: &Arc<StreamObject>| {
+        object.stream.cancel();
         Ok(WICK_OK)
     })
 }
@@ -197,8 +199,7 @@ pub extern "C" fn wick_stream_cancel(stream: wick_stream) -> wick_status {
 /// [ANY] The stream's figures as of now; after END the final ones.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_stats(stream: wick_stream, out: *mut wick_stats) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<StreamObject>(stream.id)?;
+    guard_on(Tag::Any, "wick_stream_stats", stream.id, |object: &Arc<StreamObject>| {
         // SAFETY: the caller's place, as this function's docs say.
         let out = unsafe { Out::required(out, "out") }?;
         out.set(object.stream.stats().into());
@@ -211,11 +212,9 @@ pub unsafe extern "C" fn wick_stream_stats(stream: wick_stream, out: *mut wick_s
 /// After END: WICK_ENDED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<StreamObject>(stream.id)?;
+    guard_on(Tag::Any, "wick_stream_note", stream.id, |object: &Arc<StreamObject>| {
         // SAFETY: the caller's text, as this function's docs say.
-        let note = || copy(unsafe { text.require("the note") }?);
-        let note = heard(object.runtime, "wick_stream_note", note)?;
+        let note = copy(unsafe { text.require("the note") }?)?;
         match object.stream.control().note(note) {
             Ok(()) => Ok(WICK_OK),
             Err(_) if object.stream.is_closed() => Err(closed("stream")),
@@ -227,11 +226,8 @@ pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -
 /// [ANY] Ends the thinking of a generation here. WICK_E_UNSUPPORTED in this release.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_stream_answer_now(stream: wick_stream) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<StreamObject>(stream.id)?;
-        let call = "wick_stream_answer_now";
-        heard(object.runtime, call, || Err(lacking(call)))
-    })
+    let call = "wick_stream_answer_now";
+    guard_on(Tag::Any, call, stream.id, |_: &Arc<StreamObject>| Err(lacking(call)))
 }
 
 /// [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running

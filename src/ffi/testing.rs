@@ -1,7 +1,7 @@
 //! The fake model for C, in builds with the feature `testing` only: `include/wick_testing.h`.
 
 use super::border::error::wick_error;
-use super::border::guard::{Tag, guard};
+use super::border::guard::{Tag, guard, guard_on};
 use super::border::handles;
 use super::border::handles::unforked;
 use super::border::ids::{wick_model, wick_runtime, wick_stream};
@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::runtime::{ModelOptions, ModelSource};
 use crate::testing::{Script, loader};
 use std::ptr;
+use std::sync::Arc;
 
 /// [ANY] Loads the model that `script_json` describes (see `Script` in the Rust documentation). Of `options`,
 /// which may be NULL, queue, on_event, user and drop are used. Otherwise as wick_model_load.
@@ -54,8 +55,7 @@ pub unsafe extern "C" fn wick_testing_model_load(
 /// [ANY] Lets `count` more tokens of a gated fake model through.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_testing_release(model: wick_model, count: u64) -> wick_status {
-    guard(Tag::Any, ptr::null_mut(), || {
-        let object = handles::get::<ModelObject>(model.id)?;
+    guard_on(Tag::Any, "wick_testing_release", model.id, |object: &Arc<ModelObject>| {
         let why = "the model is not a fake one";
         object.gate.as_ref().ok_or_else(|| Error::new(ErrorKind::InvalidArgument, why))?.release(count);
         Ok(WICK_OK)

@@ -11,9 +11,8 @@ use super::border::str::{array, flag, wick_str};
 use super::messages::{self, Variables, wick_message};
 use super::model::ModelObject;
 use crate::error::Result;
-use crate::text::{Message, RenderInput};
+use crate::text::{Message, RenderInput, unix_time};
 use std::ffi::c_char;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// [ANY] The ids of `text`. `add_special` 1: with BOS and EOS where the model's file says so; `parse_special`
 /// 1: the text of control tokens counts as such. `(ids, cap, needed)`: `*needed`, unless NULL, is set to the
@@ -128,7 +127,7 @@ impl Conversation {
             tools: self.variables.tools.as_ref(),
             variables: self.variables.template.as_ref(),
             add_generation_prompt: self.add_generation_prompt,
-            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64),
+            unix_time: unix_time(),
             ..RenderInput::default()
         }
     }

@@ -57,6 +57,7 @@ impl EventOut {
         let (rest, text_len, tokens) = match event.kind {
             EventKind::Text(text) => self.text(text, &mut out),
             EventKind::Note(note) => self.plain(note, EventKind::Note),
+            EventKind::LibraryNote(note) => self.plain(note, EventKind::LibraryNote),
             EventKind::ToolCall(call) => self.plain(call, EventKind::ToolCall),
             EventKind::End(end) => {
                 let text = end_text(&end);
@@ -145,7 +146,7 @@ pub(super) fn whole(event: Event, stream: u64, user: *mut c_void, take: impl FnO
             }
             take(&out);
         }
-        EventKind::Note(mut text) | EventKind::ToolCall(mut text) => {
+        EventKind::Note(mut text) | EventKind::LibraryNote(mut text) | EventKind::ToolCall(mut text) => {
             text.push('\0');
             with_nul(&text);
             take(&out);
@@ -188,7 +189,14 @@ fn header(event: &Event, stream: u64, user: *mut c_void) -> wick_event {
             };
             WICK_EVENT_TEXT
         }
-        EventKind::Note(_) => WICK_EVENT_NOTE,
+        EventKind::Note(_) => {
+            out.channel = WICK_NOTE_HOST;
+            WICK_EVENT_NOTE
+        }
+        EventKind::LibraryNote(_) => {
+            out.channel = WICK_NOTE_LIBRARY;
+            WICK_EVENT_NOTE
+        }
         EventKind::ToolCall(_) => WICK_EVENT_TOOL_CALL,
         EventKind::End(end) => {
             out.end_reason = reason(end.reason);

@@ -5,7 +5,6 @@
 //! Linux, `Documentation/admin-guide/mm/transhuge.rst`). So the bytes are copied there, and the copies moved
 //! over the mapping (`mremap`): who reads them meanwhile sees the same bytes at the same places.
 
-use super::data::Data;
 use super::open::Gguf;
 use super::placement::Placement;
 
@@ -20,7 +19,7 @@ pub struct Moving {
     spare: Box<dyn FnMut() -> u64 + Send>,
     /// Nothing more is to be moved.
     over: bool,
-    /// The file under way.
+    /// The piece of a file under way.
     part: usize,
     /// Bytes of it that are moved, from its first huge page on.
     #[cfg(target_os = "linux")]
@@ -73,13 +72,12 @@ impl Moving {
 impl Gguf {
     /// The most that [`Moving::held`] comes to: of each file a part in 256, within 2 and 32 MiB.
     pub fn moving_bytes(&self) -> u64 {
-        let mapped = self.data.iter().filter(|data| data.is_mapped());
-        mapped.map(|data| at_once(data.bytes().len()) as u64).max().unwrap_or(0)
+        self.dense().map(|(_, range)| at_once(range.len()) as u64).max().unwrap_or(0)
     }
 
-    /// Does the next piece of moving the mapped bytes to huge pages; false: all is moved that can be. A piece
-    /// is well under a millisecond, but for a virtual machine whose host has to find the memory first (5 ms
-    /// measured).
+    /// Does the next piece of moving the mapped bytes, but for a table that is read by row, to huge pages;
+    /// false: all is moved that can be. A piece is well under a millisecond, but for a virtual machine whose
+    /// host has to find the memory first (5 ms measured).
     ///
     /// Moved bytes are the process' own: others that map the file no longer share them, and what happens to
     /// the file no longer shows. The bytes of the model, and where they are, stay as they were, also for
@@ -89,13 +87,13 @@ impl Gguf {
     /// no more of it once there is not.
     pub fn move_to_huge_pages(&self, moving: &mut Moving) -> bool {
         while !moving.over {
-            let Some(data) = self.data.get(moving.part) else { break };
-            let later = self.data.iter().skip(moving.part + 1).filter(|data| data.is_mapped());
-            let later = later.map(|data| data.bytes().len() as u64).sum();
-            match data {
-                Data::Mapped(map) if moving.next(map, later, &self.placement) => return true,
-                _ => moving.part += 1,
+            let mut pieces = self.dense().skip(moving.part);
+            let Some(piece) = pieces.next().and_then(|(map, range)| map.get(range)) else { break };
+            let later = pieces.map(|(_, range)| range.len() as u64).sum();
+            if moving.next(piece, later, &self.placement) {
+                return true;
             }
+            moving.part += 1;
         }
         moving.drop_copies();
         moving.over = true;

@@ -5,6 +5,7 @@
 
 mod cursor;
 mod data;
+mod dense;
 mod header;
 mod huge;
 mod limits;

@@ -240,7 +240,8 @@ impl Opening {
     }
 }
 
-fn place(tensor: &TensorInfo) -> Option<Range<usize>> {
+/// Where a tensor lies in its file's data.
+pub(super) fn place(tensor: &TensorInfo) -> Option<Range<usize>> {
     Some(usize::try_from(tensor.offset()).ok()?..usize::try_from(tensor.end()?).ok()?)
 }
 

@@ -1,7 +1,6 @@
 //! Mapped bytes brought into memory before they are needed, piece by piece. Knows pages; not what lies in
 //! them.
 
-use super::data::Data;
 use super::open::Gguf;
 use memmap2::Mmap;
 
@@ -9,34 +8,27 @@ use memmap2::Mmap;
 const STEP: usize = 4096;
 
 impl Gguf {
-    /// Bytes that are pages of files, in all parts of the model.
+    /// Bytes that are pages of files, in all parts of the model, but for a table that is read by row.
     pub fn mapped_bytes(&self) -> u64 {
-        self.mapped().map(|map| map.len() as u64).sum()
+        self.dense().map(|(_, range)| range.len() as u64).sum()
     }
 
-    /// Brings the mapped bytes from `done` on into memory, `most` of them at most; how many that were. 0: it
+    /// Brings these bytes from `done` on into memory, `most` of them at most; how many that were. 0: it
     /// is past the last one. It reads what is not in the page cache from the disk, and so takes its time; the
     /// pages stay the system's to drop.
     pub fn preload(&self, done: u64, most: usize) -> usize {
         let mut before = 0;
-        for map in self.mapped() {
+        for (map, range) in self.dense() {
             if let Some(from) = done.checked_sub(before).and_then(|from| usize::try_from(from).ok())
-                && from < map.len()
+                && from < range.len()
             {
-                let len = most.clamp(1, map.len() - from);
-                bring_in(map, from, len);
+                let len = most.clamp(1, range.len() - from);
+                bring_in(map, range.start + from, len);
                 return len;
             }
-            before += map.len() as u64;
+            before += range.len() as u64;
         }
         0
-    }
-
-    fn mapped(&self) -> impl Iterator<Item = &Mmap> {
-        self.data.iter().filter_map(|data| match data {
-            Data::Mapped(map) => Some(map),
-            _ => None,
-        })
     }
 }
 

@@ -32,6 +32,27 @@ impl Source {
     pub fn path(path: impl Into<PathBuf>) -> Self {
         Self::File { path: path.into(), offset: 0, size: 0, no_mmap: false }
     }
+
+    /// Its bytes as they are, to be read by position: nothing is mapped.
+    ///
+    /// # Errors
+    /// `Io`; `InvalidArgument` for a part beyond the end of its file.
+    pub fn open(self) -> Result<Box<dyn ReadAt>> {
+        Ok(Box::new(Input::open(self)?))
+    }
+
+    /// The same whatever the process' working directory is later: a relative path means what it means at this
+    /// call.
+    pub fn anchored(mut self) -> Self {
+        // Asks for the working directory, and no file. An empty path, or one in a directory that is gone:
+        // opening it says so.
+        if let Self::File { path, .. } = &mut self
+            && let Ok(absolute) = std::path::absolute(&*path)
+        {
+            *path = absolute;
+        }
+        self
+    }
 }
 
 /// Bytes that are read by position, such as a model inside an archive.
@@ -111,7 +132,7 @@ impl FileRange {
         // Looked at before it is opened: opening a pipe would wait for its writer.
         let about = fs::metadata(path).map_err(|e| failed(format!("cannot be opened: {e}")))?;
         if about.is_dir() {
-            return Err(failed("is a directory; give the .gguf file in it".to_owned()));
+            return Err(failed("is a directory; give the file in it".to_owned()));
         }
         if !about.is_file() {
             return Err(failed("is not a regular file".to_owned()));

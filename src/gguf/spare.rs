@@ -1,14 +1,11 @@
 //! What memory the system and this process' control groups have to spare. Knows numbers out of /proc and
 //! /sys; not what takes it.
 //!
-//! Sources: `Documentation/filesystems/proc.rst` (meminfo, mountinfo),
-//! `Documentation/admin-guide/cgroup-v2.rst` and `Documentation/admin-guide/cgroup-v1/memory.rst` in Linux;
-//! `cgroups(7)`.
+//! Sources: `Documentation/filesystems/proc.rst` (meminfo), `Documentation/admin-guide/cgroup-v2.rst` and
+//! `Documentation/admin-guide/cgroup-v1/memory.rst` in Linux.
 
-use std::path::{Path, PathBuf};
-
-/// Reads a small file; `None`: there is none.
-type Read<'a> = &'a dyn Fn(&Path) -> Option<String>;
+use crate::cgroup::{Group, Read, Version, groups, read_file};
+use std::path::Path;
 
 /// Left to others whatever is taken: a part in this many of all there is, and at least [`LEAST_MARGIN`]
 /// bytes.
@@ -21,12 +18,12 @@ const UNLIMITED: u64 = 1 << 62;
 /// Bytes that can be taken for good, with a margin left: by the system and by each control group that this
 /// process is in. 0 where that is not known.
 pub(super) fn spare() -> u64 {
-    spare_by(&|path| std::fs::read_to_string(path).ok())
+    spare_by(&read_file)
 }
 
 fn spare_by(read: Read<'_>) -> u64 {
     let system = read(Path::new("/proc/meminfo")).and_then(|text| of_system(&text));
-    let groups = groups(read).into_iter().filter_map(|group| group.spare(read));
+    let groups = groups("memory", read).into_iter().filter_map(|group| of_group(&group, read));
     groups.chain([system.unwrap_or(0)]).min().unwrap_or(0)
 }
 
@@ -47,89 +44,35 @@ fn field(text: &str, name: &str) -> Option<u64> {
     lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next()?.parse().ok())?)
 }
 
-/// A control group that counts memory.
-#[derive(Debug, PartialEq)]
-struct Group {
-    folder: PathBuf,
-    version: Version,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Version {
-    One,
-    Two,
-}
-
-impl Group {
-    /// What its limit leaves; `None`: it has none. Pages of files that nobody has used of late are no use of
-    /// memory: the group drops them first.
-    fn spare(&self, read: Read<'_>) -> Option<u64> {
-        let text = |name: &str| read(&self.folder.join(name));
-        let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
-        let statistics = text("memory.stat").unwrap_or_default();
-        let (limit, used, droppable) = match self.version {
-            Version::Two => (
-                // Over the high limit it is slowed down, over the other it is killed.
-                [number("memory.high"), number("memory.max")].into_iter().flatten().min(),
-                number("memory.current"),
-                field(&statistics, "inactive_file"),
-            ),
-            Version::One => {
-                let own = number("memory.limit_in_bytes");
-                // Groups above may be hidden from a container.
-                let above = field(&statistics, "hierarchical_memory_limit");
-                let droppable = field(&statistics, "total_inactive_file");
-                (
-                    own.into_iter().chain(above).min().filter(|limit| *limit < UNLIMITED),
-                    number("memory.usage_in_bytes"),
-                    droppable.or_else(|| field(&statistics, "inactive_file")),
-                )
-            }
-        };
-        let limit = limit?;
-        // Limited, by how much is not known: nothing is to spare.
-        let used = used.map_or(limit, |used| used.saturating_sub(droppable.unwrap_or(0)));
-        Some(with_margin(limit.saturating_sub(used), limit))
-    }
-}
-
-/// The groups that this process is in, and those around them, as far as they can be seen.
-fn groups(read: Read<'_>) -> Vec<Group> {
-    let own = read(Path::new("/proc/self/cgroup")).unwrap_or_default();
-    let mounts = read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
-    let mut groups = Vec::new();
-    for line in own.lines() {
-        let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next()) else {
-            continue;
-        };
-        let version = match controllers {
-            "" => Version::Two,
-            some if some.split(',').any(|one| one == "memory") => Version::One,
-            _ => continue,
-        };
-        let Some((root, mount)) = mounts.lines().find_map(|line| mounted(line, version)) else { continue };
-        // In a container the path may be the host's, of which the mount shows a part only.
-        let below = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
-        for folder in mount.join(below).ancestors().take_while(|folder| folder.starts_with(mount)) {
-            groups.push(Group { folder: folder.to_owned(), version });
+/// What a group's limit leaves; `None`: it has none. Pages of files that nobody has used of late are no use
+/// of memory: the group drops them first.
+fn of_group(group: &Group, read: Read<'_>) -> Option<u64> {
+    let text = |name: &str| read(&group.folder.join(name));
+    let number = |name: &str| text(name)?.trim().parse::<u64>().ok();
+    let statistics = text("memory.stat").unwrap_or_default();
+    let (limit, used, droppable) = match group.version {
+        Version::Two => (
+            // Over the high limit it is slowed down, over the other it is killed.
+            [number("memory.high"), number("memory.max")].into_iter().flatten().min(),
+            number("memory.current"),
+            field(&statistics, "inactive_file"),
+        ),
+        Version::One => {
+            let own = number("memory.limit_in_bytes");
+            // Groups above may be hidden from a container.
+            let above = field(&statistics, "hierarchical_memory_limit");
+            let droppable = field(&statistics, "total_inactive_file");
+            (
+                own.into_iter().chain(above).min().filter(|limit| *limit < UNLIMITED),
+                number("memory.usage_in_bytes"),
+                droppable.or_else(|| field(&statistics, "inactive_file")),
+            )
         }
-    }
-    groups
-}
-
-/// What a line of mountinfo mounts of the groups that count memory, and where.
-fn mounted(line: &str, version: Version) -> Option<(&Path, &Path)> {
-    let (mount, kind) = line.split_once(" - ")?;
-    let mut fields = mount.split(' ').skip(3);
-    let (root, folder) = (fields.next()?, fields.next()?);
-    let mut kind = kind.split(' ');
-    let fits = match (version, kind.next()?) {
-        (Version::Two, "cgroup2") => true,
-        (Version::One, "cgroup") => kind.nth(1)?.split(',').any(|option| option == "memory"),
-        _ => false,
     };
-    fits.then_some((Path::new(root), Path::new(folder)))
+    let limit = limit?;
+    // Limited, by how much is not known: nothing is to spare.
+    let used = used.map_or(limit, |used| used.saturating_sub(droppable.unwrap_or(0)));
+    Some(with_margin(limit.saturating_sub(used), limit))
 }
 
 #[cfg(test)]

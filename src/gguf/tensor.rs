@@ -43,16 +43,19 @@ pub enum TensorType {
     TQ1_0 = 34,
     TQ2_0 = 35,
     MXFP4 = 39,
+    NVFP4 = 40,
+    Q1_0 = 41,
+    Q2_0 = 42,
 }
 
 impl TensorType {
     /// Every type, by ascending id.
-    pub const ALL: [Self; 32] = {
+    pub const ALL: [Self; 35] = {
         use TensorType::*;
         [
             F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q8_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K, IQ2_XXS,
             IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, IQ2_S, IQ4_XS, I8, I16, I32, I64, F64, IQ1_M, BF16, TQ1_0,
-            TQ2_0, MXFP4,
+            TQ2_0, MXFP4, NVFP4, Q1_0, Q2_0,
         ]
     };
 
@@ -116,6 +119,9 @@ impl TensorType {
             Self::TQ1_0 => ("TQ1_0", 256, 54),
             Self::TQ2_0 => ("TQ2_0", 256, 66),
             Self::MXFP4 => ("MXFP4", 32, 17),
+            Self::NVFP4 => ("NVFP4", 64, 36),
+            Self::Q1_0 => ("Q1_0", 128, 18),
+            Self::Q2_0 => ("Q2_0", 64, 18),
         }
     }
 

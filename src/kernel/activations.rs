@@ -55,7 +55,7 @@ pub(crate) struct Quantised {
     pub(crate) scaled_sums: Vec<f32>,
     /// Blocks of 32: the sum of the values.
     pub(crate) sums: Vec<i32>,
-    /// Blocks of 256: the sum of each 16 values, `(blocks, w, 16)`.
+    /// The sum of each 16 values: `(blocks, w, 2)` for blocks of 32, `(blocks, w, 16)` for those of 256.
     pub(crate) sums16: Vec<i16>,
     /// Blocks of 256: the sum of each 32 values, `(blocks, w, 8)`.
     pub(crate) sums32: Vec<i16>,
@@ -74,11 +74,11 @@ impl Activations {
                 let to = if block == 32 { &mut self.q32 } else { &mut self.q256 };
                 reserve(&mut to.values, total)?;
                 reserve(&mut to.scales, total / block)?;
+                reserve(&mut to.sums16, total / 16)?;
                 if block == 32 {
                     reserve(&mut to.scaled_sums, total / block)?;
                     reserve(&mut to.sums, total / block)?;
                 } else {
-                    reserve(&mut to.sums16, total / 16)?;
                     reserve(&mut to.sums32, total / 32)?;
                 }
             }
@@ -103,6 +103,7 @@ impl Activations {
             self.q32.scales.resize(total / 32, 0.0);
             self.q32.scaled_sums.resize(total / 32, 0.0);
             self.q32.sums.resize(total / 32, 0);
+            self.q32.sums16.resize(total / 16, 0);
             self.forms = self.forms.with(Form::Q32);
         }
         if forms.contains(Form::Q256) && cols.is_multiple_of(256) {

@@ -93,55 +93,53 @@ impl<S: Tiles, const N: usize> ForFormat<S> for Few<'_, N> {
 }
 
 impl<const N: usize> Few<'_, N> {
-    /// Blocks of 32.
+    /// Blocks of units of 32.
     ///
     /// # Safety
     /// See [`Few::new`].
     #[inline(always)]
     unsafe fn small<S: Tiles, F: Format>(self, s: S, format: F) {
         let Few { blocks, ahead, right, token, results, stride } = self;
-        let Meaning { bias, min, .. } = Meaning::of(F::TYPE, S::SIGNED);
-        let (first, end) = (token * blocks.count, (token + N) * blocks.count);
-        let (scales, sums) = (&right.scales[first..end], &right.sums[first..end]);
-        let scaled_sums = &right.scaled_sums[first..end];
-        let values = right.values[first * 32..end * 32].as_ptr();
-        let mut totals = [s.splat_r(0.0); N];
+        let units = blocks.count * F::TYPE.units();
+        let (first, end) = (token * units, (token + N) * units);
         let mut heads = Heads::new();
         for b in 0..LEAD.min(blocks.count) {
             // SAFETY: the caller promises the block.
             unsafe { heads.copy::<S>(&blocks, b) };
         }
+        let mut row = Small::<S, F, N> {
+            values: right.values[first * 32..end * 32].as_ptr(),
+            scales: right.scales[first..end].as_ptr(),
+            sums_of: right.sums[first..end].as_ptr(),
+            halves_of: right.sums16[2 * first..2 * end].as_ptr(),
+            scaled_sums: right.scaled_sums[first..end].as_ptr(),
+            ahead,
+            word: 0,
+            head: s.splat_i(0),
+            sums: [s.splat_i(0); N],
+            totals: [s.splat_r(0.0); N],
+            d: s.splat_r(0.0),
+            m: s.splat_r(0.0),
+            format: PhantomData,
+        };
         for b in 0..blocks.count {
-            if b + LEAD < blocks.count {
-                // SAFETY: as above.
-                unsafe { heads.copy::<S>(&blocks, b + LEAD) };
-            }
-            let mut block = Small::<S, F, N> {
-                values: values.wrapping_add(b * N * 32),
-                ahead: ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes()),
-                // SAFETY: the block's head was copied, and no more than `LEAD` others since.
-                head: unsafe { heads.get(s, b) },
-                sums: [s.splat_i(0); N],
-                d: totals[0],
-                m: totals[0],
-                format: PhantomData,
-            };
-            for t in 0..N {
-                block.sums[t] = s.splat_i(sums[b * N + t].wrapping_mul(-bias));
-            }
-            // SAFETY: as the caller promises.
-            unsafe { format.unpack(s, blocks.at(b), blocks.stride, &mut block) };
-            for t in 0..N {
-                let scale = s.mul_r(block.d, s.splat_r(scales[b * N + t]));
-                totals[t] = s.fma_r(scale, s.to_float(block.sums[t]), totals[t]);
-                if min {
-                    totals[t] = s.fma_r(block.m, s.splat_r(scaled_sums[b * N + t]), totals[t]);
+            // SAFETY: the caller promises the blocks, and that the right-hand side has their units. The
+            // block's head was copied, and no more than `LEAD` others since.
+            unsafe {
+                if b + LEAD < blocks.count {
+                    heads.copy::<S>(&blocks, b + LEAD);
                 }
+                row.head = heads.get(s, b);
+                row.ahead = ahead.wrapping_add(b * S::ROWS * blocks.ty.block_bytes());
+                row.word = 0;
+                row.begin(s);
+                format.unpack(s, blocks.at(b), blocks.stride, &mut row);
+                row.end(s);
             }
         }
         for t in 0..N {
             // SAFETY: as the caller promises.
-            unsafe { s.store_r(totals[t], results.add(t * stride)) };
+            unsafe { s.store_r(row.totals[t], results.add(t * stride)) };
         }
     }
 
@@ -188,17 +186,86 @@ impl<const N: usize> Few<'_, N> {
     }
 }
 
-/// A block of 32 on its way.
+/// Blocks of units of 32 on their way: all pointers are at a unit of the group's tokens.
 struct Small<S: Tiles, F, const N: usize> {
-    /// What the block is multiplied with.
+    /// What the unit is multiplied with.
     values: *const i8,
+    /// Those values' scales, sums, sums by halves, and scaled sums.
+    scales: *const f32,
+    sums_of: *const i32,
+    halves_of: *const i16,
+    scaled_sums: *const f32,
     /// What to ask for meanwhile.
     ahead: *const u8,
+    /// Words of the block before this unit's.
+    word: usize,
     head: S::I,
     sums: [S::I; N],
+    totals: [S::R; N],
     d: S::R,
     m: S::R,
     format: PhantomData<F>,
+}
+
+impl<S: Tiles, F: Format, const N: usize> Small<S, F, N> {
+    /// What codes are kept plus, taken out before anything is added.
+    ///
+    /// # Safety
+    /// The pointers are at a unit.
+    #[inline(always)]
+    unsafe fn begin(&mut self, s: S) {
+        let bias = Meaning::of(F::TYPE, S::SIGNED).bias;
+        for t in 0..N {
+            // SAFETY: each token has a sum, or two.
+            let sum = unsafe {
+                match F::TYPE.has_halves() {
+                    true => self.halves_of.add(2 * t).read() as i32,
+                    false => self.sums_of.add(t).read(),
+                }
+            };
+            self.sums[t] = s.splat_i(sum.wrapping_mul(-bias));
+        }
+    }
+
+    /// Adds the first half, and begins the second.
+    ///
+    /// # Safety
+    /// The pointers are at a unit.
+    #[inline(always)]
+    unsafe fn half(&mut self, s: S) {
+        let bias = Meaning::of(F::TYPE, S::SIGNED).bias;
+        for t in 0..N {
+            // SAFETY: each token has a scale and two sums.
+            let (scale, sum) = unsafe { (self.scales.add(t).read(), self.halves_of.add(2 * t + 1).read()) };
+            let scale = s.mul_r(self.d, s.splat_r(scale));
+            self.totals[t] = s.fma_r(scale, s.to_float(self.sums[t]), self.totals[t]);
+            self.sums[t] = s.splat_i((sum as i32).wrapping_mul(-bias));
+        }
+    }
+
+    /// Adds the unit, or its second half, and goes to the next one.
+    ///
+    /// # Safety
+    /// The pointers are at a unit.
+    #[inline(always)]
+    unsafe fn end(&mut self, s: S) {
+        for t in 0..N {
+            // SAFETY: each token has a scale and a scaled sum.
+            let (scale, scaled) = unsafe { (self.scales.add(t).read(), self.scaled_sums.add(t)) };
+            let scale = s.mul_r(self.d, s.splat_r(scale));
+            self.totals[t] = s.fma_r(scale, s.to_float(self.sums[t]), self.totals[t]);
+            if F::TYPE.has_min() {
+                // SAFETY: as above.
+                let scaled = unsafe { scaled.read() };
+                self.totals[t] = s.fma_r(self.m, s.splat_r(scaled), self.totals[t]);
+            }
+        }
+        self.values = self.values.wrapping_add(N * 32);
+        self.scales = self.scales.wrapping_add(N);
+        self.sums_of = self.sums_of.wrapping_add(N);
+        self.halves_of = self.halves_of.wrapping_add(2 * N);
+        self.scaled_sums = self.scaled_sums.wrapping_add(N);
+    }
 }
 
 impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
@@ -209,7 +276,7 @@ impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
 
     #[inline(always)]
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I) {
-        prefetch::<S, F, N>(s, self.ahead, index);
+        prefetch::<S, F, N>(s, self.ahead, self.word + index);
         for t in 0..N {
             // SAFETY: each token has 32 values here.
             self.sums[t] =
@@ -221,11 +288,29 @@ impl<S: Tiles, F: Format, const N: usize> Sink<S> for Small<S, F, N> {
     unsafe fn put(&mut self, _: S, _: usize, _: S::I) {}
 
     #[inline(always)]
-    unsafe fn put_r(&mut self, _: S, place: usize, x: S::R) {
+    unsafe fn put_r(&mut self, s: S, place: usize, x: S::R) {
         match place {
-            place::D32 => self.d = x,
+            place::D32 => {
+                self.d = x;
+                if F::TYPE.has_halves() {
+                    // SAFETY: the pointers are at a unit.
+                    unsafe { self.half(s) };
+                }
+            }
+            // The second half's scale, which is all that is still to be multiplied.
+            _ if F::TYPE.has_halves() => self.d = x,
             _ => self.m = x,
         }
+    }
+
+    #[inline(always)]
+    unsafe fn next(&mut self, s: S) {
+        // SAFETY: the caller promises another unit.
+        unsafe {
+            self.end(s);
+            self.begin(s);
+        }
+        self.word += 8;
     }
 }
 
@@ -332,4 +417,7 @@ impl<S: Tiles, F: Format> Sink<S> for Large<'_, S, F> {
             _ => self.m = x,
         }
     }
+
+    #[inline(always)]
+    unsafe fn next(&mut self, _: S) {}
 }

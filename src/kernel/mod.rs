@@ -14,6 +14,7 @@ mod ahead;
 mod attention;
 pub mod block;
 mod choice;
+mod conv;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod direct;
 mod float;
@@ -27,6 +28,7 @@ mod panel;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod product;
 mod quantise;
+mod query;
 mod rope;
 mod scalar;
 mod simd;
@@ -42,11 +44,12 @@ mod x86;
 
 pub(crate) use activations::GROUP;
 pub use activations::{Activations, Forms};
-pub(crate) use attention::{PARTIAL_TAIL, UNIT, UNIT_BLOCKS, Unit, Visible};
+pub(crate) use attention::{PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Visible};
 pub use block::dequantise;
+pub use conv::ShortConv;
 pub use float::{bf16_to_f32, f16_to_f32, f32_to_f16};
-pub use kv::{KV_BLOCK, KvLayout};
-pub use math::{exp, tanh};
+pub use kv::{KV_BLOCK, KvLayout, KvType};
+pub use math::{exp, exp64, ln64, tanh};
 pub(crate) use quantise::{Group32, Group256};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
 pub use table::{Gate, InstructionSet, Kernels};

@@ -122,7 +122,7 @@ fn rows_of_panels<S: Tiles>(
     assert!(tile.len() >= (tokens.len() - 1) * stride + panels * S::ROWS, "tile");
     let (ty, row_bytes) = (weights.ty(), weights.row_bytes());
     let blocks = weights.cols() / ty.block_len();
-    let per_panel = per_panel(ty.form(), blocks);
+    let per_panel = per_panel(ty, blocks);
     let bytes = &weights.bytes()[row * row_bytes..(row + panels * S::ROWS) * row_bytes];
     let mut memory = [Memory::EMPTY; 2];
     let panel: *mut u8 = memory.as_mut_ptr().cast();
@@ -141,21 +141,21 @@ fn rows_of_panels<S: Tiles>(
             // SAFETY: `count` blocks are within each row's bytes; a panel has room for them.
             s.launch(unsafe { Unpack::new(part, to, ahead) });
         }
-        let meaning = Meaning::of(ty, S::SIGNED);
+        let (meaning, units) = (Meaning::of(ty, S::SIGNED), count * ty.units());
         let work = Work {
             panel,
             panel_bytes: size_of::<Memory>(),
-            count,
+            count: units,
             right: if ty.form() == Form::Q256 { &activations.q256 } else { &activations.q32 },
-            block,
-            blocks,
+            block: block * ty.units(),
+            blocks: blocks * ty.units(),
             all: activations.tokens(),
             tokens: (tokens.start, tokens.end),
             results: tile.as_mut_ptr(),
             stride,
             bias: meaning.bias,
             ahead: Ahead {
-                lines: next.get().1.div_ceil(steps(ty, meaning, count, tokens.len(), S::TOKENS)),
+                lines: next.get().1.div_ceil(steps(ty, meaning, units, tokens.len(), S::TOKENS)),
                 ..ahead
             },
         };
@@ -188,7 +188,7 @@ unsafe fn multiply<S: Tiles, const R: usize>(s: S, ty: Type, meaning: Meaning, w
         if const { S::NARROW } && meaning.wide {
             return match large {
                 true => s.launch(Large::<R, 32, true, false>::new(work)),
-                false => s.launch(Small::<R, true, false>::new(work)),
+                false => s.launch(Small::<R, 32, true, false>::new(work)),
             };
         }
         match (large, meaning.sub, meaning.min) {
@@ -196,8 +196,9 @@ unsafe fn multiply<S: Tiles, const R: usize>(s: S, ty: Type, meaning: Meaning, w
             (true, 16, false) => s.launch(Large::<R, 16, false, false>::new(work)),
             (true, _, true) => s.launch(Large::<R, 32, false, true>::new(work)),
             (true, _, false) => s.launch(Large::<R, 32, false, false>::new(work)),
-            (false, _, true) => s.launch(Small::<R, false, true>::new(work)),
-            (false, _, false) => s.launch(Small::<R, false, false>::new(work)),
+            (false, 16, _) => s.launch(Small::<R, 16, false, false>::new(work)),
+            (false, _, true) => s.launch(Small::<R, 32, false, true>::new(work)),
+            (false, _, false) => s.launch(Small::<R, 32, false, false>::new(work)),
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) struct Group32<'a> {
     pub(crate) scales: &'a mut [f32],
     pub(crate) scaled_sums: &'a mut [f32],
     pub(crate) sums: &'a mut [i32],
+    /// `(cols / 32, width, 2)`.
+    pub(crate) sums16: &'a mut [i16],
 }
 
 /// One group of tokens of an `Activations`, to be written.
@@ -67,6 +69,7 @@ pub(crate) fn quantise_32<S: Simd>(s: S, x: &[f32], width: usize, out: Group32<'
             let (scale, sums) = block(s, x, &mut out.values[at * 32..at * 32 + 32], 32);
             let sum = sums[0] + sums[1];
             (out.scales[at], out.scaled_sums[at], out.sums[at]) = (scale, scale * sum as f32, sum);
+            out.sums16[2 * at..2 * at + 2].copy_from_slice(&sums.map(|sum| sum as i16));
         }
     }
 }

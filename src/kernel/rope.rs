@@ -91,6 +91,22 @@ impl RopeTable {
     pub fn tokens(&self) -> usize {
         self.cos.len() / self.pairs.max(1)
     }
+
+    /// Gives token `to` the angles of token `from`, where both are there.
+    pub fn move_token(&mut self, from: usize, to: usize) {
+        let pairs = self.pairs;
+        if from != to && from.max(to) < self.tokens() {
+            for angles in [&mut self.cos, &mut self.sin] {
+                angles.copy_within(from * pairs..(from + 1) * pairs, to * pairs);
+            }
+        }
+    }
+
+    /// Leaves the first `tokens` tokens.
+    pub fn truncate(&mut self, tokens: usize) {
+        self.cos.truncate(tokens * self.pairs);
+        self.sin.truncate(tokens * self.pairs);
+    }
 }
 
 impl Rope {

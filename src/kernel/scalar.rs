@@ -84,12 +84,22 @@ fn dot_32(ty: Type, row: &[u8], activations: &Activations, token: usize) -> f32 
     let token = Token::new(from, activations, token, 32);
     let (mut block, mut sum) = (Block::default(), 0.0f32);
     for (b, bytes) in row.chunks_exact(ty.block_bytes()).enumerate() {
-        block::unpack(ty, bytes, &mut block);
-        let dot: i32 = (0..32).map(|k| block.codes[k] as i32 * token.value(b * 32 + k)).sum();
-        let at = token.scale(b);
-        sum = (block.d * from.scales[at]).mul_add(dot as f32, sum);
-        if ty.has_min() {
-            sum = block.m.mul_add(from.scaled_sums[at], sum);
+        for unit in 0..ty.units() {
+            block::unpack(ty, bytes, unit, &mut block);
+            let unit = b * ty.units() + unit;
+            let dot = |codes: Range<usize>| -> i32 {
+                codes.map(|k| block.codes[k] as i32 * token.value(unit * 32 + k)).sum()
+            };
+            let at = token.scale(unit);
+            if ty.has_halves() {
+                sum = (block.d * from.scales[at]).mul_add(dot(0..16) as f32, sum);
+                sum = (block.high_d * from.scales[at]).mul_add(dot(16..32) as f32, sum);
+                continue;
+            }
+            sum = (block.d * from.scales[at]).mul_add(dot(0..32) as f32, sum);
+            if ty.has_min() {
+                sum = block.m.mul_add(from.scaled_sums[at], sum);
+            }
         }
     }
     sum
@@ -100,7 +110,7 @@ fn dot_256(ty: Type, row: &[u8], activations: &Activations, token: usize) -> f32
     let token = Token::new(from, activations, token, 256);
     let (mut block, mut sum) = (Block::default(), 0.0f32);
     for (b, bytes) in row.chunks_exact(ty.block_bytes()).enumerate() {
-        block::unpack(ty, bytes, &mut block);
+        block::unpack(ty, bytes, 0, &mut block);
         let at = token.scale(b);
         let (mut dot, mut minimum) = (0i32, 0i32);
         for j in 0..16 {

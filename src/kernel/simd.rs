@@ -11,6 +11,10 @@ use super::math::ROUND;
 pub(crate) trait Simd: Copy {
     /// 16 lanes of f32.
     type F: Copy;
+    /// 16 lanes of i32.
+    type Sums: Copy;
+    /// Two bytes for each of 16 lanes.
+    type Pairs: Copy;
     /// Whether there are registers for large tiles: 32 of 16 lanes.
     const WIDE: bool;
 
@@ -18,9 +22,19 @@ pub(crate) trait Simd: Copy {
     fn load(self, from: &[f32; 16]) -> Self::F;
     fn load_f16(self, from: &[u16; 16]) -> Self::F;
     fn load_bf16(self, from: &[u16; 16]) -> Self::F;
+    fn load_i8(self, from: &[i8; 16]) -> Self::F;
+    fn load_pairs(self, from: &[i8; 32]) -> Self::Pairs;
+    fn zeros(self) -> Self::Sums;
+    /// The sums plus each lane's two bytes times the two halves of `by`, signed, the low one first. It must
+    /// not overflow.
+    fn add_pairs(self, sums: Self::Sums, pairs: Self::Pairs, by: u32) -> Self::Sums;
+    fn as_floats(self, x: Self::Sums) -> Self::F;
     /// Runs `task` in a function of its own that is compiled for this instruction set.
     fn launch<T: Task<Self>>(self, task: T);
     fn store(self, x: Self::F, to: &mut [f32; 16]);
+    fn mul(self, a: Self::F, b: Self::F) -> Self::F;
+    /// Asks for the cache line of `at`, which may be any address.
+    fn prefetch(self, at: *const u8);
     /// `a * b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// The greater of `max`, which is not negative, and |x|, compared as integers: a NaN is the greatest.
@@ -44,6 +58,8 @@ pub(crate) struct Scalar;
 
 impl Simd for Scalar {
     type F = [f32; 16];
+    type Sums = [i32; 16];
+    type Pairs = [i8; 32];
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -61,7 +77,8 @@ impl Simd for Scalar {
         *from
     }
 
-    #[inline(always)]
+    // As `fma`: its steps stand here once.
+    #[inline(never)]
     fn load_f16(self, from: &[u16; 16]) -> [f32; 16] {
         from.map(f16_to_f32)
     }
@@ -72,11 +89,46 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn load_i8(self, from: &[i8; 16]) -> [f32; 16] {
+        from.map(f32::from)
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i8; 32]) -> [i8; 32] {
+        *from
+    }
+
+    #[inline(always)]
+    fn zeros(self) -> [i32; 16] {
+        [0; 16]
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, sums: [i32; 16], pairs: [i8; 32], by: u32) -> [i32; 16] {
+        let (low, high) = (by as i16 as i32, (by >> 16) as i16 as i32);
+        std::array::from_fn(|l| sums[l] + pairs[2 * l] as i32 * low + pairs[2 * l + 1] as i32 * high)
+    }
+
+    #[inline(always)]
+    fn as_floats(self, x: [i32; 16]) -> [f32; 16] {
+        x.map(|x| x as f32)
+    }
+
+    #[inline(always)]
     fn store(self, x: [f32; 16], to: &mut [f32; 16]) {
         *to = x;
     }
 
     #[inline(always)]
+    fn mul(self, a: [f32; 16], b: [f32; 16]) -> [f32; 16] {
+        std::array::from_fn(|lane| a[lane] * b[lane])
+    }
+
+    #[inline(always)]
+    fn prefetch(self, _: *const u8) {}
+
+    // A processor without an instruction for it calls a function sixteen times: they stand here once.
+    #[inline(never)]
     fn fma(self, a: [f32; 16], b: [f32; 16], c: [f32; 16]) -> [f32; 16] {
         std::array::from_fn(|lane| a[lane].mul_add(b[lane], c[lane]))
     }

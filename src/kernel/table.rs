@@ -1,7 +1,7 @@
 //! The table of kernels, one per instruction set; knows not which there are, and nothing of threads.
 
 use super::activations::{Activations, GROUP};
-use super::attention::Unit;
+use super::attention::Section;
 use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
 use super::types::Weights;
@@ -27,6 +27,20 @@ pub enum InstructionSet {
     NeonI8mm,
 }
 
+impl InstructionSet {
+    /// Its name where hosts read it: the info calls, the log, the command.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::AvxVnni => "avxvnni",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+            Self::NeonI8mm => "neoni8mm",
+        }
+    }
+}
+
 type Product = unsafe fn(&Weights<'_>, Range<usize>, &Activations, Range<usize>, &mut [f32], usize);
 type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, &mut [f32]);
 type Rope = unsafe fn(&mut [f32], &[f32], &[f32]);
@@ -50,7 +64,7 @@ pub struct Kernels {
     pub(super) rope_interleaved: Rope,
     pub(super) rope_halves: Rope,
     pub(super) softmax: unsafe fn(&mut [f32]),
-    pub(super) attend: unsafe fn(&Unit<'_>, &mut [f32]),
+    pub(super) attend: unsafe fn(&Section<'_>, &mut [f32]),
     pub(super) merge: unsafe fn(&mut [f32], &[f32]),
     pub(super) finish: unsafe fn(&[f32], usize, &mut [f32]),
 }
@@ -60,7 +74,7 @@ pub struct Kernels {
 macro_rules! instantiate {
     ($set:expr, $token:expr, $product:path, $(#[$features:meta])*) => {{
         use crate::kernel::activations::Activations;
-        use crate::kernel::attention::{self, Unit};
+        use crate::kernel::attention::{self, Section};
         use crate::kernel::generic;
         use crate::kernel::quantise::{self, Group32, Group256};
         use crate::kernel::types::Weights;
@@ -126,8 +140,8 @@ macro_rules! instantiate {
             generic::softmax(x)
         }
         $(#[$features])*
-        fn attend(unit: &Unit<'_>, out: &mut [f32]) {
-            attention::attend($token, unit, out)
+        fn attend(section: &Section<'_>, out: &mut [f32]) {
+            attention::attend($token, section, out)
         }
         $(#[$features])*
         fn merge(total: &mut [f32], part: &[f32]) {
@@ -169,7 +183,8 @@ impl Kernels {
         self.set
     }
 
-    /// `tile[t * stride + r] = row rows.start + r of weights . token tokens.start + t`.
+    /// `tile[t * stride + r] = row rows.start + r of weights . token tokens.start + t`, times the weights'
+    /// factor.
     ///
     /// Panics if rows, tokens or tile are out of range, the activations lack the weights' form or
     /// length, or tokens begin or end within a group of 8.
@@ -190,7 +205,12 @@ impl Kernels {
         assert!(activations.forms().contains(weights.ty().form()), "no activations for {weights:?}");
         assert!(rows.len() <= stride && tokens.len() * stride <= tile.len(), "tile of {}", tile.len());
         // SAFETY: the table exists only where its instruction set does; the ranges were checked above.
-        unsafe { (self.product)(weights, rows, activations, tokens, tile, stride) }
+        unsafe { (self.product)(weights, rows.clone(), activations, tokens.clone(), tile, stride) }
+        if weights.factor() != 1.0 && !rows.is_empty() {
+            tile.chunks_mut(stride).take(tokens.len()).for_each(|results| {
+                self.scale(&mut results[..rows.len()], weights.factor());
+            });
+        }
     }
 
     /// Quantises one group of tokens; `x` is `(width, cols)`.
@@ -281,10 +301,10 @@ impl Kernels {
         unsafe { (self.softmax)(x) }
     }
 
-    /// Partial results of attention, one per query: `(queries, value_stride + 2)`.
-    pub(crate) fn attend(&self, unit: &Unit<'_>, out: &mut [f32]) {
+    /// A section's results of attention, one per query: `(queries, value_stride + 2)`.
+    pub(crate) fn attend(&self, section: &Section<'_>, out: &mut [f32]) {
         // SAFETY: the table exists only where its instruction set does.
-        unsafe { (self.attend)(unit, out) }
+        unsafe { (self.attend)(section, out) }
     }
 
     /// Adds a later partial result to `total`.

@@ -15,11 +15,11 @@ pub(crate) struct Work<'a> {
     /// The first panel; the next follows `panel_bytes` behind it.
     pub(crate) panel: *const u8,
     pub(crate) panel_bytes: usize,
-    /// Blocks in a panel.
+    /// Blocks of 256, or units of 32, in a panel.
     pub(crate) count: usize,
     /// The right-hand side, in the form of the weights.
     pub(crate) right: &'a Quantised,
-    /// The panels' first block, and how many a row has.
+    /// The panels' first block or unit, and how many a row has.
     pub(crate) block: usize,
     pub(crate) blocks: usize,
     /// Tokens of the right-hand side.
@@ -152,19 +152,21 @@ unsafe fn clear<S: Tiles, const R: usize, const N: usize>(s: S, work: &Work<'_>,
     }
 }
 
-/// Blocks of 32 of `R` panels. `WIDE`: see [`Tiles::dot`].
-pub(crate) struct Small<'a, const R: usize, const WIDE: bool, const MIN: bool>(Work<'a>);
+/// Units of 32 of `R` panels; `SUB` codes share a scale: 32 or 16. `WIDE`: see [`Tiles::dot`].
+pub(crate) struct Small<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool>(Work<'a>);
 
-impl<'a, const R: usize, const WIDE: bool, const MIN: bool> Small<'a, R, WIDE, MIN> {
+impl<'a, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Small<'a, R, SUB, WIDE, MIN> {
     /// # Safety
-    /// There are `R` panels of blocks of 32, the right-hand side has those blocks, results have room for the
+    /// There are `R` panels of units of 32, the right-hand side has those units, results have room for the
     /// tokens and `R` panels' rows.
     pub(crate) unsafe fn new(work: Work<'a>) -> Self {
         Self(work)
     }
 }
 
-impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Task<S> for Small<'_, R, WIDE, MIN> {
+impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Task<S>
+    for Small<'_, R, SUB, WIDE, MIN>
+{
     #[inline(always)]
     fn run(self, s: S) {
         // SAFETY: as `new` was promised.
@@ -172,7 +174,9 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Task<S> for Sm
     }
 }
 
-impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Small<'_, R, WIDE, MIN> {
+impl<S: Tiles, const R: usize, const SUB: usize, const WIDE: bool, const MIN: bool> Tile<S>
+    for Small<'_, R, SUB, WIDE, MIN>
+{
     #[inline(always)]
     unsafe fn tile<const N: usize, const WHOLE: bool>(
         &self,
@@ -185,15 +189,21 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Sm
         let last = first + (work.count - 1) * width + N;
         let (scales, sums_of) = (&work.right.scales[first..last], &work.right.sums[first..last]);
         let scaled_sums = &work.right.scaled_sums[first..last];
-        // What the codes' bias adds to each token's sum of a block, to be taken out again. As many as there
+        // What the codes' bias adds to each token's sum of a part, to be taken out again. As many as there
         // are sums; zeroed they would be a call.
-        let mut biases = [MaybeUninit::uninit(); SMALL * GROUP];
-        for (bias, sum) in biases.iter_mut().zip(sums_of) {
-            bias.write(sum.wrapping_mul(-work.bias));
+        let mut biases = [MaybeUninit::uninit(); 2 * SMALL * GROUP];
+        if SUB == 32 {
+            for (bias, sum) in biases.iter_mut().zip(sums_of) {
+                bias.write(sum.wrapping_mul(-work.bias));
+            }
+        } else {
+            for (bias, &sum) in biases.iter_mut().zip(&work.right.sums16[2 * first..2 * last]) {
+                bias.write((sum as i32).wrapping_mul(-work.bias));
+            }
         }
         let (mut panel, mut values) = (work.panel, work.values(at, 32));
         let place = |t: usize, r: usize| t * work.stride + r * S::ROWS;
-        let words = rolled(8);
+        let (parts, words) = (32 / SUB, rolled(SUB / 4));
         // SAFETY: pointers go through the blocks that `new` was promised; slices end with the last block's
         // last token.
         unsafe {
@@ -209,34 +219,39 @@ impl<S: Tiles, const R: usize, const WIDE: bool, const MIN: bool> Tile<S> for Sm
             }
             for b in 0..work.count {
                 work.ahead.step(s);
-                let mut sums = [[s.splat_i(0); N]; R];
-                for t in 0..N {
-                    let bias = s.splat_i(biases.get_unchecked(b * width + t).assume_init());
-                    for r in 0..R {
-                        sums[r][t] = bias;
-                    }
-                }
-                for r in 0..R {
-                    sums[r] = s.mixed(sums[r]);
-                }
-                sums = dots::<S, R, WIDE, N>(s, sums, (panel, work.panel_bytes), values, words);
-                for r in 0..R {
-                    let panel = panel.add(r * work.panel_bytes);
-                    let d = s.load_r(panel.add(place::D32 * vector).cast());
-                    let m = s.load_r(panel.add(place::M32 * vector).cast());
-                    let sums = s.ordered(sums[r]);
+                for part in 0..parts {
+                    let mut sums = [[s.splat_i(0); N]; R];
                     for t in 0..N {
-                        let (at, to) = (b * width + t, results.add(place(t, r)));
-                        let total = if R == 1 { totals[t] } else { s.load_r(to) };
-                        let scale = s.mul_r(d, s.splat_r(*scales.get_unchecked(at)));
-                        let mut total = s.fma_r(scale, s.to_float(sums[t]), total);
-                        if MIN {
-                            total = s.fma_r(m, s.splat_r(*scaled_sums.get_unchecked(at)), total);
+                        let at = (b * width + t) * parts + part;
+                        let bias = s.splat_i(biases.get_unchecked(at).assume_init());
+                        for r in 0..R {
+                            sums[r][t] = bias;
                         }
-                        if R == 1 {
-                            totals[t] = total;
-                        } else {
-                            s.store_r(total, to);
+                    }
+                    for r in 0..R {
+                        sums[r] = s.mixed(sums[r]);
+                    }
+                    let codes = panel.add(part * SUB / 4 * vector);
+                    let values = values.add(part * SUB);
+                    sums = dots::<S, R, WIDE, N>(s, sums, (codes, work.panel_bytes), values, words);
+                    for r in 0..R {
+                        let panel = panel.add(r * work.panel_bytes);
+                        let d = s.load_r(panel.add((place::D32 + part) * vector).cast());
+                        let m = s.load_r(panel.add(place::M32 * vector).cast());
+                        let sums = s.ordered(sums[r]);
+                        for t in 0..N {
+                            let (at, to) = (b * width + t, results.add(place(t, r)));
+                            let total = if R == 1 { totals[t] } else { s.load_r(to) };
+                            let scale = s.mul_r(d, s.splat_r(*scales.get_unchecked(at)));
+                            let mut total = s.fma_r(scale, s.to_float(sums[t]), total);
+                            if MIN {
+                                total = s.fma_r(m, s.splat_r(*scaled_sums.get_unchecked(at)), total);
+                            }
+                            if R == 1 {
+                                totals[t] = total;
+                            } else {
+                                s.store_r(total, to);
+                            }
                         }
                     }
                 }

@@ -67,8 +67,6 @@ pub(crate) trait Tiles: Simd {
     /// # Safety
     /// 4 bytes are readable in each of `ROWS` rows.
     unsafe fn word(self, from: *const u8, stride: usize) -> Self::I;
-    /// Asks for the cache line of `at`, which may be any address.
-    fn prefetch(self, at: *const u8);
 
     fn splat_i(self, x: i32) -> Self::I;
     fn splat_r(self, x: f32) -> Self::R;
@@ -100,6 +98,13 @@ pub(crate) trait Tiles: Simd {
         // From x to 255 - x by turning its bits, and from there to 128 - x.
         let set = self.spread(bits, first, 0xff);
         self.add_8(self.xor(x, set), self.and(set, self.splat_i(0x8181_8181u32 as i32)))
+    }
+    /// The four pairs of bits of byte `index` of each lane, the lowest first, as four bytes.
+    #[inline(always)]
+    fn quarters(self, x: Self::I, index: u32) -> Self::I {
+        let byte = self.and(self.shr(x, 8 * index), self.splat_i(0xff));
+        let two = self.or(byte, self.shl(byte, 6));
+        self.and(self.or(two, self.shl(two, 12)), self.splat_i(0x0303_0303))
     }
     /// Row r's four bytes are `book[indices[2 * r]]`.
     ///

@@ -20,6 +20,9 @@ pub enum Type {
     Q8_0,
     IQ4_NL,
     MXFP4,
+    NVFP4,
+    Q1_0,
+    Q2_0,
     Q2_K,
     Q3_K,
     Q4_K,
@@ -40,7 +43,7 @@ pub enum Type {
 pub enum Form {
     /// Plain f32, for the float types.
     F32,
-    /// int8 with one scale per 32 values, for types with blocks of 32.
+    /// int8 with one scale per 32 values, for types with blocks of 32, or of some times 32.
     Q32,
     /// int8 with one scale per 256 values, for types with blocks of 256.
     Q256,
@@ -48,7 +51,7 @@ pub enum Form {
 
 impl Type {
     /// Every type, in the order of the enum.
-    pub const ALL: [Type; 23] = [
+    pub const ALL: [Type; 26] = [
         Type::F32,
         Type::F16,
         Type::BF16,
@@ -59,6 +62,9 @@ impl Type {
         Type::Q8_0,
         Type::IQ4_NL,
         Type::MXFP4,
+        Type::NVFP4,
+        Type::Q1_0,
+        Type::Q2_0,
         Type::Q2_K,
         Type::Q3_K,
         Type::Q4_K,
@@ -78,8 +84,17 @@ impl Type {
     pub const fn block_len(self) -> usize {
         match self.form() {
             Form::F32 => 1,
-            Form::Q32 => 32,
+            Form::Q32 => 32 * self.units(),
             Form::Q256 => 256,
+        }
+    }
+
+    /// Units per block: what is multiplied with one scale of the activations.
+    pub const fn units(self) -> usize {
+        match self {
+            Type::Q1_0 => 4,
+            Type::NVFP4 | Type::Q2_0 => 2,
+            _ => 1,
         }
     }
 
@@ -88,12 +103,13 @@ impl Type {
         match self {
             Type::F32 => 4,
             Type::F16 | Type::BF16 => 2,
-            Type::Q4_0 | Type::IQ4_NL => 18,
+            Type::Q4_0 | Type::IQ4_NL | Type::Q1_0 | Type::Q2_0 => 18,
             Type::Q4_1 => 20,
             Type::Q5_0 => 22,
             Type::Q5_1 => 24,
             Type::Q8_0 => 34,
             Type::MXFP4 => 17,
+            Type::NVFP4 => 36,
             Type::Q2_K => 84,
             Type::Q3_K => 110,
             Type::Q4_K => 144,
@@ -114,9 +130,8 @@ impl Type {
     pub const fn form(self) -> Form {
         match self {
             Type::F32 | Type::F16 | Type::BF16 => Form::F32,
-            Type::Q4_0 | Type::Q4_1 | Type::Q5_0 | Type::Q5_1 | Type::Q8_0 | Type::IQ4_NL | Type::MXFP4 => {
-                Form::Q32
-            }
+            Type::Q4_0 | Type::Q4_1 | Type::Q5_0 | Type::Q5_1 | Type::Q8_0 | Type::IQ4_NL => Form::Q32,
+            Type::MXFP4 | Type::NVFP4 | Type::Q1_0 | Type::Q2_0 => Form::Q32,
             _ => Form::Q256,
         }
     }
@@ -124,6 +139,11 @@ impl Type {
     /// Whether blocks carry a minimum beside their scale.
     pub const fn has_min(self) -> bool {
         matches!(self, Type::Q4_1 | Type::Q5_1 | Type::Q2_K | Type::Q4_K | Type::Q5_K)
+    }
+
+    /// Whether each half of a unit of 32 has a scale of its own.
+    pub const fn has_halves(self) -> bool {
+        matches!(self, Type::NVFP4)
     }
 
     /// Bytes of a row of `cols` elements, or `None` if `cols` is not a whole number of blocks or the size
@@ -156,6 +176,8 @@ pub struct Weights<'a> {
     row_bytes: usize,
     /// Exactly `rows * row_bytes` bytes.
     bytes: &'a [u8],
+    /// What products are multiplied by.
+    factor: f32,
 }
 
 impl<'a> Weights<'a> {
@@ -166,12 +188,22 @@ impl<'a> Weights<'a> {
             invalid(format!("a row of {cols} elements is not made of {ty} blocks of {}", ty.block_len()))
         })?;
         match row_bytes.checked_mul(rows) {
-            Some(total) if total == bytes.len() => Ok(Self { ty, rows, cols, row_bytes, bytes }),
+            Some(total) if total == bytes.len() => Ok(Self { ty, rows, cols, row_bytes, bytes, factor: 1.0 }),
             _ => Err(invalid(format!(
                 "a {ty} matrix of {rows} x {cols} does not take the {} bytes given",
                 bytes.len()
             ))),
         }
+    }
+
+    /// The same matrix, whose products are multiplied by `factor`, with a rounding of its own.
+    pub fn times(self, factor: f32) -> Self {
+        Self { factor, ..self }
+    }
+
+    /// What products are multiplied by: 1 unless [`Weights::times`] said otherwise.
+    pub fn factor(&self) -> f32 {
+        self.factor
     }
 
     /// How elements are stored.

@@ -1,22 +1,20 @@
-//! The contract between the engine and whatever computes logits; knows no implementation.
+//! The contract between passes and whatever computes logits; knows no implementation and no memory of the
+//! past.
 
 use super::spec::Spec;
 use crate::error::Result;
+use crate::kv::{CacheSpec, Past, Storage};
 use std::time::Instant;
 
-/// A sequence of tokens whose keys and values a decoder keeps: an index that the decoder handed out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Sequence(pub u32);
-
-/// One sequence's share of a pass: `tokens` follow what the sequence holds already.
-#[derive(Debug, Clone, Copy)]
-pub struct Chunk<'a> {
-    /// Whose tokens these are; at most one chunk of a sequence in a pass.
-    pub sequence: Sequence,
+/// One sequence's share of a pass, with what is known of its past.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    /// Where the past lies, and where the span's own keys, values and states go.
+    pub past: Past<'a>,
     /// At least one token; each below `vocab_size`.
     pub tokens: &'a [u32],
-    /// Whether the logits after the last token are wanted.
-    pub logits: bool,
+    /// Of how many of its last tokens the logits are wanted: 0 to all.
+    pub logits: usize,
 }
 
 /// How long a slice may take.
@@ -42,60 +40,53 @@ pub enum Step {
     Done,
 }
 
-/// Tokens to logits, pass by pass, slice by slice.
+/// Tokens to logits, pass by pass, slice by slice. It keeps nothing of a sequence: [`crate::kv::Cache`] says
+/// where the past lies, [`Decoder::storage`] holds it.
 ///
-/// One thread at a time drives it: `begin`, `run_slice` until [`Step::Done`], read `logits`, `commit` each
-/// chunk that is still wanted, `finish`. A sequence grows only by `commit`: a pass that fails, or whose chunk
-/// is not committed, leaves it as it was. An error or a panic of `run_slice` ends the pass (the engine then
-/// calls `finish`) and poisons nothing.
+/// One thread at a time drives it ([`super::Runner`]): `begin`, `run_slice` until [`Step::Done`], read
+/// `logits`, `finish`. An error or a panic of `run_slice` ends the pass (`finish` follows) and poisons
+/// nothing: the next pass may write the same blocks again.
 pub trait Decoder: Send {
     /// What this decoder is.
     fn spec(&self) -> &Spec;
 
-    /// A new, empty sequence of at most `context` tokens.
+    /// What it keeps of a token's past.
+    fn cache_spec(&self) -> CacheSpec;
+
+    /// Where that lies.
+    fn storage(&mut self) -> &mut dyn Storage;
+
+    /// How many of `wanted` new tokens the next chunk of a sequence that holds `held` may take; at least 1,
+    /// at most `wanted`. A decoder without a resumable prefill wants all of them at once.
+    fn chunk_limit(&self, held: usize, wanted: usize) -> usize;
+
+    /// Whether the logits behind a token are the same bits however many of its sequence are computed in a
+    /// pass: then drafts can be verified in one, and the text is the same. Where not, nothing is drafted.
+    fn verifies(&self) -> bool {
+        false
+    }
+
+    /// Starts a pass over `spans`, which are as [`super::Runner::begin`] checks them; none is in progress.
     ///
     /// # Errors
-    /// `OutOfMemory` over the memory budget.
-    fn open(&mut self, context: usize) -> Result<Sequence>;
-
-    /// Forgets a sequence and its keys and values; one that takes part in a pass goes when the pass is
-    /// finished.
-    fn close(&mut self, sequence: Sequence);
-
-    /// Tokens of the sequence whose keys and values are held.
-    fn length(&self, sequence: Sequence) -> usize;
-
-    /// Keeps at most the first `length` tokens of the sequence, and says how many are kept: a decoder that
-    /// cannot rewind keeps none. Not called for a sequence that takes part in a pass.
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize;
-
-    /// How many of `wanted` new tokens the next chunk of this sequence may take; at least 1, at most
-    /// `wanted`. A decoder without a resumable prefill wants all of them at once.
-    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize;
-
-    /// Starts a pass over `chunks`: at least one, at most `max_batch`; none is in progress.
-    ///
-    /// # Errors
-    /// `OutOfMemory` if keys and values find no room; no pass is then in progress.
-    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()>;
+    /// `OutOfMemory` if what it works in finds no room; no pass is then in progress.
+    fn begin(&mut self, spans: &[Span<'_>]) -> Result<()>;
 
     /// Computes until the pass is done or a resting point after `pace.until`.
     ///
     /// # Errors
-    /// Whatever the backend fails with: it concerns every chunk of this pass.
+    /// Whatever the backend fails with: it concerns every span of this pass.
     fn run_slice(&mut self, pace: Pace) -> Result<Step>;
 
-    /// The logits after the last token of chunk `index`, (vocab_size); samplers write into them.
-    /// Only after [`Step::Done`], for a chunk that wanted them.
-    fn logits(&mut self, index: usize) -> &mut [f32];
+    /// The logits after one of the tokens of span `index`, (vocab_size): `row` counts those that are wanted.
+    /// Samplers write into them. Only after [`Step::Done`].
+    fn logits(&mut self, index: usize, row: usize) -> &mut [f32];
 
-    /// Makes chunk `index` of a pass that is done part of its sequence.
-    fn commit(&mut self, index: usize);
-
-    /// Ends the pass, done or not; chunks that were not committed are dropped.
+    /// Ends the pass, done or not.
     fn finish(&mut self);
 
-    /// Bytes held for keys, values, scratch and what is being settled now.
+    /// Bytes held for scratch and for weights on their way to other pages, and for keys and values that the
+    /// cache does not count ([`crate::kv::Group::bytes`]).
     fn memory(&self) -> u64;
 
     /// Bytes of weights that the pass in progress has gone over, of [`Spec::weight_bytes`], where they may
@@ -106,14 +97,64 @@ pub trait Decoder: Send {
 
     /// Does a piece of work, as a rule well under a millisecond, that makes later passes quicker; false:
     /// nothing is left to do. Not called while a pass is in progress.
-    fn settle(&mut self) -> bool {
+    fn warm_up(&mut self) -> bool {
         false
     }
 
-    /// Gives back the memory of keys and values that no sequence holds any more.
-    fn release_unused(&mut self) {}
-
-    /// Gives back what can be computed again, but for what sequences hold; what the pass in progress works in
-    /// stays.
+    /// Gives back what can be computed again; what the pass in progress works in stays.
     fn trim(&mut self) {}
+}
+
+impl<D: Decoder + ?Sized> Decoder for Box<D> {
+    fn spec(&self) -> &Spec {
+        (**self).spec()
+    }
+
+    fn cache_spec(&self) -> CacheSpec {
+        (**self).cache_spec()
+    }
+
+    fn storage(&mut self) -> &mut dyn Storage {
+        (**self).storage()
+    }
+
+    fn chunk_limit(&self, held: usize, wanted: usize) -> usize {
+        (**self).chunk_limit(held, wanted)
+    }
+
+    fn verifies(&self) -> bool {
+        (**self).verifies()
+    }
+
+    fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        (**self).begin(spans)
+    }
+
+    fn run_slice(&mut self, pace: Pace) -> Result<Step> {
+        (**self).run_slice(pace)
+    }
+
+    fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
+        (**self).logits(index, row)
+    }
+
+    fn finish(&mut self) {
+        (**self).finish();
+    }
+
+    fn memory(&self) -> u64 {
+        (**self).memory()
+    }
+
+    fn bytes_read(&self) -> Option<u64> {
+        (**self).bytes_read()
+    }
+
+    fn warm_up(&mut self) -> bool {
+        (**self).warm_up()
+    }
+
+    fn trim(&mut self) {
+        (**self).trim();
+    }
 }

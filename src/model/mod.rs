@@ -1,15 +1,21 @@
 //! Weights and tokens to logits, behind one trait; knows no text and no request.
 
-mod budget;
 #[cfg(feature = "candle")]
 pub mod candle;
 mod decoder;
 #[cfg(feature = "native")]
+mod description;
+#[cfg(feature = "native")]
 mod native;
+#[cfg(feature = "native")]
+mod program;
+mod runner;
 mod spec;
 
-pub use budget::{Budget, Share};
-pub use decoder::{Chunk, Decoder, Pace, Sequence, Step};
+pub use crate::kernel::KvType;
+pub use crate::kv::Sequence;
+pub use decoder::{Decoder, Pace, Span, Step};
 #[cfg(feature = "native")]
-pub use native::{NativeDecoder, NativeOptions};
+pub use native::{NativeDecoder, NativeOptions, NativeOutline};
+pub use runner::{Chunk, PrefixCache, Runner};
 pub use spec::Spec;

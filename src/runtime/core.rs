@@ -6,12 +6,12 @@ use super::links::{Command, Ends, Job, Links};
 use super::names::Names;
 use super::options::{Mode, RuntimeOptions, check};
 use super::resources::Resources;
+use crate::budget::Budget;
 use crate::compute::{ThreadOptions, cores, float_state, processors};
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Readers;
 use crate::log::Level;
-use crate::model::Budget;
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
 use smol::future::FutureExt;
@@ -20,7 +20,7 @@ use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 #[cfg(feature = "native")]
-use std::sync::TryLockError;
+use std::sync::PoisonError;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::{JoinHandle, ThreadId};
@@ -138,15 +138,17 @@ impl Core {
     fn say_started(&self) {
         let options = &self.options;
         #[cfg(feature = "native")]
-        let kernels = Some(format!("{:?}", crate::kernel::Kernels::best().set()).to_lowercase());
+        let kernels = Some(crate::kernel::Kernels::best().set().name());
         #[cfg(not(feature = "native"))]
-        let kernels = None::<String>;
+        let kernels = None::<&str>;
+        let (threads, chosen) = if self.is_host_step() { (0, None) } else { compute_threads(options) };
         self.links
             .log
             .line(Level::Info, "runtime_started")
             .with("version", env!("CARGO_PKG_VERSION"))
             .with("mode", if self.is_host_step() { "host_step" } else { "threads" })
-            .with("threads", if self.is_host_step() { 0 } else { compute_threads(options) })
+            .with("threads", threads)
+            .with_some("chosen", chosen)
             .with_some("kernels", kernels)
             .with("max_sequences", options.max_sequences)
             .with("max_waiting", options.max_waiting)
@@ -206,7 +208,8 @@ impl Core {
         Ok(())
     }
 
-    /// Begins a load, which waits for nobody else's: its reader is the host's and may block.
+    /// Begins a load, a save or a restore, which waits for nobody else's: its reader is the host's and may
+    /// block.
     pub(super) fn load(&self, job: Job) {
         if self.is_host_step() {
             return self.links.prepare(job);
@@ -245,10 +248,15 @@ impl Core {
             #[cfg(feature = "native")]
             compute: self.compute.clone(),
             budget: self.budget.clone(),
-            slice: if self.is_host_step() { HOST_SLICE } else { THREAD_SLICE },
+            slice: self.slice(),
             readers: (!self.is_host_step()).then(|| readers(&self.options, &self.names)),
             links: self.links.clone(),
         }
+    }
+
+    /// How long a job goes on before others on its thread have their turn.
+    pub(super) fn slice(&self) -> Duration {
+        if self.is_host_step() { HOST_SLICE } else { THREAD_SLICE }
     }
 
     pub(super) fn is_host_step(&self) -> bool {
@@ -355,17 +363,15 @@ impl Core {
     /// thing that they run.
     #[cfg(feature = "native")]
     fn end_compute(&self, deadline: Option<Instant>) -> bool {
-        loop {
-            let ended = match self.compute.try_lock() {
-                Ok(mut compute) => compute.try_shutdown(),
-                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().try_shutdown(),
-                Err(TryLockError::WouldBlock) => false,
-            };
-            if ended || deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return ended;
-            }
-            std::thread::sleep(Duration::from_micros(100));
+        // Nobody computes any more, so that the lock is free.
+        let compute = || self.compute.lock().unwrap_or_else(PoisonError::into_inner);
+        compute().end_threads();
+        if !self.names.wait_empty(deadline) {
+            return false;
         }
+        // They are past their last line.
+        compute().shutdown();
+        true
     }
 
     #[cfg(not(feature = "native"))]
@@ -459,7 +465,7 @@ fn watched(options: &RuntimeOptions, names: &Arc<Names>) -> ThreadOptions {
 
 /// The threads that read a model's file: no more than compute, and than there are processors.
 fn readers(options: &RuntimeOptions, names: &Arc<Names>) -> Readers {
-    let threads = compute_threads(options);
+    let (threads, _) = compute_threads(options);
     let processors = processors(options.keep_scheduling);
     Readers {
         threads: threads.min(processors).min(MAX_READERS),
@@ -468,9 +474,15 @@ fn readers(options: &RuntimeOptions, names: &Arc<Names>) -> Readers {
     }
 }
 
-/// How many threads compute.
-fn compute_threads(options: &RuntimeOptions) -> usize {
-    if options.threads == 0 { cores(options.keep_scheduling) } else { options.threads }
+/// How many threads compute, and how that was chosen, if it was.
+fn compute_threads(options: &RuntimeOptions) -> (usize, Option<&'static str>) {
+    match options.threads {
+        0 => {
+            let (count, chosen) = cores(options.keep_scheduling);
+            (count, Some(chosen.name()))
+        }
+        given => (given, None),
+    }
 }
 
 /// The threads that compute: those asked for, or none beside the host's.
@@ -480,7 +492,7 @@ fn compute(options: &RuntimeOptions, names: &Arc<Names>) -> Result<crate::comput
     if options.mode == Mode::HostStep {
         return Compute::alone();
     }
-    let threads = compute_threads(options);
+    let (threads, _) = compute_threads(options);
     let name = format!("{}-compute", options.thread_name);
     let life = watched(options, names);
     let pool = Pool::new(&PoolOptions { threads, name, life, ..PoolOptions::default() })?;

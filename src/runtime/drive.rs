@@ -32,8 +32,8 @@ pub(super) async fn drive(
                 }
                 protected(&mut engine, &links, |engine| obey(engine, command));
             }
-            if links.attention.take() {
-                engine.attend();
+            if links.streams_changed.take() {
+                engine.check_streams();
             }
         }
         let step = if pacer.rests() { Engine::step_without_computing } else { Engine::step };
@@ -85,12 +85,23 @@ fn protected<T>(engine: &mut Engine, links: &Links, work: impl FnOnce(&mut Engin
 fn obey(engine: &mut Engine, command: Command) {
     match command {
         Command::AddModel(model) => engine.add_model(model),
-        Command::SettleModel(model, loaded) => engine.settle_model(model, loaded),
+        Command::FinishLoad(model, loaded) => engine.finish_load(model, loaded),
         Command::KeepMapped(model) => engine.keep_mapped(model),
+        Command::NoDrafts(model) => engine.no_drafts(model),
+        Command::Recommend(model, recommended) => engine.recommend(model, recommended),
         Command::RemoveModel(model) => engine.remove_model(model),
         Command::AddSession { session, model, options, facts } => {
             engine.add_session(session, model, options, facts);
         }
+        Command::RewindSession(session, count) => engine.rewind_session(session, count),
+        Command::KeepSaid(session, bytes) => engine.keep_said(session, bytes),
+        Command::ForkSession { from, session, facts } => engine.fork_session(from, session, facts),
+        Command::AddRestored { session, model, facts } => engine.add_restored(session, model, facts),
+        Command::FinishRestore { session, saved, past, answer } => {
+            engine.finish_restore(session, saved.map(|saved| *saved), past, answer);
+        }
+        Command::SaveSession(session, order) => engine.save_session(session, order),
+        Command::MovePast(id, order) => engine.move_past(id, order),
         Command::SetSystem(session, system) => engine.set_system(session, system),
         Command::ClearSession(session) => engine.clear_session(session),
         Command::RemoveSession(session) => engine.remove_session(session),
@@ -100,8 +111,8 @@ fn obey(engine: &mut Engine, command: Command) {
         Command::FinishText(done) => engine.finish_text(done),
         Command::Pause(paused) => engine.set_paused(paused),
         Command::Trim => engine.trim(),
-        Command::MakeRoom(answer) => {
-            let _ = answer.try_send(engine.make_room());
+        Command::ReleaseMemory(answer) => {
+            let _ = answer.try_send(engine.release_memory());
         }
         Command::Shutdown => {}
     }

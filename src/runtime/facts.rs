@@ -1,8 +1,10 @@
 //! What is known of a model while it loads and afterwards; knows no handle.
 
+use super::identity::Identity;
 use crate::error::Error;
 use crate::gguf::Placement;
 use crate::model::Spec;
+use crate::sample::Recommended;
 use crate::text::Vocab;
 use std::sync::Arc;
 
@@ -11,8 +13,41 @@ pub(super) struct ModelFacts {
     pub(super) spec: Spec,
     pub(super) vocab: Arc<dyn Vocab>,
     pub(super) has_template: bool,
+    /// What its file says of sampling.
+    pub(super) recommended: Recommended,
     /// Where its weights are, if they are used where the file's bytes were mapped or read.
     pub(super) placement: Option<Arc<Placement>>,
+    /// Which model it is to its saves.
+    pub(super) identity: Arc<Identity>,
+}
+
+/// What is known of a model that is loaded.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ModelInfo {
+    /// What its decoder says of itself; of a model without weights what the file says.
+    pub spec: Spec,
+    /// Tokens of the vocabulary.
+    pub vocab_len: usize,
+    /// The token that begins a text.
+    pub bos: Option<u32>,
+    /// Raw text gets it.
+    pub adds_bos: bool,
+    /// What ends an answer, ascending.
+    pub end_ids: Vec<u32>,
+    /// Where the weights are: "mapped" (pages of the file that the system can drop), "huge" (moved to huge
+    /// pages), "partly" (some of them), "owned" (read into memory, or the host's), "none".
+    pub weights: &'static str,
+    /// Bytes of weights that are mapped.
+    pub mapped_bytes: u64,
+    /// Bytes of weights on huge pages.
+    pub huge_bytes: u64,
+    /// There is a chat template.
+    pub has_template: bool,
+    /// How the file would have tokens chosen.
+    pub recommended: Recommended,
+    /// Tokens that no generation says, ascending.
+    pub suppressed: Vec<u32>,
 }
 
 /// How far a model's load is.
@@ -32,28 +67,21 @@ impl ModelFacts {
         }
     }
 
-    /// As JSON: `state` is "ready".
-    pub(super) fn to_json(&self) -> serde_json::Value {
+    /// For those who ask.
+    pub(super) fn info(&self) -> ModelInfo {
         let placement = self.placement.as_deref();
-        serde_json::json!({
-            "state": "ready",
-            "name": self.spec.name,
-            "architecture": self.spec.architecture,
-            "backend": self.spec.backend,
-            "parameters": self.spec.parameters,
-            "quantisation": self.spec.quantisation,
-            "context_length": self.spec.context_length,
-            "embedding_length": self.spec.embedding_length,
-            "vocab_size": self.vocab.len(),
-            "bos_id": self.vocab.bos(),
-            "adds_bos": self.vocab.adds_bos(),
-            "eos_ids": self.vocab.end_ids(),
-            "weight_bytes": self.spec.weight_bytes,
-            "weights": self.weights(),
-            "mapped_bytes": placement.map_or(0, Placement::mapped),
-            "huge_bytes": placement.map_or(0, Placement::huge),
-            "kv_bytes_per_token": self.spec.kv_bytes_per_token,
-            "chat_template": self.has_template,
-        })
+        ModelInfo {
+            spec: self.spec.clone(),
+            vocab_len: self.vocab.len(),
+            bos: self.vocab.bos(),
+            adds_bos: self.vocab.adds_bos(),
+            end_ids: self.vocab.end_ids().to_vec(),
+            weights: self.weights(),
+            mapped_bytes: placement.map_or(0, Placement::mapped),
+            huge_bytes: placement.map_or(0, Placement::huge),
+            has_template: self.has_template,
+            recommended: self.recommended,
+            suppressed: self.vocab.suppressed().to_vec(),
+        }
     }
 }

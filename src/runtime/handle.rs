@@ -1,7 +1,10 @@
 //! A runtime's handle: models, queues, steps, and the way down.
 
 use super::core::{Core, Stepped};
+use super::estimate::{Estimate, Sessions};
+use super::info::RuntimeInfo;
 use super::links::Command;
+use super::load;
 use super::model::Model;
 use super::options::{ModelOptions, Reading, RuntimeOptions, check_pace};
 use super::owner::Owner;
@@ -52,6 +55,35 @@ impl Runtime {
         Model::load(&self.owner, options, reading, adopt).map(|(model, ())| model)
     }
 
+    /// What a model would take in this runtime, by its header alone, which takes milliseconds: the bytes that
+    /// the memory budget will count when `sessions` sessions with nothing in common are full, of `context`
+    /// tokens each (`None`: the model's). Nothing is loaded, and no tensor is read. Other models' bytes are
+    /// not part of it, nor is what only takes room that is there: weights on their way to huge pages, and the
+    /// logits of drafts.
+    ///
+    /// # Errors
+    /// What the load would end with for such a file, but for the budget; `Unsupported` for the candle
+    /// backend, and for a model that is no file; `InvalidArgument` for a context beyond the model's;
+    /// `Timeout` if the header is not read by `deadline`; `Shutdown`.
+    pub fn estimate(
+        &self,
+        options: ModelOptions,
+        sessions: usize,
+        context: Option<usize>,
+        deadline: Option<Instant>,
+    ) -> Result<Estimate> {
+        let core = &self.owner.core;
+        core.links.check_open()?;
+        let sessions = Sessions {
+            count: sessions,
+            context,
+            together: core.options.max_sequences,
+            prefixes: options.prefix_cache,
+            limit: core.options.memory_budget,
+        };
+        load::estimate(options, &sessions, deadline)
+    }
+
     /// A queue: many streams, one place to read. It ends with the runtime.
     ///
     /// # Errors
@@ -99,14 +131,15 @@ impl Runtime {
         Ok(())
     }
 
-    /// Gives back memory that can be computed again: what idle sessions hold, and what the next pass would
-    /// work in.
+    /// Gives back memory whose contents can be computed again: prefixes that no session uses, what idle
+    /// sessions hold, and what passes work in. What is under way keeps its own, and gives the rest back
+    /// behind the pass.
     pub fn trim(&self) {
         self.owner.core.links.tell(Command::Trim);
     }
 
-    /// Counts, memory and queue depths, as JSON. Never waits for compute.
-    pub fn info(&self) -> serde_json::Value {
+    /// Counts, memory and queue depths. Never waits for compute.
+    pub fn info(&self) -> RuntimeInfo {
         self.owner.core.info()
     }
 

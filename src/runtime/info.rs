@@ -1,27 +1,63 @@
 //! What a runtime says of itself, from figures that nobody has to be waited for.
 
 use super::core::Core;
-use serde_json::{Value, json};
+use super::options::Mode;
+use std::sync::Arc;
+
+/// What is known of a runtime.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RuntimeInfo {
+    /// Whose threads do the work.
+    pub mode: Mode,
+    /// A shutdown has begun.
+    pub is_shutting_down: bool,
+    /// Names of the threads that run.
+    pub threads: Vec<Arc<str>>,
+    /// Generations that have not ended.
+    pub live: usize,
+    /// Those of them that have a place in the computation.
+    pub running: usize,
+    /// The most generations that are computed together.
+    pub max_sequences: usize,
+    /// The most that wait for a place.
+    pub max_waiting: usize,
+    /// Passes computed so far.
+    pub passes: u64,
+    /// Bytes of weights, mapped or owned.
+    pub weight_bytes: u64,
+    /// Bytes of keys and values, those of prefixes that no session uses included, and of scratch. The latter
+    /// is what passes work in, and weights on their way to huge pages.
+    pub kv_and_scratch_bytes: u64,
+    /// Bytes that the runtime may hold for models; `None`: no limit.
+    pub memory_budget: Option<u64>,
+    /// How many streams each queue has.
+    pub queues: Vec<usize>,
+}
+
+impl RuntimeInfo {
+    /// Generations that wait for a place.
+    pub fn waiting(&self) -> usize {
+        self.live.saturating_sub(self.running)
+    }
+}
 
 impl Core {
-    pub(super) fn info(&self) -> Value {
+    pub(super) fn info(&self) -> RuntimeInfo {
         let facts = &self.links.facts;
-        let (live, running) = (facts.live(), facts.running());
-        let queues: Vec<usize> = self.queues().iter().map(|queue| queue.len()).collect();
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "mode": if self.is_host_step() { "host_step" } else { "threads" },
-            "state": if self.links.is_stopping() { "shutting down" } else { "running" },
-            "threads": self.thread_names().iter().map(|name| name.to_string()).collect::<Vec<_>>(),
-            "generations": { "live": live, "running": running, "waiting": live.saturating_sub(running) },
-            "limits": { "max_sequences": self.options.max_sequences, "max_waiting": self.options.max_waiting },
-            "passes": facts.passes(),
-            "memory": {
-                "weights": facts.weight_bytes(),
-                "kv_and_scratch": facts.decoder_bytes(),
-                "budget": self.options.memory_budget,
-            },
-            "queues": { "count": queues.len(), "streams": queues },
-        })
+        RuntimeInfo {
+            mode: self.options.mode,
+            is_shutting_down: self.links.is_stopping(),
+            threads: self.thread_names(),
+            live: facts.live(),
+            running: facts.running(),
+            max_sequences: self.options.max_sequences,
+            max_waiting: self.options.max_waiting,
+            passes: facts.passes(),
+            weight_bytes: facts.weight_bytes(),
+            kv_and_scratch_bytes: facts.decoder_bytes(),
+            memory_budget: self.options.memory_budget,
+            queues: self.queues().iter().map(|queue| queue.len()).collect(),
+        }
     }
 }

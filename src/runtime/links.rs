@@ -1,11 +1,15 @@
 //! What the handles, the engine's task and the jobs of one runtime share; holds no thread and no executor.
 
-use super::options::{Loaded, RuntimeOptions};
+use super::options::RuntimeOptions;
 use super::pace::Share;
 use crate::compute::float_state;
-use crate::engine::{EngineFacts, Place, Request, SessionFacts, SessionOptions, TextDone};
+use crate::engine::Runnable;
+use crate::engine::{
+    Answer, EngineFacts, PastOrder, Place, Request, SaveOrder, Saved, SessionFacts, SessionOptions, TextDone,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogFn};
+use crate::sample::Recommended;
 use crate::stream::{Consumer, Delivery, End, EndReason, Producer, Queue, StreamOptions, stream};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
 use std::pin::Pin;
@@ -15,8 +19,10 @@ use std::task::{Wake, Waker};
 /// What the engine is told; in the order of the telling.
 pub(super) enum Command {
     AddModel(u64),
-    SettleModel(u64, Result<Loaded>),
+    FinishLoad(u64, Result<Runnable>),
     KeepMapped(u64),
+    NoDrafts(u64),
+    Recommend(u64, Recommended),
     RemoveModel(u64),
     AddSession {
         session: u64,
@@ -24,7 +30,31 @@ pub(super) enum Command {
         options: SessionOptions,
         facts: Arc<SessionFacts>,
     },
+    /// A session that begins as another is.
+    ForkSession {
+        from: u64,
+        session: u64,
+        facts: Arc<SessionFacts>,
+    },
+    /// A session that comes out of a save.
+    AddRestored {
+        session: u64,
+        model: u64,
+        facts: Arc<SessionFacts>,
+    },
+    FinishRestore {
+        session: u64,
+        saved: Result<Box<Saved>>,
+        /// The number of its keys and values.
+        past: Option<u64>,
+        answer: Answer<()>,
+    },
+    SaveSession(u64, SaveOrder),
+    /// About the keys and values of the save or restore of this number.
+    MovePast(u64, PastOrder),
     ClearSession(u64),
+    RewindSession(u64, usize),
+    KeepSaid(u64, usize),
     SetSystem(u64, Option<String>),
     RemoveSession(u64),
     Submit {
@@ -37,7 +67,7 @@ pub(super) enum Command {
     Pause(bool),
     Trim,
     /// Whether anything could give way comes back.
-    MakeRoom(async_channel::Sender<bool>),
+    ReleaseMemory(async_channel::Sender<bool>),
     Shutdown,
 }
 
@@ -45,18 +75,18 @@ pub(super) enum Command {
 pub(super) type Job = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the engine that some stream's consumer wants something.
-pub(super) struct Attention {
+pub(super) struct StreamsChanged {
     flag: AtomicBool,
     signal: Arc<Signal>,
 }
 
-impl Attention {
+impl StreamsChanged {
     pub(super) fn take(&self) -> bool {
         self.flag.swap(false, Ordering::SeqCst)
     }
 }
 
-impl Wake for Attention {
+impl Wake for StreamsChanged {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -67,13 +97,34 @@ impl Wake for Attention {
     }
 }
 
+/// Comes when the consumer of a job's stream may have cancelled.
+pub(super) type Nudge = async_channel::Receiver<()>;
+
+struct Nudges(async_channel::Sender<()>);
+
+impl Wake for Nudges {
+    fn wake(self: Arc<Self>) {
+        // One that was not taken yet is as good.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// Why a job that `producer` tells of is to end, if it is.
+pub(super) fn interrupted(producer: &Producer, links: &Links) -> Option<EndReason> {
+    match () {
+        () if producer.is_cancelled() => Some(EndReason::Cancelled),
+        () if links.is_stopping() => Some(EndReason::Shutdown),
+        () => None,
+    }
+}
+
 /// Ways to the engine and to the prepare thread, and what may be known without asking them.
 pub(super) struct Links {
     commands: async_channel::Sender<Command>,
     jobs: async_channel::Sender<Job>,
     texts: async_channel::Sender<Job>,
     pub(super) signal: Arc<Signal>,
-    pub(super) attention: Arc<Attention>,
+    pub(super) streams_changed: Arc<StreamsChanged>,
     pub(super) facts: Arc<EngineFacts>,
     /// Streams that are pushed without a queue of the host's.
     pub(super) callbacks: Arc<Queue>,
@@ -98,7 +149,8 @@ impl Links {
         let (jobs, job_end) = async_channel::unbounded();
         let (texts, text_end) = async_channel::unbounded();
         let signal = Arc::new(Signal::default());
-        let attention = Arc::new(Attention { flag: AtomicBool::new(false), signal: signal.clone() });
+        let streams_changed =
+            Arc::new(StreamsChanged { flag: AtomicBool::new(false), signal: signal.clone() });
         let sink = options.log.clone().map(in_hosts_state);
         let log = Log::new(sink, options.log_level);
         let links = Self {
@@ -106,7 +158,7 @@ impl Links {
             jobs,
             texts,
             signal,
-            attention,
+            streams_changed,
             facts: Arc::new(EngineFacts::new(log.clone())),
             callbacks: Queue::new(),
             stopping: AtomicBool::new(false),
@@ -136,9 +188,9 @@ impl Links {
     /// Has something that can be computed again give way to what found no room; false: nothing is left that
     /// can.
     #[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
-    pub(super) async fn make_room(&self) -> bool {
+    pub(super) async fn release_memory(&self) -> bool {
         let (sender, answer) = async_channel::bounded(1);
-        self.tell(Command::MakeRoom(sender));
+        self.tell(Command::ReleaseMemory(sender));
         answer.recv().await.unwrap_or(false)
     }
 
@@ -183,6 +235,22 @@ impl Links {
 
     /// A stream of this runtime, read as `reading` says.
     pub(super) fn stream(&self, starts: bool, reading: super::Reading) -> Result<(Producer, Consumer)> {
+        self.stream_with(starts, reading, Waker::from(self.streams_changed.clone()))
+    }
+
+    /// As [`Links::stream`], of a job that may wait.
+    pub(super) fn job_stream(&self, reading: super::Reading) -> Result<(Producer, Consumer, Nudge)> {
+        let (nudges, nudge) = async_channel::bounded(1);
+        let (producer, consumer) = self.stream_with(false, reading, Waker::from(Arc::new(Nudges(nudges))))?;
+        Ok((producer, consumer, nudge))
+    }
+
+    fn stream_with(
+        &self,
+        starts: bool,
+        reading: super::Reading,
+        on_change: Waker,
+    ) -> Result<(Producer, Consumer)> {
         let delivery = reading.delivery.unwrap_or(Delivery::Pull(None));
         let queue = match (&delivery, reading.queue) {
             (_, Some(queue)) => Some(queue),
@@ -190,8 +258,7 @@ impl Links {
             (Delivery::Pull(_), None) => None,
         };
         let key = reading.key.unwrap_or_else(|| self.name());
-        let attention = Waker::from(self.attention.clone());
-        stream(StreamOptions { key, starts, attention, queue, delivery })
+        stream(StreamOptions { key, starts, on_change, queue, delivery })
             // A queue that ended with the runtime is not the host's fault.
             .map_err(|error| self.check_open().err().unwrap_or(error))
     }

@@ -1,9 +1,13 @@
 //! The public Rust API: a runtime with its executor and threads, models, sessions, streams; knows no C.
 
+mod asked;
 mod core;
 mod drive;
+mod estimate;
 mod facts;
 mod handle;
+#[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
+mod identity;
 mod info;
 mod lane;
 mod links;
@@ -15,19 +19,25 @@ mod owner;
 mod pace;
 mod resources;
 mod session;
+mod store;
 mod stream;
 
 pub use self::core::Stepped;
-pub use crate::engine::{Input, Request, SessionOptions};
+pub use crate::engine::{Input, Overflow, Request, SessionOptions};
 pub use crate::log::{Level, LogFn};
+pub use crate::model::{KvType, PrefixCache};
 pub use crate::stream::{
     Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Next, Queue, QueueNext, Stats,
     Text,
 };
+pub use estimate::Estimate;
+pub use facts::ModelInfo;
 pub use handle::Runtime;
+pub use info::RuntimeInfo;
 pub use model::Model;
 pub use options::{
     Backend, Loaded, Loader, Mode, ModelOptions, ModelSource, Reading, RuntimeOptions, ThreadFn,
 };
-pub use session::Session;
+pub use session::{Session, SessionInfo, SessionState};
+pub use store::{SavePlace, WriteAt};
 pub use stream::Stream;

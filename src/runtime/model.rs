@@ -1,6 +1,6 @@
 //! A model's handle: its load, its vocabulary, what is known of it.
 
-use super::facts::{LoadState, ModelFacts};
+use super::facts::{LoadState, ModelFacts, ModelInfo};
 use super::links::{Command, Links};
 use super::load::Load;
 use super::options::{ModelOptions, Reading};
@@ -19,9 +19,34 @@ pub(super) struct ModelShared {
     pub(super) links: Arc<Links>,
     pub(super) state: Arc<Mutex<LoadState>>,
     pub(super) vocab_only: bool,
+    /// Sampling fields may be negative.
+    pub(super) sampling_from_model: bool,
     load: Control,
+    /// Closed when the load is over.
+    loaded: async_channel::Receiver<()>,
     /// A load stream that nobody reads, kept so that the load goes on.
     unread: Mutex<Option<Stream>>,
+}
+
+impl ModelShared {
+    /// Comes when the load is over, well or not.
+    pub(super) async fn loaded(&self) {
+        let _ = self.loaded.recv().await;
+    }
+
+    /// What is known of the model.
+    ///
+    /// # Errors
+    /// `Busy` while it loads; the load's error after a failed load.
+    pub(super) fn facts(&self) -> Result<Arc<ModelFacts>> {
+        match &*lock(&self.state) {
+            LoadState::Ready(facts) => Ok(facts.clone()),
+            LoadState::Failed(error) => Err(error.clone()),
+            LoadState::Loading => {
+                Err(Error::new(ErrorKind::Busy, "the model is not loaded yet; wait for its load's END"))
+            }
+        }
+    }
 }
 
 impl Drop for ModelShared {
@@ -50,15 +75,21 @@ impl Model {
         links.check_open()?;
         let options = options.anchored();
         let (producer, consumer) = links.stream(false, reading)?;
+        let (over, loaded) = async_channel::bounded(1);
         let shared = Arc::new(ModelShared {
             id: links.name(),
             links: links.clone(),
             state: Arc::new(Mutex::new(LoadState::Loading)),
             vocab_only: options.vocab_only,
+            sampling_from_model: options.sampling_from_model,
             load: consumer.control(),
+            loaded,
             unread: Mutex::new(None),
         });
         links.tell(Command::AddModel(shared.id));
+        if !options.drafts {
+            links.tell(Command::NoDrafts(shared.id));
+        }
         let job = Load {
             model: shared.id,
             state: Arc::downgrade(&shared.state),
@@ -66,6 +97,7 @@ impl Model {
             options,
             producer,
             resources: owner.core.resources(),
+            over,
         };
         let model = Self { shared, owner: owner.clone() };
         let adopted = adopt(&model, Stream::new(consumer, &owner.core));
@@ -149,24 +181,30 @@ impl Model {
         Ok(self.facts()?.vocab.clone())
     }
 
-    /// What is known of the model, as JSON: `state`, and once it is loaded name, architecture, parameters and
-    /// so on.
-    pub fn info(&self) -> Result<serde_json::Value> {
-        match self.facts() {
-            Ok(facts) => Ok(facts.to_json()),
-            Err(error) if error.kind() == ErrorKind::Busy => Ok(serde_json::json!({ "state": "loading" })),
-            Err(error) => Err(error),
-        }
+    /// What is known of the model.
+    ///
+    /// # Errors
+    /// As [`Model::spec`].
+    pub fn info(&self) -> Result<ModelInfo> {
+        Ok(self.facts()?.info())
     }
 
     pub(super) fn facts(&self) -> Result<Arc<ModelFacts>> {
-        match &*lock(&self.shared.state) {
-            LoadState::Ready(facts) => Ok(facts.clone()),
-            LoadState::Failed(error) => Err(error.clone()),
-            LoadState::Loading => {
-                Err(Error::new(ErrorKind::Busy, "the model is not loaded yet; wait for its load's END"))
-            }
+        self.shared.facts()
+    }
+
+    /// Whether sessions of it can be made, as far as that is known.
+    ///
+    /// # Errors
+    /// `Unsupported`: it has no weights; the load's error after a failed load; `Shutdown`.
+    pub(super) fn check_computes(&self) -> Result<()> {
+        self.shared.links.check_open()?;
+        self.check_not_failed()?;
+        if self.shared.vocab_only {
+            let why = "the model was loaded with vocab_only: it has no weights; load it without for sessions";
+            return Err(Error::new(ErrorKind::Unsupported, why));
         }
+        Ok(())
     }
 
     /// The error of a failed load.

@@ -4,7 +4,7 @@ use crate::compute::ThreadOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use crate::log::{Level, LogFn};
-use crate::model::Decoder;
+use crate::model::{Decoder, KvType, PrefixCache};
 use crate::stream::{Delivery, Queue};
 use crate::text::Vocab;
 use std::sync::Arc;
@@ -27,7 +27,9 @@ pub type ThreadFn = Arc<dyn Fn(bool) + Send + Sync>;
 pub struct RuntimeOptions {
     /// Who computes.
     pub mode: Mode,
-    /// Compute threads, at most 1,024; 0: physical cores. Without meaning in [`Mode::HostStep`].
+    /// Compute threads, at most 1,024; 0: one for each physical core that the process may use, of the
+    /// performance cores only where the system tells them from slower ones (Linux): all threads wait for the
+    /// slowest. Without meaning in [`Mode::HostStep`].
     pub threads: usize,
     /// Bytes for weights, keys and values, and scratch of all models; `None`: no budget. When it is used up,
     /// caches go, then the keys and values of idle sessions, which are computed again when they are needed;
@@ -101,8 +103,6 @@ pub type Loader = Box<dyn FnOnce(&mut dyn FnMut(u64, u64) -> Result<()>) -> Resu
 pub enum ModelSource {
     /// A GGUF: a file or a part of one, memory, or a host's reader.
     Gguf(Source),
-    /// A folder with safetensors, config.json and tokenizer.json: `Unsupported` in this release.
-    Folder(std::path::PathBuf),
     /// Something else that decodes.
     Custom(Loader),
 }
@@ -124,30 +124,36 @@ pub struct ModelOptions {
     /// A mapped file's pages are brought into memory before the load's end, with progress, so that the first
     /// prompt need not wait for the disk. They stay the system's to drop.
     pub preload: bool,
+    /// Keys and values that are kept while no session uses them. The beginning that a session's tokens have
+    /// in common with another's, live, cleared or closed, is not computed again, unless this is
+    /// [`PrefixCache::Off`].
+    pub prefix_cache: PrefixCache,
+    /// What keys and values are kept as. The candle backend has f16 alone. Answers of two types are not the
+    /// same bits.
+    pub kv_type: KvType,
+    /// Where a text repeats what its session has said or read, or what another of the model has said, several
+    /// tokens are computed at once, as long as that is quicker. The text is the same; its pace and
+    /// [`Stats::draft_accepted`](crate::Stats::draft_accepted) may hint at what the others said. False: one
+    /// token after the other.
+    pub drafts: bool,
+    /// Sampling fields that are 0 are as the file says ([`Recommended`](crate::Recommended)). A negative
+    /// temperature is then greedy, other negative fields are off, but for `penalty_last_n`. A file whose
+    /// values are out of range does not load.
+    pub sampling_from_model: bool,
 }
 
 impl ModelOptions {
-    /// The model in the file or folder at `path`.
+    /// The model in the file at `path`. A folder is `Unsupported` in this release; the load looks at that.
     pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
-        let path = path.into();
-        let source = if path.join("config.json").is_file() {
-            ModelSource::Folder(path)
-        } else {
-            ModelSource::Gguf(Source::File { path, offset: 0, size: 0, no_mmap: false })
-        };
-        Self::from_source(source)
+        let source = Source::File { path: path.into(), offset: 0, size: 0, no_mmap: false };
+        Self::from_source(ModelSource::Gguf(source))
     }
 
     /// The same model whatever the process' working directory is later: a relative path means what it means
     /// at this call.
     pub(super) fn anchored(mut self) -> Self {
-        let (ModelSource::Gguf(Source::File { path, .. }) | ModelSource::Folder(path)) = &mut self.source
-        else {
-            return self;
-        };
-        // An empty path, or one in a directory that is gone: opening it says so.
-        if let Ok(absolute) = std::path::absolute(&*path) {
-            *path = absolute;
+        if let ModelSource::Gguf(source) = self.source {
+            self.source = ModelSource::Gguf(source.anchored());
         }
         self
     }
@@ -161,6 +167,10 @@ impl ModelOptions {
             context_length: None,
             chat_template: None,
             preload: false,
+            prefix_cache: PrefixCache::default(),
+            kv_type: KvType::F16,
+            drafts: true,
+            sampling_from_model: false,
         }
     }
 }

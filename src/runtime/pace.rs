@@ -1,6 +1,7 @@
-//! How much of the time a runtime computes: when the engine rests between two slices. Reads the clock only
-//! where there is a share to keep.
+//! How much of the time a runtime computes: when the engine rests between two slices. Reads clocks only where
+//! there is a share to keep.
 
+use crate::compute::cpu_time;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -43,9 +44,16 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// A slice was computed from `begun` to `now`, at `percent`: until when to rest, if the window's share is
-    /// used up. What a slice took beyond it is rested for too.
-    pub(super) fn rest_after(&mut self, begun: Instant, now: Instant, percent: u32) -> Option<Instant> {
+    /// A slice was computed from `begun` to `now`, `computed` of it on the processor, at `percent`: until
+    /// when to rest, if the window's share is used up. What a slice took beyond it is rested for too. While
+    /// others had the processor nothing was computed: that is rest already.
+    pub(super) fn rest_after(
+        &mut self,
+        begun: Instant,
+        now: Instant,
+        computed: Duration,
+        percent: u32,
+    ) -> Option<Instant> {
         let start = match self.begun {
             Some(start) if begun < start + WINDOW => start,
             _ => {
@@ -54,7 +62,7 @@ impl Window {
             }
         };
         self.begun = Some(start);
-        self.spent += now.saturating_duration_since(begun);
+        self.spent += computed;
         if self.spent < WINDOW * percent / 100 {
             return None;
         }
@@ -64,11 +72,18 @@ impl Window {
     }
 }
 
+/// When a step began, and what its thread had computed until then, if the system says that.
+#[derive(Clone, Copy)]
+struct Begun {
+    at: Instant,
+    computed: Option<Duration>,
+}
+
 /// The engine's rests.
 pub(super) struct Pacer {
     share: Share,
     window: Window,
-    begun: Option<Instant>,
+    begun: Option<Begun>,
     until: Option<Instant>,
     /// The share that `until` was reckoned by.
     percent: Option<u32>,
@@ -86,7 +101,8 @@ impl Pacer {
         // Another share ends the rest under way.
         let rests = percent == self.percent && now.zip(self.until).is_some_and(|(now, until)| now < until);
         if !rests {
-            (self.begun, self.until, self.percent) = (now, None, percent);
+            self.begun = now.map(|at| Begun { at, computed: cpu_time::of_thread() });
+            (self.until, self.percent) = (None, percent);
         }
         rests
     }
@@ -94,7 +110,11 @@ impl Pacer {
     /// The step that began has computed.
     pub(super) fn worked(&mut self) {
         if let Some((begun, percent)) = self.begun.take().zip(self.share.limited()) {
-            self.until = self.window.rest_after(begun, Instant::now(), percent);
+            let now = Instant::now();
+            // The other threads that compute do about as much as this one, which waits for them.
+            let computed = cpu_time::of_thread().zip(begun.computed).map(|(now, before)| now - before);
+            let computed = computed.unwrap_or_else(|| now.saturating_duration_since(begun.at));
+            self.until = self.window.rest_after(begun.at, now, computed, percent);
         }
     }
 
@@ -108,29 +128,41 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    /// Milliseconds computed and in all, of slices of `slice` microseconds one after the other.
-    fn run(percent: u32, slice: u64, slices: u64) -> (Duration, Duration) {
+    /// The part of the time, in percent, that slices of `slice` microseconds compute one after the other,
+    /// each of which takes `others` times as long again, since others have the processor meanwhile.
+    fn share(percent: u32, slice: u64, others: u32) -> f64 {
         let start = Instant::now();
+        let slice = Duration::from_micros(slice);
         let (mut now, mut computed, mut window) = (start, Duration::ZERO, Window::default());
-        for _ in 0..slices {
+        while computed < Duration::from_secs(5) {
             let begun = now;
-            now += Duration::from_micros(slice);
-            computed += Duration::from_micros(slice);
-            now = window.rest_after(begun, now, percent).unwrap_or(now);
+            now += slice * (1 + others);
+            computed += slice;
+            now = window.rest_after(begun, now, slice, percent).unwrap_or(now);
         }
-        (computed, now - start)
+        computed.as_secs_f64() / (now - start).as_secs_f64() * 100.0
     }
 
     #[test]
     fn the_share_holds_whatever_slices_take() {
         for percent in [1, 10, 33, 50, 75, 99] {
             for slice in [50, 1000, 3000, 20_000] {
-                let (computed, whole) = run(percent, slice, (2_000_000 / slice).max(1000));
-                let share = computed.as_secs_f64() / whole.as_secs_f64() * 100.0;
-                let percent = f64::from(percent);
-                assert!(share <= percent * 1.02, "{share} of {percent} with {slice} us");
-                // A slice more than the share is rested for; one less is not made up for.
-                assert!(share >= percent * 0.5, "{share} of {percent} with {slice} us");
+                let (share, percent) = (share(percent, slice, 0), f64::from(percent));
+                assert!(
+                    (percent * 0.98..percent * 1.02).contains(&share),
+                    "{share} of {percent}, {slice} us"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn time_in_which_others_have_the_processor_is_rest_already() {
+        for (percent, others) in [(10, 1), (25, 2), (45, 1), (50, 1), (75, 1), (99, 3)] {
+            for slice in [50, 1000] {
+                let (share, left) = (share(percent, slice, others), 100.0 / f64::from(1 + others));
+                let wanted = f64::from(percent).min(left);
+                assert!((wanted * 0.9..wanted * 1.02).contains(&share), "{share} of {wanted}, {slice} us");
             }
         }
     }
@@ -140,14 +172,15 @@ mod tests {
         let start = Instant::now();
         let ms = Duration::from_millis;
         let mut window = Window::default();
-        assert_eq!(window.rest_after(start, start + ms(5), 50), None);
+        let mut window = |begun, now| window.rest_after(begun, now, now - begun, 50);
+        assert_eq!(window(start, start + ms(5)), None);
         // Long after: what was computed before does not count.
         let later = start + ms(100);
-        assert_eq!(window.rest_after(later, later + ms(5), 50), None);
-        assert_eq!(window.rest_after(later + ms(5), later + ms(9), 50), Some(later + ms(18)));
+        assert_eq!(window(later, later + ms(5)), None);
+        assert_eq!(window(later + ms(5), later + ms(9)), Some(later + ms(18)));
         let next = later + ms(18);
-        assert_eq!(window.rest_after(next, next + ms(8), 50), None);
-        assert_eq!(window.rest_after(next + ms(8), next + ms(16), 50), Some(next + ms(32)));
+        assert_eq!(window(next, next + ms(8)), None);
+        assert_eq!(window(next + ms(8), next + ms(16)), Some(next + ms(32)));
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! What a runtime lends to the loads of its models, and what hears of their progress; knows no model.
 
 use super::links::Links;
+use crate::budget::Budget;
 use crate::error::Result;
 use crate::gguf::Readers;
-use crate::model::Budget;
 use std::sync::Arc;
 use std::time::Duration;
 

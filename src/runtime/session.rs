@@ -1,13 +1,16 @@
 //! A session's handle: a conversation, one generation at a time.
 
+use super::asked::Asked;
 use super::links::Command;
 use super::model::Model;
 use super::options::Reading;
+use super::store::{Job, Restore, Save, SavePlace, Transfer, ask};
 use super::stream::Stream;
-use crate::engine::{Input, Request, SessionFacts, SessionOptions, check_beside_system, check_context};
+use crate::engine::{Input, Request, SaveOrder, SessionFacts, SessionOptions, check_context};
 use crate::error::{Error, ErrorKind, Result};
-use crate::stream::Control;
-use crate::sync::{AtomicBool, Mutex, Ordering, lock};
+use crate::gguf::Source;
+use crate::sample::Recommended;
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::text::Message;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -17,12 +20,8 @@ struct SessionShared {
     id: u64,
     context: Option<usize>,
     facts: Arc<SessionFacts>,
-    /// The last generation, which may be live.
-    last: Mutex<Option<Control>>,
-    /// It was cleared since, which the engine may not have heard yet. Written under `last`.
-    cleared: AtomicBool,
-    /// It has a system message of its own. Written under `last`.
-    system: AtomicBool,
+    /// Held while the engine is told, so that it hears all in this order.
+    asked: Mutex<Asked>,
     // Dropped after `SessionShared::drop` has told the engine: the model outlives its sessions.
     model: Model,
 }
@@ -30,6 +29,45 @@ struct SessionShared {
 impl Drop for SessionShared {
     fn drop(&mut self) {
         self.model.shared.links.tell(Command::RemoveSession(self.id));
+    }
+}
+
+/// What a session does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionState {
+    /// No generation is live.
+    Idle,
+    /// One is.
+    Generating,
+    /// It was cancelled and has not stopped yet.
+    Stopping,
+    /// It comes out of a save, which is still being read: what is asked of it waits.
+    Restoring,
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// What it does.
+    pub state: SessionState,
+    /// Tokens that it holds.
+    pub tokens: usize,
+    /// Messages of the conversation, without the session's own system message.
+    pub messages: usize,
+    /// Messages that have gone since it was made or cleared ([`Overflow::Roll`](super::Overflow::Roll)).
+    pub rolled_messages: usize,
+    /// Their tokens.
+    pub rolled_tokens: usize,
+    /// The most tokens that it may hold; `None` while the model loads, if it was given no length.
+    pub context_length: Option<usize>,
+}
+
+impl SessionInfo {
+    /// Tokens that may still come.
+    pub fn context_left(&self) -> Option<usize> {
+        self.context_length.map(|context| context.saturating_sub(self.tokens))
     }
 }
 
@@ -58,17 +96,58 @@ impl Model {
     pub fn session_with(&self, options: SessionOptions) -> Result<Session> {
         Session::new(self, options)
     }
+
+    /// The session in the save that `source` gives: its conversation, its tokens, what it was made with. It
+    /// can be used at once: a generation waits for the restore, and ends with its error if it fails. The
+    /// stream tells of the progress in bytes and ends with [`EndReason::Ready`](super::EndReason::Ready); its
+    /// drop before that cancels the restore. The source is read on a thread of the runtime's or, in
+    /// [`super::Mode::HostStep`], on the host's.
+    ///
+    /// # Errors
+    /// As [`Model::session_with`]; `StaleHandle` for a closed queue. As the stream's end: `Io` for a save
+    /// that is damaged, with the place, or that cannot be read; `Unsupported` for another model's, a later
+    /// release's, or one with an adapter; `InvalidArgument`, `ContextFull` where the model's context is
+    /// shorter now than what the session has; the error of the model's load.
+    pub fn restore(&self, source: Source, reading: Reading) -> Result<(Session, Stream)> {
+        self.start_restore(source, reading, |_, stream| stream)
+    }
+
+    /// As [`Model::restore`], and hands the stream to `adopt` before its first event can be delivered.
+    ///
+    /// # Errors
+    /// As [`Model::restore`].
+    pub fn start_restore<T>(
+        &self,
+        source: Source,
+        reading: Reading,
+        adopt: impl FnOnce(&Session, Stream) -> T,
+    ) -> Result<(Session, T)> {
+        self.check_computes()?;
+        let (links, core) = (&self.shared.links, &self.owner.core);
+        let source = source.anchored();
+        let (producer, consumer, nudge) = links.job_stream(reading)?;
+        let facts = Arc::new(SessionFacts::new(None));
+        let id = links.name();
+        let shared = SessionShared {
+            id,
+            context: None,
+            facts: facts.clone(),
+            asked: Mutex::new(Asked::restoring(consumer.control())),
+            model: self.clone(),
+        };
+        links.tell(Command::AddRestored { session: id, model: self.shared.id, facts });
+        let session = Session { shared: Arc::new(shared) };
+        let adopted = adopt(&session, Stream::new(consumer, core));
+        let job = Job { model: self.shared.clone(), producer, nudge, slice: core.slice() };
+        core.load(Box::pin(Restore { job, session: id, source }.run()));
+        Ok((session, adopted))
+    }
 }
 
 impl Session {
     fn new(model: &Model, options: SessionOptions) -> Result<Self> {
         let links = &model.shared.links;
-        links.check_open()?;
-        model.check_not_failed()?;
-        if model.shared.vocab_only {
-            let why = "the model was loaded with vocab_only: it has no weights; load it without for sessions";
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
+        model.check_computes()?;
         if let Ok(known) = model.facts() {
             check_context(options.context_length, known.spec.context_length)?;
         }
@@ -77,12 +156,37 @@ impl Session {
             id: links.name(),
             context: options.context_length,
             facts: facts.clone(),
-            last: Mutex::new(None),
-            cleared: AtomicBool::new(false),
-            system: AtomicBool::new(options.system.is_some()),
+            asked: Mutex::new(Asked::new(options.system.is_some())),
             model: model.clone(),
         };
         links.tell(Command::AddSession { session: shared.id, model: model.shared.id, options, facts });
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// A second session that begins as this one is, and shares the keys and values of the past: nothing is
+    /// copied but, once both have grown, a block that is partly filled. It has the same conversation, system
+    /// message, tools and variables in force, and what a clear brings back. When a cancelled generation has
+    /// not stopped yet, it begins as that leaves the session; it may be used at once.
+    ///
+    /// # Errors
+    /// `Busy` while a generation is live and not cancelled; `Shutdown`; the error of a failed load or
+    /// restore.
+    pub fn fork(&self) -> Result<Self> {
+        let links = &self.shared.model.shared.links;
+        let asked = self.asked();
+        asked.check_free()?;
+        links.check_open()?;
+        self.shared.model.check_not_failed()?;
+        self.check_not_failed()?;
+        let facts = Arc::new(self.shared.facts.twin());
+        let shared = SessionShared {
+            id: links.name(),
+            context: self.shared.context,
+            facts: facts.clone(),
+            asked: Mutex::new(asked.twin()),
+            model: self.shared.model.clone(),
+        };
+        links.tell(Command::ForkSession { from: self.shared.id, session: shared.id, facts });
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -90,9 +194,11 @@ impl Session {
     /// end.
     ///
     /// # Errors
-    /// `InvalidArgument` for a request out of range, or without input on an empty session; `Busy` while
-    /// another generation of the session is live and not cancelled; `QueueFull`; `Shutdown`; `StaleHandle`
-    /// for a closed queue; the load's error after a failed load.
+    /// `InvalidArgument` for a request out of range, with an empty stop string, without input on an empty
+    /// session, with tools or template variables but no messages, with raw input or a first system message
+    /// beside the session's own, or with an [`answer_prefix`](Request::answer_prefix) that no answer to
+    /// messages could begin with; `Busy` while another generation of the session is live and not cancelled;
+    /// `QueueFull`; `Shutdown`; `StaleHandle` for a closed queue; the load's error after a failed load.
     pub fn generate(&self, request: Request, reading: Reading) -> Result<Stream> {
         self.start(request, reading, |stream| stream)
     }
@@ -109,20 +215,21 @@ impl Session {
     ) -> Result<T> {
         let links = &self.shared.model.shared.links;
         let core = &self.shared.model.owner.core;
-        check(&request)?;
+        check(&request, self.shared.model.shared.sampling_from_model)?;
         // Before the lock: what is refused drops its delivery, which may call back, when the lock is free
         // again.
         let (producer, consumer) = links.stream(true, reading)?;
-        let mut last = lock(&self.shared.last);
-        check_free(last.as_ref())?;
+        let mut asked = self.asked();
+        asked.check_free()?;
         links.check_open()?;
         self.shared.model.check_not_failed()?;
-        self.check_input(&request.input, last.as_ref())?;
+        self.check_not_failed()?;
+        asked.check_request(&request)?;
         if request.sampling.seed == 0 {
             request.sampling.seed = random_seed();
         }
         // The session's cancelled generation gives its place to this one.
-        let own = usize::from(last.as_ref().is_some_and(|last| !last.has_ended()));
+        let own = usize::from(asked.live().is_some());
         let limit = core.options.max_sequences.saturating_add(core.options.max_waiting).saturating_add(own);
         let Some(place) = links.facts.take_place(limit) else {
             let message = format!(
@@ -130,29 +237,79 @@ impl Session {
             );
             return Err(Error::new(ErrorKind::QueueFull, message));
         };
-        *last = Some(consumer.control());
-        self.shared.cleared.store(false, Ordering::SeqCst);
-        if matches!(request.input, Input::Text(_) | Input::Tokens(_)) {
-            self.shared.facts.set_raw(true);
-        }
+        asked.generate(&request.input, consumer.control());
         let adopted = adopt(Stream::new(consumer, core));
         links.tell(Command::Submit { session: self.shared.id, request: Box::new(request), producer, place });
         Ok(adopted)
     }
 
-    /// Refuses input that cannot follow what the session holds, as far as that is known without the engine.
-    fn check_input(&self, input: &Input, last: Option<&Control>) -> Result<()> {
-        let facts = &self.shared.facts;
-        let cleared = self.shared.cleared.load(Ordering::SeqCst);
-        let settled = last.is_none_or(Control::has_ended);
-        if *input == Input::Continue && (cleared || (settled && facts.tokens() == 0)) {
-            let why = "no input, and the session is empty: give a prompt, prompt_tokens or messages";
-            return Err(Error::new(ErrorKind::InvalidArgument, why));
+    /// Saves the session as it is at the call: its conversation, its tokens, what it was made with;
+    /// `with_kv`: and the keys and values that the model has of them, so that nothing is computed again after
+    /// a restore. It may go on at once. The stream tells of the progress in bytes and ends with
+    /// [`EndReason::Ready`](super::EndReason::Ready) when all of it is on the disk and in place. A save that
+    /// was cancelled or failed before leaves the file that was there as it was; so does one whose process
+    /// ends. A relative path means what it means at the call; a link is replaced, not followed.
+    ///
+    /// # Errors
+    /// `Busy` while a generation of the session is live and not cancelled; `Shutdown`; `StaleHandle` for a
+    /// closed queue; the error of a failed load or restore. As the stream's end: `Io` where it cannot be
+    /// written; `Unsupported` for a session that has more than a save holds, and for keys and values that the
+    /// backend cannot copy; what the storage fails with.
+    pub fn save(&self, place: SavePlace, with_kv: bool, reading: Reading) -> Result<Stream> {
+        self.start_save(place, with_kv, reading, |stream| stream)
+    }
+
+    /// As [`Session::save`], and hands the stream to `adopt` before its first event can be delivered.
+    ///
+    /// # Errors
+    /// As [`Session::save`].
+    pub fn start_save<T>(
+        &self,
+        place: SavePlace,
+        with_kv: bool,
+        reading: Reading,
+        adopt: impl FnOnce(Stream) -> T,
+    ) -> Result<T> {
+        let model = &self.shared.model;
+        let (links, core) = (&model.shared.links, &model.owner.core);
+        let place = place.anchored();
+        let (producer, consumer, nudge) = links.job_stream(reading)?;
+        let asked = self.asked();
+        asked.check_free()?;
+        links.check_open()?;
+        model.check_not_failed()?;
+        self.check_not_failed()?;
+        let adopted = adopt(Stream::new(consumer, core));
+        let (transfer, (answer, saved)) = (Transfer::new(&model.shared), ask());
+        let order = SaveOrder { id: transfer.id(), with_kv, answer };
+        links.tell(Command::SaveSession(self.shared.id, order));
+        drop(asked);
+        let job = Job { model: model.shared.clone(), producer, nudge, slice: core.slice() };
+        core.load(Box::pin(Save { job, transfer, saved, place }.run()));
+        Ok(adopted)
+    }
+
+    /// # Errors
+    /// That of the restore that the session should have come out of.
+    fn check_not_failed(&self) -> Result<()> {
+        match self.shared.facts.restored() {
+            Some(Err(error)) => Err(error.clone()),
+            _ => Ok(()),
         }
-        match self.shared.system.load(Ordering::SeqCst) {
-            true => check_beside_system(input, cleared || (settled && facts.messages() == 0)),
-            false => Ok(()),
-        }
+    }
+
+    /// # Errors
+    /// `Busy` while the session is being restored; the restore's error.
+    fn check_restored(&self) -> Result<()> {
+        self.asked().check_restored()?;
+        self.check_not_failed()
+    }
+
+    /// What was asked so far, up to date.
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        let mut asked = lock(&self.shared.asked);
+        asked.update(&self.shared.facts);
+        asked
     }
 
     /// Changes the system message that belongs to the session, from the next turn on; `None`: none. The past
@@ -160,22 +317,16 @@ impl Session {
     ///
     /// # Errors
     /// `InvalidArgument` for a session with raw input, or whose conversation begins with a system message of
-    /// its own; `Shutdown`.
+    /// its own, also while a generation is live that brings it; `Busy` while the session is being restored;
+    /// the error of a failed restore; `Shutdown`.
     pub fn set_system(&self, system: Option<String>) -> Result<()> {
-        let _last = lock(&self.shared.last);
-        self.shared.model.shared.links.check_open()?;
-        if self.shared.facts.is_raw() && !self.shared.cleared.load(Ordering::SeqCst) {
-            let why =
-                "the session holds raw input, which has no system message; clear it first, or use another";
-            return Err(Error::new(ErrorKind::InvalidArgument, why));
-        }
-        let own = self.shared.facts.begins_with_system() && !self.is_cleared();
-        if own && system.is_some() {
-            let why = "the conversation begins with a system message of its own; clear the session first, or use another";
-            return Err(Error::new(ErrorKind::InvalidArgument, why));
-        }
-        self.shared.system.store(system.is_some(), Ordering::SeqCst);
-        self.shared.model.shared.links.tell(Command::SetSystem(self.shared.id, system));
+        let links = &self.shared.model.shared.links;
+        let mut asked = self.asked();
+        links.check_open()?;
+        asked.check_restored()?;
+        self.check_not_failed()?;
+        asked.set_system(system.is_some())?;
+        links.tell(Command::SetSystem(self.shared.id, system));
         Ok(())
     }
 
@@ -183,14 +334,61 @@ impl Session {
     /// stopped.
     ///
     /// # Errors
-    /// `Busy` while a generation is live and not cancelled; `Shutdown`.
+    /// `Busy` while a generation is live and not cancelled; the error of a failed restore; `Shutdown`.
     pub fn clear(&self) -> Result<()> {
-        let last = lock(&self.shared.last);
-        check_free(last.as_ref())?;
-        self.shared.model.shared.links.check_open()?;
+        let links = &self.shared.model.shared.links;
+        let mut asked = self.asked();
+        asked.check_free()?;
+        links.check_open()?;
+        self.check_not_failed()?;
+        asked.clear();
         self.shared.facts.ask_clear();
-        self.shared.model.shared.links.tell(Command::ClearSession(self.shared.id));
-        self.shared.cleared.store(true, Ordering::SeqCst);
+        links.tell(Command::ClearSession(self.shared.id));
+        Ok(())
+    }
+
+    /// Goes back to where the session had its first `tokens` tokens; more than it has: nothing changes; 0: as
+    /// [`Session::clear`]. Raw input goes back to any token. A conversation goes back to the state right
+    /// behind the turn whose END said so many `session_tokens`, or behind a turn's input (its
+    /// `prompt_tokens`), with the tools and variables in force then; in between to the messages that are
+    /// whole within them. Keys and values that still hold are kept, the rest is computed by the next
+    /// generation. Takes effect between two slices of the engine, or when a cancelled generation has stopped.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if messages have gone since the session had so many
+    /// ([`Overflow::Roll`](super::Overflow::Roll)); while a cancelled generation has not stopped it stays as
+    /// it is then. `Busy` while a generation is live and not cancelled; `Shutdown`.
+    pub fn rewind(&self, tokens: usize) -> Result<()> {
+        let links = &self.shared.model.shared.links;
+        let mut asked = self.asked();
+        asked.check_free()?;
+        links.check_open()?;
+        self.check_not_failed()?;
+        asked.rewind(tokens, &self.shared.facts)?;
+        self.shared.facts.ask_change();
+        links.tell(Command::RewindSession(self.shared.id, tokens));
+        Ok(())
+    }
+
+    /// Of the last answer only the first `bytes` bytes of its text (what began it counts; down to a whole
+    /// character) were shown or spoken: the rest is forgotten. 0: the answer goes, its input stays; more than
+    /// it has: all stays. For dialogue that is interrupted: behind a cancel it takes effect when the
+    /// generation has stopped, and where that came to nothing there is nothing to forget: an earlier answer
+    /// stays. The last ids of what stays may be others than the model's.
+    ///
+    /// # Errors
+    /// `InvalidArgument` without an answer; `Busy` while a generation is live and not cancelled, and while
+    /// the session is being restored; the error of a failed restore; `Shutdown`.
+    pub fn keep(&self, bytes: usize) -> Result<()> {
+        let links = &self.shared.model.shared.links;
+        let asked = self.asked();
+        asked.check_free()?;
+        links.check_open()?;
+        asked.check_restored()?;
+        self.check_not_failed()?;
+        asked.check_answer(&self.shared.facts)?;
+        self.shared.facts.ask_change();
+        links.tell(Command::KeepSaid(self.shared.id, bytes));
         Ok(())
     }
 
@@ -199,25 +397,22 @@ impl Session {
     /// stopped. Raw input has none.
     ///
     /// # Errors
-    /// `OutOfMemory`.
+    /// `Busy` while the session is being restored; the error of a failed restore; `OutOfMemory`.
     pub fn messages(&self) -> Result<Vec<Message>> {
-        self.shared.facts.past_messages(self.is_cleared())
+        self.check_restored()?;
+        self.shared.facts.past_messages(self.shared.facts.is_to_be_cleared())
     }
 
     /// The ids behind the conversation or the raw input, of the same moment as [`Session::messages`].
     ///
     /// # Errors
-    /// `OutOfMemory`.
+    /// As [`Session::messages`].
     pub fn tokens(&self) -> Result<Vec<u32>> {
-        match self.is_cleared() {
+        self.check_restored()?;
+        match self.shared.facts.is_to_be_cleared() {
             true => Ok(Vec::new()),
             false => self.shared.facts.past_tokens(),
         }
-    }
-
-    /// Whether what the engine shows last is from before a clear.
-    fn is_cleared(&self) -> bool {
-        self.shared.cleared.load(Ordering::SeqCst) || self.shared.facts.is_to_be_cleared()
     }
 
     /// The session's model.
@@ -225,24 +420,32 @@ impl Session {
         &self.shared.model
     }
 
-    /// What is known of the session, as JSON; the state is "idle", "generating" or "stopping".
-    pub fn info(&self) -> serde_json::Value {
+    /// What is known of the session.
+    pub fn info(&self) -> SessionInfo {
         let facts = &self.shared.facts;
-        let own = self.shared.context.unwrap_or(usize::MAX);
-        let model = self.shared.model.facts().ok().map(|facts| facts.spec.context_length);
-        let context = model.map(|model| own.min(model)).or(self.shared.context);
-        let state = match &*lock(&self.shared.last) {
-            Some(last) if !last.has_ended() && last.is_cancelled() => "stopping",
-            Some(last) if !last.has_ended() => "generating",
-            _ => "idle",
+        let own = match facts.restored() {
+            Some(Ok(restored)) => restored.context_length,
+            _ => self.shared.context,
         };
-        serde_json::json!({
-            "state": state,
-            "tokens": facts.tokens(),
-            "messages": facts.messages(),
-            "context_length": context,
-            "context_left": context.map(|context| context.saturating_sub(facts.tokens())),
-        })
+        let model = self.shared.model.facts().ok().map(|facts| facts.spec.context_length);
+        let context = model.map(|model| own.map_or(model, |own| own.min(model))).or(own);
+        let asked = self.asked();
+        let state = match asked.live() {
+            Some(live) if live.is_cancelled() => SessionState::Stopping,
+            Some(_) => SessionState::Generating,
+            None if asked.check_restored().is_err() => SessionState::Restoring,
+            None => SessionState::Idle,
+        };
+        drop(asked);
+        let (rolled_messages, rolled_tokens) = facts.gone();
+        SessionInfo {
+            state,
+            tokens: facts.tokens(),
+            messages: facts.messages(),
+            rolled_messages,
+            rolled_tokens,
+            context_length: context,
+        }
     }
 }
 
@@ -252,18 +455,11 @@ impl std::fmt::Debug for Session {
     }
 }
 
-fn check_free(last: Option<&Control>) -> Result<()> {
-    match last {
-        Some(last) if !last.has_ended() && !last.is_cancelled() => {
-            let why = "the session has a live generation; read its END, or cancel or close it first";
-            Err(Error::new(ErrorKind::Busy, why))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check(request: &Request) -> Result<()> {
-    request.sampling.validate().map_err(|error| error.within("sampling"))?;
+/// `fills`: sampling fields that are 0 are the model's, and negative ones off.
+fn check(request: &Request, fills: bool) -> Result<()> {
+    let filled = fills.then(|| request.sampling.clone().filled(&Recommended::default()));
+    let sampling = filled.as_ref().unwrap_or(&request.sampling);
+    sampling.validate().map_err(|error| error.within("sampling"))?;
     if let Some(index) = request.stop.iter().position(String::is_empty) {
         let message = format!("stop[{index}] is empty; leave it out");
         return Err(Error::new(ErrorKind::InvalidArgument, message));

@@ -4,9 +4,11 @@
 mod math;
 mod options;
 mod penalties;
+mod recommended;
 mod rng;
 mod sampler;
 mod truncate;
 
 pub use options::SamplerOptions;
+pub use recommended::Recommended;
 pub use sampler::{Sampled, Sampler};

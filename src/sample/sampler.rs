@@ -81,7 +81,7 @@ impl Sampler {
             let message = format!("{} logits for a vocabulary of {} tokens", logits.len(), self.vocab_len);
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        check_finite(logits)?;
+        let highest = finite_highest(logits)?;
         let changes = !self.options.logit_bias.is_empty() || self.penalties.is_some() || allowed.is_some();
         if self.options.logprobs && changes {
             self.raw.clear();
@@ -97,7 +97,8 @@ impl Sampler {
         if let Some(allowed) = allowed {
             mask(logits, allowed);
         }
-        let likeliest = argmax(logits)?;
+        let highest = if changes { changed_highest(logits)? } else { highest };
+        let likeliest = first(logits, highest)?;
         let token = if self.options.temperature > 0.0 { self.draw(logits, likeliest)? } else { likeliest };
         let logprob = match self.options.logprobs {
             true => log_probability(if changes { &self.raw } else { logits }, token),
@@ -144,17 +145,29 @@ impl Sampler {
     }
 }
 
-fn check_finite(logits: &[f32]) -> Result<()> {
-    match position(logits, |logit| !logit.is_finite()) {
-        None => Ok(()),
-        Some(token) => {
-            let message = format!(
-                "the logit of token {token} is {}; the model's weights or its input are broken",
-                logits[token]
-            );
-            Err(Error::new(ErrorKind::Numeric, message))
+/// The highest of a model's logits; −∞ if there is none.
+///
+/// # Errors
+/// `Numeric` where one is not finite.
+fn finite_highest(logits: &[f32]) -> Result<f32> {
+    let (groups, rest) = logits.as_chunks::<LANES>();
+    let (mut lanes, mut zeros) = ([f32::NEG_INFINITY; LANES], [0.0; LANES]);
+    for group in groups {
+        for ((lane, zero), logit) in lanes.iter_mut().zip(&mut zeros).zip(group) {
+            *lane = higher(*lane, *logit);
+            // Of what is not finite, NaN for good.
+            *zero += *logit * 0.0;
         }
     }
+    if zeros.iter().chain(rest).all(|value| value.is_finite()) {
+        return Ok(lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher));
+    }
+    let token = position(logits, |logit| !logit.is_finite()).unwrap_or_default();
+    let message = format!(
+        "the logit of token {token} is {}; the model's weights or its input are broken",
+        logits[token]
+    );
+    Err(Error::new(ErrorKind::Numeric, message))
 }
 
 fn mask(logits: &mut [f32], allowed: &[u32]) {
@@ -166,8 +179,11 @@ fn mask(logits: &mut [f32], allowed: &[u32]) {
     }
 }
 
-/// The token of the highest logit; of equal ones the lowest id.
-fn argmax(logits: &[f32]) -> Result<u32> {
+/// The highest of logits that biases, penalties and masks have changed.
+///
+/// # Errors
+/// `Numeric` where that is infinite.
+fn changed_highest(logits: &[f32]) -> Result<f32> {
     let highest = highest(logits);
     if highest == f32::INFINITY {
         return Err(Error::new(
@@ -175,6 +191,14 @@ fn argmax(logits: &[f32]) -> Result<u32> {
             "a logit became infinite; lower the logit_bias or the penalties",
         ));
     }
+    Ok(highest)
+}
+
+/// The token of the highest logit; of equal ones the lowest id.
+///
+/// # Errors
+/// `Numeric` if there is none above −∞.
+fn first(logits: &[f32], highest: f32) -> Result<u32> {
     match position(logits, |logit| logit == highest) {
         Some(token) if highest > f32::NEG_INFINITY => Ok(token as u32),
         _ => Err(Error::new(ErrorKind::Numeric, "all logits are -inf: no token can be chosen")),
@@ -186,7 +210,6 @@ const LANES: usize = 16;
 
 /// The highest logit; −∞ if there is none.
 fn highest(logits: &[f32]) -> f32 {
-    let higher = |one: f32, other: f32| if other > one { other } else { one };
     let (groups, rest) = logits.as_chunks::<LANES>();
     let mut lanes = [f32::NEG_INFINITY; LANES];
     for group in groups {
@@ -195,6 +218,11 @@ fn highest(logits: &[f32]) -> f32 {
         }
     }
     lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher)
+}
+
+/// The higher of two; `one` where `other` is NaN.
+fn higher(one: f32, other: f32) -> f32 {
+    if other > one { other } else { one }
 }
 
 /// Where the first logit is that is `wanted`. Most are not.

@@ -18,7 +18,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened: `Started? (Progress | Text | Note | ToolCall)* End`.
+/// What happened: `Started? (Progress | Text | Note | LibraryNote | ToolCall)* End`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
     /// The request left the waiting line.
@@ -35,6 +35,10 @@ pub enum EventKind {
     Text(Text),
     /// The host's own trace, merged into its stream.
     Note(String),
+    /// What the library has to say of the generation: a JSON object whose `event` says what it is about.
+    /// "rolled": so many `messages` and `tokens` of the conversation have gone. Skip what you do not know.
+    /// Never dropped.
+    LibraryNote(String),
     /// One call of a tool: `{"id":"…","name":"…","arguments":{…}}`.
     ToolCall(String),
     /// Always the last event, exactly once.
@@ -48,7 +52,8 @@ pub struct Text {
     pub text: CompactString,
     /// The ids behind the text, complete and in order.
     pub tokens: SmallVec<[u32; 4]>,
-    /// Natural logarithm of the last id's probability; NaN unless asked for.
+    /// Natural logarithm of the last id's probability by the model itself, before bias, penalties, truncation
+    /// and temperature; NaN unless asked for, and for ids that the host began the answer with.
     pub logprob: f32,
     /// What the text is part of.
     pub channel: Channel,
@@ -117,9 +122,10 @@ impl End {
 /// A stream's figures; times in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
-    /// Tokens of the request's input, cached ones included.
+    /// Tokens before the first generated one: the session's past and the input, cached ones included.
     pub prompt_tokens: u32,
-    /// Those whose keys and values were there already.
+    /// Those of them whose keys and values were there already, by the session itself or by others that begin
+    /// alike.
     pub cached_tokens: u32,
     /// Generated tokens delivered, or to be delivered.
     pub output_tokens: u32,
@@ -139,4 +145,8 @@ pub struct Stats {
     pub seed: u64,
     /// Notes that a slow consumer lost.
     pub notes_dropped: u64,
+    /// Tokens that were drafted, and computed together with the one before them.
+    pub draft_tokens: u64,
+    /// Those that were then chosen: each of them saved a pass.
+    pub draft_accepted: u64,
 }

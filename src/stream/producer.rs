@@ -22,8 +22,8 @@ pub struct StreamOptions {
     pub key: u64,
     /// Whether the first event is `Started`; notes and progress then wait for it.
     pub starts: bool,
-    /// Woken when the consumer cancels, closes, or makes room that [`Producer::has_room`] missed.
-    pub attention: Waker,
+    /// Woken when the consumer cancels, closes, or gives credit that [`Producer::has_credit`] missed.
+    pub on_change: Waker,
     /// Where the stream is read, unless by itself. Pushed streams need one.
     pub queue: Option<Arc<Queue>>,
     /// How it is read.
@@ -46,12 +46,12 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         side_waiting: AtomicBool::new(false),
         stamps: Apart(AtomicU64::new(0)),
         unread: Apart(AtomicUsize::new(0)),
-        wants_room: AtomicBool::new(false),
+        wants_credit: AtomicBool::new(false),
         stats: Apart(Mutex::new(Stats::default())),
         notes_dropped: AtomicU64::new(0),
         cancelled: AtomicBool::new(false),
         closed: AtomicBool::new(false),
-        attention: options.attention,
+        on_change: options.on_change,
         reader: Apart(Mutex::new(Reader::new(receiver))),
         waiting: WaitList::default(),
         level: Mutex::new(None),
@@ -95,6 +95,11 @@ impl Producer {
         self.send(Main::ToolCall(call), Instant::now());
     }
 
+    /// The library's own note, as JSON: it has its place between the texts, and is never dropped.
+    pub fn note(&self, note: String) {
+        self.send(Main::Note(note), Instant::now());
+    }
+
     /// `done` of `total` bytes or tokens; replaces a progress that was not read yet.
     pub fn progress(&self, done: u64, total: u64) {
         {
@@ -112,11 +117,11 @@ impl Producer {
 
     /// Whether fewer than `limit` events wait to be read (0: no limit). If not, the consumer's next read
     /// draws the producer's attention.
-    pub fn has_room(&self, limit: usize) -> bool {
+    pub fn has_credit(&self, limit: usize) -> bool {
         if limit == 0 || self.shared.unread.load(Ordering::SeqCst) < limit {
             return true;
         }
-        self.shared.wants_room.store(true, Ordering::SeqCst);
+        self.shared.wants_credit.store(true, Ordering::SeqCst);
         self.shared.unread.load(Ordering::SeqCst) < limit
     }
 

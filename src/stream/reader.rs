@@ -14,6 +14,7 @@ pub(super) enum Main {
     Started,
     Text(Text),
     ToolCall(String),
+    Note(String),
 }
 
 /// What a read that does not wait came to.
@@ -82,6 +83,7 @@ impl Reader {
                 Main::Started => self.deliver(shared, head.time, EventKind::Started),
                 Main::Text(text) => self.deliver(shared, head.time, EventKind::Text(text)),
                 Main::ToolCall(call) => self.deliver(shared, head.time, EventKind::ToolCall(call)),
+                Main::Note(note) => self.deliver(shared, head.time, EventKind::LibraryNote(note)),
             };
         }
         match end {

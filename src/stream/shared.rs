@@ -28,15 +28,15 @@ pub(super) struct Shared {
     pub(super) stamps: Apart<AtomicU64>,
     /// Events in the channel or held by the reader, the rest of one included.
     pub(super) unread: Apart<AtomicUsize>,
-    /// The producer found no room and waits to hear of some.
-    pub(super) wants_room: AtomicBool,
+    /// The producer found no credit and waits to hear of some.
+    pub(super) wants_credit: AtomicBool,
     /// Without the dropped notes, which are counted beside it.
     pub(super) stats: Apart<Mutex<Stats>>,
     pub(super) notes_dropped: AtomicU64,
     pub(super) cancelled: AtomicBool,
     pub(super) closed: AtomicBool,
-    /// Wakes the producer when the consumer wants something of it, or has made room.
-    pub(super) attention: Waker,
+    /// Wakes the producer when the consumer wants something of it, or has given credit.
+    pub(super) on_change: Waker,
     pub(super) reader: Apart<Mutex<Reader>>,
     pub(super) waiting: WaitList,
     pub(super) level: Mutex<Option<Arc<dyn Level>>>,
@@ -162,11 +162,11 @@ impl Shared {
         reader.is_readable(self) && !self.has_turn.swap(true, Ordering::SeqCst)
     }
 
-    /// Shows what a read has changed, and tells a producer that waits for room.
+    /// Shows what a read has changed, and tells a producer that waits for credit.
     pub(super) fn after_read(&self) {
         self.show_level();
-        if self.wants_room.load(Ordering::SeqCst) && self.wants_room.swap(false, Ordering::SeqCst) {
-            self.attention.wake_by_ref();
+        if self.wants_credit.load(Ordering::SeqCst) && self.wants_credit.swap(false, Ordering::SeqCst) {
+            self.on_change.wake_by_ref();
         }
     }
 
@@ -206,7 +206,7 @@ impl Shared {
 
     pub(super) fn cancel(&self) {
         if !self.cancelled.swap(true, Ordering::SeqCst) {
-            self.attention.wake_by_ref();
+            self.on_change.wake_by_ref();
         }
     }
 
@@ -228,7 +228,7 @@ impl Shared {
             shown.take().inspect(|level| level.set(false))
         };
         drop(level);
-        self.attention.wake_by_ref();
+        self.on_change.wake_by_ref();
         self.sink.close();
     }
 

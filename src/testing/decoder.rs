@@ -1,71 +1,64 @@
 //! The fake decoder: computes nothing, and says the next token of its script with certainty.
 
 use super::gate::Gate;
+use super::place::{Place, mix};
 use super::script::Script;
+use super::storage::{Row, Rows};
 use super::vocab::FakeVocab;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ids::IdMap;
-use crate::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+use crate::kv::{CacheSpec, Group, Keeps, NO_BLOCK, Past, Storage};
+use crate::model::{Decoder, Pace, Span, Spec, Step};
 use crate::text::Vocab;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The logit of the token that comes next; the others have 0.
 const CERTAIN: f32 = 50.0;
 
+/// Tokens of a block.
+const BLOCK: usize = 32;
+
+/// Bytes of a token's past in a group, and of a state.
+const BYTES: u64 = 4;
+
 /// Decodes a [`Script`].
 pub struct FakeDecoder {
     spec: Spec,
+    cache: CacheSpec,
     script: Script,
     reply: Vec<u32>,
     gate: Gate,
-    sequences: IdMap<Sequence, State>,
-    opened: u32,
+    rows: Rows,
     pass: Option<Pass>,
-    /// Rows of the last pass, kept for their memory.
-    spare: Vec<Row>,
-}
-
-/// What a sequence holds, and where in its reply it is.
-#[derive(Debug, Default)]
-struct State {
-    tokens: Vec<u32>,
-    /// The prompt since the last reply.
-    prompt: Vec<u32>,
-    place: Place,
-    closed: bool,
-}
-
-/// Where in its reply a sequence is.
-#[derive(Debug, Clone, Copy, Default)]
-struct Place {
-    /// The reply's tokens so far, and the one that is expected next.
-    index: u64,
-    expected: Option<u32>,
-    /// The tokens that led here are a prompt's; the first of them after a reply begin a new one.
-    prompts: bool,
-    begins: bool,
-    /// A hash of all tokens.
-    history: u64,
+    /// Parts of the last pass, kept for their memory.
+    spare: Vec<Part>,
 }
 
 struct Pass {
-    rows: Vec<Row>,
+    parts: Vec<Part>,
     slices_left: u32,
     slice: Duration,
     /// The current slice's end.
     slice_until: Option<Instant>,
-    /// Rows whose token was let through by the gate.
+    /// Parts whose token was let through by the gate.
     let_through: usize,
 }
 
+/// What a span came to.
 #[derive(Default)]
-struct Row {
-    sequence: Sequence,
-    tokens: Vec<u32>,
-    next: Place,
-    wants_logits: bool,
+struct Part {
+    /// Behind each of the tokens whose logits are wanted.
+    places: Vec<Place>,
+    /// Theirs, one after the other.
     logits: Vec<f32>,
+}
+
+impl Part {
+    fn clear(&mut self) {
+        self.places.clear();
+        self.logits.clear();
+    }
 }
 
 impl FakeDecoder {
@@ -81,43 +74,73 @@ impl FakeDecoder {
             embedding_length: 1,
             parameters: 0,
             weight_bytes: 0,
-            kv_bytes_per_token: 4,
+            kv_bytes_per_token: BYTES,
             max_batch: script.max_batch,
             max_tokens: script.max_tokens,
         };
-        Self {
-            spec,
-            script,
-            reply,
-            gate,
-            sequences: IdMap::default(),
-            opened: 0,
-            pass: None,
-            spare: Vec::new(),
+        let length = |group: &Group| if group.keeps == Keeps::State { 1 } else { BLOCK };
+        let cache = cache_spec(&script);
+        let rows = Rows::new(cache.groups.iter().map(length).collect());
+        Self { spec, cache, script, reply, gate, rows, pass: None, spare: Vec::new() }
+    }
+
+    /// Where a past ends, out of all that is kept of it.
+    fn end(&self, past: &Past<'_>) -> Place {
+        let position = past.position();
+        let mut end = Place::default();
+        for (group, spec) in self.cache.groups.iter().enumerate().filter(|_| position > 0) {
+            let state = past.state(group).and_then(|(from, _)| from);
+            let place = match (spec.keeps, state) {
+                (Keeps::State, Some(state)) => self.rows.row(group, state, 0).place,
+                (Keeps::State, None) => panic!("no state at {position}"),
+                _ => self.row(past, group, position - 1).place,
+            };
+            assert_eq!(place.length, position, "group {group} holds another past");
+            if spec.keeps == Keeps::All && self.script.random.is_some() {
+                // A wrong block anywhere is another history.
+                let tokens = (0..position).map(|at| self.row(past, group, at).token);
+                assert_eq!(tokens.fold(0, |hash, token| mix(hash ^ u64::from(token))), place.history);
+            }
+            end = place;
         }
+        end
     }
 
-    /// Where the sequence is after `tokens`.
-    fn advance(&self, state: &State, tokens: &[u32], last: bool) -> Place {
-        let old = state.place;
-        let goes_on = old.expected.is_some() && tokens == old.expected.as_slice();
-        let begins = !goes_on && old.expected.is_some();
-        let index = if goes_on { old.index + 1 } else { 0 };
-        let before = if begins { &[] } else { state.prompt.as_slice() };
-        let expected = last.then(|| self.token(index as usize, before, if goes_on { &[] } else { tokens }));
-        let history = tokens.iter().fold(old.history, |hash, token| mix(hash ^ u64::from(*token)));
-        Place { index, expected, prompts: !goes_on, begins, history }
+    /// The row of `group` for the token at `position`.
+    fn row(&self, past: &Past<'_>, group: usize, position: usize) -> Row {
+        let id = past.blocks(group)[position / BLOCK];
+        assert_ne!(id, NO_BLOCK, "no block for {position} in group {group}");
+        self.rows.row(group, id, position % BLOCK)
     }
 
-    /// The token at `index` of the reply to the prompt `before` and `tokens`.
-    fn token(&self, index: usize, before: &[u32], tokens: &[u32]) -> u32 {
-        let (first, second): (&[u32], &[u32]) =
-            if self.script.echo { (before, tokens) } else { (&self.reply, &[]) };
-        let length = first.len() + second.len();
-        let at = |index: usize| match first.get(index) {
-            Some(token) => Some(*token),
-            None => second.get(index - first.len()).copied(),
+    /// A hash of all that the token at `position` sees, which is behind it at `place`.
+    fn seen(&self, place: &Place, past: &Past<'_>, position: usize) -> u64 {
+        let mut hash = 0;
+        for (group, spec) in self.cache.groups.iter().enumerate() {
+            hash = match spec.keeps {
+                Keeps::All | Keeps::State => mix(hash ^ place.history),
+                Keeps::Window(window) => ((position + 1).saturating_sub(window)..=position)
+                    .fold(hash, |hash, at| mix(hash ^ u64::from(self.row(past, group, at).token))),
+            };
+        }
+        hash
+    }
+
+    /// The token that comes next at `place` of a sequence; `tokens` are the last ones of it, from `first` on.
+    fn expected(&self, place: &Place, past: &Past<'_>, tokens: &[u32]) -> u32 {
+        let first = past.position();
+        let at = |index: usize| {
+            if !self.script.echo {
+                return self.reply.get(index).copied();
+            }
+            let position = Some(place.prompt.0 + index).filter(|at| *at < place.prompt.1)?;
+            match position.checked_sub(first) {
+                Some(new) => tokens.get(new).copied(),
+                None => Some(self.rows.row(0, past.blocks(0)[position / BLOCK], position % BLOCK).token),
+            }
         };
+        let length = if self.script.echo { place.prompt.1 - place.prompt.0 } else { self.reply.len() };
+        let index = place.index as usize;
         match at(index) {
             Some(token) => token,
             None if self.script.endless && length > 0 => at(index % length).unwrap_or(self.script.end_id),
@@ -126,30 +149,69 @@ impl FakeDecoder {
         }
     }
 
-    fn write_logits(&self, place: &Place, logits: &mut Vec<f32>) {
+    fn write_logits(&self, place: &Place, seen: u64, logits: &mut Vec<f32>) {
         let size = self.spec.vocab_size;
-        logits.clear();
+        let start = logits.len();
         if self.script.nan_at == Some(place.index) {
-            return logits.resize(size, f32::NAN);
+            return logits.resize(start + size, f32::NAN);
         }
         if let Some(seed) = self.script.random {
-            let history = mix(place.history ^ seed);
+            let history = mix(seen ^ seed);
             let random = |id| (mix(history ^ id) >> 40) as f32 / (1 << 22) as f32;
             return logits.extend((0..size as u64).map(random));
         }
-        logits.resize(size, 0.0);
-        if let Some(logit) = place.expected.and_then(|token| logits.get_mut(token as usize)) {
+        logits.resize(start + size, 0.0);
+        if let Some(logit) = place.expected.and_then(|token| logits.get_mut(start + token as usize)) {
             *logit = CERTAIN;
+        }
+    }
+
+    /// Keeps a span's tokens, which follow `place`, and says what follows them.
+    fn take(&mut self, span: &Span<'_>, mut place: Place, part: &mut Part) {
+        let (past, count) = (&span.past, span.tokens.len());
+        // What the reply expects is a reply only where a reply may be: one token, or a draft.
+        let goes_on = count == 1 || span.logits == count;
+        for (index, token) in span.tokens.iter().enumerate() {
+            place = place.after(*token, goes_on);
+            let wanted = index >= count - span.logits;
+            if wanted {
+                place.expected = Some(self.expected(&place, past, span.tokens));
+            }
+            let position = past.position() + index;
+            for group in 0..self.cache.groups.len() {
+                let row = Row { token: *token, place };
+                match (self.cache.groups[group].keeps, past.state(group)) {
+                    (Keeps::State, Some((_, next))) => *self.rows.row_mut(group, next, 0) = row,
+                    (Keeps::State, None) => panic!("no state to write"),
+                    _ => {
+                        let id = past.blocks(group)[position / BLOCK];
+                        *self.rows.row_mut(group, id, position % BLOCK) = row;
+                    }
+                }
+            }
+            if wanted {
+                let seen = if self.script.random.is_some() { self.seen(&place, past, position) } else { 0 };
+                part.places.push(place);
+                self.write_logits(&place, seen, &mut part.logits);
+            }
         }
     }
 }
 
-/// SplitMix64's finaliser (Steele, Lea, Flood 2014).
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    value ^ (value >> 31)
+/// What the model of a script keeps of its past.
+fn cache_spec(script: &Script) -> CacheSpec {
+    let mut groups = SmallVec::new();
+    let keys = |keeps| Group { keeps, bytes: BYTES * BLOCK as u64 };
+    if script.echo || (script.window.is_none() && !script.recurrent) {
+        groups.push(keys(Keeps::All));
+    }
+    groups.extend(script.window.map(|window| keys(Keeps::Window(window.max(1)))));
+    if script.recurrent {
+        groups.push(Group { keeps: Keeps::State, bytes: BYTES });
+    }
+    // What a reply is at depends on who asked, not on tokens alone.
+    let shares = script.rewinds && script.random.is_some();
+    CacheSpec { block: BLOCK, groups, shares, rewinds: script.rewinds }
 }
 
 impl Decoder for FakeDecoder {
@@ -157,74 +219,47 @@ impl Decoder for FakeDecoder {
         &self.spec
     }
 
-    fn open(&mut self, _context: usize) -> Result<Sequence> {
-        self.opened += 1;
-        let sequence = Sequence(self.opened);
-        self.sequences.insert(sequence, State::default());
-        Ok(sequence)
+    fn cache_spec(&self) -> CacheSpec {
+        self.cache.clone()
     }
 
-    fn close(&mut self, sequence: Sequence) {
-        let in_pass =
-            self.pass.as_ref().is_some_and(|pass| pass.rows.iter().any(|row| row.sequence == sequence));
-        match self.sequences.get_mut(&sequence) {
-            Some(state) if in_pass => state.closed = true,
-            _ => drop(self.sequences.remove(&sequence)),
-        }
+    fn storage(&mut self) -> &mut dyn Storage {
+        &mut self.rows
     }
 
-    fn length(&self, sequence: Sequence) -> usize {
-        self.sequences.get(&sequence).map_or(0, |state| state.tokens.len())
-    }
-
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
-        let keep = if self.script.rewinds { length } else { 0 };
-        let Some(state) = self.sequences.get_mut(&sequence) else { return 0 };
-        state.tokens.truncate(keep);
-        state.prompt.clear();
-        let history = state.tokens.iter().fold(0, |hash, token| mix(hash ^ u64::from(*token)));
-        state.place = Place { history, ..Place::default() };
-        state.tokens.len()
-    }
-
-    fn chunk_limit(&self, _sequence: Sequence, wanted: usize) -> usize {
+    fn chunk_limit(&self, _held: usize, wanted: usize) -> usize {
         wanted.min(self.spec.max_tokens)
     }
 
-    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
-        let mut rows = std::mem::take(&mut self.spare);
-        rows.truncate(chunks.len());
+    fn verifies(&self) -> bool {
+        self.script.drafts
+    }
+
+    fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        let mut parts = std::mem::take(&mut self.spare);
+        // Never shorter: what parts work in is kept.
+        parts.resize_with(parts.len().max(spans.len()), Part::default);
+        parts.iter_mut().for_each(Part::clear);
         let mut prefilled = 0;
-        for (index, chunk) in chunks.iter().enumerate() {
-            let Some(state) = self.sequences.get(&chunk.sequence) else {
-                return Err(Error::new(ErrorKind::Internal, "a chunk of a closed sequence"));
-            };
-            if state.place.expected.is_none() || chunk.tokens.len() > 1 {
-                prefilled += chunk.tokens.len() as u64;
+        for (span, part) in spans.iter().zip(&mut parts) {
+            let count = span.tokens.len();
+            let end = self.end(&span.past);
+            if count > 1 && span.logits < count || end.expected.is_none() {
+                prefilled += count as u64;
             }
-            let next = self.advance(state, chunk.tokens, chunk.logits);
-            if index == rows.len() {
-                rows.push(Row::default());
-            }
-            let row = &mut rows[index];
-            (row.sequence, row.next, row.wants_logits) = (chunk.sequence, next, chunk.logits);
-            row.tokens.clear();
-            row.tokens.extend_from_slice(chunk.tokens);
-            if chunk.logits {
-                self.write_logits(&next, &mut row.logits);
-            }
+            self.take(span, end, part);
         }
         self.gate.count(0, prefilled, 0);
         let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
         let slices_left = self.script.slices;
         self.pass =
-            Some(Pass { rows, slices_left, slice: time / slices_left, slice_until: None, let_through: 0 });
+            Some(Pass { parts, slices_left, slice: time / slices_left, slice_until: None, let_through: 0 });
         Ok(())
     }
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {
         let Some(pass) = &mut self.pass else { return Ok(Step::Done) };
-        let wanted = pass.rows.iter().filter(|row| row.wants_logits).count();
+        let wanted = pass.parts.iter().filter(|part| !part.places.is_empty()).count();
         while self.script.gated && pass.let_through < wanted {
             if !self.gate.pass(pace.until) {
                 return Ok(Step::More);
@@ -246,8 +281,8 @@ impl Decoder for FakeDecoder {
             return Ok(Step::More);
         }
         let ours = |at: Option<u64>| {
-            let mut rows = pass.rows.iter().filter(|row| row.wants_logits);
-            at.is_some_and(|at| rows.any(|row| row.next.index == at))
+            let mut places = pass.parts.iter().flat_map(|part| &part.places);
+            at.is_some_and(|at| places.any(|place| place.index == at))
         };
         assert!(!ours(self.script.panic_at), "the script says that this pass panics");
         if ours(self.script.fail_at) {
@@ -257,33 +292,19 @@ impl Decoder for FakeDecoder {
         Ok(Step::Done)
     }
 
-    fn logits(&mut self, index: usize) -> &mut [f32] {
-        let row = self.pass.as_mut().and_then(|pass| pass.rows.get_mut(index));
-        row.filter(|row| row.wants_logits).map(|row| &mut *row.logits).unwrap_or_default()
-    }
-
-    fn commit(&mut self, index: usize) {
-        let Some(row) = self.pass.as_mut().and_then(|pass| pass.rows.get_mut(index)) else { return };
-        if let Some(state) = self.sequences.get_mut(&row.sequence) {
-            state.tokens.extend_from_slice(&row.tokens);
-            if row.next.begins {
-                state.prompt.clear();
-            }
-            if row.next.prompts {
-                state.prompt.extend_from_slice(&row.tokens);
-            }
-            state.place = row.next;
-        }
+    fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
+        let size = self.spec.vocab_size;
+        let part = self.pass.as_mut().and_then(|pass| pass.parts.get_mut(index));
+        part.and_then(|part| part.logits.get_mut(row * size..(row + 1) * size)).unwrap_or_default()
     }
 
     fn finish(&mut self) {
         if let Some(pass) = self.pass.take() {
-            self.spare = pass.rows;
+            self.spare = pass.parts;
         }
-        self.sequences.retain(|_, state| !state.closed);
     }
 
     fn memory(&self) -> u64 {
-        self.sequences.values().map(|state| 4 * state.tokens.len() as u64).sum()
+        0
     }
 }

@@ -3,13 +3,15 @@
 
 mod decoder;
 mod gate;
+mod place;
 mod script;
 mod special;
+mod storage;
 mod vocab;
 
 pub use decoder::FakeDecoder;
 pub use gate::Gate;
-pub use script::Script;
+pub use script::{Part, Script};
 pub use special::{BOS, CONTROL, END, OTHER_END};
 pub use vocab::FakeVocab;
 

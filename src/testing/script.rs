@@ -17,8 +17,8 @@ pub enum Part {
 /// `{"reply": "text" | ["token", {"bytes": [240]}, 257, …], "token_bytes": 4, "echo": false, "endless":
 /// false, "ends": true, "end_id": 257, "random": null, "delay_us": 0, "prefill_delay_us": 0, "slices": 1,
 /// "fail_at": null, "panic_at": null, "nan_at": null, "gated": false, "context_length": 4096, "max_batch": 8,
-/// "max_tokens": 512, "rewinds": true, "load_steps": 1, "load_delay_us": 0, "load_error": null,
-/// "load_panics": false}`
+/// "max_tokens": 512, "rewinds": true, "window": null, "recurrent": false, "drafts": false, "load_steps": 1,
+/// "load_delay_us": 0, "load_error": null, "load_panics": false}`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// What it says, token by token; a text is cut into tokens of `token_bytes` bytes.
@@ -53,8 +53,15 @@ pub struct Script {
     pub max_batch: usize,
     /// Tokens in a pass.
     pub max_tokens: usize,
-    /// Whether sequences can be cut anywhere.
+    /// Whether sequences can be cut, and share what they have in common.
     pub rewinds: bool,
+    /// It keeps the tokens of such a window only (all of them beside it, if it echoes).
+    pub window: Option<usize>,
+    /// It keeps a state that holds for one place only, as recurrent models do.
+    pub recurrent: bool,
+    /// Its sessions may draft: then a pass may give several tokens, and what a script says of one concerns
+    /// the pass.
+    pub drafts: bool,
     /// Steps of the load, each with its progress.
     pub load_steps: u64,
     /// How long the load takes: microseconds.
@@ -85,6 +92,9 @@ impl Default for Script {
             max_batch: 8,
             max_tokens: 512,
             rewinds: true,
+            window: None,
+            recurrent: false,
+            drafts: false,
             load_steps: 1,
             load_delay_us: 0,
             load_error: None,
@@ -116,6 +126,8 @@ impl Script {
             ("ends", &mut script.ends),
             ("gated", &mut script.gated),
             ("rewinds", &mut script.rewinds),
+            ("recurrent", &mut script.recurrent),
+            ("drafts", &mut script.drafts),
             ("load_panics", &mut script.load_panics),
         ] {
             match fields.remove(name) {
@@ -141,6 +153,7 @@ impl Script {
         }
         script.slices = number(&mut fields, "slices")?.unwrap_or(1).clamp(1, 1 << 20) as u32;
         script.end_id = number(&mut fields, "end_id")?.map_or(script.end_id, |id| id as u32);
+        script.window = number(&mut fields, "window")?.map(|window| window as usize);
         script.random = number(&mut fields, "random")?;
         script.fail_at = number(&mut fields, "fail_at")?;
         script.panic_at = number(&mut fields, "panic_at")?;

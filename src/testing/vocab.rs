@@ -2,8 +2,8 @@
 
 use super::script::{Part, Script};
 use super::special::{BOS, CONTROL, END, OTHER_END};
-use crate::error::Result;
-use crate::text::{ControlSpan, Piece, RenderInput, Rendered, Vocab};
+use crate::pause::Pauses;
+use crate::text::{ControlSpan, InPieces, Piece, RenderInput, Rendered, Vocab, done};
 use std::collections::HashMap;
 
 const SPECIAL: [(&str, u32); 4] =
@@ -50,8 +50,17 @@ impl Vocab for FakeVocab {
         self.pieces.len()
     }
 
-    fn encode(&self, text: &str, _add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()> {
-        out.try_reserve(text.len())?;
+    fn encode_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        _add_special: bool,
+        parse_special: bool,
+        out: &'a mut Vec<u32>,
+        _pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        if let Err(error) = out.try_reserve(text.len()) {
+            return done(Err(error.into()));
+        }
         let mut rest = text;
         while let Some(byte) = rest.bytes().next() {
             let special = SPECIAL.iter().find(|(special, _)| parse_special && rest.starts_with(special));
@@ -68,7 +77,7 @@ impl Vocab for FakeVocab {
                 }
             }
         }
-        Ok(())
+        done(Ok(()))
     }
 
     fn piece(&self, id: u32) -> Option<Piece<'_>> {
@@ -94,7 +103,11 @@ impl Vocab for FakeVocab {
 
     /// Tools and variables as JSON, a line each, if there are any; `<control>role\ncontent<end>\n` for each
     /// message; then `<control>assistant\n`.
-    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+    fn render_in_pieces<'a>(
+        &'a self,
+        input: &'a RenderInput<'_>,
+        _pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
         let mut rendered = Rendered::default();
         if let Some(tools) = input.tools {
             rendered.text += &format!("tools {tools}\n");
@@ -114,7 +127,7 @@ impl Vocab for FakeVocab {
             control(&mut rendered, CONTROL);
             rendered.text += "assistant\n";
         }
-        Ok(rendered)
+        done(Ok(rendered))
     }
 }
 

@@ -26,6 +26,22 @@ impl Unfinished {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// Of these bytes; `None`: they are the beginning of no code point.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let begins = match std::str::from_utf8(bytes) {
+            Ok(text) => text.is_empty(),
+            Err(error) => error.valid_up_to() == 0 && error.error_len().is_none(),
+        };
+        let mut held = Self { bytes: [0; 4], len: bytes.len() };
+        held.bytes.get_mut(..bytes.len()).filter(|_| begins)?.copy_from_slice(bytes);
+        Some(held)
+    }
 }
 
 impl Detokenizer {
@@ -141,8 +157,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::{Error, ErrorKind, Result};
-    use crate::text::vocab::{Piece, RenderInput, Rendered};
+    use crate::error::{Error, ErrorKind};
+    use crate::pause::Pauses;
+    use crate::text::vocab::{InPieces, Piece, RenderInput, Rendered, done};
 
     /// Every id is the piece of that index; ids marked special are control tokens.
     struct Pieces(Vec<(Vec<u8>, bool)>);
@@ -151,8 +168,15 @@ mod tests {
         fn len(&self) -> usize {
             self.0.len()
         }
-        fn encode(&self, _: &str, _: bool, _: bool, _: &mut Vec<u32>) -> Result<()> {
-            Err(Error::new(ErrorKind::Tokenizer, "not part of this test"))
+        fn encode_in_pieces<'a>(
+            &'a self,
+            _: &'a str,
+            _: bool,
+            _: bool,
+            _: &'a mut Vec<u32>,
+            _: &'a mut Pauses<'_>,
+        ) -> InPieces<'a> {
+            done(Err(Error::new(ErrorKind::Tokenizer, "not part of this test")))
         }
         fn piece(&self, id: u32) -> Option<Piece<'_>> {
             self.0.get(id as usize).map(|(bytes, special)| Piece { bytes, special: *special })
@@ -169,8 +193,12 @@ mod tests {
         fn longest_token(&self) -> usize {
             self.0.iter().map(|(bytes, _)| bytes.len()).max().unwrap_or(0)
         }
-        fn render(&self, _: &RenderInput<'_>) -> Result<Rendered> {
-            Err(Error::new(ErrorKind::Template, "not part of this test"))
+        fn render_in_pieces<'a>(
+            &'a self,
+            _: &'a RenderInput<'_>,
+            _: &'a mut Pauses<'_>,
+        ) -> InPieces<'a, Rendered> {
+            done(Err(Error::new(ErrorKind::Template, "not part of this test")))
         }
     }
 

@@ -80,6 +80,27 @@ pub fn written(value: &Value) -> String {
     out
 }
 
+/// How many arrays and objects lie in each other in `text`, if it is JSON; else, up to where it is not, no
+/// fewer.
+pub fn depth(text: &str) -> usize {
+    let (mut depth, mut most) = (0usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                most = most.max(depth);
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,4 +13,6 @@ pub mod tokenizer;
 
 pub use detokenizer::{Detokenizer, Unfinished, decode};
 pub use stop::{StopMatcher, StopScan};
-pub use vocab::{ControlSpan, InPieces, Message, Piece, RenderInput, Rendered, Spoken, Vocab};
+pub use vocab::{
+    ControlSpan, InPieces, Message, Piece, RenderInput, Rendered, Spoken, Vocab, done, unix_time,
+};

@@ -4,8 +4,9 @@
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::pause::Pauses;
+use crate::pause::{Pauses, at_once};
 use std::pin::Pin;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One token as it appears in running text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +45,13 @@ pub struct RenderInput<'a> {
     pub variables: Option<&'a Map<String, Value>>,
     /// Whether to open the assistant's turn at the end.
     pub add_generation_prompt: bool,
-    /// Seconds since 1970 (UTC), what the template's `strftime_now` shows.
+    /// Seconds since 1970 (UTC), what the template's `strftime_now` shows: see [`unix_time`].
     pub unix_time: i64,
+}
+
+/// Seconds since 1970 (UTC), by the system's clock; 0 where that is earlier.
+pub fn unix_time() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64)
 }
 
 /// A message of a conversation as the model itself said it.
@@ -83,9 +89,16 @@ pub struct Rendered {
 /// Work on a text that gives others their turn now and then.
 pub type InPieces<'a, T = ()> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 
+/// Work that is done at once, without a piece to rest behind.
+pub fn done<'a, T: Send + 'a>(result: Result<T>) -> InPieces<'a, T> {
+    Box::pin(std::future::ready(result))
+}
+
 /// A vocabulary: text to ids, ids to bytes, and the conversation's format.
 ///
-/// Threads: all methods may be called concurrently.
+/// Threads: all methods may be called concurrently. What a vocabulary is made of are the methods without a
+/// body; those that end with `_in_pieces` rest between pieces of their work where they can, and come to the
+/// same as those that do it in one go.
 pub trait Vocab: Send + Sync {
     /// How many ids there are; ids are `0..len`.
     fn len(&self) -> usize;
@@ -101,14 +114,7 @@ pub trait Vocab: Send + Sync {
     /// the text of control tokens for these tokens.
     ///
     /// # Errors
-    /// `Tokenizer` if the text cannot be expressed.
-    fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()>;
-
-    /// As [`encode`](Self::encode), with pauses between pieces of the work, where the vocabulary can: the ids
-    /// are the same.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode); what stops `pauses`.
+    /// `Tokenizer` if the text cannot be expressed; what stops `pauses`.
     fn encode_in_pieces<'a>(
         &'a self,
         text: &'a str,
@@ -116,9 +122,14 @@ pub trait Vocab: Send + Sync {
         parse_special: bool,
         out: &'a mut Vec<u32>,
         pauses: &'a mut Pauses<'_>,
-    ) -> InPieces<'a> {
-        let _ = pauses;
-        Box::pin(async move { self.encode(text, add_special, parse_special, out) })
+    ) -> InPieces<'a>;
+
+    /// As [`encode_in_pieces`](Self::encode_in_pieces), in one go.
+    ///
+    /// # Errors
+    /// As [`encode_in_pieces`](Self::encode_in_pieces).
+    fn encode(&self, text: &str, add_special: bool, parse_special: bool, out: &mut Vec<u32>) -> Result<()> {
+        at_once(self.encode_in_pieces(text, add_special, parse_special, out, &mut Pauses::none()))
     }
 
     /// Appends the ids of text that goes on behind the ids in `out`: what belongs to the beginning of a text,
@@ -154,60 +165,37 @@ pub trait Vocab: Send + Sync {
     /// All end-of-generation ids, ascending.
     fn end_ids(&self) -> &[u32];
 
+    /// Ids that no generation may say, ascending.
+    fn suppressed(&self) -> &[u32] {
+        &[]
+    }
+
     /// Bytes: an upper bound of how much text one token can stand for.
     fn longest_token(&self) -> usize;
 
     /// The conversation through the model's chat template.
     ///
     /// # Errors
-    /// `Template` if there is none, if it fails, or goes over its limits.
-    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered>;
-
-    /// As [`render`](Self::render), with pauses between pieces of the work, where the vocabulary can: the
-    /// text is the same.
-    ///
-    /// # Errors
-    /// As [`render`](Self::render); what stops `pauses`.
+    /// `Template` if there is none, if it fails, or goes over its limits; what stops `pauses`.
     fn render_in_pieces<'a>(
         &'a self,
         input: &'a RenderInput<'_>,
         pauses: &'a mut Pauses<'_>,
-    ) -> InPieces<'a, Rendered> {
-        let _ = pauses;
-        Box::pin(async move { self.render(input) })
+    ) -> InPieces<'a, Rendered>;
+
+    /// As [`render_in_pieces`](Self::render_in_pieces), in one go.
+    ///
+    /// # Errors
+    /// As [`render_in_pieces`](Self::render_in_pieces).
+    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+        at_once(self.render_in_pieces(input, &mut Pauses::none()))
     }
 
     /// Appends the ids of a rendered conversation to `out`. `at_start`: it opens the sequence, so it gets BOS
     /// where the model's file says so, unless the template wrote one.
     ///
     /// # Errors
-    /// As [`encode`](Self::encode).
-    fn encode_rendered(&self, rendered: &Rendered, at_start: bool, out: &mut Vec<u32>) -> Result<()> {
-        if let Some(bos) = self.bos().filter(|_| at_start && self.adds_bos()) {
-            let written = rendered.control.first().is_some_and(|span| span.start == 0 && span.id == bos);
-            if !written {
-                out.push(bos);
-            }
-        }
-        let mut done = 0;
-        for span in &rendered.control {
-            if let Some(plain) = rendered.text.get(done..span.start).filter(|plain| !plain.is_empty()) {
-                self.encode(plain, false, false, out)?;
-            }
-            out.push(span.id);
-            done = span.end;
-        }
-        match rendered.text.get(done..).filter(|plain| !plain.is_empty()) {
-            Some(plain) => self.encode(plain, false, false, out),
-            None => Ok(()),
-        }
-    }
-
-    /// As [`encode_rendered`](Self::encode_rendered), with pauses between pieces of the work, where the
-    /// vocabulary can: the ids are the same.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode); what stops `pauses`.
+    /// As [`append_in_pieces`](Self::append_in_pieces).
     fn encode_rendered_in_pieces<'a>(
         &'a self,
         rendered: &'a Rendered,
@@ -215,7 +203,27 @@ pub trait Vocab: Send + Sync {
         out: &'a mut Vec<u32>,
         pauses: &'a mut Pauses<'_>,
     ) -> InPieces<'a> {
-        let _ = pauses;
-        Box::pin(async move { self.encode_rendered(rendered, at_start, out) })
+        Box::pin(async move {
+            let first = rendered.control.first().filter(|span| span.start == 0).map(|span| span.id);
+            let bos = self.bos().filter(|bos| at_start && self.adds_bos() && first != Some(*bos));
+            out.extend(bos);
+            let mut done = 0;
+            for span in &rendered.control {
+                let plain = rendered.text.get(done..span.start).unwrap_or_default();
+                self.append_in_pieces(plain, false, out, pauses).await?;
+                out.push(span.id);
+                done = span.end;
+            }
+            let plain = rendered.text.get(done..).unwrap_or_default();
+            self.append_in_pieces(plain, false, out, pauses).await
+        })
+    }
+
+    /// As [`encode_rendered_in_pieces`](Self::encode_rendered_in_pieces), in one go.
+    ///
+    /// # Errors
+    /// As [`encode_rendered_in_pieces`](Self::encode_rendered_in_pieces).
+    fn encode_rendered(&self, rendered: &Rendered, at_start: bool, out: &mut Vec<u32>) -> Result<()> {
+        at_once(self.encode_rendered_in_pieces(rendered, at_start, out, &mut Pauses::none()))
     }
 }

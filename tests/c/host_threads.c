@@ -3,6 +3,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -11,6 +12,29 @@
 #include <unistd.h>
 #include "check.h"
 #include "wick_testing.h"
+
+#ifdef __linux__
+/* How many threads were started. */
+static int started;
+
+#ifdef __cplusplus
+#define NOTHROW throw()
+extern "C" {
+#else
+#define NOTHROW
+#endif
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *user) NOTHROW {
+  typedef int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+  create real;
+  void *found = dlsym(RTLD_NEXT, "pthread_create");
+  memcpy(&real, &found, sizeof real);
+  __atomic_add_fetch(&started, 1, __ATOMIC_SEQ_CST);
+  return real(thread, attributes, run, user);
+}
+#ifdef __cplusplus
+}
+#endif
+#endif
 
 static void pause_ms(long ms) {
   struct timespec pause;
@@ -80,6 +104,9 @@ static void up_and_down(seen *s, uint32_t keep_scheduling) {
   options.on_thread = look;
   options.thread_user = s;
   options.keep_scheduling = keep_scheduling;
+#ifdef __linux__
+  started = 0;
+#endif
   CHECK_STATUS(wick_runtime_create(&options, &rt, NULL), WICK_OK);
   CHECK_STATUS(wick_testing_model_load(rt, wick_cstr("{\"reply\":\"x\"}"), NULL, &model, &loading, NULL), WICK_OK);
   CHECK_STATUS(wick_stream_join(loading, &event, buf, sizeof buf, WICK_FOREVER), WICK_OK);
@@ -90,6 +117,9 @@ static void up_and_down(seen *s, uint32_t keep_scheduling) {
   CHECK(event.end_reason == WICK_END_STOP);
   CHECK_STATUS(wick_runtime_shutdown(rt, WICK_FOREVER), WICK_OK);
   CHECK(s->threads >= 4); /* engine, text, events, and the load's */
+#ifdef __linux__
+  CHECK(s->threads == started); /* none that the host does not hear of */
+#endif
 }
 
 static void signals_are_the_hosts(void) {

@@ -56,13 +56,13 @@ fn fields_of_a_generation() {
         ("tools_json", INVALID, |o| o.tools_json = text("[")),
         ("template_json", INVALID, |o| o.template_json = text("{}")),
         ("template_json", INVALID, |o| o.template_json = text("[]")),
+        ("answer_prefix", INVALID, |o| o.answer_prefix = text("{")),
+        ("answer_prefix", INVALID, |o| o.answer_prefix.len = 3),
         ("grammar_kind", INVALID, |o| o.grammar_kind = 6),
         ("grammar_kind", UNSUPPORTED, |o| o.grammar_kind = WICK_GRAMMAR_GBNF),
         ("grammar", UNSUPPORTED, |o| o.grammar = text("")),
         ("reserved0", UNSUPPORTED, |o| o.reserved0 = 1),
         ("reserved", UNSUPPORTED, |o| o.reserved = [0, 0, 1]),
-        ("answer_prefix", UNSUPPORTED, |o| o.answer_prefix = text("{")),
-        ("answer_prefix", INVALID, |o| o.answer_prefix.len = 3),
         ("grammar_scope", INVALID, |o| o.grammar_scope = 2),
         ("grammar_scope", UNSUPPORTED, |o| o.grammar_scope = WICK_SCOPE_ANSWER),
         ("tool_choice", INVALID, |o| o.tool_choice = 4),
@@ -74,7 +74,8 @@ fn fields_of_a_generation() {
         ("cut", UNSUPPORTED, |o| o.cut = WICK_CUT_SENTENCE),
         ("top_logprobs", INVALID, |o| o.top_logprobs = 21),
         ("top_logprobs", UNSUPPORTED, |o| o.top_logprobs = 20),
-        ("max_tokens_per_second", UNSUPPORTED, |o| o.max_tokens_per_second = 1),
+        // Honoured.
+        ("cut", INVALID, |o| (o.max_tokens_per_second, o.cut) = (1, 4)),
     ];
     refused(good, &[counter], cases, |options, error| {
         // SAFETY: all pointers are good, or what is tested.
@@ -99,18 +100,20 @@ fn fields_of_a_model_and_of_a_runtime() {
     };
     let cases: &[Case<wick_model_options>] = &[
         ("kv_type", INVALID, |o| o.kv_type = 2),
-        ("kv_type", UNSUPPORTED, |o| o.kv_type = WICK_KV_Q8_0),
+        // Honoured.
+        ("exactly one", INVALID, |o| o.kv_type = WICK_KV_Q8_0),
         ("preload", INVALID, |o| o.preload = 2),
         // Honoured.
         ("exactly one", INVALID, |o| o.preload = 1),
         ("sampling_from_model", INVALID, |o| o.sampling_from_model = 2),
-        ("sampling_from_model", UNSUPPORTED, |o| o.sampling_from_model = 1),
+        // Honoured.
+        ("exactly one", INVALID, |o| o.sampling_from_model = 1),
         ("no_drafts", INVALID, |o| o.no_drafts = 2),
         ("reserved", UNSUPPORTED, |o| o.reserved = 1),
         ("reserved1", UNSUPPORTED, |o| o.reserved1 = 1),
         ("reserved2", UNSUPPORTED, |o| o.reserved2 = 1),
-        ("prefix_cache_bytes", UNSUPPORTED, |o| o.prefix_cache_bytes = 1),
-        // This release drafts nothing: honoured.
+        ("no_prefix_cache", INVALID, |o| o.no_prefix_cache = 2),
+        ("exactly one", INVALID, |o| (o.no_prefix_cache, o.prefix_cache_bytes) = (1, 1)),
         ("exactly one", INVALID, |o| o.no_drafts = 1),
     ];
     refused(good, &[load, data, io_user], cases, |options, error| {
@@ -154,8 +157,11 @@ fn fields_of_a_session() {
         ("template_json", INVALID, |o| o.template_json = text("[]")),
         ("context_length", INVALID, |o| o.context_length = 1_000_000_000),
         ("overflow", INVALID, |o| o.overflow = 2),
-        ("overflow", UNSUPPORTED, |o| o.overflow = WICK_OVERFLOW_ROLL),
-        ("pinned_messages", UNSUPPORTED, |o| o.pinned_messages = 1),
+        ("pinned_messages", INVALID, |o| o.pinned_messages = 1),
+        // Honoured.
+        ("context_length", INVALID, |o| {
+            (o.overflow, o.pinned_messages, o.context_length) = (WICK_OVERFLOW_ROLL, 2, 1_000_000_000);
+        }),
         ("adapter", UNSUPPORTED, |o| o.adapter.id = 1),
         ("adapter_scale", UNSUPPORTED, |o| o.adapter_scale = 1.0),
         ("reserved", UNSUPPORTED, |o| o.reserved = 1),
@@ -175,8 +181,6 @@ fn functions_of_objects_say_their_own_name() {
     let texts = [text("a"), text("b")];
     let (texts, error) = (texts.as_ptr(), &mut sized::<wick_error>());
     let (none, mut needed) = (ptr::null_mut::<f32>(), 0usize);
-    let mut estimate: wick_estimate = sized();
-    let options = wick_model_options { path: text("nowhere.gguf"), ..sized() };
     let check = |function: &str, status: wick_status, error: &wick_error| {
         is(status, WICK_E_UNSUPPORTED);
         assert!(message(error).contains(function), "{:?} does not name {function}", message(error));
@@ -185,21 +189,10 @@ fn functions_of_objects_say_their_own_name() {
     unsafe {
         check("wick_embed", wick_embed(model, texts, 2, none, 0, &mut needed, 0, error), error);
         check("wick_rerank", wick_rerank(model, text("q"), texts, 2, none, 0, &mut needed, 0, error), error);
-        check("wick_session_fork", wick_session_fork(session, &mut wick_session::default(), error), error);
-        let store = wick_store_options { path: text("file"), ..sized() };
-        let (session_out, stream) = (&mut wick_session::default(), &mut wick_stream::default());
-        check("wick_session_save", wick_session_save(session, &store, stream, error), error);
-        let status = wick_session_restore(model, &store, session_out, stream, error);
-        check("wick_session_restore", status, error);
         let adapter = wick_adapter::default();
         check("wick_session_set_adapter", wick_session_set_adapter(session, adapter, 1.0, error), error);
         check("wick_session_count", wick_session_count(session, ptr::null(), 0, &mut needed, error), error);
-        let status = wick_model_estimate(runtime, &options, 0, 0, &mut estimate, 0, error);
-        check("wick_model_estimate", status, error);
-        assert_eq!(estimate.file_bytes, 0);
-        // These have no place for a message.
-        is(wick_session_rewind(session, 0), UNSUPPORTED);
-        is(wick_session_keep(session, 0), UNSUPPORTED);
+        // It has no place for a message.
         let stream = generate(session, &prompt("p"));
         is(wick_stream_answer_now(stream), UNSUPPORTED);
         is(wick_stream_close(stream), WICK_OK);
@@ -235,10 +228,6 @@ fn arguments_are_looked_at_before_a_function_is_refused() {
         is(wick_session_set_system(session, wick_str { ptr: ptr::null(), len: 1 }, error), INVALID);
         is(wick_session_messages(session, ptr::null_mut(), 1, nowhere), INVALID);
         is(wick_session_tokens(session, ptr::null_mut(), 1, nowhere), INVALID);
-        is(wick_model_estimate(runtime, ptr::null(), 0, 0, &mut sized(), 0, error), INVALID);
-        let options = wick_model_options { path: text("nowhere.gguf"), ..sized() };
-        is(wick_model_estimate(runtime, &options, 0, 0, &mut zeroed(), 0, error), INVALID);
-        is(wick_model_estimate(runtime, &options, 0, 0, ptr::null_mut(), 0, error), INVALID);
     }
     shut(runtime);
 }
@@ -252,16 +241,7 @@ fn what_came_with_a_function_that_is_refused_is_dropped_once() {
     let (user, data, io_user) = (Counter::new(), Counter::new(), Counter::new());
     let io = wick_io { user: io_user.user(), drop: Some(count), ..sized() };
     let embed = wick_embed_options { user: user.user(), drop: Some(count), ..sized() };
-    let store = wick_store_options { io: &io, user: user.user(), drop: Some(count), ..sized() };
     let adapter = wick_adapter_options {
-        io: &io,
-        data_user: data.user(),
-        data_drop: Some(count),
-        user: user.user(),
-        drop: Some(count),
-        ..sized()
-    };
-    let estimate = wick_model_options {
         io: &io,
         data_user: data.user(),
         data_drop: Some(count),
@@ -283,12 +263,6 @@ fn what_came_with_a_function_that_is_refused_is_dropped_once() {
             is(wick_rerank_start(model, text("q"), texts.as_ptr(), 1, &embed, stream, error), status);
             expected.0 += 1;
             assert_eq!(counts(), expected, "wick_rerank_start");
-            is(wick_model_warm(model, &store, ptr::null_mut(), error), status);
-            (expected.0, expected.2) = (expected.0 + 1, expected.2 + 1);
-            assert_eq!(counts(), expected, "wick_model_warm");
-            is(wick_session_restore(model, &store, &mut wick_session::default(), stream, error), status);
-            (expected.0, expected.2) = (expected.0 + 1, expected.2 + 1);
-            assert_eq!(counts(), expected, "wick_session_restore");
             let with_reader = wick_io { read_at: Some(read_at), size: 9, ..io };
             let adapter = wick_adapter_options { io: &with_reader, ..adapter };
             is(wick_adapter_load(model, &adapter, &mut wick_adapter::default(), stream, error), status);
@@ -298,9 +272,6 @@ fn what_came_with_a_function_that_is_refused_is_dropped_once() {
         is(wick_adapter_load(model, &adapter, ptr::null_mut(), ptr::null_mut(), &mut error), INVALID);
         expected = (expected.0 + 1, expected.1 + 1, expected.2 + 1);
         assert_eq!(counts(), expected, "wick_adapter_load without a place");
-        // An estimate takes nothing.
-        is(wick_model_estimate(runtime, &estimate, 0, 0, &mut sized(), 0, &mut error), UNSUPPORTED);
-        assert_eq!(counts(), expected, "wick_model_estimate");
     }
     shut(runtime);
 }

@@ -170,3 +170,61 @@ fn tools_and_variables_are_the_sessions_until_a_generation_brings_its_own() {
     assert!(spelled(model, &tokens(session)).starts_with("tools [1]\nvariables"));
     shut(runtime);
 }
+
+#[test]
+fn s47_a_fork_is_a_session_of_its_own_with_the_same_past() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"random":1,"max_tokens":8}"#);
+    let session = session_of(model);
+    let hello = said("user", "Hello", "");
+    let options = wick_generate_options { max_tokens: 5, ..say(&hello) };
+    let stream = generate(session, &options);
+    let mut twin = wick_session::default();
+    let error = &mut sized::<wick_error>();
+    // SAFETY: all pointers are good.
+    unsafe {
+        join(stream).unwrap();
+        is(wick_session_fork(session, &mut twin, error), WICK_OK);
+        assert_ne!(twin.id, session.id);
+        assert_eq!((messages(twin), tokens(twin)), (messages(session), tokens(session)));
+        for one in [session, twin] {
+            join(generate(one, &options)).unwrap();
+        }
+        assert_eq!(tokens(twin), tokens(session));
+        is(wick_session_clear(session), WICK_OK);
+        assert_eq!(messages(twin).as_array().unwrap().len(), 4);
+        is(wick_session_close(session), WICK_OK);
+        is(wick_session_fork(session, &mut wick_session::default(), error), WICK_E_STALE_HANDLE);
+        is(wick_session_fork(twin, &mut wick_session::default(), error), WICK_OK);
+    }
+    shut(runtime);
+}
+
+#[test]
+fn s55_a_session_goes_back_and_keeps_what_was_said_of_an_answer() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"a word or two"}"#);
+    let session = session_of(model);
+    let bad = WICK_E_INVALID_ARGUMENT;
+    is(wick_session_keep(session, 1), bad);
+    is(wick_session_rewind(session, 7), WICK_OK);
+    let hello = said("user", "Hello", "");
+    join(generate(session, &say(&hello))).unwrap();
+    let place = tokens(session).len();
+    join(generate(session, &say(&hello))).unwrap();
+    is(wick_session_rewind(session, u32::MAX), WICK_OK);
+    is(wick_session_rewind(session, place as u32), WICK_OK);
+    until(|| tokens(session).len() == place);
+    is(wick_session_keep(session, 6), WICK_OK);
+    let left = json!([one("user", "Hello"), one("assistant", "a word")]);
+    until(|| messages(session) == left);
+    is(wick_session_keep(session, 0), WICK_OK);
+    until(|| messages(session) == json!([one("user", "Hello")]));
+    is(wick_session_keep(session, 0), bad);
+    is(wick_session_rewind(session, 0), WICK_OK);
+    until(|| tokens(session).is_empty());
+    is(wick_session_close(session), WICK_OK);
+    is(wick_session_keep(session, 0), WICK_E_STALE_HANDLE);
+    is(wick_session_rewind(session, 0), WICK_E_STALE_HANDLE);
+    shut(runtime);
+}

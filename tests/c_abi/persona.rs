@@ -1,13 +1,9 @@
-//! A session's own system message, tools and variables, as C gives them; and what the log says of a call that
-//! is refused without a wick_error.
+//! A session's own system message, tools and variables, what it does when it is full, and a runtime's pace,
+//! as C gives them.
 #![cfg(feature = "testing")]
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 
 use crate::support::c_abi::*;
-use std::ffi::{c_char, c_void};
-use std::ptr;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// It says what it was given, from the first token on.
 const PARROT: &str = r#"{"echo":true,"rewinds":false}"#;
@@ -126,78 +122,37 @@ fn paces_are_kept_or_refused() {
     shut(runtime);
 }
 
-static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-unsafe extern "C" fn keep(_: *mut c_void, level: i32, line: *const c_char, len: usize) {
-    // SAFETY: the library's text, during the call.
-    let line = unsafe { std::slice::from_raw_parts(line.cast::<u8>(), len) };
-    let line = std::str::from_utf8(line).expect("UTF-8");
-    if line.starts_with("event=refused ") {
-        LINES.lock().unwrap().push(format!("{level} {line}"));
-    }
-}
-
 #[test]
-fn a_call_without_a_place_for_its_error_has_it_in_the_log() {
-    let options =
-        wick_runtime_options { abi_version: WICK_ABI_VERSION, log: Some(keep), log_level: 4, ..sized() };
-    let mut runtime = wick_runtime::default();
-    // SAFETY: all pointers are good, or what is tested.
-    unsafe {
-        is(wick_runtime_create(&options, &mut runtime, ptr::null_mut()), WICK_OK);
-        let session = session(model(runtime, r#"{"reply":"x","gated":true}"#), &sized());
-        let stream = generate(session, &prompt("p"));
-        let (mut event, mut buf) = (sized::<wick_event>(), [0; 100]);
-        is(wick_stream_next(stream, &mut event, buf.as_mut_ptr(), 100, 0), WICK_E_INVALID_ARGUMENT);
-        is(wick_session_clear(session), WICK_E_BUSY);
-        is(wick_runtime_step(runtime, 0, ptr::null_mut()), WICK_E_UNSUPPORTED);
-        is(wick_stream_close(stream), WICK_OK);
-        // That is how one asks for the size.
-        let mut needed = 0;
-        is(wick_runtime_info(runtime, ptr::null_mut(), 0, &mut needed), WICK_E_BUFFER_TOO_SMALL);
-    }
-    shut(runtime);
-    let lines = std::mem::take(&mut *LINES.lock().unwrap());
-    let calls: Vec<&str> = lines.iter().filter_map(|line| line.split(' ').nth(2)).collect();
-    assert_eq!(
-        calls,
-        ["call=wick_stream_next", "call=wick_session_clear", "call=wick_runtime_step"],
-        "{lines:?}"
-    );
-    assert!(lines.iter().all(|line| line.starts_with("4 event=refused ") && line.contains(" message=\"")));
-}
-
-/// How often the log was called; its `user` is the runtime's id.
-static CALLED: AtomicUsize = AtomicUsize::new(0);
-
-unsafe extern "C" fn call_back(user: *mut c_void, _: i32, line: *const c_char, len: usize) {
-    // SAFETY: the library's text, during the call.
-    let line = unsafe { std::slice::from_raw_parts(line.cast::<u8>(), len) };
-    if line.starts_with(b"event=refused ") {
-        CALLED.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the test's own, which outlives the runtime.
-        let id = unsafe { &*user.cast::<AtomicU64>() }.load(Ordering::SeqCst);
-        is(wick_runtime_set_pace(wick_runtime { id }, 101), WICK_E_INVALID_ARGUMENT);
-    }
-}
-
-#[test]
-fn a_refused_call_out_of_the_log_is_not_logged_in_turn() {
-    let id = AtomicU64::new(0);
-    let options = wick_runtime_options {
-        abi_version: WICK_ABI_VERSION,
-        log: Some(call_back),
-        log_user: (&raw const id).cast_mut().cast(),
-        log_level: 4,
+fn s45_a_session_that_rolls_says_what_went() {
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":"a long answer, as long as it can be"}"#);
+    let (mut buffer, mut needed) = ([0u8; 512], 0);
+    let options = wick_session_options {
+        system: text("a cat"),
+        context_length: 200,
+        overflow: WICK_OVERFLOW_ROLL,
         ..sized()
     };
-    let mut runtime = wick_runtime::default();
-    // SAFETY: all pointers are good.
-    is(unsafe { wick_runtime_create(&options, &mut runtime, ptr::null_mut()) }, WICK_OK);
-    id.store(runtime.id, Ordering::SeqCst);
-    for calls in 1..3 {
-        is(wick_runtime_set_pace(runtime, 101), WICK_E_INVALID_ARGUMENT);
-        assert_eq!(CALLED.load(Ordering::SeqCst), calls);
+    let cat = session(model, &options);
+    let (mut messages, mut tokens) = (0, 0);
+    for turn in 0..8 {
+        let hi = wick_message { role: text("user"), content: text("Hello, and again"), ..zeroed() };
+        let options = wick_generate_options { messages: &hi, message_count: 1, max_tokens: 9, ..sized() };
+        let events = read_all(generate(cat, &options));
+        for note in events.iter().filter(|event| event.kind == WICK_EVENT_NOTE) {
+            assert_eq!(note.channel, WICK_NOTE_LIBRARY);
+            let note: serde_json::Value = serde_json::from_str(&note.text).expect("JSON");
+            assert_eq!(note["event"], "rolled");
+            messages += note["messages"].as_u64().expect("a number");
+            tokens += note["tokens"].as_u64().expect("a number");
+        }
+        assert_eq!(events.last().map(|end| end.end), Some(WICK_END_LENGTH), "turn {turn}");
     }
+    assert!(messages > 0);
+    // SAFETY: a buffer of that size.
+    let status = unsafe { wick_session_info(cat, buffer.as_mut_ptr().cast(), buffer.len(), &mut needed) };
+    is(status, WICK_OK);
+    let info: serde_json::Value = serde_json::from_slice(&buffer[..needed]).expect("JSON");
+    assert_eq!((&info["rolled_messages"], &info["rolled_tokens"]), (&messages.into(), &tokens.into()));
     shut(runtime);
 }

@@ -56,9 +56,13 @@ impl World {
             is(wick_queue_wake(self.queue), WICK_OK);
             is(wick_runtime_pause(self.runtime), WICK_OK);
             is(wick_runtime_resume(self.runtime), WICK_OK);
-            let session = session_of(self.model);
+            let (session, mut twin) = (session_of(self.model), wick_session::default());
             is(wick_generate(session, &prompt("q"), &mut new, &mut error), WICK_OK);
             is(wick_stream_cancel(new), WICK_OK);
+            is(wick_session_fork(session, &mut twin, &mut error), WICK_OK);
+            is(wick_session_rewind(twin, 1), WICK_OK);
+            assert_ne!(wick_session_keep(session, 1), refused);
+            is(wick_session_close(twin), WICK_OK);
             is(wick_stream_close(new), WICK_OK);
             is(wick_session_close(session), WICK_OK);
         }

@@ -9,7 +9,6 @@ use candle_core::{Device, Result, Tensor};
 use candle_transformers::models::{quantized_llama, quantized_qwen2, quantized_qwen3};
 use std::io::Cursor;
 use wick::gguf::write::MetaValue;
-use wick::model::Decoder;
 use wick::model::candle::Options;
 
 /// A model's pass: tokens `(1, count)` from a position on.

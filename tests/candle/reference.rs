@@ -3,7 +3,6 @@
 
 use crate::support::candle::{best, feed, model, open, vectors};
 use serde_json::Value;
-use wick::model::Decoder;
 use wick::model::candle::{CandleDecoder, Options, Precision};
 
 fn numbers(case: &Value, key: &str) -> Vec<f64> {
@@ -32,8 +31,9 @@ fn check(case: &str, file: &str, precision: Precision) {
 
     let options = Options { precision, ..Options::default() };
     let gguf = open(path);
-    let mut decoder = CandleDecoder::load(&gguf, &options, &mut |_, _| Ok(())).expect("a supported model");
-    let sequence = decoder.open(1024).expect("a sequence");
+    let decoder = CandleDecoder::load(&gguf, &options, &mut |_, _| Ok(())).expect("a supported model");
+    let mut decoder = crate::support::candle::run(decoder, &options).expect("memory");
+    let sequence = decoder.open(prompt.len() + reference.len()).expect("a sequence");
     let mut logits = feed(&mut decoder, sequence, &prompt);
     let mut strays = Vec::new();
     for (step, (&id, &margin)) in reference.iter().zip(&margins).enumerate() {

@@ -5,6 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod info;
+
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -32,9 +34,14 @@ fn text(bytes: &[u8]) -> &str {
 
 /// Exit 1, a message with `part` on standard error, and nothing on standard output.
 fn fails(arguments: &[&str], part: &str) {
+    exits(1, arguments, part);
+}
+
+/// As [`fails`], with another code: 2 says that a value is wrong.
+fn exits(code: i32, arguments: &[&str], part: &str) {
     let output = wick(arguments, "");
     let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {message}");
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
     assert!(
         message.starts_with("wick: ") && message.contains(part),
         "{arguments:?}: {message:?} lacks {part:?}"
@@ -436,22 +443,6 @@ fn a_hanging_selftest_is_ended_by_its_watchdog() {
     let output = wick(&["selftest", "--hang", "--timeout", "1"], "");
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
     assert!(text(&output.stderr).contains("still at"), "{}", text(&output.stderr));
-}
-
-#[test]
-fn info_reads_the_header() {
-    let Some(model) = model("wick info") else { return };
-    let output = wick(&["info", "--json", &model], "");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    let facts: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(facts["architecture"], "llama");
-    assert_eq!(facts["quantisation"], "Q4_1");
-    assert_eq!(facts["vocab_size"], 49152);
-    assert_eq!(facts["chat_template"], true);
-    assert_eq!(facts["special_ids"]["eos"], 2);
-    assert_eq!(facts["file_bytes"], fs::metadata(&model).expect("a file").len());
-    let table = wick(&["info", &model], "");
-    assert!(text(&table.stdout).contains("architecture    llama"), "{}", text(&table.stdout));
 }
 
 #[test]

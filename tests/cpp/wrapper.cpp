@@ -2,11 +2,13 @@
 // whole, lambdas are owned, errors arrive. Built with and without exceptions, and as C++20, where streams are
 // ranges and coroutines wait for them.
 #include <atomic>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <unistd.h>
 #include "../c/check.h"
 #include "wick.hpp"
 #include "wick_testing.h"
@@ -54,6 +56,25 @@ wick::Stream make_stream(wick::Session &session, const wick::Queue *queue = null
   return stream;
 }
 
+void an_estimate_has_its_errors() {
+  wick::Runtime runtime = make_runtime();
+  wick::ModelOptions options;
+  options.path = wick::str("no-such-model.gguf");
+  wick::Estimate said;
+  wick::ErrorDetails error;
+  CHECK_STATUS(runtime.estimate(options, said, 0, 0, WICK_FOREVER, &error), WICK_E_IO);
+  CHECK(said.total_bytes == 0 && std::string(error.message).find("no-such-model") != std::string::npos);
+#ifndef WICK_NO_EXCEPTIONS
+  bool thrown = false;
+  try {
+    runtime.estimate(options);
+  } catch (const wick::Error &why) {
+    thrown = why.code() == WICK_E_IO;
+  }
+  CHECK(thrown);
+#endif
+}
+
 void range_for_gives_every_event() {
   wick::Runtime runtime = make_runtime();
   wick::Session session = make_session(runtime);
@@ -67,6 +88,48 @@ void range_for_gives_every_event() {
   }
   CHECK(text == REPLY && ends == 1 && stream.last() == WICK_ENDED);
   for (const wick::Event &event : stream) CHECK(event.kind == 0); // nothing comes after the end
+}
+
+void an_answer_begins_as_the_host_says() {
+  wick::Runtime runtime = make_runtime();
+  wick::Session session = make_session(runtime);
+  wick_message hi = wick::message(wick::str("user"), wick::str("Hi"));
+  wick::GenerateOptions options;
+  options.messages = &hi;
+  options.message_count = 1;
+  options.answer_prefix = wick::str("{\"name\": ");
+  wick::Stream stream;
+  CHECK_STATUS(session.generate(options, stream), WICK_OK);
+  std::string text, json;
+  for (const wick::Event &event : stream)
+    if (event.is_text()) text.append(event.text, event.text_len);
+  CHECK(text == std::string("{\"name\": ") + REPLY);
+  CHECK_STATUS(session.messages(json), WICK_OK);
+  CHECK(json.find("{\\\"name\\\": Words") != std::string::npos);
+}
+
+void a_session_is_saved_and_restored() {
+  wick::Runtime runtime = make_runtime();
+  wick::Model model = make_model(runtime);
+  wick::Session session, back;
+  CHECK_STATUS(model.session(wick::SessionOptions(), session), WICK_OK);
+  for (const wick::Event &event : make_stream(session)) CHECK(!event.is_error());
+  wick::StoreOptions file;
+  const std::string path = "wrapper-" + std::to_string(getpid()) + ".wick"; // other builds of this run beside it
+  file.path = wick::str(path.c_str());
+  wick::Stream save, restore, warm;
+  CHECK_STATUS(session.save(file, save), WICK_OK);
+  for (const wick::Event &event : save) CHECK(!event.is_end() || event.end_reason == WICK_END_READY);
+  CHECK_STATUS(model.restore(file, back, restore), WICK_OK);
+  for (const wick::Event &event : restore) CHECK(!event.is_end() || event.end_reason == WICK_END_READY);
+  std::vector<std::uint32_t> before, after;
+  CHECK_STATUS(session.tokens(before), WICK_OK);
+  CHECK_STATUS(back.tokens(after), WICK_OK);
+  CHECK(before == after && !before.empty());
+  CHECK_STATUS(model.warm(file, &warm), WICK_OK);
+  for (const wick::Event &event : warm) CHECK(!event.is_end() || event.status == WICK_E_UNSUPPORTED); // without keys and values
+  CHECK(std::remove(path.c_str()) == 0);
+  CHECK_STATUS(model.warm(file), WICK_OK); // of which nobody hears
 }
 
 void a_queue_is_read_like_a_stream() {
@@ -239,6 +302,20 @@ void owners_move() {
   CHECK_STATUS(wick_stream_close(handle), WICK_E_STALE_HANDLE);
 }
 
+void a_fork_goes_on_by_itself() {
+  wick::Runtime runtime = make_runtime();
+  wick::Session session = make_session(runtime), twin;
+  wick::Event event;
+  for (wick::Stream stream = make_stream(session); stream.next(event) == WICK_OK;) {}
+  CHECK_STATUS(session.fork(twin), WICK_OK);
+  std::vector<std::uint32_t> ids, of_twin;
+  CHECK_STATUS(session.tokens(ids), WICK_OK);
+  CHECK_STATUS(session.close(), WICK_OK);
+  CHECK_STATUS(twin.tokens(of_twin), WICK_OK);
+  CHECK(ids.size() > 2 && ids == of_twin);
+  for (wick::Stream stream = make_stream(twin); stream.next(event) == WICK_OK;) CHECK(event.end_reason != WICK_END_ERROR);
+}
+
 void a_failure_leaves_the_output_alone() {
   wick::Runtime runtime = make_runtime();
   wick::Session session;
@@ -288,7 +365,7 @@ void the_runtime_shuts_down_once() {
 #else
 #define WITH_COROUTINES
 #endif
-TESTS(WITH_COROUTINES TEST(range_for_gives_every_event), TEST(a_queue_is_read_like_a_stream),
+TESTS(WITH_COROUTINES TEST(an_estimate_has_its_errors), TEST(range_for_gives_every_event), TEST(an_answer_begins_as_the_host_says), TEST(a_session_is_saved_and_restored), TEST(a_queue_is_read_like_a_stream),
       TEST(a_queue_polls_unless_it_is_given_a_time), TEST(values_come_whole_whatever_their_size), TEST(a_lambda_is_owned_and_goes_once),
-      TEST(a_log_is_a_lambda_too), TEST(owners_move),
+      TEST(a_log_is_a_lambda_too), TEST(owners_move), TEST(a_fork_goes_on_by_itself),
       TEST(a_failure_leaves_the_output_alone), TEST(the_runtime_shuts_down_once))

@@ -61,6 +61,22 @@ if [ -n "$have_model" ]; then
   echo "ok: chat, Ctrl-C"
 fi
 
+if [ -n "$have_model" ]; then
+  # The villagers: new ones, who are saved, then the same ones, who go on.
+  mkdir "$tmp/saves"
+  for old in 0 20; do
+    timeout -s KILL 300 "$tmp/characters-c" "$model" "$tmp/saves" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "characters: exit $?"
+    grep -q "^$old of 20 went on from their saves" "$tmp/out" || fail "characters: not $old of 20 went on"
+    [ "$(find "$tmp/saves" -name '*.save' | wc -l)" -eq 20 ] || fail "characters: not every villager is saved"
+  done
+  # A save that is damaged is told, and ends the game; the others are left as they are.
+  head -c 100 "$tmp/saves/Otto.save" >"$tmp/half" && mv "$tmp/half" "$tmp/saves/Otto.save"
+  code=0
+  timeout -s KILL 300 "$tmp/characters-c" "$model" "$tmp/saves" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 1 ] && grep -q 'Otto.*WICK_E_IO' "$tmp/err" || fail "characters: a damaged save is not told: exit $code"
+  echo "ok: characters, saves"
+fi
+
 # The programs of README.md and docs/recipes.md, as they stand there, and what the pages say that they print.
 recipes=$(tests/examples/programs.py "$tmp")
 for page in readme recipes; do

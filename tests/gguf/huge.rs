@@ -139,3 +139,35 @@ fn bytes_that_are_not_mapped_stay() {
         assert!(tensor(&gguf) == bytes);
     }
 }
+
+/// A table of which a token reads one row is neither copied nor brought into memory.
+#[test]
+fn a_table_that_is_read_by_row_stays_where_it_is() {
+    let (file, [a, table, b]) = (tempfile::NamedTempFile::new().expect("a file"), [3u8, 5, 7]);
+    let mut writer = Writer::new();
+    for (name, byte) in [("a", a), ("per_layer_token_embd.weight", table), ("b", b)] {
+        writer = writer.tensor(name, TensorType::F32, &[BYTES as u64 / 4], vec![byte; BYTES]);
+    }
+    std::fs::write(file.path(), writer.to_bytes()).expect("written");
+    let gguf = open(Source::path(file.path()));
+    assert!(
+        (2 * BYTES..2 * BYTES + 256).contains(&(gguf.mapped_bytes() as usize)),
+        "{}",
+        gguf.mapped_bytes()
+    );
+    let (mut done, mut pieces) = (0, 0);
+    while done < gguf.mapped_bytes() {
+        done += gguf.preload(done, BYTES / 2) as u64;
+        pieces += 1;
+    }
+    assert!(pieces <= 6 && gguf.preload(done, 1) == 0, "{pieces} pieces");
+    let mut moving = Moving::within(|| u64::MAX);
+    while gguf.move_to_huge_pages(&mut moving) {}
+    for (tensor, byte) in gguf.tensors().iter().zip([a, table, b]) {
+        let bytes = gguf.bytes(tensor);
+        gguf.will_need(&bytes[..4096]);
+        assert!(bytes.iter().all(|&other| other == byte), "{}", tensor.name());
+        let (_, name) = mapping(bytes.as_ptr() as usize + BYTES / 2).expect("a mapping");
+        assert!(byte != table || !name.is_empty(), "{} was moved", tensor.name());
+    }
+}

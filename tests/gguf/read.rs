@@ -306,6 +306,9 @@ fn types_have_the_ids_and_sizes_of_ggml() {
         ("IQ4_XS", 23, 256, 136),
         ("BF16", 30, 1, 2),
         ("MXFP4", 39, 32, 17),
+        ("NVFP4", 40, 64, 36),
+        ("Q1_0", 41, 128, 18),
+        ("Q2_0", 42, 64, 18),
     ];
     for (name, id, len, bytes) in known {
         let kind = TensorType::from_id(id).unwrap();

@@ -26,6 +26,10 @@ pub fn files(folders: &[&str], extension: &str) -> Vec<String> {
 fn collect(folder: &Path, extension: &str, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let path = entry.expect("an entry of a folder").path();
+        // Of crates inside, what is built lies among them.
+        if path.is_dir() && path.ends_with("target") {
+            continue;
+        }
         if path.is_dir() {
             collect(&path, extension, found);
         } else if path.extension().is_some_and(|own| own == extension) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs into a temporary prefix and links a C and a C++ program in every way the README names; runs each.
-# Uses the features in WICK_CARGO (default: none but the fake model's), so that it takes seconds.
+# Installs into a temporary prefix and links a C and a C++ program in every way that docs/linking.md names;
+# runs each. Uses the features in WICK_CARGO (default: none but the fake model's), so that it takes seconds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 export WICK_CARGO=${WICK_CARGO---no-default-features --features testing}

@@ -9,20 +9,20 @@ use crate::support::tiny;
 use crate::support::tiny::Tiny;
 use std::time::{Duration, Instant};
 use wick::gguf::TensorType;
-use wick::model::{Chunk, Decoder, Pace, Sequence, Step};
+use wick::model::{Chunk, NativeDecoder, Pace, Runner, Sequence, Step};
 use wick::sample::Sampler;
 
 /// Decodes `tokens` tokens in each of four sequences, together.
-fn decode(decoder: &mut impl Decoder, sequences: &[Sequence; 4], tokens: u32) {
+fn decode(decoder: &mut Runner<NativeDecoder>, sequences: &[Sequence; 4], tokens: u32) {
     for id in 0..tokens {
         let token = [id % 160];
-        let chunks = sequences.map(|sequence| Chunk { sequence, tokens: &token, logits: true });
+        let chunks = sequences.map(|sequence| Chunk { sequence, tokens: &token, logits: 1 });
         decoder.begin(&chunks).expect("a pass");
         let pace = || Pace { until: Instant::now() + Duration::from_millis(1) };
         while decoder.run_slice(pace()).expect("a slice") == Step::More {}
         for index in 0..sequences.len() {
-            assert!(decoder.logits(index)[0].is_finite());
-            decoder.commit(index);
+            assert!(decoder.logits(index, 0)[0].is_finite());
+            decoder.commit(index, usize::MAX);
         }
         decoder.finish();
     }
@@ -34,6 +34,7 @@ fn no_allocation_per_token() {
         ("llama", TensorType::Q4_0),
         ("llama", TensorType::Q6_K),
         ("gemma3", TensorType::F32),
+        ("gemma4", TensorType::Q8_0),
         ("qwen2moe", TensorType::Q8_0),
     ] {
         let gguf = Tiny::new(architecture).of(kind).open();

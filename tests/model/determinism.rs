@@ -6,7 +6,7 @@ use crate::support::driver::{Driver, bits};
 use crate::support::tiny::{ARCHITECTURES, Random, Tiny};
 use std::time::Duration;
 use wick::gguf::TensorType;
-use wick::model::{Chunk, Decoder};
+use wick::model::Chunk;
 
 fn prompt(seed: u64, length: usize) -> Vec<u32> {
     let mut random = Random(seed);
@@ -63,7 +63,7 @@ fn threads_and_cuts_change_nothing_in_any_tensor_type() {
 
 #[test]
 fn a_batch_gives_each_sequence_what_it_gets_alone() {
-    for architecture in ["llama", "gemma3", "qwen2moe"] {
+    for architecture in ["llama", "gemma3", "gemma4", "qwen2moe", "lfm2", "lfm2moe"] {
         let model = Tiny::new(architecture).of(TensorType::Q8_0);
         let prompts: Vec<Vec<u32>> = (0..9).map(|seed| prompt(seed, 3 + 9 * seed as usize)).collect();
         let mut alone = Driver::over(model.open(), 1);
@@ -83,7 +83,7 @@ fn a_batch_gives_each_sequence_what_it_gets_alone() {
                 let chunks: Vec<_> = sequences
                     .iter()
                     .zip(prompts)
-                    .map(|(&sequence, p)| Chunk { sequence, tokens: &p[part(p)], logits: true })
+                    .map(|(&sequence, p)| Chunk { sequence, tokens: &p[part(p)], logits: 1 })
                     .collect();
                 logits.extend(driver.pass(&chunks));
             }

@@ -14,7 +14,9 @@ use wick::gguf::TensorType;
 fn small(architecture: &'static str) -> Tiny {
     let mut tiny = Tiny::new(architecture);
     (tiny.width, tiny.heads, tiny.kv_heads, tiny.head_dim) = (8, 4, 2, 2);
-    (tiny.feed_forward, tiny.vocab, tiny.layers) = (6, 11, 2);
+    // The third layer of LFM2 is the first with attention.
+    let layers = if architecture.starts_with("lfm2") { 3 } else { 2 };
+    (tiny.feed_forward, tiny.vocab, tiny.layers) = (6, 11, layers);
     if tiny.experts.0 > 0 {
         tiny.experts = (3, 2);
     }

@@ -5,13 +5,14 @@
 use crate::support::counting::peak_of;
 use crate::support::driver;
 
-use crate::support::tiny::{ARCHITECTURES, Tiny, open};
+use crate::support::tiny::{AHEAD, ARCHITECTURES, Tiny, open};
+use wick::budget::Budget;
 use wick::error::{Error, ErrorKind};
 use wick::gguf::write::MetaValue;
 use wick::gguf::{TensorType, ValueType};
-use wick::model::{Budget, Decoder, NativeDecoder, NativeOptions};
+use wick::model::{NativeDecoder, NativeOptions, Runner};
 
-fn load(model: &Tiny) -> Result<NativeDecoder, Error> {
+fn load(model: &Tiny) -> Result<Runner<NativeDecoder>, Error> {
     driver::load(model.open(), 1)
 }
 
@@ -40,6 +41,20 @@ fn f10_an_unknown_architecture_is_unsupported_by_name() {
     let error = refused(&model, "qwen4exp");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("qwen4exp"), "{error}");
+    for (name, nearest) in [("gemma3n", "gemma3"), ("exaone5", "exaone"), ("xyz", ""), ("", "")] {
+        model.architecture = name;
+        let error = refused(&model, name);
+        assert!(error.message().contains(&format!("the nearest that it has is {nearest}")), "{error}");
+    }
+}
+
+#[test]
+fn f10_architectures_that_are_written_ahead_are_unsupported_by_name() {
+    for &architecture in AHEAD {
+        let error = refused(&Tiny::new(architecture), architecture);
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains(&format!("{architecture:?}")), "{error}");
+    }
 }
 
 #[test]
@@ -54,7 +69,7 @@ fn f4_impossible_numbers_are_refused() {
         "attention.key_length",
         "attention.value_length",
     ];
-    for architecture in ["llama", "gemma3", "phi3", "olmo2"] {
+    for architecture in ["llama", "gemma3", "gemma4", "phi3", "olmo2"] {
         for key in keys {
             for value in [0, 5, 11, i32::MAX as u32, u32::MAX] {
                 refused(
@@ -90,9 +105,12 @@ fn f4_every_number_in_every_value_is_refused_or_computes() {
         "context_length",
         "embedding_length",
         "expert_count",
+        "expert_gating_func",
         "expert_used_count",
         "feed_forward_length",
+        "leading_dense_block_count",
         "rope.dimension_count",
+        "shortconv.l_cache",
     ];
     let values = [0, 1, 3, 5, 7, 17, i32::MAX as u32, u32::MAX];
     let (mut computed, mut refusals) = (0, 0);
@@ -103,7 +121,7 @@ fn f4_every_number_in_every_value_is_refused_or_computes() {
                 let what = format!("{architecture}.{key} = {value}");
                 let compute = driver::compute(1);
                 let options = NativeOptions::new(compute);
-                let (loaded, peak) = peak_of(|| NativeDecoder::load(gguf, options));
+                let (loaded, peak) = peak_of(|| driver::run(gguf, options));
                 assert!(peak < 1 << 20, "{what}: {peak} bytes");
                 match loaded {
                     Ok(decoder) => {
@@ -137,7 +155,11 @@ fn large(value: u32) -> bool {
 /// Whether `architecture` has use for `key`; keys without use are not looked at.
 fn is_read(architecture: &str, key: &str) -> bool {
     match key {
-        "attention.sliding_window" => ["gemma2", "gemma3", "phi3", "olmo2"].contains(&architecture),
+        "attention.sliding_window" => {
+            ["gemma2", "gemma3", "gemma4", "phi3", "olmo2", "lfm2"].contains(&architecture)
+        }
+        "shortconv.l_cache" => architecture.starts_with("lfm2"),
+        "leading_dense_block_count" | "expert_gating_func" => architecture == "lfm2moe",
         "expert_used_count" => architecture.ends_with("moe"),
         // Experts alone have a feed-forward, of a width of their own.
         "feed_forward_length" => !architecture.ends_with("moe"),
@@ -146,7 +168,7 @@ fn is_read(architecture: &str, key: &str) -> bool {
 }
 
 /// A pass of a few tokens gives finite logits.
-fn speaks(mut decoder: NativeDecoder) -> bool {
+fn speaks(mut decoder: Runner<NativeDecoder>) -> bool {
     let context = decoder.spec().context_length;
     let sequence = decoder.open(context).expect("a sequence");
     let tokens: Vec<u32> = (0..context.min(5) as u32).collect();
@@ -184,6 +206,39 @@ fn f4_broken_floats_are_refused() {
 }
 
 #[test]
+fn f4_broken_numbers_of_one_family_are_refused_by_name() {
+    let broken = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -1.0];
+    for (architecture, key) in [
+        ("mistral3", "attention.temperature_scale"),
+        ("mistral3", "rope.scaling.yarn_beta_fast"),
+        ("mistral3", "rope.scaling.yarn_beta_slow"),
+        ("mistral3", "rope.scaling.yarn_log_multiplier"),
+        ("mistral3", "rope.scaling.factor"),
+        ("hunyuan-dense", "rope.scaling.alpha"),
+        ("minicpm", "embedding_scale"),
+        ("minicpm", "residual_scale"),
+        ("minicpm", "logit_scale"),
+    ] {
+        for value in broken {
+            let error = refused(&Tiny::new(architecture).with(key, value), &format!("{key} {value}"));
+            assert!(error.message().contains(&format!("{architecture}.{key}")), "{error}");
+        }
+        // Large or small: what is no number in the end is refused, the rest computes.
+        for value in [f32::MIN_POSITIVE, 1e-30, 1e30, f32::MAX] {
+            if let Ok(decoder) = load(&Tiny::new(architecture).with(key, value)) {
+                let _ = speaks(decoder);
+            }
+        }
+    }
+    for value in [0, (1 << 24) + 1, u32::MAX] {
+        let key = "rope.scaling.original_context_length";
+        refused(&Tiny::new("mistral3").with(key, value), &format!("{key} {value}"));
+        let window = Tiny { layers: 64, ..Tiny::new("exaone4") }.with("attention.sliding_window", value);
+        refused(&window, &format!("window {value}"));
+    }
+}
+
+#[test]
 fn f4_values_of_another_type_are_refused() {
     refused(&Tiny::new("llama").with("block_count", "three"), "a text");
     refused(&Tiny::new("llama").with("attention.head_count", MetaValue::I64(-4)), "a negative number");
@@ -199,6 +254,14 @@ fn attention_that_looks_ahead_is_unsupported_by_name() {
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("llama.attention.causal"), "{error}");
     assert!(load(&Tiny::new("llama").with("attention.causal", MetaValue::Bool(true))).is_ok());
+}
+
+#[test]
+fn tokens_with_several_positions_are_unsupported_by_name() {
+    let sections = &[2u32, 1, 1, 0][..];
+    let error = refused(&Tiny::new("glm4").with("rope.dimension_sections", sections), "sections");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("glm4.rope.dimension_sections"), "{error}");
 }
 
 #[test]
@@ -232,7 +295,9 @@ fn f5_missing_tensors_and_wrong_shapes_are_refused_by_name() {
 fn f5_every_tensor_in_every_other_shape_is_invalid() {
     let mut changed = 0;
     for &architecture in ARCHITECTURES {
-        let whole = Tiny { layers: 1, ..Tiny::new(architecture) };
+        // The third layer of LFM2 is the first with attention.
+        let layers = if architecture.starts_with("lfm2") { 3 } else { 1 };
+        let whole = Tiny { layers, ..Tiny::new(architecture) };
         for (name, shape, _) in whole.tensors() {
             let last = shape.len() - 1;
             let mut others = vec![[&shape[..], &[2]].concat()];
@@ -246,7 +311,7 @@ fn f5_every_tensor_in_every_other_shape_is_invalid() {
                     others.push(other);
                 }
             }
-            for other in others {
+            for other in others.into_iter().filter(|other| *other != shape && !other.contains(&0)) {
                 let without = vec![name.clone()];
                 let data = vec![0; other.iter().product::<u64>() as usize * 4];
                 let writer = Tiny { without, ..whole.clone() }.writer();
@@ -340,4 +405,25 @@ fn f11_a_model_over_the_budget_says_both_numbers() {
     options.budget = Budget::new(Some(1000));
     let error = NativeDecoder::load(Tiny::new("llama").open(), options).err();
     assert!(error.is_some_and(|e| e.kind() == ErrorKind::OutOfMemory && e.message().contains("1000")));
+}
+
+#[test]
+fn f4_a_short_convolution_needs_taps_and_attention_beside() {
+    for taps in [0, 1, 2, 4, 65, u32::MAX] {
+        refused(&Tiny::new("lfm2").with("shortconv.l_cache", taps), &format!("{taps} taps of 3"));
+    }
+    let heads = |heads: &[u32]| Tiny::new("lfm2").with("attention.head_count_kv", heads);
+    assert!(load(&heads(&[0, 0, 2])).is_ok());
+    let error = refused(&heads(&[0, 0, 0]), "no attention");
+    assert!(error.message().contains("attention.head_count_kv"), "{error}");
+    for (counts, what) in [(&[0, 0][..], "2 entries"), (&[0, 0, 3], "3"), (&[0, 0, u32::MAX], "4294967295")] {
+        let error = refused(&heads(counts), what);
+        assert!(error.message().contains(what), "{error}");
+    }
+    // Elsewhere every layer has heads.
+    refused(&Tiny::new("llama").with("attention.head_count_kv", &[2u32, 0, 2][..]), "no heads");
+    for gating in [0, 3, u32::MAX] {
+        refused(&Tiny::new("lfm2moe").with("expert_gating_func", gating), &format!("gating {gating}"));
+    }
+    refused(&Tiny::new("lfm2moe").with("leading_dense_block_count", 4), "4 dense layers of 3");
 }

@@ -7,12 +7,17 @@ mod support;
 mod allocations;
 mod determinism;
 mod fuzz;
+mod gemma4;
 mod hyperparameters;
+mod kv_type;
 mod llama_cpp;
 mod memory;
+mod naive;
 mod passes;
+mod recurrent;
 mod reference;
-mod settle;
+mod types;
+mod warm;
 
 /// Counts for each thread by itself, so that tests stay apart.
 #[global_allocator]

@@ -6,7 +6,7 @@ use crate::support::counting::bytes;
 use crate::support::driver::Driver;
 use crate::support::tiny::Tiny;
 use wick::gguf::TensorType;
-use wick::model::{Chunk, Decoder, Sequence};
+use wick::model::{Chunk, Sequence};
 
 /// Of a width at which the lists beside the buffers no longer count.
 fn model(architecture: &'static str, kind: TensorType, width: u64) -> Tiny {
@@ -23,7 +23,7 @@ fn compare(tiny: &Tiny, sizes: &[(usize, usize)]) {
         let mut driver = Driver::over(tiny.open(), 1);
         let sequences: Vec<Sequence> = (0..count).map(|_| driver.sequence()).collect();
         let ids: Vec<u32> = (0..tokens as u32).collect();
-        let chunks = sequences.iter().map(|&sequence| Chunk { sequence, tokens: &ids, logits: true });
+        let chunks = sequences.iter().map(|&sequence| Chunk { sequence, tokens: &ids, logits: 1 });
         let chunks: Vec<_> = chunks.collect();
         let before = bytes();
         driver.decoder.begin(&chunks).expect("a pass");
@@ -31,14 +31,19 @@ fn compare(tiny: &Tiny, sizes: &[(usize, usize)]) {
         let taken = (bytes() - before) as u64;
         let predicted = driver.decoder.memory();
         let what = format!("{}, {}, {count} x {tokens}", tiny.architecture, tiny.matrices.name());
-        assert!(predicted >= taken, "{what}: {predicted} predicted, {taken} taken");
+        // Lists of a few words are not counted.
+        assert!(predicted + 512 >= taken, "{what}: {predicted} predicted, {taken} taken");
         assert!(predicted * 4 <= taken * 5, "{what}: {predicted} predicted, {taken} taken");
         driver.decoder.finish();
         // Given back as it was taken, but for lists of a few words.
         sequences.iter().for_each(|&sequence| driver.decoder.close(sequence));
         driver.decoder.trim();
         assert_eq!(driver.decoder.memory(), 0);
-        assert!(bytes() - before < 4096, "{what}: {} bytes are left", bytes() - before);
+        assert!(
+            bytes() - before < 4096 + 1024 * count as isize,
+            "{what}: {} bytes are left",
+            bytes() - before
+        );
     }
 }
 
@@ -49,7 +54,10 @@ fn what_is_predicted_for_keys_values_and_scratch_is_what_is_taken() {
     compare(&model("llama", TensorType::Q4_0, 512), &sizes);
     compare(&model("llama", TensorType::Q4_K, 512), &sizes);
     compare(&model("gemma3", TensorType::Q8_0, 256), &sizes);
+    compare(&model("gemma4", TensorType::Q8_0, 256), &sizes);
     compare(&model("qwen2", TensorType::BF16, 256), &sizes);
     compare(&model("qwen3moe", TensorType::Q8_0, 256), &sizes);
     compare(&model("qwen2moe", TensorType::F32, 256), &sizes);
+    // Two layers with states, one with keys and values.
+    compare(&Tiny { layers: 3, ..model("lfm2", TensorType::Q8_0, 256) }, &sizes);
 }

@@ -5,12 +5,13 @@
 use crate::support::driver;
 use crate::support::driver::{Driver, bits};
 use crate::support::tiny;
-use crate::support::tiny::known::longrope;
+use crate::support::tiny::known::{known, longrope};
 use crate::support::tiny::{Random, Tiny};
 use std::time::{Duration, Instant};
+use wick::budget::Budget;
 use wick::error::ErrorKind;
 use wick::gguf::TensorType;
-use wick::model::{Budget, Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
+use wick::model::{Chunk, NativeOptions, Pace, Sequence, Step};
 
 fn model() -> Tiny {
     Tiny::new("llama").of(TensorType::Q8_0)
@@ -41,11 +42,11 @@ fn an_abandoned_pass_leaves_its_sequence_as_it_was() {
     driver.extend(sequence, &head);
     let held = driver.decoder.memory();
     for slices in [1, 5, 20] {
-        driver.decoder.begin(&[Chunk { sequence, tokens: &tail, logits: true }]).expect("a pass");
+        driver.decoder.begin(&[Chunk { sequence, tokens: &tail, logits: 1 }]).expect("a pass");
         for _ in 0..slices {
             assert_eq!(driver.decoder.run_slice(over()).expect("a slice"), Step::More);
         }
-        driver.decoder.commit(0);
+        driver.decoder.commit(0, usize::MAX);
         assert_eq!(driver.decoder.length(sequence), 50, "a pass that is not done commits nothing");
         driver.decoder.finish();
     }
@@ -60,12 +61,12 @@ fn only_committed_chunks_count() {
     let mut driver = Driver::over(model().open(), 2);
     let (kept, dropped) = (driver.sequence(), driver.sequence());
     let chunks = [
-        Chunk { sequence: dropped, tokens: &two, logits: true },
-        Chunk { sequence: kept, tokens: &one, logits: true },
+        Chunk { sequence: dropped, tokens: &two, logits: 1 },
+        Chunk { sequence: kept, tokens: &one, logits: 1 },
     ];
     driver.decoder.begin(&chunks).expect("a pass");
     driver.run();
-    driver.decoder.commit(1);
+    driver.decoder.commit(1, usize::MAX);
     driver.decoder.finish();
     assert_eq!((driver.decoder.length(kept), driver.decoder.length(dropped)), (40, 0));
     assert!(bits(&driver.extend(kept, &[5])) == fresh(&[&one[..], &[5]].concat()));
@@ -77,16 +78,16 @@ fn a_sequence_closed_under_way_goes_when_the_pass_is_finished() {
     let tokens = prompt(5, 40);
     let mut driver = Driver::over(model().open(), 1);
     let (other, closed) = (driver.sequence(), driver.sequence());
-    let chunks = [closed, other].map(|sequence| Chunk { sequence, tokens: &tokens, logits: true });
+    let chunks = [closed, other].map(|sequence| Chunk { sequence, tokens: &tokens, logits: 1 });
     driver.decoder.begin(&chunks).expect("a pass");
     driver.decoder.run_slice(over()).expect("a slice");
     driver.decoder.close(closed);
     driver.run();
-    assert!(bits(driver.decoder.logits(1)) == fresh(&tokens));
-    driver.decoder.commit(1);
+    assert!(bits(driver.decoder.logits(1, 0)) == fresh(&tokens));
+    driver.decoder.commit(1, usize::MAX);
     driver.decoder.finish();
     assert_eq!(driver.decoder.length(other), 40);
-    let error = driver.decoder.begin(&[Chunk { sequence: closed, tokens: &[1], logits: true }]).err();
+    let error = driver.decoder.begin(&[Chunk { sequence: closed, tokens: &[1], logits: 1 }]).err();
     assert!(error.is_some_and(|e| e.kind() == ErrorKind::StaleHandle));
 }
 
@@ -132,10 +133,10 @@ fn over_the_budget_no_pass_begins_and_what_fits_still_does() {
         free.decoder.memory()
     };
     options.budget = Budget::new(Some(needed));
-    let decoder = NativeDecoder::load(model().open(), options).expect("a model");
+    let decoder = driver::run(model().open(), options).expect("a model");
     let mut driver = Driver { decoder, slice: Duration::from_millis(1) };
     let (sequence, tokens) = (driver.sequence(), prompt(8, 250));
-    let error = driver.decoder.begin(&[Chunk { sequence, tokens: &tokens, logits: true }]).err();
+    let error = driver.decoder.begin(&[Chunk { sequence, tokens: &tokens, logits: 1 }]).err();
     let error = error.expect("250 tokens where 100 fit");
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     assert!(error.message().contains(&needed.to_string()), "{error}");
@@ -152,7 +153,7 @@ fn chunks_that_cannot_be_are_refused_and_no_pass_is_in_progress() {
     let sequence = driver.sequence();
     let short = driver.decoder.open(10).expect("a sequence");
     let long = vec![1; 257];
-    let chunk = |sequence, tokens| Chunk { sequence, tokens, logits: true };
+    let chunk = |sequence, tokens| Chunk { sequence, tokens, logits: 1 };
     let cases: [(&[Chunk<'_>], ErrorKind); 7] = [
         (&[], ErrorKind::InvalidArgument),
         (&[chunk(sequence, &[])], ErrorKind::InvalidArgument),
@@ -179,7 +180,7 @@ fn a_pass_rests_between_operations() {
     driver.slice = Duration::ZERO;
     let sequence = driver.sequence();
     let tokens = prompt(9, 200);
-    driver.decoder.begin(&[Chunk { sequence, tokens: &tokens, logits: true }]).expect("a pass");
+    driver.decoder.begin(&[Chunk { sequence, tokens: &tokens, logits: 1 }]).expect("a pass");
     let slices = driver.run();
     driver.decoder.finish();
     assert!(slices > 3 * 11, "{slices} slices for 3 layers");
@@ -224,12 +225,12 @@ fn poisoned(model: &Tiny, name: &str, bad: f32) -> std::sync::Arc<wick::gguf::Gg
 fn the_longest_context_that_is_allowed_chooses_the_factors_of_rope() {
     let logits = |tiny: &Tiny, context_length| {
         let options = NativeOptions { context_length, ..NativeOptions::new(driver::compute(1)) };
-        let decoder = NativeDecoder::load(tiny.open(), options).expect("a model that loads");
+        let decoder = driver::run(tiny.open(), options).expect("a model that loads");
         let mut driver = Driver { decoder, slice: Duration::from_secs(1) };
         let sequence = driver.sequence();
         bits(&driver.extend(sequence, &[3, 1, 4, 1, 5, 9]))
     };
-    let (long, short) = (longrope(512, 128), longrope(128, 128));
+    let (long, short) = (longrope(known("phi3"), 512, 128), longrope(known("phi3"), 128, 128));
     assert_eq!(logits(&long, Some(128)), logits(&short, None));
     assert_eq!(logits(&long, Some(129)), logits(&long, None));
     assert_ne!(logits(&long, Some(128)), logits(&long, None));

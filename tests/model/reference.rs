@@ -12,7 +12,6 @@ use crate::support::driver;
 use crate::support::driver::Driver;
 use serde_json::Value;
 use std::path::PathBuf;
-use wick::model::Decoder;
 
 /// Below this margin a tie may fall either way.
 const MARGIN: f64 = 0.1;

@@ -58,6 +58,8 @@ fn an_event_costs_at_most_a_sixteenth_of_an_allocation() {
     let runtime = runtime();
     let queue = queue(runtime);
     let model = model(runtime, r#"{"reply":"word","endless":true,"max_batch":8}"#);
+    // Blocks of the past are the model's: taken once, found again by those who come later.
+    allocations(model, queue, Way::Poll, 8, 1088);
     for way in [Way::Poll, Way::Wait, Way::QueuePoll, Way::Queue] {
         for streams in [1, 8] {
             let (few, many) = (64, 1088);

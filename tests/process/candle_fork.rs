@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use support::candle::small::small;
 use support::candle::{feed, load_bytes};
 use wick::error::ErrorKind;
-use wick::model::Decoder;
 use wick::model::candle::Options;
 
 #[test]

@@ -12,8 +12,8 @@ use support::stream::watchdog;
 use support::tiny::Tiny;
 use wick::gguf::Source;
 use wick::runtime::{
-    Event, EventKind, Input, Mode, Model, ModelOptions, ModelSource, Next, Reading, Request, Runtime,
-    RuntimeOptions, Session, Stream,
+    Event, EventKind, Input, Mode, Model, ModelOptions, ModelSource, Next, PrefixCache, Reading, Request,
+    Runtime, RuntimeOptions, Session, Stream,
 };
 use wick::sample::SamplerOptions;
 
@@ -23,6 +23,8 @@ static ALLOCATOR: Counting = Counting;
 fn model(runtime: &Runtime, tiny: &Tiny) -> Model {
     let source = Source::Memory(Box::new(tiny.clone().speaking().writer().to_bytes()));
     let options = ModelOptions::from_source(ModelSource::Gguf(source));
+    // So that the blocks of one generation are the next one's.
+    let options = ModelOptions { prefix_cache: PrefixCache::Off, ..options };
     let (model, mut load) = runtime.load(options, Reading::default()).expect("a load");
     while load.next_blocking().is_some() {}
     model

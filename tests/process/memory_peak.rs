@@ -40,11 +40,10 @@ fn child() {
     let (_, end) = stream.collect_text().expect("an answer");
     assert_eq!(end.reason, EndReason::Length);
     let info = model.info().expect("a loaded model");
-    let number = |key: &str| info[key].as_u64().unwrap_or_else(|| panic!("{key} in {info}"));
     // Whole blocks of 32 tokens.
-    let kv = u64::from(end.stats.session_tokens).next_multiple_of(32) * number("kv_bytes_per_token");
+    let kv = u64::from(end.stats.session_tokens).next_multiple_of(32) * info.spec.kv_bytes_per_token;
     // On a line of its own: a harness with one thread has begun one with the name of the test.
-    println!("\npeak {} weights {} kv {kv}", high_water(), number("weight_bytes"));
+    println!("\npeak {} weights {} kv {kv}", high_water(), info.spec.weight_bytes);
 }
 
 /// The most memory that this process has had resident, mapped files included, in bytes.

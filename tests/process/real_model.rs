@@ -1,5 +1,5 @@
 //! A real model through the public API: every source gives the same text, a load and a prefill can be
-//! cancelled, nothing is left behind.
+//! cancelled, sessions share a budget and forget nothing, nothing is left behind.
 //!
 //! Needs SmolLM2-135M-Instruct in WICK_MODELS (else models/), and says so where it is missing. Slow without
 //! optimisation: run in release.
@@ -10,10 +10,12 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use support::stream::watchdog;
+use wick::SamplerOptions;
 use wick::error::{Error, ErrorKind, Result};
-use wick::gguf::{ReadAt, Source};
+use wick::gguf::{Gguf, Limits, ReadAt, Source};
 use wick::runtime::{
     EndReason, EventKind, Input, Mode, ModelOptions, ModelSource, Reading, Request, Runtime, RuntimeOptions,
     Stepped, Stream,
@@ -116,7 +118,7 @@ fn a_chat_streams_whole_text_and_its_second_turn_reuses_the_first() {
     assert_eq!(model.detokenize(&ids, false).expect("text"), text);
     let (_, _, end) = turn("And what can you do?");
     assert!(end.stats.cached_tokens > 36, "{:?}", end.stats);
-    assert_eq!(session.info()["messages"], 4);
+    assert_eq!(session.info().messages, 4);
 }
 
 #[test]
@@ -187,10 +189,18 @@ fn a_host_that_steps_gets_its_frames_back() {
     eprintln!("{steps} steps of 2 ms, the longest took {longest:?}");
 }
 
+/// Held by what measures the process's memory, and by what fills it.
+static MEMORY: Mutex<()> = Mutex::new(());
+
+fn memory() -> MutexGuard<'static, ()> {
+    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn twenty_cycles_leave_nothing_behind() {
     let Some(path) = model() else { return };
+    let _memory = memory();
     let _watchdog = watchdog();
     let count = |folder: &str| std::fs::read_dir(folder).map_or(0, Iterator::count);
     let resident = || {
@@ -211,13 +221,13 @@ fn twenty_cycles_leave_nothing_behind() {
         runtime.shutdown(None).expect("a shutdown");
         drop(runtime);
         // The system lists a thread for a moment after it was joined.
-        let settled = (0..1000).any(|_| {
+        let warm = (0..1000).any(|_| {
             own_threads() == 0 || {
                 std::thread::sleep(Duration::from_millis(10));
                 false
             }
         });
-        assert!(settled, "cycle {cycle}");
+        assert!(warm, "cycle {cycle}");
         if cycle == 4 {
             after_warm_up = resident();
         }
@@ -225,4 +235,131 @@ fn twenty_cycles_leave_nothing_behind() {
     let grown = resident().saturating_sub(after_warm_up);
     assert!(grown < 16 * 1024, "15 cycles added {grown} KiB");
     assert!(count("/proc/self/fd") < 64, "{} files are open", count("/proc/self/fd"));
+}
+
+#[test]
+fn an_estimate_is_what_is_counted_when_sessions_are_full() {
+    let Some(path) = model() else { return };
+    let _watchdog = watchdog();
+    let runtime = runtime(Mode::Threads);
+    let begun = Instant::now();
+    let said = runtime.estimate(ModelOptions::path(&path), 2, Some(512), None).expect("an estimate");
+    eprintln!("{said:?} after {:?}", begun.elapsed());
+    // Drafts and weights on their way are no part of it.
+    let options = ModelOptions { drafts: false, ..ModelOptions::path(&path) };
+    let (model, _load) = runtime.load(options, Reading::default()).expect("a load");
+    model.keep_mapped();
+    let sessions = [0, 1].map(|_| model.session(Some(512)).expect("a session"));
+    let streams = [0, 1].map(|index| {
+        let input = Input::Tokens((0..500).map(|id| 1000 + 500 * index as u32 + id).collect());
+        let request = Request { input, ignore_eos: true, ..Request::default() };
+        sessions[index].generate(request, Reading::default()).expect("a stream")
+    });
+    for mut stream in streams {
+        assert_eq!(stream.collect_text().expect("an answer").1.reason, EndReason::ContextFull);
+    }
+    let (info, header) = (runtime.info(), Gguf::open_header(Source::path(&path), &Limits::default()));
+    // The header counts, and no figure shows it.
+    let metadata = header.expect("a header").metadata().byte_len() as u64;
+    let held = info.weight_bytes + info.kv_and_scratch_bytes + metadata;
+    let total = said.total_bytes();
+    assert!(total.abs_diff(held) * 50 <= held, "{held} are held, {said:?} makes {total}");
+}
+
+/// Sessions of 2,000 tokens, of which each has so many for itself, in so many bytes.
+struct Crowd {
+    own: u32,
+    budget: u64,
+}
+
+impl Crowd {
+    const SESSIONS: u32 = 40;
+    const TOKENS: u32 = 2000;
+
+    /// What CI has the time for: most of the text is shared, and the budget is as much smaller. With
+    /// WICK_CROWD nothing is shared.
+    fn of_this_run() -> Self {
+        match std::env::var_os("WICK_CROWD") {
+            Some(_) => Self { own: Self::TOKENS, budget: 1 << 30 },
+            None => Self { own: 300, budget: 320 << 20 },
+        }
+    }
+
+    /// The tokens of session `number`.
+    fn past(&self, number: u32) -> Vec<u32> {
+        let word = |seed: u32, index: u32| 1000 + (seed * 7919 + index * index * 31 + index * 17) % 40_000;
+        let own = Self::TOKENS - self.own..Self::TOKENS;
+        (0..Self::TOKENS)
+            .map(|index| word(if own.contains(&index) { number + 1 } else { 0 }, index))
+            .collect()
+    }
+}
+
+/// Eight tokens behind `input`.
+fn eight_behind(input: Vec<u32>) -> Request {
+    let sampling = SamplerOptions { logprobs: true, ..SamplerOptions::default() };
+    let input = Input::Tokens(input);
+    Request { input, max_tokens: 8, ignore_eos: true, sampling, ..Request::default() }
+}
+
+/// The ids of an answer, each with the bits of its logprob, and its end.
+fn ids(stream: &mut Stream) -> (Vec<(u32, u32)>, wick::End) {
+    let mut ids = Vec::new();
+    loop {
+        match stream.next_blocking().expect("an end").kind {
+            EventKind::Text(text) => ids.extend(text.tokens.iter().map(|id| (*id, text.logprob.to_bits()))),
+            EventKind::End(end) => return (ids, end),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn forty_sessions_of_two_thousand_tokens_share_a_budget_and_all_remember() {
+    let Some(path) = model() else { return };
+    let _memory = memory();
+    let (begun, crowd) = (Instant::now(), Crowd::of_this_run());
+    let options = RuntimeOptions {
+        threads: 2,
+        memory_budget: Some(crowd.budget),
+        max_sequences: 8,
+        max_waiting: 64,
+        ..RuntimeOptions::default()
+    };
+    let crowded = Runtime::new(options).expect("a runtime");
+    let (model, _load) = crowded.load(ModelOptions::path(&path), Reading::default()).expect("a load");
+    let sessions: Vec<_> = (0..Crowd::SESSIONS).map(|_| model.session(None).expect("a session")).collect();
+    let all = |input: &dyn Fn(u32) -> Vec<u32>| {
+        let ask = |number: u32| {
+            let session = &sessions[number as usize];
+            session.generate(eight_behind(input(number)), Reading::default()).expect("a stream")
+        };
+        let streams: Vec<_> = (0..Crowd::SESSIONS).map(ask).collect();
+        let read = |mut stream| {
+            let (ids, end) = ids(&mut stream);
+            assert_eq!((end.reason, ids.len()), (EndReason::Length, 8), "{end:?}");
+            let info = crowded.info();
+            assert!(info.weight_bytes + info.kv_and_scratch_bytes <= crowd.budget, "{info:?}");
+            (ids, end.stats)
+        };
+        streams.into_iter().map(read).collect::<Vec<_>>()
+    };
+    let first = all(&|number| crowd.past(number));
+    let question = |number: u32| vec![2000 + number, 77, 4711];
+    let second = all(&question);
+    let forgotten = second.iter().filter(|(_, stats)| stats.cached_tokens < Crowd::TOKENS).count();
+    assert!(forgotten > 0, "the budget is large enough for all: nothing had to give way");
+    assert!(second.iter().all(|(_, stats)| stats.session_tokens == Crowd::TOKENS + 8 + 3 + 8));
+    // As if each had been alone.
+    let alone = runtime(Mode::Threads);
+    let (model, _load) = alone.load(ModelOptions::path(&path), Reading::default()).expect("a load");
+    for number in [0, 1, Crowd::SESSIONS / 2, Crowd::SESSIONS - 1] {
+        let said = |index: usize, turns: &[(Vec<(u32, u32)>, wick::Stats)]| turns[index].0.clone();
+        let session = model.session(None).expect("a session");
+        for (turns, input) in [(&first, crowd.past(number)), (&second, question(number))] {
+            let mut stream = session.generate(eight_behind(input), Reading::default()).expect("a stream");
+            assert_eq!(ids(&mut stream).0, said(number as usize, turns), "session {number}");
+        }
+    }
+    eprintln!("{forgotten} of {} computed again; {:?}", Crowd::SESSIONS, begun.elapsed());
 }

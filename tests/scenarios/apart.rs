@@ -3,7 +3,7 @@
 
 use crate::support::scenario::*;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 use wick::error::{Error, ErrorKind};
@@ -115,10 +115,11 @@ fn s17_who_cancelled_before_the_shutdown_is_told_so() {
 #[test]
 fn s12_a_panic_while_the_past_is_cut_leaves_the_conversation_as_it_was() {
     both(|mode| {
-        let said = Arc::new(AtomicUsize::new(0));
-        let count = said.clone();
+        let armed = Arc::new(AtomicBool::new(false));
+        let panics = armed.clone();
         let rig = move |point| {
-            if point == Point::Truncate && count.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Before a pass: the past is cut first.
+            if point == Point::Storage && panics.swap(false, Ordering::SeqCst) {
                 panic!("while the past is cut");
             }
             Ok(())
@@ -139,6 +140,7 @@ fn s12_a_panic_while_the_past_is_cut_leaves_the_conversation_as_it_was() {
         let (session, sound) = (house.session(), house.session());
         let first = say(&session, "one");
         assert_eq!(first.said(), say(&sound, "one").said());
+        armed.store(true, Ordering::SeqCst);
         let failed = say(&session, "two");
         assert_eq!(failed.error().kind(), ErrorKind::Internal, "{failed:?}");
         assert_eq!(say(&session, "three").said(), say(&sound, "three").said());

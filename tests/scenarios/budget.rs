@@ -10,8 +10,8 @@ use std::time::Duration;
 use wick::error::{ErrorKind, Result};
 use wick::gguf::{Gguf, Limits, ReadAt, Source};
 use wick::runtime::{
-    End, EndReason, EventKind, Input, Mode, Model, ModelOptions, ModelSource, Next, Reading, Request,
-    Runtime, RuntimeOptions, Session, Stream,
+    End, EndReason, EventKind, Input, Mode, Model, ModelOptions, ModelSource, Next, PrefixCache, Reading,
+    Request, Runtime, RuntimeOptions, Session, Stream,
 };
 
 /// A prompt of 300 tokens.
@@ -41,7 +41,12 @@ fn weights() -> u64 {
 }
 
 fn load(runtime: &Runtime, source: Source) -> (Model, End) {
-    let options = ModelOptions::from_source(ModelSource::Gguf(source));
+    // What sessions leave to a prefix cache, and what drafts work in, is no part of these tests.
+    let options = ModelOptions {
+        prefix_cache: PrefixCache::Off,
+        drafts: false,
+        ..ModelOptions::from_source(ModelSource::Gguf(source))
+    };
     let (model, stream) = runtime.load(options, Reading::default()).expect("a load");
     (model, read(stream).1)
 }
@@ -76,13 +81,9 @@ fn speak(session: &Session, text: &str) -> Vec<u32> {
     ids
 }
 
-fn figure(runtime: &Runtime, name: &str) -> u64 {
-    runtime.info()["memory"][name].as_u64().unwrap_or(0)
-}
-
 fn kv_and_scratch(runtime: &Runtime) -> u64 {
     while runtime.step(Duration::from_millis(1)).expect("a step") == wick::runtime::Stepped::More {}
-    figure(runtime, "kv_and_scratch")
+    runtime.info().kv_and_scratch_bytes
 }
 
 fn long(letter: &str) -> String {
@@ -116,7 +117,8 @@ fn two_models_stay_within_one_budget_together() {
         let streams: Vec<_> = sessions.iter().zip(&prompts).map(|(one, text)| begin(one, text)).collect();
         for stream in streams {
             loop {
-                let held = figure(&runtime, "weights") + figure(&runtime, "kv_and_scratch");
+                let info = runtime.info();
+                let held = info.weight_bytes + info.kv_and_scratch_bytes;
                 assert!(held <= budget, "{held} held, {budget} allowed");
                 highest = highest.max(held);
                 match stream.try_next() {
@@ -159,7 +161,11 @@ fn of_two_loads_in_a_row_the_one_that_finds_no_room_reads_no_tensor() {
     // Nothing is stepped in between: the engine has heard of neither.
     let begun =
         [memory(big.clone()), Source::Reader(Box::new(Watched(big, furthest.clone())))].map(|source| {
-            let options = ModelOptions::from_source(ModelSource::Gguf(source));
+            // What sessions leave to a prefix cache is no part of these tests.
+            let options = ModelOptions {
+                prefix_cache: PrefixCache::Off,
+                ..ModelOptions::from_source(ModelSource::Gguf(source))
+            };
             runtime.load(options, Reading::default()).expect("a load")
         });
     let [(_first, one), (second, two)] = begun;
@@ -186,7 +192,7 @@ fn idle_sessions_give_way_and_go_on_with_the_same_answers() {
         let mut said = Vec::new();
         for (session, text) in [(0, long("a")), (1, long("b")), (0, "c".into()), (1, "d".into())] {
             said.push(speak(&sessions[session], &text));
-            let held = figure(&runtime, "weights") + kv_and_scratch(&runtime);
+            let held = runtime.info().weight_bytes + kv_and_scratch(&runtime);
             assert!(budget.is_none_or(|budget| held <= budget), "{held} held, {budget:?} allowed");
         }
         let (_, end) = read(begin(&sessions[0], "e"));
@@ -274,7 +280,7 @@ fn a_trim_gives_back_what_idle_sessions_hold_and_what_passes_worked_in() {
     assert_eq!(kv_and_scratch(&runtime), 0);
     assert_eq!(speak(&idle, &long("a")), wanted[0]);
     // While another computes: behind its first pass of several.
-    let passes = || runtime.info()["passes"].as_u64();
+    let passes = || runtime.info().passes;
     let (before, stream) = (passes(), begin(&busy, &long("b")));
     while passes() == before {
         runtime.step(Duration::ZERO).expect("a step");

@@ -32,7 +32,7 @@ fn assert_stops(house: &House, slices: &AtomicUsize, control: &Control, stop: im
     let after = slices.load(Ordering::SeqCst);
     assert!(after <= before + 1, "{} slices behind the cancel", after - before);
     house.gate.release(100);
-    settle(&house.runtime);
+    run_a_while(&house.runtime);
     assert_eq!(slices.load(Ordering::SeqCst), after, "computed on after its end");
     assert_eq!(control.end_reason(), Some(EndReason::Cancelled));
 }
@@ -318,7 +318,7 @@ fn s25b_generate_inside_the_callback_of_the_end() {
         until(&house.runtime, "the next stream", || next.lock().unwrap().is_some());
         let mut stream = next.lock().unwrap().take().unwrap();
         assert_eq!(read(&mut stream).said(), ("word", EndReason::Stop));
-        assert_eq!(first.info()["tokens"], "Hi".len() + "more".len() + 2);
+        assert_eq!(first.info().tokens, "Hi".len() + "more".len() + 2);
         session.lock().unwrap().take();
         house.close();
     });
@@ -331,9 +331,9 @@ fn s9_only_cancel_is_heard_while_the_runtime_is_paused() {
         let (_session, mut stream) = house.ask("Hi");
         let events = read_tokens(&mut stream, 1);
         house.runtime.pause();
-        settle(&house.runtime);
+        run_a_while(&house.runtime);
         let slices = house.gate.slices();
-        settle(&house.runtime);
+        run_a_while(&house.runtime);
         assert_eq!(house.gate.slices(), slices);
         stream.cancel();
         assert_eq!(read_on(events, &mut stream).end.reason, EndReason::Cancelled);

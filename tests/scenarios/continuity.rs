@@ -2,13 +2,15 @@
 //! prepared, control tokens that the model said.
 #![cfg(feature = "testing")]
 
+use crate::in_front::pieces_of;
 use crate::support::scenario::*;
 use proptest::prelude::*;
 use std::sync::Arc;
-use wick::error::{Error, ErrorKind, Result};
+use wick::error::{Error, ErrorKind};
+use wick::pause::Pauses;
 use wick::runtime::{EndReason, Input, Mode, Reading, Request, Session};
 use wick::testing::{CONTROL, Script};
-use wick::text::{ControlSpan, Message, Piece, RenderInput, Rendered, Vocab};
+use wick::text::{ControlSpan, InPieces, Message, RenderInput, Rendered, Vocab, done};
 
 fn script(json: &str) -> Script {
     Script::parse(json).unwrap()
@@ -87,7 +89,7 @@ fn s26_a_cancel_or_a_deadline_inside_a_character_loses_nothing() {
             let first = if by_deadline {
                 read(&mut stream)
             } else {
-                until(&house.runtime, "three tokens", || session.info()["tokens"] == 4);
+                until(&house.runtime, "three tokens", || session.info().tokens == 4);
                 stream.cancel();
                 read(&mut stream)
             };
@@ -131,12 +133,10 @@ fn s13_a_turn_that_came_to_nothing_gives_a_cut_character_back() {
         let before = session.info();
         let request = Request { input: user("y"), ..Request::default() };
         let mut stream = session.generate(request, Reading::default()).unwrap();
-        settle(&house.runtime);
+        run_a_while(&house.runtime);
         stream.cancel();
         assert_eq!(read(&mut stream).said(), ("", EndReason::Cancelled));
-        for key in ["tokens", "messages"] {
-            assert_eq!(session.info()[key], before[key]);
-        }
+        assert_eq!(session.info(), before);
         assert_eq!(prepare(&session, Input::Continue).said(), ("", EndReason::Ready));
         house.gate.release(100);
         let turn = |input| some(&session, input, 1);
@@ -158,8 +158,8 @@ fn s34_a_turn_that_was_prepared_is_opened_when_the_conversation_goes_on() {
         assert_eq!(told.said(), right.said());
         assert_eq!(told.end.stats.prompt_tokens, right.end.stats.prompt_tokens);
         assert!(told.end.stats.cached_tokens >= prepared.end.stats.prompt_tokens - 1);
-        assert_eq!(warm.info()["messages"], 2);
-        assert_eq!(warm.info()["tokens"], plain.info()["tokens"]);
+        assert_eq!(warm.info().messages, 2);
+        assert_eq!(warm.info().tokens, plain.info().tokens);
         // The model's own turn goes on, the host's is over.
         assert_eq!(some(&warm, Input::Continue, 0).end.stats.prompt_tokens, told.end.stats.session_tokens);
         let session = house.session();
@@ -168,7 +168,7 @@ fn s34_a_turn_that_was_prepared_is_opened_when_the_conversation_goes_on() {
         let told = some(&session, Input::Continue, 0);
         let opening = 1 + "assistant\n".len() as u32;
         assert_eq!(told.end.stats.prompt_tokens, prepared.end.stats.prompt_tokens + opening);
-        assert_eq!(session.info()["messages"], 3);
+        assert_eq!(session.info().messages, 3);
         house.close();
     });
 }
@@ -203,16 +203,17 @@ struct Plain {
 }
 
 impl Vocab for Plain {
-    fn len(&self) -> usize {
-        self.inner.len()
-    }
+    pieces_of!(inner);
 
-    fn encode(&self, text: &str, special: bool, parse: bool, out: &mut Vec<u32>) -> Result<()> {
-        self.inner.encode(text, special, parse, out)
-    }
-
-    fn piece(&self, id: u32) -> Option<Piece<'_>> {
-        self.inner.piece(id)
+    fn encode_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        special: bool,
+        parse: bool,
+        out: &'a mut Vec<u32>,
+        pauses: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
+        self.inner.encode_in_pieces(text, special, parse, out, pauses)
     }
 
     fn bos(&self) -> Option<u32> {
@@ -223,17 +224,13 @@ impl Vocab for Plain {
         false
     }
 
-    fn end_ids(&self) -> &[u32] {
-        self.inner.end_ids()
-    }
-
-    fn longest_token(&self) -> usize {
-        self.inner.longest_token()
-    }
-
-    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+    fn render_in_pieces<'a>(
+        &'a self,
+        input: &'a RenderInput<'_>,
+        _: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
         if self.refuses && !input.spoken.is_empty() {
-            return Err(Error::new(ErrorKind::Template, "control tokens in a message"));
+            return done(Err(Error::new(ErrorKind::Template, "control tokens in a message")));
         }
         let mut rendered = Rendered::default();
         for (index, message) in input.messages.iter().enumerate() {
@@ -250,7 +247,7 @@ impl Vocab for Plain {
             rendered.control.extend(moved);
             rendered.text += &spoken.content.text;
         }
-        Ok(rendered)
+        done(Ok(rendered))
     }
 }
 

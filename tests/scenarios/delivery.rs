@@ -22,7 +22,7 @@ fn s20_a_slow_consumer_with_a_buffer_of_one_pauses_only_itself() {
         let mut events = vec![slow.next_blocking().unwrap()];
         for _ in 0..5 {
             assert_eq!(house.answer("quick").said(), (answer.as_str(), EndReason::Stop));
-            settle(&house.runtime);
+            run_a_while(&house.runtime);
             // One waits to be read, whatever the others have done meanwhile.
             assert!(slow.stats().output_tokens as usize <= events.len() + 1);
             events.push(slow.next_blocking().unwrap());
@@ -58,7 +58,7 @@ fn s20_who_is_more_important_is_computed_first() {
         let options = wick::runtime::RuntimeOptions { max_sequences: 1, ..options(mode) };
         let house = house_with(options, Script { gated: true, ..Script::saying("word") });
         let (_first, mut first) = house.ask("the only place");
-        until(&house.runtime, "its start", || house.runtime.info()["generations"]["running"] == 1);
+        until(&house.runtime, "its start", || house.runtime.info().running == 1);
         let queue = house.runtime.queue().unwrap();
         let asked: Vec<_> = [0, 5, -5, 9]
             .into_iter()
@@ -270,7 +270,7 @@ fn s25_while_a_callback_sleeps_the_others_wait_their_turn() {
     let told = events.clone();
     let second = asking("awake", Box::new(move |event| told.lock().unwrap().push(event)));
     until(&house.runtime, "the second one's end", || second.1.control().has_ended());
-    settle(&house.runtime);
+    run_a_while(&house.runtime);
     assert_eq!(*events.lock().unwrap(), [], "called while another callback sleeps");
     drop(wake);
     until(&house.runtime, "the last callback", || {
@@ -315,7 +315,7 @@ fn s25c_a_reader_that_waits_for_ever_hears_of_close_and_of_shutdown() {
                 }
             })
             .unwrap();
-        settle(&house.runtime);
+        run_a_while(&house.runtime);
         match close {
             "queue" => {
                 assert_eq!(queue.close(), [7]);

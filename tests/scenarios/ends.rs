@@ -19,7 +19,7 @@ fn s13_an_end_as_the_first_token_is_started_and_stop() {
         assert_eq!((told.events.len(), told.said()), (2, ("", EndReason::Stop)));
         assert_eq!((told.end.stats.output_tokens, told.end.stats.prompt_tokens), (0, 2));
         // As if it had never been.
-        assert_eq!(session.info()["tokens"], 0);
+        assert_eq!(session.info().tokens, 0);
         house.close();
     });
 }
@@ -80,7 +80,7 @@ fn s34_every_reason_to_end_comes_once_with_true_counts() {
             assert_eq!(told.end.stats.output_tokens as usize, spoken, "{told:?}");
             assert_eq!(told.end.stats.prompt_tokens, 2);
             assert_eq!(told.end.stats.session_tokens as usize, 2 + spoken);
-            assert_eq!(session.info()["tokens"], 2 + spoken);
+            assert_eq!(session.info().tokens, 2 + spoken);
             if reason != EndReason::StopString {
                 assert_eq!(house.model.detokenize(&told.tokens, false).unwrap(), text);
             }

@@ -2,15 +2,16 @@
 //! an error END.
 #![cfg(feature = "testing")]
 
+use crate::in_front::{beginning_of, pieces_of};
 use crate::support::scenario::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use wick::error::{Error, ErrorKind, Result};
+use wick::error::{Error, ErrorKind};
 use wick::pause::Pauses;
 use wick::runtime::{EndReason, Input, Mode, Reading, Request, Runtime, RuntimeOptions};
 use wick::sample::SamplerOptions;
 use wick::testing::{BOS, END, Script};
-use wick::text::{InPieces, Message, Piece, RenderInput, Rendered, Vocab};
+use wick::text::{InPieces, Message, RenderInput, Rendered, Vocab, done};
 
 fn user(text: &str) -> Message {
     Message { role: "user".into(), content: text.into(), extra: None }
@@ -33,7 +34,7 @@ fn s14_a_request_of_the_wrong_shape_is_refused_and_names_the_field() {
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.message().contains(field), "{error}");
         }
-        assert_eq!(house.runtime.info()["generations"]["live"], 0);
+        assert_eq!(house.runtime.info().live, 0);
         let told = read(&mut session.generate(asking("Hi"), Reading::default()).unwrap());
         assert_eq!(told.said(), ("word", EndReason::Stop));
         house.close();
@@ -76,7 +77,7 @@ fn s14_what_the_model_refuses_is_an_error_end_and_touches_nothing() {
             let told = said(input);
             assert_eq!((told.text.as_str(), told.error().kind()), ("", kind));
             assert!(told.error().message().contains(message), "{}", told.error());
-            assert_eq!(session.info()["tokens"], 0);
+            assert_eq!(session.info().tokens, 0);
         }
         assert_eq!(said(Input::Text("Hi".into())).said(), ("word", EndReason::Stop));
         house.close();
@@ -100,17 +101,8 @@ impl Drop for Counted {
 }
 
 impl Vocab for Hostile {
-    fn len(&self) -> usize {
-        self.inner.len()
-    }
-
-    fn encode(&self, text: &str, special: bool, parse: bool, out: &mut Vec<u32>) -> Result<()> {
-        assert!(!text.contains("panic"), "the text says that this panics");
-        if text.contains("fail") {
-            return Err(Error::new(ErrorKind::Tokenizer, "the text says that this fails"));
-        }
-        self.inner.encode(text, special, parse, out)
-    }
+    pieces_of!(inner);
+    beginning_of!(inner);
 
     fn encode_in_pieces<'a>(
         &'a self,
@@ -128,32 +120,20 @@ impl Vocab for Hostile {
                     pauses.after(100).await?;
                 }
             }
-            self.encode(text, special, parse, out)
+            assert!(!text.contains("panic"), "the text says that this panics");
+            if text.contains("fail") {
+                return Err(Error::new(ErrorKind::Tokenizer, "the text says that this fails"));
+            }
+            self.inner.encode(text, special, parse, out)
         })
     }
 
-    fn piece(&self, id: u32) -> Option<Piece<'_>> {
-        self.inner.piece(id)
-    }
-
-    fn bos(&self) -> Option<u32> {
-        self.inner.bos()
-    }
-
-    fn adds_bos(&self) -> bool {
-        self.inner.adds_bos()
-    }
-
-    fn end_ids(&self) -> &[u32] {
-        self.inner.end_ids()
-    }
-
-    fn longest_token(&self) -> usize {
-        self.inner.longest_token()
-    }
-
-    fn render(&self, _: &RenderInput<'_>) -> Result<Rendered> {
-        Err(Error::new(ErrorKind::Template, "the template fails"))
+    fn render_in_pieces<'a>(
+        &'a self,
+        _: &'a RenderInput<'_>,
+        _: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
+        done(Err(Error::new(ErrorKind::Template, "the template fails")))
     }
 }
 
@@ -218,19 +198,20 @@ struct Telling {
 }
 
 impl Vocab for Telling {
-    fn len(&self) -> usize {
-        self.inner.len()
-    }
+    pieces_of!(inner);
 
-    fn encode(&self, text: &str, special: bool, parse: bool, out: &mut Vec<u32>) -> Result<()> {
+    fn encode_in_pieces<'a>(
+        &'a self,
+        text: &'a str,
+        special: bool,
+        parse: bool,
+        out: &'a mut Vec<u32>,
+        _: &'a mut Pauses<'_>,
+    ) -> InPieces<'a> {
         out.extend(special.then_some(BOS));
-        self.inner.encode(text, special, parse, out)?;
+        let inner = self.inner.encode(text, special, parse, out);
         out.extend(special.then_some(END));
-        Ok(())
-    }
-
-    fn piece(&self, id: u32) -> Option<Piece<'_>> {
-        self.inner.piece(id)
+        done(inner)
     }
 
     fn bos(&self) -> Option<u32> {
@@ -241,18 +222,14 @@ impl Vocab for Telling {
         true
     }
 
-    fn end_ids(&self) -> &[u32] {
-        self.inner.end_ids()
-    }
-
-    fn longest_token(&self) -> usize {
-        self.inner.longest_token()
-    }
-
-    fn render(&self, input: &RenderInput<'_>) -> Result<Rendered> {
+    fn render_in_pieces<'a>(
+        &'a self,
+        input: &'a RenderInput<'_>,
+        _: &'a mut Pauses<'_>,
+    ) -> InPieces<'a, Rendered> {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
         self.rendered_on.lock().unwrap().push(name);
-        self.inner.render(input)
+        done(self.inner.render(input))
     }
 }
 
@@ -273,12 +250,12 @@ fn the_first_prompt_of_a_session_gets_bos_and_none_gets_eos() {
         let session = house.session();
         let mut held = 0;
         for prompt in ["Hi", "Ho", ""] {
-            let bos = u64::from(held == 0);
+            let bos = usize::from(held == 0);
             let input = if prompt.is_empty() { Input::Continue } else { Input::Text(prompt.into()) };
             let request = Request { input, ..Request::default() };
             let told = read(&mut session.generate(request, Reading::default()).unwrap());
-            assert_eq!(u64::from(told.end.stats.prompt_tokens), held + bos + prompt.len() as u64);
-            held = session.info()["tokens"].as_u64().unwrap();
+            assert_eq!(told.end.stats.prompt_tokens as usize, held + bos + prompt.len());
+            held = session.info().tokens;
         }
         house.close();
     });

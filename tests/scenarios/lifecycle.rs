@@ -15,7 +15,7 @@ use wick::testing::Script;
 
 /// Shuts down while `streams` are under way: each ends once, and later calls are refused.
 fn shut_down(house: House, name: &str, streams: Vec<(Session, Stream)>) -> Vec<Told> {
-    if house.runtime.info()["mode"] == "threads"
+    if house.runtime.info().mode == Mode::Threads
         && let Some(names) = threads(name)
     {
         assert!(names.len() >= 3, "{names:?}");
@@ -151,7 +151,7 @@ impl Called {
     fn told(&self, runtime: &Runtime) -> Told {
         let ended = || self.events.lock().unwrap().last().is_some_and(|event| event.end_reason().is_some());
         until(runtime, "the end", ended);
-        settle(runtime);
+        run_a_while(runtime);
         Told::from(self.events.lock().unwrap().clone())
     }
 }

@@ -257,11 +257,7 @@ fn a_load_on_the_hosts_thread_comes_in_pieces_and_others_go_on_between_them() {
 #[test]
 fn a_load_without_a_map_on_the_hosts_thread_starts_no_thread() {
     let _watchdog = watchdog();
-    let threads = || {
-        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-        names.filter(|name| name.starts_with("quiet")).count()
-    };
+    let threads = || threads("quiet").expect("the system tells").len();
     let mut path = tempfile::NamedTempFile::new().unwrap();
     std::io::Write::write_all(&mut path, &file(100)).unwrap();
     for (mode, most) in [(Mode::HostStep, 0), (Mode::Threads, 4)] {
@@ -324,7 +320,7 @@ fn progress(told: &Told) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn a_mapped_file_is_brought_in_before_the_loads_end_with_progress_that_begins_at_nothing() {
+fn f13_a_mapped_file_is_brought_in_before_the_loads_end_with_progress_that_begins_at_nothing() {
     let _watchdog = watchdog();
     let (bytes, from) = large();
     let folder = tempfile::tempdir().unwrap();
@@ -363,7 +359,7 @@ fn a_mapped_file_is_brought_in_before_the_loads_end_with_progress_that_begins_at
 }
 
 #[test]
-fn a_preload_that_is_cancelled_ends_behind_the_piece_it_is_in() {
+fn f13_a_preload_that_is_cancelled_ends_behind_the_piece_it_is_in() {
     let _watchdog = watchdog();
     let (bytes, _) = large();
     let folder = tempfile::tempdir().unwrap();

@@ -93,22 +93,26 @@ fn find<'a>(lines: &'a [(Level, Line)], event: &str) -> &'a (Level, Line) {
 }
 
 #[test]
-fn what_a_runtime_goes_through_is_in_its_log_and_every_line_can_be_parsed() {
+fn s38_what_a_runtime_goes_through_is_in_its_log_and_every_line_can_be_parsed() {
     both(|mode| {
         let (options, lines) = logged(mode, Level::Trace);
         let house =
             house_with(options, Script { context_length: 64, max_batch: 4, ..Script::saying("word") });
         assert_eq!(house.answer("Hi").said(), ("word", EndReason::Stop));
         assert_eq!(house.answer(&"long".repeat(50)).error().kind(), ErrorKind::ContextFull);
+        // So that the answer is not there first.
+        house.runtime.pause();
         let (_session, mut stream) = house.ask("Hi");
         stream.cancel();
         read(&mut stream);
+        house.runtime.resume();
         house.close();
         let lines = parsed(&lines);
         let (level, started) = find(&lines, "runtime_started");
         assert_eq!((*level, &*started["version"]), (Level::Info, env!("CARGO_PKG_VERSION")));
         assert_eq!(started["mode"], if mode == Mode::Threads { "threads" } else { "host_step" });
         assert_eq!(started["threads"], if mode == Mode::Threads { "1" } else { "0" });
+        assert_eq!(started.get("chosen"), None, "they were given");
         let (level, ready) = find(&lines, "load_ready");
         assert_eq!((*level, &*ready["backend"], &*ready["context_length"]), (Level::Info, "fake", "64"));
         assert_eq!(find(&lines, "load_started").1["source"], "custom");
@@ -127,7 +131,20 @@ fn what_a_runtime_goes_through_is_in_its_log_and_every_line_can_be_parsed() {
 }
 
 #[test]
-fn a_level_holds_back_what_is_less_grave() {
+fn s38_how_many_threads_were_chosen_is_said_and_by_what() {
+    let _watchdog = watchdog();
+    let (options, lines) = logged(Mode::Threads, Level::Info);
+    let house = house_with(RuntimeOptions { threads: 0, ..options }, Script::saying("word"));
+    house.close();
+    let lines = parsed(&lines);
+    let (_, started) = find(&lines, "runtime_started");
+    assert_eq!(started["threads"], wick::compute::default_threads().to_string());
+    let words = ["physical_cores", "performance_cores", "quota", "processors"];
+    assert!(words.contains(&started["chosen"].as_str()), "{started:?}");
+}
+
+#[test]
+fn s38_a_level_holds_back_what_is_less_grave() {
     both(|mode| {
         for (level, least) in [(Level::Error, 1), (Level::Warning, 1), (Level::Info, 5), (Level::Debug, 6)] {
             let (options, lines) = logged(mode, level);
@@ -149,15 +166,15 @@ fn a_level_holds_back_what_is_less_grave() {
 }
 
 #[test]
-fn an_idle_session_that_gave_way_is_named() {
+fn s38_an_idle_session_that_gave_way_is_named() {
     both(|mode| {
         let (options, lines) = logged(mode, Level::Info);
         let house = house_with(options, Script::saying("word"));
         let session = house.session();
         read(&mut session.generate(asking("Hi"), Reading::default()).unwrap());
         house.runtime.trim();
-        settle(&house.runtime);
-        until(&house.runtime, "the trim", || house.runtime.info()["memory"]["kv_and_scratch"] == 0);
+        run_a_while(&house.runtime);
+        until(&house.runtime, "the trim", || house.runtime.info().kv_and_scratch_bytes == 0);
         let lines = parsed(&lines);
         assert_eq!(find(&lines, "evicted").1["tokens"], "3");
         house.close();
@@ -166,7 +183,7 @@ fn an_idle_session_that_gave_way_is_named() {
 
 /// Lines come under no lock: the host may ask the runtime whatever it likes.
 #[test]
-fn a_log_callback_may_call_back() {
+fn s38_a_log_callback_may_call_back() {
     both(|mode| {
         let runtime: Arc<Mutex<Option<Runtime>>> = Arc::default();
         let asked = runtime.clone();

@@ -245,12 +245,9 @@ fn f11_keys_values_and_scratch_over_the_budget_are_refused_with_both_numbers() {
     let (_, end) = load(&runtime(Some(weights + 1000)), memory(file.clone()));
     let error = end.error.expect("an error");
     assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
-    assert!(
-        error.message().contains("need") && error.message().contains("the memory budget allows"),
-        "{error}"
-    );
+    assert!(error.message().contains("need") && error.message().contains("the memory budget"), "{error}");
     // Some tokens', not as many as are asked for.
-    let runtime = runtime(Some(weights + 200_000));
+    let runtime = runtime(Some(weights + 350_000));
     let (model, end) = load(&runtime, memory(file));
     assert_eq!(end.reason, EndReason::Ready, "{end:?}");
     assert_eq!(speak(&model, SamplerOptions::default()).reason, EndReason::Length);
@@ -259,10 +256,7 @@ fn f11_keys_values_and_scratch_over_the_budget_are_refused_with_both_numbers() {
     let end = end_of(session.generate(request, Reading::default()).expect("a stream"));
     let error = end.error.expect("an error");
     assert_eq!((end.reason, error.kind()), (EndReason::Error, ErrorKind::OutOfMemory), "{error}");
-    assert!(
-        error.message().contains("need") && error.message().contains("the memory budget allows"),
-        "{error}"
-    );
+    assert!(error.message().contains("need") && error.message().contains("the memory budget"), "{error}");
     assert_eq!(speak(&model, SamplerOptions::default()).reason, EndReason::Length);
 }
 
@@ -307,10 +301,8 @@ fn f5b_special_ids_beyond_the_vocabulary_are_absent_and_the_log_says_so() {
     let (model, end) = load(&runtime, memory(tiny.writer().to_bytes()));
     assert_eq!(end.reason, EndReason::Ready, "{end:?}");
     // As where the file says nothing: SentencePiece has 1 and 2.
-    assert_eq!(
-        (model.info().unwrap()["bos_id"].as_u64(), &model.info().unwrap()["eos_ids"]),
-        (Some(1), &[2].into())
-    );
+    let info = model.info().unwrap();
+    assert_eq!((info.bos, &info.end_ids[..]), (Some(1), &[2][..]));
     assert_eq!(speak(&model, SamplerOptions::default()).reason, EndReason::Length);
     let warnings: Vec<String> = lines
         .lock()

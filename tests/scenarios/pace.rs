@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wick::engine::{Engine, EngineFacts, EngineLimits, Outcome, SessionOptions};
 use wick::gguf::TensorType;
-use wick::runtime::{Delivery, EndReason, Input, Mode, Request};
+use wick::model::{NativeDecoder, NativeOptions};
+use wick::runtime::{EndReason, Input, Mode, Request};
 use wick::stream::Consumer;
 use wick::testing::Script;
 use wick::text::Message;
@@ -29,7 +30,8 @@ fn engine() -> (Engine, Arc<AtomicUsize>) {
     let mut engine = Engine::new(limits, Arc::default());
     let slices = Arc::new(AtomicUsize::new(0));
     let file = tiny::Tiny { context: 5000, ..tiny::Tiny::new("llama") }.of(TensorType::Q8_0).open();
-    let inner = driver::load(file, 1).expect("a model that loads");
+    let options = NativeOptions::new(driver::compute(1));
+    let inner = NativeDecoder::load(file, options).expect("a model that loads");
     let counter = slices.clone();
     let count: Rig = Arc::new(move |point| {
         counter.fetch_add(usize::from(point == Point::Slice), Ordering::SeqCst);
@@ -37,7 +39,7 @@ fn engine() -> (Engine, Arc<AtomicUsize>) {
     });
     let ((_, vocab), _) = wick::testing::model(&Script::default());
     engine.add_model(1);
-    engine.settle_model(1, Ok((around(Box::new(inner), count), vocab)));
+    engine.finish_load(1, Ok(for_engine((around(Box::new(inner), count), vocab))));
     (engine, slices)
 }
 
@@ -49,21 +51,10 @@ fn ask(engine: &mut Engine, session: u64) -> Consumer {
 /// Hands in `input` for a new session.
 fn give(engine: &mut Engine, session: u64, input: Input) -> Consumer {
     engine.add_session(session, 1, SessionOptions::default(), Arc::default());
-    let (producer, consumer) = open(session);
+    let (producer, consumer) = pulled(session);
     let place = EngineFacts::default().take_place(1).expect("a place");
     engine.submit(session, Request { input, ..Request::default() }, producer, place);
     consumer
-}
-
-fn open(key: u64) -> (wick::stream::Producer, Consumer) {
-    wick::stream::stream(wick::stream::StreamOptions {
-        key,
-        starts: true,
-        attention: std::task::Waker::noop().clone(),
-        queue: None,
-        delivery: Delivery::Pull(None),
-    })
-    .expect("no queue")
 }
 
 #[test]
@@ -78,7 +69,7 @@ fn a_cancelled_prompt_of_4096_tokens_has_its_end_without_another_slice() {
         }
         assert_eq!(consumer.control().stats().output_tokens, 0, "the prompt is still being read");
         consumer.control().cancel();
-        engine.attend();
+        engine.check_streams();
         engine.step();
         assert_eq!(consumer.control().end_reason(), Some(EndReason::Cancelled), "after {before} slices");
         assert_eq!(slices.load(Ordering::SeqCst), begun + before, "the pass was given up");
@@ -94,7 +85,7 @@ fn the_cancel_of_one_prompt_lets_another_go_on() {
         engine.step();
     }
     cancelled.control().cancel();
-    engine.attend();
+    engine.check_streams();
     engine.step();
     assert_eq!(cancelled.control().end_reason(), Some(EndReason::Cancelled));
     assert!(slices.load(Ordering::SeqCst) <= 51);
@@ -121,9 +112,9 @@ fn what_a_pass_computed_is_sampled_with_a_rest_behind_each_row() {
         counter.fetch_add(usize::from(point == Point::Logits), Ordering::SeqCst);
         Ok(())
     });
-    let ((decoder, vocab), _) = rigged(&Script::saying("word"), count);
+    let (loaded, _) = rigged(&Script::saying("word"), count);
     engine.add_model(1);
-    engine.settle_model(1, Ok((decoder, vocab)));
+    engine.finish_load(1, Ok(for_engine(loaded)));
     let streams: Vec<_> =
         (0..4).map(|session| give(&mut engine, session, Input::Text("go".into()))).collect();
     // Of the four that end together one is cancelled between the rows: the others are not concerned.
@@ -135,7 +126,7 @@ fn what_a_pass_computed_is_sampled_with_a_rest_behind_each_row() {
         if sampled.load(Ordering::SeqCst) == 6 && !cancelled {
             cancelled = true;
             streams[0].control().cancel();
-            engine.attend();
+            engine.check_streams();
         }
     }
     assert_eq!((most, cancelled), (1, true), "rows sampled in a slice");
@@ -154,7 +145,7 @@ fn a_conversation_is_never_rendered_between_two_slices() {
     let job = engine.take_job().expect("the template is the model file's, and may take its time");
     // Cancelled meanwhile it has its end, however long the template takes.
     consumer.control().cancel();
-    engine.attend();
+    engine.check_streams();
     engine.step();
     assert_eq!(consumer.control().end_reason(), Some(EndReason::Cancelled));
     engine.finish_text(job.run());

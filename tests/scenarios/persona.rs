@@ -4,6 +4,7 @@
 use crate::support::scenario::*;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 use wick::error::ErrorKind;
 use wick::runtime::{EndReason, Input, Mode, Reading, Request, Session, SessionOptions};
 use wick::testing::Script;
@@ -49,7 +50,7 @@ fn kind(session: &Session, input: Input) -> Option<ErrorKind> {
 }
 
 #[test]
-fn a_persona_outlives_a_cancelled_first_turn_and_a_clear() {
+fn s39_a_persona_outlives_a_cancelled_first_turn_and_a_clear() {
     both(|mode| {
         let house = house(mode, Script { gated: true, echo: true, rewinds: false, ..Script::default() });
         let session = persona(&house, "You are Tom");
@@ -58,7 +59,7 @@ fn a_persona_outlives_a_cancelled_first_turn_and_a_clear() {
         let first = first.as_mut().expect("a stream");
         first.cancel();
         assert_eq!(read(first).said(), ("", EndReason::Cancelled));
-        assert_eq!(session.info()["messages"], 0);
+        assert_eq!(session.info().messages, 0);
         house.gate.release(10_000);
         let whole = "system\nYou are Tom\nuser\nHello\nassistant\n";
         assert_eq!(prompt(&session, user("Hello")), whole);
@@ -71,7 +72,7 @@ fn a_persona_outlives_a_cancelled_first_turn_and_a_clear() {
 }
 
 #[test]
-fn another_system_message_counts_from_the_next_turn_on() {
+fn s39_another_system_message_counts_from_the_next_turn_on() {
     both(|mode| {
         let house = house(mode, Script { gated: true, echo: true, rewinds: false, ..Script::default() });
         let session = persona(&house, "a cat");
@@ -95,7 +96,7 @@ fn another_system_message_counts_from_the_next_turn_on() {
 }
 
 #[test]
-fn a_session_with_a_system_message_takes_messages_only_and_no_second_one() {
+fn s39b_a_session_with_a_system_message_takes_messages_only_and_no_second_one() {
     both(|mode| {
         let house = parrot(mode);
         let session = persona(&house, "a cat");
@@ -107,7 +108,7 @@ fn a_session_with_a_system_message_takes_messages_only_and_no_second_one() {
         // Later ones are messages like others.
         let note = Input::Messages(vec![message("system", "It rains."), message("user", "And?")]);
         prompt(&session, note);
-        assert_eq!(session.info()["messages"], 5);
+        assert_eq!(session.info().messages, 5);
         session.clear().unwrap();
         assert_eq!(kind(&session, first()), Some(ErrorKind::InvalidArgument));
         // Without its own it takes what it refused.
@@ -123,7 +124,7 @@ fn a_session_with_a_system_message_takes_messages_only_and_no_second_one() {
 }
 
 #[test]
-fn a_session_with_raw_input_has_no_system_message_until_it_is_cleared() {
+fn s39b_a_session_with_raw_input_has_no_system_message_until_it_is_cleared() {
     both(|mode| {
         let house = parrot(mode);
         let session = house.session();
@@ -140,8 +141,56 @@ fn a_session_with_raw_input_has_no_system_message_until_it_is_cleared() {
     });
 }
 
+/// Whether `session` refuses a system message after each of the first `steps` steps of the runtime.
+fn refuses(house: &House, session: &Session, steps: usize) -> Vec<bool> {
+    let ask = |step| {
+        if step > 0 {
+            house.runtime.step(Duration::ZERO).expect("a step");
+        }
+        session.set_system(Some("a cat".into())).is_err()
+    };
+    (0..=steps).map(ask).collect()
+}
+
 #[test]
-fn tools_and_variables_are_the_sessions_until_a_turn_brings_its_own() {
+fn s39b_whether_a_system_message_is_taken_does_not_depend_on_how_far_the_engine_is() {
+    let _watchdog = watchdog();
+    let house = house(Mode::HostStep, Script { gated: true, ..Script::saying("word") });
+    let system = || Input::Messages(vec![message("system", "a dog"), message("user", "Hi")]);
+    let inputs = [asking("raw").input, Input::Tokens(vec![65]), system()];
+    for (input, before) in inputs
+        .iter()
+        .flat_map(|input| [None, Some(user("Hi")), Some(asking("raw").input)].map(|before| (input, before)))
+    {
+        let session = house.session();
+        // Comes to nothing, before or after the next one is handed in.
+        let cancelled = before.clone().map(|input| {
+            let request = Request { input, ..Request::default() };
+            let stream = session.generate(request, Reading::default()).unwrap();
+            stream.cancel();
+            stream
+        });
+        let request = Request { input: input.clone(), max_tokens: 1, ..Request::default() };
+        let mut live = session.generate(request, Reading::default()).unwrap();
+        assert_eq!(refuses(&house, &session, 8), [true; 9], "{input:?} behind {before:?}");
+        house.gate.release(1);
+        assert_eq!(read(&mut live).end.reason, EndReason::Length);
+        assert_eq!(refuses(&house, &session, 0), [true], "{input:?} behind {before:?}");
+        drop(cancelled);
+    }
+    // Raw input that the session cannot take changes nothing.
+    let session = house.session();
+    house.gate.release(1);
+    let request = |input| Request { input, max_tokens: 1, ..Request::default() };
+    read(&mut session.generate(request(user("Hi")), Reading::default()).unwrap());
+    let mut live = session.generate(request(asking("raw").input), Reading::default()).unwrap();
+    assert_eq!(refuses(&house, &session, 8), [false; 9]);
+    assert_eq!(read(&mut live).error().kind(), ErrorKind::InvalidArgument);
+    house.close();
+}
+
+#[test]
+fn s39_tools_and_variables_are_the_sessions_until_a_turn_brings_its_own() {
     both(|mode| {
         let house = parrot(mode);
         let object = |value: serde_json::Value| value.as_object().cloned().expect("an object");

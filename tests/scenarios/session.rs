@@ -17,9 +17,8 @@ fn with(session: &Session, input: Input) -> Told {
     read(&mut session.generate(request, Reading::default()).unwrap())
 }
 
-fn size(session: &Session) -> (u64, u64) {
-    let info = session.info();
-    (info["tokens"].as_u64().unwrap(), info["messages"].as_u64().unwrap())
+fn size(session: &Session) -> (usize, usize) {
+    (session.info().tokens, session.info().messages)
 }
 
 #[test]
@@ -139,7 +138,7 @@ fn s34_a_full_context_ends_and_a_cleared_session_begins_anew() {
         let session = house.model.session(Some(6)).unwrap();
         let told = with(&session, Input::Text("1234".into()));
         assert_eq!(told.said(), ("wordword", EndReason::ContextFull));
-        assert_eq!(session.info()["context_left"], 0);
+        assert_eq!(session.info().context_left(), Some(0));
         assert_eq!(with(&session, Input::Continue).said(), ("", EndReason::ContextFull));
         assert_eq!(with(&session, Input::Text("5".into())).error().kind(), ErrorKind::ContextFull);
         session.clear().unwrap();
@@ -156,9 +155,8 @@ fn s18_a_session_that_is_dropped_cancels_and_forgets() {
         let events = read_tokens(&mut stream, 3);
         drop(session);
         assert_eq!(read_on(events, &mut stream).end.reason, EndReason::Cancelled);
-        until(&house.runtime, "its memory to be free", || {
-            house.runtime.info()["memory"]["kv_and_scratch"] == 0
-        });
+        house.runtime.trim();
+        until(&house.runtime, "its memory to be free", || house.runtime.info().kv_and_scratch_bytes == 0);
         house.close();
     });
 }

@@ -3,7 +3,6 @@
 #![cfg(feature = "testing")]
 
 use crate::support::scenario::*;
-use std::time::{Duration, Instant};
 use wick::error::ErrorKind;
 use wick::runtime::{EndReason, Mode, Reading, Runtime, RuntimeOptions};
 use wick::testing::Script;
@@ -29,14 +28,12 @@ fn shares_out_of_range_and_on_the_hosts_thread_are_refused() {
 }
 
 #[test]
-fn an_answer_at_a_small_share_is_the_same_and_takes_its_time() {
+fn an_answer_at_a_small_share_is_the_same() {
     let _watchdog = watchdog();
     let script = || Script { delay_us: 2000, ..Script::saying("eight words of four bytes each!!") };
     let house = house_with(paced(25), script());
-    let begun = Instant::now();
+    // How long it takes is the share's arithmetic, tested beside it: this model sleeps, and computes nothing.
     assert_eq!(house.answer("Hi").said(), ("eight words of four bytes each!!", EndReason::Stop));
-    // 9 passes of 2 ms at least, of which the last window need not be rested for.
-    assert!(begun.elapsed() >= Duration::from_millis(40), "{:?}", begun.elapsed());
     house.runtime.set_pace(0).unwrap();
     assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
     house.close();

@@ -6,13 +6,13 @@ use crate::support::scenario::*;
 use std::sync::Arc;
 use std::time::Duration;
 use wick::engine::{Costs, Engine, EngineFacts, EngineLimits, SessionOptions};
-use wick::runtime::{Delivery, Input, Reading, Request};
+use wick::runtime::{Input, Reading, Request};
 use wick::stream::Consumer;
 use wick::testing::{Gate, Script};
 
 /// 20 ms for a pass that decodes one row, 1 ms for each row of a prompt: 17 rows add a little less than such
 /// a pass.
-const COSTS: Costs = Costs { decode: Some(20e6), decoding: 1, row: Some(1e6) };
+const COSTS: Costs = Costs { decode: Some(20e6), decoding: 1, row: Some(1e6), draft: [None; 4] };
 const BESIDE: u64 = 17;
 const PROMPT: usize = 1000;
 
@@ -34,21 +34,14 @@ impl Hand {
         let mut engine = Engine::new(limits, Arc::default());
         let (loaded, gate) = wick::testing::model(&script);
         engine.add_model(1);
-        engine.settle_model(1, Ok(loaded));
+        engine.finish_load(1, Ok(for_engine(loaded)));
         Self { engine, gate, sessions: 0 }
     }
 
     fn ask(&mut self, input: Input, priority: i32) -> Consumer {
         self.sessions += 1;
         self.engine.add_session(self.sessions, 1, SessionOptions::default(), Arc::default());
-        let (producer, consumer) = wick::stream::stream(wick::stream::StreamOptions {
-            key: self.sessions,
-            starts: true,
-            attention: std::task::Waker::noop().clone(),
-            queue: None,
-            delivery: Delivery::Pull(None),
-        })
-        .expect("no queue");
+        let (producer, consumer) = pulled(self.sessions);
         let place = EngineFacts::default().take_place(1).expect("a place");
         let request = Request { input, priority, ..Request::default() };
         self.engine.submit(self.sessions, request, producer, place);
@@ -80,7 +73,7 @@ fn output(stream: &Consumer) -> u32 {
 }
 
 #[test]
-fn an_answer_has_a_token_in_every_pass_and_the_prompt_as_many_rows_as_that_takes() {
+fn s37_an_answer_has_a_token_in_every_pass_and_the_prompt_as_many_rows_as_that_takes() {
     let _watchdog = watchdog();
     let mut hand = Hand::new(endless());
     let (first, second) = hand.both(0, 0);
@@ -95,13 +88,13 @@ fn an_answer_has_a_token_in_every_pass_and_the_prompt_as_many_rows_as_that_takes
     // Alone a prompt fills its passes.
     first.control().cancel();
     second.control().cancel();
-    hand.engine.attend();
+    hand.engine.check_streams();
     let _third = hand.ask(Input::Tokens(vec![65; PROMPT]), 0);
     assert_eq!([hand.pass(), hand.pass()], [512, 488]);
 }
 
 #[test]
-fn a_higher_prompt_fills_its_passes_and_answers_come_along() {
+fn s37b_a_higher_prompt_fills_its_passes_and_answers_come_along() {
     let _watchdog = watchdog();
     let mut hand = Hand::new(endless());
     let (first, second) = hand.both(0, 1);
@@ -110,7 +103,7 @@ fn a_higher_prompt_fills_its_passes_and_answers_come_along() {
 }
 
 #[test]
-fn a_higher_answer_has_its_passes_to_itself_but_the_prompt_comes_through() {
+fn s37b_a_higher_answer_has_its_passes_to_itself_but_the_prompt_comes_through() {
     let _watchdog = watchdog();
     let mut hand = Hand::new(endless());
     let (first, second) = hand.both(1, 0);
@@ -121,7 +114,7 @@ fn a_higher_answer_has_its_passes_to_itself_but_the_prompt_comes_through() {
     assert!((2..=4).contains(&taken.len()), "{rows:?}");
     // The answer ends: the prompt has all of them.
     first.control().cancel();
-    hand.engine.attend();
+    hand.engine.check_streams();
     assert_eq!(hand.pass(), 512);
     while output(&second) == 0 {
         hand.pass();
@@ -129,7 +122,7 @@ fn a_higher_answer_has_its_passes_to_itself_but_the_prompt_comes_through() {
 }
 
 #[test]
-fn answers_are_the_same_however_a_prompt_was_cut() {
+fn s31_answers_are_the_same_however_a_prompt_was_cut() {
     both(|mode| {
         let house = house(mode, Script { random: Some(5), max_tokens: 256, ..Script::default() });
         let long: String = (0..900).map(|i| char::from(b'a' + (i % 26) as u8)).collect();

@@ -6,8 +6,8 @@ use crate::support::shuttle::*;
 scenarios! {
     fn a_cancel_reaches_a_producer_that_sleeps_and_there_is_one_end() {
         let bell = Arc::new(Bell::default());
-        let attention = Waker::from(bell.clone());
-        let (producer, consumer) = stream(StreamOptions { attention, ..options(1) }).expect("no queue");
+        let on_change = Waker::from(bell.clone());
+        let (producer, consumer) = stream(StreamOptions { on_change, ..options(1) }).expect("no queue");
         let control = consumer.control();
         let canceller = thread::spawn(move || {
             control.cancel();
@@ -60,7 +60,7 @@ scenarios! {
         assert!(events.len() <= 1);
         assert_eq!(last, Next::Closed);
         assert_eq!((consumer.try_next(), consumer.is_readable()), (Next::Closed, false));
-        assert!(producer.is_cancelled() && producer.has_room(1));
+        assert!(producer.is_cancelled() && producer.has_credit(1));
     }
 
     fn a_close_beside_a_read_gives_no_end_without_the_text_before_it() {
@@ -93,11 +93,11 @@ scenarios! {
 
     fn a_producer_that_waits_for_room_hears_of_it() {
         let bell = Arc::new(Bell::default());
-        let attention = Waker::from(bell.clone());
-        let (producer, consumer) = stream(StreamOptions { attention, ..options(1) }).expect("no queue");
+        let on_change = Waker::from(bell.clone());
+        let (producer, consumer) = stream(StreamOptions { on_change, ..options(1) }).expect("no queue");
         let writer = thread::spawn(move || {
             for index in 0..3 {
-                while !producer.has_room(1) {
+                while !producer.has_credit(1) {
                     bell.wait();
                 }
                 producer.text(text(&index.to_string()));

@@ -1,4 +1,5 @@
-//! A stream's state machine under shuttle, which runs through the schedules of its threads.
+//! A stream's state machine, and what is asked of sessions beside the engine, under shuttle, which runs
+//! through the schedules of its threads.
 #![cfg(feature = "shuttle")]
 
 #[path = "../support/mod.rs"]
@@ -9,3 +10,4 @@ mod ends;
 mod level;
 mod queue;
 mod reading;
+mod session;

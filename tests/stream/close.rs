@@ -46,15 +46,15 @@ fn a_wait_gives_up_at_its_deadline_and_loses_nothing() {
 
 #[test]
 fn dropping_the_consumer_closes_and_draws_the_producers_attention() {
-    let (wakes, attention) = Wakes::new();
-    let (producer, consumer) = stream(StreamOptions { attention, ..options(1) }).expect("no queue");
+    let (wakes, on_change) = Wakes::new();
+    let (producer, consumer) = stream(StreamOptions { on_change, ..options(1) }).expect("no queue");
     assert!(!producer.is_cancelled());
     drop(consumer);
     assert!(producer.is_cancelled());
     assert_eq!(wakes.count(), 1);
-    assert!(producer.has_room(1), "a closed stream holds no unread events");
+    assert!(producer.has_credit(1), "a closed stream holds no unread events");
     producer.text(text("to nobody"));
-    assert!(producer.has_room(1));
+    assert!(producer.has_credit(1));
     assert!(!producer.control().has_ended());
     let control = producer.control();
     drop(producer);
@@ -68,9 +68,9 @@ fn unread_text_is_freed_at_the_close_though_handles_stay() {
     for _ in 0..100 {
         producer.text(text("unread"));
     }
-    assert!(!producer.has_room(100));
+    assert!(!producer.has_credit(100));
     consumer.close();
-    assert!(producer.has_room(1));
+    assert!(producer.has_credit(1));
     assert!(control.is_cancelled());
 }
 

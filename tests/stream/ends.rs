@@ -54,10 +54,11 @@ fn every_reason_comes_through_with_what_belongs_to_it() {
     for reason in [Stop, StopString, Length, ContextFull, Ready, Cancelled, Deadline, Shutdown] {
         let (producer, consumer) = open();
         producer.update(|stats| stats.output_tokens = 3);
-        producer.end(End { stop: Some("###".to_owned()), ..End::new(reason) });
+        let stop = (reason == StopString).then_some("###");
+        producer.end(End { stop: stop.map(str::to_owned), ..End::new(reason) });
         let events = read_all(&consumer);
         let end = end_of(&events);
-        assert_eq!((end.reason, end.stop.as_deref(), &end.error), (reason, Some("###"), &None));
+        assert_eq!((end.reason, end.stop.as_deref(), &end.error), (reason, stop, &None));
         assert_eq!((end.stats.output_tokens, events[0].stats.output_tokens), (3, 3));
         assert_eq!(events[0].end_reason(), Some(reason));
     }
@@ -161,8 +162,8 @@ fn a_side_sender_in_a_thread_local_and_in_a_global_keeps_no_stream_open() {
 
 #[test]
 fn cancel_is_latched_idempotent_and_leaves_an_end_alone() {
-    let (wakes, attention) = Wakes::new();
-    let made = wick::stream::stream(wick::stream::StreamOptions { attention, ..options(1) });
+    let (wakes, on_change) = Wakes::new();
+    let made = wick::stream::stream(wick::stream::StreamOptions { on_change, ..options(1) });
     let (producer, consumer) = made.expect("no queue");
     let control = consumer.control();
     control.cancel();

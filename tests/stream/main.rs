@@ -6,13 +6,13 @@ mod support;
 
 mod close;
 mod cost;
+mod credit;
 mod dispatch;
 mod ends;
 mod level;
 mod notes;
 mod properties;
 mod queue;
-mod room;
 
 /// Counts for each thread by itself, so that tests stay apart.
 #[global_allocator]

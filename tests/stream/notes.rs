@@ -46,6 +46,21 @@ fn a_note_never_overtakes_text_that_its_writer_sent_before_it() {
 }
 
 #[test]
+fn the_librarys_notes_are_never_dropped_and_lie_where_they_were_written() {
+    let (producer, consumer) = open_starting();
+    let control = consumer.control();
+    producer.started();
+    producer.note("1".to_owned());
+    producer.text(text("a"));
+    (0..2 * MAX_NOTES).for_each(|_| control.note("host".to_owned()).expect("open"));
+    producer.note("2".to_owned());
+    producer.end(End::new(EndReason::Stop));
+    let words = words(&read_all(&consumer));
+    assert_eq!(words[..4], ["started", "library:1", "text:a", "note:host"]);
+    assert_eq!(words[words.len() - 3..], ["note:host", "library:2", "end:Stop"]);
+}
+
+#[test]
 fn notes_and_progress_wait_for_started() {
     let (producer, consumer) = open_starting();
     consumer.control().note("early".to_owned()).expect("open");

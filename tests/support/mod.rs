@@ -12,6 +12,8 @@ pub mod shuttle;
 pub mod c_abi;
 #[cfg(all(feature = "candle", feature = "testing"))]
 pub mod candle;
+#[cfg(all(feature = "native", feature = "text"))]
+pub mod divergence;
 #[cfg(feature = "native")]
 pub mod driver;
 #[cfg(all(feature = "testing", not(feature = "shuttle")))]

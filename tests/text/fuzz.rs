@@ -59,8 +59,78 @@ fn spm(all_bytes: bool) -> Vec<u8> {
         .to_bytes()
 }
 
+/// BPE of characters: bytes, letters with U+2581 for spaces, runs of newlines, merges.
+fn characters() -> Vec<u8> {
+    let special = ["<pad>", "<eos>", "<bos>", "<unk>", "<turn|>", "<tool>"].map(String::from);
+    let bytes = (0..=255u8).map(|byte| format!("<0x{byte:02X}>"));
+    let words =
+        ["▁", "a", "b", "e", "h", "l", "o", "\n", "\t", "\n\n", "\n\n\n", "ab", "▁h", "ll", "▁he", "世"];
+    let tokens: Vec<String> = special.into_iter().chain(bytes).chain(words.map(String::from)).collect();
+    let types = [3, 3, 3, 2, 4, 4].into_iter().chain((0..256).map(|_| 6)).chain(words.iter().map(|_| 1));
+    Writer::new()
+        .meta("general.architecture", "gemma4")
+        .meta("tokenizer.ggml.model", "gemma4")
+        .meta("tokenizer.ggml.tokens", tokens.iter().collect::<MetaValue>())
+        .meta("tokenizer.ggml.token_type", kinds(types))
+        .meta("tokenizer.ggml.merges", ["a b", "▁ h", "l l", "▁h e", "\n \n", "x y"].as_slice())
+        .meta("tokenizer.ggml.bos_token_id", 2u32)
+        .meta("tokenizer.ggml.eos_token_id", 1u32)
+        .to_bytes()
+}
+
+/// WordPiece: beginnings of words with U+2581, what goes on inside of them without.
+fn wordpiece() -> Vec<u8> {
+    let special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(String::from);
+    let words =
+        ["▁hello", "▁he", "llo", "▁a", "a", "b", "▁world", "▁,", "▁!", "▁世", "ful", "▁it", "▁'", "▁s"];
+    let tokens: Vec<String> = special.into_iter().chain(words.map(String::from)).collect();
+    let types = [3, 3, 3, 3, 3].into_iter().chain(words.iter().map(|_| 1));
+    Writer::new()
+        .meta("general.architecture", "bert")
+        .meta("tokenizer.ggml.model", "bert")
+        .meta("tokenizer.ggml.tokens", tokens.iter().collect::<MetaValue>())
+        .meta("tokenizer.ggml.token_type", kinds(types))
+        .meta("tokenizer.ggml.cls_token_id", 2u32)
+        .meta("tokenizer.ggml.seperator_token_id", 3u32)
+        .meta("tokenizer.ggml.unknown_token_id", 1u32)
+        .meta("tokenizer.ggml.normalizer.lowercase", true)
+        .meta("tokenizer.ggml.normalizer.strip_accents", true)
+        .to_bytes()
+}
+
+/// A unigram model: scored pieces, and a table by which "A" becomes "aa".
+fn unigram() -> Vec<u8> {
+    let words = ["▁", "a", "b", "ab", "▁a", "e", "l", "o", "h", "▁hello", "世", "aaaaaaaa", "w", "d", "r"];
+    let special = ["<pad>", "</s>", "<unk>", "<tool>"].map(String::from);
+    let tokens: Vec<String> = special.into_iter().chain(words.map(String::from)).collect();
+    let types = [3, 3, 2, 4].into_iter().chain(words.iter().map(|_| 1));
+    let scores: Vec<f32> = (0..tokens.len()).map(|id| -(id as f32) / 2.0).collect();
+    let mut units = [0u32; 256];
+    units[0] = 128 << 10;
+    units[128 ^ 0x41] = 0x41 | 1 << 8 | (128 ^ 0x41 ^ 5) << 10;
+    units[5] = 1 << 31;
+    let trie = units.iter().flat_map(|unit| unit.to_le_bytes());
+    let map = 1024u32.to_le_bytes().into_iter().chain(trie).chain(*b"aa\0");
+    Writer::new()
+        .meta("general.architecture", "t5")
+        .meta("tokenizer.ggml.model", "t5")
+        .meta("tokenizer.ggml.tokens", tokens.iter().collect::<MetaValue>())
+        .meta("tokenizer.ggml.scores", scores.as_slice())
+        .meta("tokenizer.ggml.token_type", kinds(types))
+        .meta(
+            "tokenizer.ggml.precompiled_charsmap",
+            MetaValue::Array(ValueType::U8, map.map(MetaValue::U8).collect()),
+        )
+        .meta("tokenizer.ggml.add_space_prefix", true)
+        .meta("tokenizer.ggml.remove_extra_whitespaces", true)
+        .to_bytes()
+}
+
 fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     vec![
+        ("characters", characters()),
+        ("wordpiece", wordpiece()),
+        ("unigram", unigram()),
         ("bpe_gpt2", bpe("gpt-2")),
         ("bpe_llama3", bpe("llama-bpe")),
         ("spm_bytes", spm(true)),

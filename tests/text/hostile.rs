@@ -428,3 +428,28 @@ fn t1_what_objects_hold_is_counted() {
     let again = "{% set l = [1] * 10000 %}{% for i in range(100) %}{% if loop.changed(i, *l) %}x{% endif %}{% endfor %}";
     assert_eq!(run("asked again", again.into()).unwrap().len(), 100);
 }
+
+/// Filters that apply filters that apply filters need stack for each.
+#[test]
+fn t1_filters_in_filters_do_not_overflow_the_stack() {
+    let error = run("map in map", "{{ 'a' | map(*(['map'] * 600)) | list }}".into()).unwrap_err();
+    assert!(error.contains("nested deeper"), "{error}");
+    let few = "{% for x in [[['a']]] | map('map', 'map', 'upper') %}{% for y in x %}{{ y | list }}{% endfor %}{% endfor %}";
+    assert_eq!(run("a few of them", few.into()).unwrap(), "['A']");
+}
+
+/// A comparison, and a drop, takes its items one by one.
+#[test]
+fn t1_long_lists_are_compared_and_dropped_without_a_copy() {
+    let lists = "{% set a = [1] * 20000 %}{% set b = [1] * 20000 %}{% set c = {'x': a, 'y': [a, b]} %}";
+    for usage in ["a == b", "c == {'x': b, 'y': [b, a]}", "[[a]] == [[b]]", "a < b or a == b", "a in [b]"] {
+        let rendered = |usage: &str| {
+            let source = format!("{lists}{{{{ {usage} }}}}");
+            peak_of(move || Template::new(&source, "", "").unwrap().render(&RenderInput::default()))
+        };
+        let ((same, peak), (_, without)) = (rendered(usage), rendered("a is c"));
+        assert_eq!(same.unwrap(), "True", "{usage}");
+        assert!(without < 700 << 10, "{without} bytes for two lists of 320,000");
+        assert!(peak < without + (100 << 10), "{usage}: {peak} bytes, {without} without it");
+    }
+}

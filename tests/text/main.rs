@@ -11,6 +11,7 @@ mod fuzz_templates;
 mod hostile;
 mod shield;
 mod templates;
+mod tokenizers;
 mod vectors;
 
 /// Counts for each thread by itself, so that tests stay apart.

@@ -2,10 +2,11 @@
 
 use crate::Result;
 use llama_cpp_sys_2 as sys;
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
 
 /// How a model and its contexts are opened. The default is what a user gets who only says how many threads.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,8 @@ pub struct Options {
     pub context: u32,
     /// Sequences of a context.
     pub sequences: u32,
+    /// A vector of all tokens is wanted, in place of logits.
+    pub embeddings: bool,
 }
 
 impl Default for Options {
@@ -36,6 +39,7 @@ impl Default for Options {
             ubatch: 512,
             context: 1024,
             sequences: 1,
+            embeddings: false,
         }
     }
 }
@@ -57,13 +61,16 @@ impl Model {
         // SAFETY: plain calls; the name is a C string that outlives them, and the parameters point to nothing
         // else.
         let model = unsafe {
-            sys::llama_log_set(Some(silence), std::ptr::null_mut());
+            sys::llama_log_set(Some(keep_failures), std::ptr::null_mut());
             sys::llama_backend_init();
             let mut params = sys::llama_model_default_params();
             params.use_extra_bufts = options.repack;
             sys::llama_model_load_from_file(name.as_ptr(), params)
         };
-        let model = NonNull::new(model).ok_or_else(|| format!("llama.cpp cannot load {}", path.display()))?;
+        let model = NonNull::new(model).ok_or_else(|| {
+            let reason = std::mem::take(&mut *FAILURE.lock().unwrap_or_else(PoisonError::into_inner));
+            format!("llama.cpp cannot load {}: {}", path.display(), reason.trim().replace('\n', "; "))
+        })?;
         Ok(Rc::new(Self(model)))
     }
 
@@ -89,7 +96,7 @@ pub struct Line {
 pub struct Context {
     raw: NonNull<sys::llama_context>,
     /// Outlives the context.
-    _model: Rc<Model>,
+    model: Rc<Model>,
     vocab: usize,
 }
 
@@ -109,6 +116,7 @@ impl Context {
             params.n_ctx = options.context * options.sequences;
             params.n_seq_max = options.sequences;
             params.n_ubatch = options.ubatch;
+            params.embeddings = options.embeddings;
             params.n_threads = options.threads as i32;
             params.n_threads_batch = options.threads as i32;
             params.flash_attn_type = match options.flash {
@@ -123,7 +131,7 @@ impl Context {
             sys::llama_init_from_model(model.0.as_ptr(), params)
         };
         let raw = NonNull::new(raw).ok_or("llama.cpp cannot make a context")?;
-        Ok(Self { raw, _model: Rc::clone(model), vocab: model.vocab() })
+        Ok(Self { raw, model: Rc::clone(model), vocab: model.vocab() })
     }
 
     /// Forgets all tokens of all sequences.
@@ -165,6 +173,19 @@ impl Context {
         self.logits(last)
     }
 
+    /// What the model makes of all `tokens` together, pooled as its file says and not normalised.
+    pub fn embedding(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let line = |&token| Line { sequence: 0, token, logits: true };
+        self.pass(&tokens.iter().map(line).collect::<Vec<_>>())?;
+        // SAFETY: null without pooling; else a vector of the model's width that lives until the next pass.
+        unsafe {
+            let vector = NonNull::new(sys::llama_get_embeddings_seq(self.raw.as_ptr(), 0));
+            let width = sys::llama_model_n_embd_out(self.model.0.as_ptr());
+            let vector = vector.ok_or("no pooled embedding")?;
+            Ok(std::slice::from_raw_parts(vector.as_ptr(), width as usize).to_vec())
+        }
+    }
+
     /// The logits after line `at` of the last pass, which wanted them.
     pub fn logits(&mut self, at: usize) -> Result<&[f32]> {
         // SAFETY: null for a line without logits; else a row of the vocabulary's size that lives until the
@@ -175,6 +196,17 @@ impl Context {
             Ok(std::slice::from_raw_parts(row.as_ptr(), self.vocab))
         }
     }
+}
+
+/// Which llama.cpp it is: the crate that carries it and the version of its ggml.
+pub fn version() -> String {
+    let pins = include_str!("../Cargo.toml").lines();
+    let pin = pins.filter(|line| line.starts_with("llama-cpp-sys-2")).flat_map(|line| line.split('"'));
+    let pin = pin.skip(1).next().unwrap_or_default();
+    // SAFETY: ggml gives C strings that live as long as the program.
+    let text = |word: *const c_char| unsafe { CStr::from_ptr(word) }.to_string_lossy();
+    let (ggml, commit) = unsafe { (text(sys::ggml_version()), text(sys::ggml_commit())) };
+    format!("llama-cpp-sys-2 {}, ggml {ggml}, commit {commit}", pin.trim_start_matches('='))
 }
 
 /// `count` weights out of ggml's blocks, by its own reference.
@@ -208,5 +240,14 @@ pub fn unpacked(type_id: u32, blocks: &[u8], count: usize) -> Result<Vec<f32>> {
     Ok(weights)
 }
 
-/// Takes log lines and drops them.
-unsafe extern "C" fn silence(_: sys::ggml_log_level, _: *const c_char, _: *mut c_void) {}
+/// What llama.cpp said of the last failure.
+static FAILURE: Mutex<String> = Mutex::new(String::new());
+
+/// Takes log lines, and keeps those of failures.
+unsafe extern "C" fn keep_failures(level: sys::ggml_log_level, line: *const c_char, _: *mut c_void) {
+    if level == sys::GGML_LOG_LEVEL_ERROR && !line.is_null() {
+        // SAFETY: llama.cpp gives a C string that lives during the call.
+        let line = unsafe { CStr::from_ptr(line) }.to_string_lossy();
+        FAILURE.lock().unwrap_or_else(PoisonError::into_inner).push_str(&line);
+    }
+}

@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use crate::engine::{CONTEXT, Engine};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wick::model::{Chunk, Decoder};
+use wick::model::Chunk;
 use wick::runtime::{
     Backend, EventKind, Input, Model, ModelOptions, Reading, Request, Runtime, RuntimeOptions, Stats,
 };
@@ -102,11 +102,11 @@ impl Engine for Wick {
             driver.extend(sequence, prompt);
         }
         // As a runtime's decoder has done behind its first tokens.
-        while driver.decoder.settle() {}
+        while driver.decoder.warm_up() {}
         let begun = Instant::now();
         for step in 0..steps {
             let token = [step as u32 + 300];
-            let chunk = |&sequence| Chunk { sequence, tokens: &token, logits: true };
+            let chunk = |&sequence| Chunk { sequence, tokens: &token, logits: 1 };
             let chunks: Vec<_> = sequences.iter().map(chunk).collect();
             driver.pass(&chunks);
         }

@@ -7,7 +7,9 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use wick::{Error, ErrorKind, EventKind, Input, Model, Reading, Request, Result, Stats};
+use wick::{
+    Error, ErrorKind, EventKind, Input, Model, ModelOptions, PrefixCache, Reading, Request, Result, Stats,
+};
 
 /// What prompts are cut from.
 const TEXT: &str = "The harbour was quiet that morning. Two boats lay at the pier, and an old man was mending a net \
@@ -23,7 +25,9 @@ pub struct BenchChild {
 impl BenchChild {
     pub fn run(self) -> Result<ExitCode> {
         let runtime = self.computing.runtime()?;
-        let (model, mut loading) = runtime.load(self.computing.model(&self.model), Reading::default())?;
+        // What a prompt leaves to others is no part of the figures.
+        let options = ModelOptions { prefix_cache: PrefixCache::Off, ..self.computing.model(&self.model) };
+        let (model, mut loading) = runtime.load(options, Reading::default())?;
         let mut load = Duration::ZERO;
         while let Some(event) = loading.next_blocking() {
             load = event.time;

@@ -1,14 +1,14 @@
 //! `wick info`: what a model file says of itself, and whether it runs here, which is tried; knows no request.
 
-use super::model::Computing;
+use super::model::{Computing, KvName};
 use super::output;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::Result;
 use wick::gguf::{Array, Gguf, Header, Limits, Source};
-use wick::kernel::{InstructionSet, Kernels};
+use wick::kernel::Kernels;
+use wick::{ErrorKind, ModelOptions, Result, Runtime};
 
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.
 const SPECIAL: [&str; 9] = ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "cls", "mask"];
@@ -20,18 +20,34 @@ pub struct Info {
     /// As JSON
     #[arg(long)]
     json: bool,
+    /// The memory of so many sessions, each full
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sessions: u32,
+    /// Tokens of each of them; left out: the model's context
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    context: Option<u32>,
+    /// What their keys and values are kept as
+    #[arg(long, value_enum, default_value_t)]
+    kv_type: KvName,
 }
 
 impl Info {
     pub fn run(self) -> Result<ExitCode> {
         let header = Gguf::open_header(Source::path(&self.model), &Limits::default())?;
         let mut facts = facts(&header).map_err(|error| error.within(self.model.display()))?;
-        let runs = self.backend();
+        let runtime = Computing { threads: 1, ..Computing::default() }.runtime()?;
+        // It is loaded, which maps its weights and reads none of them.
+        let runs = Computing::default().open(&runtime, &self.model).and_then(|model| model.spec());
         let runs_here = runs.is_ok();
         facts.insert("runs_here".to_owned(), runs_here.into());
         match runs {
-            Ok(backend) => {
-                facts.insert("kernels".to_owned(), (backend == "native").then(kernels).into());
+            Ok(spec) => {
+                let backend = spec.backend;
+                facts.insert("memory".to_owned(), self.memory(&runtime, spec.context_length)?);
+                facts.insert(
+                    "kernels".to_owned(),
+                    (backend == "native").then(|| Kernels::best().set().name()).into(),
+                );
                 facts.insert("backend".to_owned(), backend.into());
             }
             Err(error) => drop(facts.insert("why_not".to_owned(), error.message().into())),
@@ -41,23 +57,24 @@ impl Info {
         Ok(if runs_here { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// What would compute the model: it is loaded, which maps its weights and reads none of them.
-    fn backend(&self) -> Result<String> {
-        let runtime = Computing { threads: 1, ..Computing::default() }.runtime()?;
-        let model = Computing::default().open(&runtime, &self.model)?;
-        Ok(model.spec()?.backend.to_owned())
-    }
-}
-
-/// The name of the instruction set that the native backend's kernels are compiled for here.
-fn kernels() -> &'static str {
-    match Kernels::best().set() {
-        InstructionSet::Scalar => "scalar",
-        InstructionSet::Avx2 => "avx2",
-        InstructionSet::AvxVnni => "avx-vnni",
-        InstructionSet::Avx512 => "avx512",
-        InstructionSet::Neon => "neon",
-        InstructionSet::NeonI8mm => "neon-i8mm",
+    /// The memory that the model would take; null: nobody can tell.
+    fn memory(&self, runtime: &Runtime, most: usize) -> Result<Value> {
+        let context = self.context.map(|tokens| tokens as usize);
+        let options =
+            ModelOptions { kv_type: self.kv_type.kv_type(), ..Computing::default().model(&self.model) };
+        match runtime.estimate(options, self.sessions as usize, context, None) {
+            Ok(said) => Ok(json!({
+                "sessions": self.sessions,
+                "context": context.unwrap_or(most),
+                "weight_bytes": said.weight_bytes,
+                "kv_bytes": said.kv_bytes,
+                "state_bytes": said.state_bytes,
+                "scratch_bytes": said.scratch_bytes,
+                "total_bytes": said.total_bytes(),
+            })),
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(Value::Null),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -115,20 +132,23 @@ fn tensors(header: &Header) -> (Map<String, Value>, Option<&'static str>) {
 /// One fact in a line; what is not in the file is "-".
 fn table(facts: &Map<String, Value>) -> String {
     let mut text = String::new();
-    let on_one_line = ["runs_here", "kernels", "backend", "why_not"];
+    let on_one_line = ["runs_here", "kernels", "backend", "why_not", "memory"];
     for (key, value) in facts.iter().filter(|(key, _)| !on_one_line.contains(&key.as_str())) {
         let shown = match value {
             Value::Null => "-".to_owned(),
             Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-            Value::String(text) => plain(text),
+            Value::String(text) => output::plain(text),
             Value::Object(entries) => entries.iter().map(entry).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };
         text += &format!("{:15} {shown}\n", key.replace('_', " "));
     }
+    if let Some(memory) = facts.get("memory").filter(|memory| !memory.is_null()) {
+        text += &format!("{:15} {}\n", "memory", shown(memory));
+    }
     let said = |key: &str| facts.get(key).and_then(Value::as_str);
     let runs = match said("why_not") {
-        Some(why) => format!("no: {}", plain(why)),
+        Some(why) => format!("no: {}", output::plain(why)),
         None => {
             ["yes"].into_iter().chain(said("backend")).chain(said("kernels")).collect::<Vec<_>>().join(", ")
         }
@@ -136,13 +156,22 @@ fn table(facts: &Map<String, Value>) -> String {
     text + &format!("{:15} {runs}\n", "runs here")
 }
 
-/// A file may say anything, also to a terminal.
-fn plain(text: &str) -> String {
-    let escaped = |letter: char| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
+/// What a model would take, in a line.
+fn shown(memory: &Value) -> String {
+    let number = |key: &str| memory.get(key).and_then(Value::as_u64).unwrap_or_default();
+    let mib = |key: &str| format!("{:.1} MiB", number(key) as f64 / f64::from(1 << 20));
+    let mut parts =
+        vec![format!("weights {}", mib("weight_bytes")), format!("keys and values {}", mib("kv_bytes"))];
+    if number("state_bytes") > 0 {
+        parts.push(format!("states {}", mib("state_bytes")));
+    }
+    parts.push(format!("scratch {}", mib("scratch_bytes")));
+    let sessions = match number("sessions") {
+        1 => "1 session".to_owned(),
+        count => format!("{count} sessions"),
     };
-    text.chars().map(escaped).collect()
+    let (total, context) = (mib("total_bytes"), number("context"));
+    format!("{total} for {sessions} of {context} tokens: {}", parts.join(", "))
 }
 
 fn entry((name, value): (&String, &Value)) -> String {

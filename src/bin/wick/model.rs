@@ -4,14 +4,15 @@ use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wick::{
-    Backend, EndReason, Error, ErrorKind, Level, LogFn, Model, ModelOptions, Reading, Result, Runtime,
-    RuntimeOptions,
+    Backend, EndReason, Error, ErrorKind, KvType, Level, LogFn, Model, ModelOptions, Reading, Result,
+    Runtime, RuntimeOptions,
 };
 
 /// How a model is computed.
 #[derive(Args, Clone, Default)]
 pub struct Computing {
-    /// Compute threads, at most 1024; 0: as many as there are physical cores
+    /// Compute threads, at most 1024; 0: as many as there are physical cores, of performance cores where
+    /// there are slower ones
     #[arg(short, long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024), allow_negative_numbers = true)]
     pub threads: u16,
     /// What computes the model
@@ -32,6 +33,27 @@ pub enum BackendName {
     Native,
     /// candle, where the build has it
     Candle,
+}
+
+/// A type of keys and values on the command line.
+#[derive(Clone, Copy, Default, ValueEnum)]
+pub enum KvName {
+    /// Half precision floats
+    #[default]
+    F16,
+    /// Bytes with a scale for each 32: half of the memory
+    #[value(name = "q8_0")]
+    Q8_0,
+}
+
+impl KvName {
+    /// What it names.
+    pub fn kv_type(self) -> KvType {
+        match self {
+            Self::F16 => KvType::F16,
+            Self::Q8_0 => KvType::Q8_0,
+        }
+    }
 }
 
 impl BackendName {

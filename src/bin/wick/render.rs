@@ -8,8 +8,7 @@ use clap::Args;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{SystemTime, UNIX_EPOCH};
-use wick::text::json::keeping_integers;
+use wick::text::{json::keeping_integers, unix_time};
 use wick::{Message, RenderInput, Result};
 
 #[derive(Args)]
@@ -58,7 +57,7 @@ impl Render {
             tools: tools.as_ref(),
             variables: variables.as_ref(),
             add_generation_prompt: !self.no_generation_prompt,
-            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs() as i64),
+            unix_time: unix_time(),
             ..RenderInput::default()
         };
         let rendered = model.render(&input).map_err(|error| named(error, &self.model))?;

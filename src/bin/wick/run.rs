@@ -2,7 +2,7 @@
 //! everything else to standard error.
 
 use super::input::{TextInput, wrong};
-use super::model::{Computing, Template, named};
+use super::model::{Computing, KvName, Template, named};
 use super::sampling::{Sampling, draws};
 use super::show::{Interrupts, figures, load};
 use super::turns::{INTERRUPTED, Turns};
@@ -42,6 +42,9 @@ pub struct Run {
     /// The most tokens of prompt and answer; 0: the model's own
     #[arg(short, long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
     context: usize,
+    /// What keys and values are kept as
+    #[arg(long, value_enum, default_value_t)]
+    kv_type: KvName,
     #[command(flatten)]
     template: Template,
     #[command(flatten)]
@@ -74,7 +77,8 @@ impl Run {
     async fn answer(&self, runtime: &Runtime, prompt: Option<String>, converses: bool) -> Result<ExitCode> {
         let mut interrupts = Interrupts::new()?;
         let context_length = (self.context != 0).then_some(self.context);
-        let options = ModelOptions { context_length, ..self.computing.model(&self.model) };
+        let kv_type = self.kv_type.kv_type();
+        let options = ModelOptions { context_length, kv_type, ..self.computing.model(&self.model) };
         let (model, loading) = runtime.load(self.template.applied(options)?, Reading::default())?;
         let loaded = load(loading, &mut interrupts).await.map_err(|error| named(error, &self.model))?;
         if loaded.reason == EndReason::Cancelled {
@@ -105,7 +109,7 @@ impl Run {
 
     /// Whether the model's chat template is used.
     fn is_templated(&self, model: &Model, converses: bool) -> Result<bool> {
-        let has_template = model.info()?.get("chat_template").and_then(|has| has.as_bool()).unwrap_or(false);
+        let has_template = model.info()?.has_template;
         let file = self.model.display();
         let wants = match (converses, &self.system) {
             _ if has_template => return Ok(!self.raw),

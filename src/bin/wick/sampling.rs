@@ -3,8 +3,8 @@
 
 use clap::Args;
 use std::path::Path;
-use wick::gguf::{Gguf, Limits, Metadata, Source};
-use wick::{Result, SamplerOptions};
+use wick::gguf::{Gguf, Limits, Source};
+use wick::{Recommended, Result, SamplerOptions};
 
 /// Where neither the arguments nor the file say anything: what most programs draw with.
 const TEMPERATURE: f32 = 0.8;
@@ -36,39 +36,6 @@ pub struct Sampling {
     seed: u64,
 }
 
-/// What a file recommends in its keys `general.sampling.*`.
-#[derive(Default)]
-struct Recommended {
-    temperature: Option<f32>,
-    top_k: Option<i32>,
-    top_p: Option<f32>,
-    min_p: Option<f32>,
-    repeat_penalty: Option<f32>,
-    penalty_last_n: Option<i32>,
-}
-
-impl Recommended {
-    fn read(metadata: &Metadata) -> Result<Self> {
-        let float = |name: &str| metadata.find::<f32>(&format!("general.sampling.{name}"));
-        let integer = |name: &str| -> Result<Option<i32>> {
-            let found = metadata.find::<i64>(&format!("general.sampling.{name}"))?;
-            Ok(found.map(|number| number.clamp(i32::MIN.into(), i32::MAX.into()) as i32))
-        };
-        Ok(Self {
-            temperature: float("temp")?,
-            top_k: integer("top_k")?,
-            top_p: float("top_p")?,
-            min_p: float("min_p")?,
-            repeat_penalty: float("penalty_repeat")?,
-            penalty_last_n: integer("penalty_last_n")?,
-        })
-    }
-
-    fn limits(&self) -> bool {
-        self.top_k.is_some() || self.top_p.is_some() || self.min_p.is_some()
-    }
-}
-
 impl Sampling {
     /// The options for the model in the file at `path`.
     ///
@@ -76,16 +43,16 @@ impl Sampling {
     /// The header's; `InvalidArgument` for a recommendation out of range.
     pub fn options(&self, path: &Path) -> Result<SamplerOptions> {
         let header = Gguf::open_header(Source::path(path), &Limits::default())?;
-        self.with(&Recommended::read(header.metadata())?)
+        self.with(&Recommended::from_gguf(header.metadata())?)
     }
 
     fn with(&self, file: &Recommended) -> Result<SamplerOptions> {
-        let min_p = if file.limits() { 0.0 } else { MIN_P };
+        let is_limited = file.top_k.is_some() || file.top_p.is_some() || file.min_p.is_some();
+        let min_p = if is_limited { 0.0 } else { MIN_P };
         let options = SamplerOptions {
             temperature: self.temperature.or(file.temperature).unwrap_or(TEMPERATURE),
             top_p: self.top_p.or(file.top_p).unwrap_or(0.0),
-            // A file may say -1 for "all".
-            top_k: self.top_k.or(file.top_k.map(|k| k.max(0))).unwrap_or(0),
+            top_k: self.top_k.or(file.top_k).unwrap_or(0),
             min_p: self.min_p.or(file.min_p).unwrap_or(min_p),
             repeat_penalty: self.repeat_penalty.or(file.repeat_penalty).unwrap_or(0.0),
             penalty_last_n: file.penalty_last_n.unwrap_or(0),

@@ -184,7 +184,6 @@ fn shutdown() -> Result<()> {
     stream.next_blocking();
     runtime.shutdown(None)?;
     ends_as(&mut stream, EndReason::Shutdown)?;
-    let info = runtime.info();
-    let threads = info.get("threads").and_then(|threads| threads.as_array()).map_or(0, Vec::len);
+    let threads = runtime.info().threads.len();
     expect(threads == 0, || format!("{threads} threads run after the shutdown"))
 }

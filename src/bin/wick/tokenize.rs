@@ -64,13 +64,7 @@ fn piece(vocab: &dyn Vocab, id: u32) -> String {
 fn shown(bytes: &[u8]) -> String {
     let mut shown = String::new();
     for chunk in bytes.utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            if letter.is_control() {
-                shown.extend(letter.escape_default());
-            } else {
-                shown.push(letter);
-            }
-        }
+        shown += &output::plain(chunk.valid());
         for byte in chunk.invalid() {
             shown += &format!("\\x{byte:02X}");
         }

@@ -1,14 +1,16 @@
-//! The way through the border: no panic passes it, callbacks are known as such, and panics inside are logged,
-//! not printed.
+//! The way through the border: no panic passes it, callbacks are known as such, and the log hears of panics
+//! inside and of what is refused without an error. Knows no function.
 
 use super::error::{report, wick_error};
 use super::guest::LogSink;
-use super::inside;
-use super::status::{WICK_E_INTERNAL, WICK_E_REENTRANT, status_of, wick_status};
+use super::status::{WICK_E_INTERNAL, status_of, wick_status};
+use super::{handles, inside};
 use crate::compute::{NotNow, float_state};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::ptr;
 use std::sync::{Arc, Once, Weak};
 
 /// Which of the contract's tags a function has.
@@ -18,6 +20,25 @@ pub(in crate::ffi) enum Tag {
     Any,
     /// [BLOCK] or [EXCL]: refused inside a callback.
     NotInCallback,
+}
+
+impl Tag {
+    /// # Errors
+    /// `Reentrant` inside a callback, if the function may not be called there.
+    fn check(self) -> Result<()> {
+        if self == Self::NotInCallback && inside::in_callback() {
+            let why =
+                "this function may not be called inside a callback; call it from another thread, or later";
+            return Err(Error::new(ErrorKind::Reentrant, why));
+        }
+        Ok(())
+    }
+}
+
+/// What a handle stands for.
+pub(in crate::ffi) trait Handled: Any + Send + Sync {
+    /// The log of its runtime, if that is not shut down.
+    fn log(&self) -> Option<Arc<LogSink>>;
 }
 
 thread_local! {
@@ -33,14 +54,28 @@ pub(in crate::ffi) fn guard(
     error: *mut wick_error,
     body: impl FnOnce() -> Result<wick_status>,
 ) -> wick_status {
-    if tag == Tag::NotInCallback && inside::in_callback() {
-        let why = "this function may not be called inside a callback; call it from another thread, or later";
-        report(error, WICK_E_REENTRANT, why);
-        return WICK_E_REENTRANT;
-    }
     let _inside = inside::enter();
     let _uncancelled = NotNow::new();
-    float_state::own(|| protected(error, body))
+    float_state::own(|| protected(error, || tag.check().and_then(|()| body())))
+}
+
+/// As [`guard`], for the function `call` on the object behind a handle: it has no wick_error, so the object's
+/// log says why it was refused.
+pub(in crate::ffi) fn guard_on<T: Handled>(
+    tag: Tag,
+    call: &str,
+    handle: u64,
+    body: impl FnOnce(&Arc<T>) -> Result<wick_status>,
+) -> wick_status {
+    guard(Tag::Any, ptr::null_mut(), || {
+        let object = handles::get::<T>(handle);
+        let answer = tag.check().and_then(|()| body(object.as_ref().map_err(Clone::clone)?));
+        answer.inspect_err(|error| {
+            if let Some(log) = object.ok().and_then(|object| object.log()) {
+                log.refused(call, error);
+            }
+        })
+    })
 }
 
 fn protected(error: *mut wick_error, body: impl FnOnce() -> Result<wick_status>) -> wick_status {

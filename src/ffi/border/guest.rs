@@ -5,7 +5,7 @@ use super::inside::callback;
 use super::user::UserData;
 use crate::error::{Error, ErrorKind};
 use crate::log::{Level, Log};
-use crate::sync::{Condvar, Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock, wait_until};
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::fmt::Display;
@@ -72,15 +72,9 @@ impl Guest {
     pub(in crate::ffi) fn finish(&self, deadline: Option<Instant>) -> bool {
         let mut state = lock(&self.state);
         while state.running > 0 {
-            state = match deadline {
-                None => self.left.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner()),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    self.left.wait_timeout(state, left).unwrap_or_else(|poisoned| poisoned.into_inner()).0
-                }
+            state = match wait_until(&self.left, state, deadline) {
+                Some(state) => state,
+                None => return false,
             };
         }
         let user = state.user.take();
@@ -114,8 +108,8 @@ impl LogSink {
     /// Says why a call was refused that has no wick_error to say it; not of calls that the log's own callback
     /// makes meanwhile, which would go on for ever.
     pub(in crate::ffi) fn refused(self: &Arc<Self>, call: &str, error: &Error) {
-        // Asking with too small a buffer is how one learns the size.
-        let usual = error.kind() == ErrorKind::BufferTooSmall;
+        // So one learns the size of a result, and waits for a shutdown.
+        let usual = matches!(error.kind(), ErrorKind::BufferTooSmall | ErrorKind::Timeout);
         if self.log.is_some() && self.level >= Level::Debug as i32 && !usual && !REFUSING.replace(true) {
             let _done = Done;
             self.lines()

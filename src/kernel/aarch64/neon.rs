@@ -5,6 +5,7 @@
 use crate::kernel::math::ROUND;
 use crate::kernel::simd::{Simd, Task};
 use std::arch::aarch64::*;
+use std::arch::asm;
 
 /// Proof that the processor has the dot products of bytes (FEAT_DotProd: Armv8.4, and most of 8.2), and with
 /// `MM` also the products of matrices of bytes (FEAT_I8MM: Armv8.6, and some before).
@@ -28,6 +29,9 @@ impl<const MM: bool> Neon<MM> {
 
 impl<const MM: bool> Simd for Neon<MM> {
     type F = [float32x4_t; 4];
+    type Sums = [int32x4_t; 4];
+    /// The first bytes of lanes 0 to 7 and 8 to 15, then the second ones.
+    type Pairs = [int16x8_t; 4];
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -82,6 +86,62 @@ impl<const MM: bool> Simd for Neon<MM> {
     }
 
     #[inline(always)]
+    fn load_i8(self, from: &[i8; 16]) -> [float32x4_t; 4] {
+        // SAFETY: 16 bytes are readable.
+        unsafe {
+            let bytes = vld1q_s8(from.as_ptr());
+            let (low, high) = (vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes));
+            [
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(low))),
+                vcvtq_f32_s32(vmovl_high_s16(low)),
+                vcvtq_f32_s32(vmovl_s16(vget_low_s16(high))),
+                vcvtq_f32_s32(vmovl_high_s16(high)),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i8; 32]) -> [int16x8_t; 4] {
+        // SAFETY: 32 bytes are readable.
+        unsafe {
+            let int8x16x2_t(first, second) = vld2q_s8(from.as_ptr());
+            [
+                vmovl_s8(vget_low_s8(first)),
+                vmovl_high_s8(first),
+                vmovl_s8(vget_low_s8(second)),
+                vmovl_high_s8(second),
+            ]
+        }
+    }
+
+    #[inline(always)]
+    fn zeros(self) -> [int32x4_t; 4] {
+        // SAFETY: every aarch64 has NEON.
+        unsafe { [vdupq_n_s32(0); 4] }
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, sums: [int32x4_t; 4], pairs: [int16x8_t; 4], by: u32) -> [int32x4_t; 4] {
+        let ([mut a, mut b, mut c, mut d], low, high) = (sums, by as i16, (by >> 16) as i16);
+        // SAFETY: every aarch64 has NEON.
+        unsafe {
+            for (first, by) in [(0, low), (2, high)] {
+                a = vmlal_n_s16(a, vget_low_s16(pairs[first]), by);
+                b = vmlal_high_n_s16(b, pairs[first], by);
+                c = vmlal_n_s16(c, vget_low_s16(pairs[first + 1]), by);
+                d = vmlal_high_n_s16(d, pairs[first + 1], by);
+            }
+        }
+        [a, b, c, d]
+    }
+
+    #[inline(always)]
+    fn as_floats(self, x: [int32x4_t; 4]) -> [float32x4_t; 4] {
+        // SAFETY: every aarch64 has NEON.
+        unsafe { [vcvtq_f32_s32(x[0]), vcvtq_f32_s32(x[1]), vcvtq_f32_s32(x[2]), vcvtq_f32_s32(x[3])] }
+    }
+
+    #[inline(always)]
     fn store(self, x: [float32x4_t; 4], to: &mut [f32; 16]) {
         let to = to.as_mut_ptr();
         // SAFETY: 16 values are writable.
@@ -91,6 +151,21 @@ impl<const MM: bool> Simd for Neon<MM> {
             vst1q_f32(to.add(8), x[2]);
             vst1q_f32(to.add(12), x[3]);
         }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: [float32x4_t; 4], b: [float32x4_t; 4]) -> [float32x4_t; 4] {
+        // SAFETY: every aarch64 has NEON.
+        unsafe {
+            [vmulq_f32(a[0], b[0]), vmulq_f32(a[1], b[1]), vmulq_f32(a[2], b[2]), vmulq_f32(a[3], b[3])]
+        }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        // SAFETY: a prefetch of any address does nothing but load a line, into the second-level cache, if
+        // there is one. It has no stable intrinsic.
+        unsafe { asm!("prfm pldl2keep, [{0}]", in(reg) at, options(readonly, nostack, preserves_flags)) }
     }
 
     #[inline(always)]

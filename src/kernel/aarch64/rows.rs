@@ -1,6 +1,6 @@
 //! 8 rows in two registers of 32, for [`Neon`]. Knows no kernel.
 //!
-//! The dot products and the prefetch have no stable intrinsics: they are one instruction of assembly each.
+//! The dot products have no stable intrinsics: they are one instruction of assembly each.
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::neon::{Neon, from_halves};
@@ -148,13 +148,6 @@ impl<const MM: bool> Tiles for Neon<MM> {
         // SAFETY: the caller promises 4 bytes in each of 8 rows.
         let row = |r: usize| unsafe { from.add(r * stride).cast::<u32>().read_unaligned() };
         [from_lanes([row(0), row(1), row(2), row(3)]), from_lanes([row(4), row(5), row(6), row(7)])]
-    }
-
-    #[inline(always)]
-    fn prefetch(self, at: *const u8) {
-        // SAFETY: a prefetch of any address does nothing but load a line, into the second-level cache, if
-        // there is one.
-        unsafe { asm!("prfm pldl2keep, [{0}]", in(reg) at, options(readonly, nostack, preserves_flags)) }
     }
 
     #[inline(always)]

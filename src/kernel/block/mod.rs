@@ -14,10 +14,12 @@ pub(crate) use parts::{FP4_CODES, IQ4_CODES, half_power};
 use super::float::{bf16_to_f32, f16_to_f32};
 use super::types::{Form, Type};
 
-/// Takes the first block in `bytes` apart. Float types have none, and leave `block` as it is.
+/// Takes the first block in `bytes` apart, or of one with several units of 32 the one numbered `unit`. Float
+/// types have none, and leave `block` as it is.
 ///
-/// Panics if `bytes` is shorter than a block.
-pub fn unpack(ty: Type, bytes: &[u8], block: &mut Block) {
+/// Panics if `bytes` is shorter than a block, or the block has no such unit.
+pub fn unpack(ty: Type, bytes: &[u8], unit: usize, block: &mut Block) {
+    assert!(unit < ty.units(), "{ty} has no unit {unit}");
     match ty {
         Type::F32 | Type::F16 | Type::BF16 => {}
         Type::Q4_0 => small::q4_0(bytes, block),
@@ -27,6 +29,9 @@ pub fn unpack(ty: Type, bytes: &[u8], block: &mut Block) {
         Type::Q8_0 => small::q8_0(bytes, block),
         Type::IQ4_NL => small::iq4_nl(bytes, block),
         Type::MXFP4 => small::mxfp4(bytes, block),
+        Type::NVFP4 => small::nvfp4(bytes, unit, block),
+        Type::Q1_0 => small::q1_0(bytes, unit, block),
+        Type::Q2_0 => small::q2_0(bytes, unit, block),
         Type::Q2_K => k::q2_k(bytes, block),
         Type::Q3_K => k::q3_k(bytes, block),
         Type::Q4_K => k::q4_k(bytes, block),
@@ -52,17 +57,21 @@ pub fn dequantise(ty: Type, bytes: &[u8], out: &mut [f32]) {
         Form::F32 => floats(ty, bytes, out),
         Form::Q32 => {
             let mut block = Block::default();
-            for (bytes, out) in bytes.chunks_exact(ty.block_bytes()).zip(out.chunks_exact_mut(32)) {
-                unpack(ty, bytes, &mut block);
-                for (value, &code) in out.iter_mut().zip(&block.codes) {
-                    *value = block.d * code as f32 + block.m;
+            for (bytes, out) in bytes.chunks_exact(ty.block_bytes()).zip(out.chunks_exact_mut(ty.block_len()))
+            {
+                for (unit, out) in out.chunks_exact_mut(32).enumerate() {
+                    unpack(ty, bytes, unit, &mut block);
+                    for (k, value) in out.iter_mut().enumerate() {
+                        let d = if ty.has_halves() && k >= 16 { block.high_d } else { block.d };
+                        *value = d * block.codes[k] as f32 + block.m;
+                    }
                 }
             }
         }
         Form::Q256 => {
             let mut block = Block::default();
             for (bytes, out) in bytes.chunks_exact(ty.block_bytes()).zip(out.chunks_exact_mut(256)) {
-                unpack(ty, bytes, &mut block);
+                unpack(ty, bytes, 0, &mut block);
                 for (k, value) in out.iter_mut().enumerate() {
                     let scaled = block.d * block.scales[k / 16] as f32 * block.codes[k] as f32;
                     *value = scaled - block.m * block.mins[k / 16] as f32;

@@ -1,6 +1,6 @@
-//! Types with blocks of 32 elements; knows nothing of the others.
+//! Types with blocks of 32 elements, or of some units of 32; knows nothing of the others.
 
-use super::parts::{Block, FP4_CODES, IQ4_CODES, half};
+use super::parts::{Block, FP4_CODES, IQ4_CODES, half, half_ue4m3};
 
 /// 16 bytes of nibbles: elements 0 to 15 are the low ones, 16 to 31 the high ones.
 fn nibbles(bytes: &[u8], block: &mut Block, code: impl Fn(u8, usize) -> i8) {
@@ -57,4 +57,32 @@ pub(super) fn mxfp4(bytes: &[u8], block: &mut Block) {
     // E8M0, halved because the codes are doubled.
     (block.d, block.m) = (super::parts::half_power(bytes[0]), 0.0);
     nibbles(&bytes[1..], block, |nibble, _| FP4_CODES[nibble as usize]);
+}
+
+/// Four scales, then 8 bytes for each 16 elements: 0 to 7 are the low nibbles, 8 to 15 the high ones.
+pub(super) fn nvfp4(bytes: &[u8], unit: usize, block: &mut Block) {
+    // UE4M3, halved because the codes are doubled.
+    (block.d, block.high_d) = (half_ue4m3(bytes[2 * unit]), half_ue4m3(bytes[2 * unit + 1]));
+    block.m = 0.0;
+    for (k, code) in block.codes[..32].iter_mut().enumerate() {
+        let byte = bytes[4 + 16 * unit + k / 16 * 8 + k % 8];
+        *code = FP4_CODES[(byte >> (k / 8 % 2 * 4) & 15) as usize];
+    }
+}
+
+/// One bit per element, the least significant first: set for d, else for -d.
+pub(super) fn q1_0(bytes: &[u8], unit: usize, block: &mut Block) {
+    (block.d, block.m) = (half(bytes, 0), 0.0);
+    let bits = high_bits(bytes, 2 + 4 * unit);
+    for (k, code) in block.codes[..32].iter_mut().enumerate() {
+        *code = (bits >> k & 1) as i8 * 2 - 1;
+    }
+}
+
+/// Two bits per element, the least significant first: 0 to 3 are worth -d, 0, d and 2d.
+pub(super) fn q2_0(bytes: &[u8], unit: usize, block: &mut Block) {
+    (block.d, block.m) = (half(bytes, 0), 0.0);
+    for (k, code) in block.codes[..32].iter_mut().enumerate() {
+        *code = (bytes[2 + 8 * unit + k / 4] >> (k % 4 * 2) & 3) as i8 - 1;
+    }
 }

@@ -8,8 +8,8 @@
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::format::place::{D256, PAIRS, SCALES};
-use super::format::{Format, Sink};
-use super::large::{bits, eight};
+use super::format::{Format, Sink, bits};
+use super::large::eight;
 use crate::kernel::block::grids;
 use crate::kernel::tiles::Tiles;
 use crate::kernel::types::Type;

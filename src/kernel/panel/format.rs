@@ -7,6 +7,8 @@ use crate::kernel::types::Type;
 pub(crate) mod place {
     pub(crate) const D32: usize = 8;
     pub(crate) const M32: usize = 9;
+    /// The second half's scale, where halves have their own: such types have no minimum.
+    pub(crate) const HIGH_D32: usize = M32;
     pub(crate) const SIZE32: usize = 10;
     pub(crate) const SCALES: usize = 64;
     pub(crate) const PAIRS: usize = 80;
@@ -15,11 +17,12 @@ pub(crate) mod place {
     pub(crate) const SIZE256: usize = 90;
 }
 
-/// Where the vectors of a block go: its words of codes first, in any order but 2i before 2i + 1, then its
-/// scales, factors, d and m, at their [`place`]s.
+/// Where the vectors of a block of 256, or of one unit of 32 after the other, go: words of codes first, in
+/// any order but 2i before 2i + 1, then scales, factors, d and m, at their [`place`]s. Where halves have
+/// scales of their own, a half's codes and its scale come before the other half's.
 pub(crate) trait Sink<S: Tiles> {
-    /// The first four bytes of each row's block of 32, which is at `from` and at each further `stride`; a
-    /// sink may have them already.
+    /// The first four bytes of each row's block of units of 32, which is at `from` and at each further
+    /// `stride`; a sink may have them already.
     ///
     /// # Safety
     /// At least 16 bytes are readable in each row.
@@ -31,7 +34,7 @@ pub(crate) trait Sink<S: Tiles> {
     /// Word `index` of the codes: 4 * index to 4 * index + 3 of each row.
     ///
     /// # Safety
-    /// A block has that word; the one before an odd word came before.
+    /// A block or unit has that word; the one before an odd word came before.
     unsafe fn code(&mut self, s: S, index: usize, codes: S::I);
     /// A scale or a pair of factors.
     ///
@@ -43,6 +46,11 @@ pub(crate) trait Sink<S: Tiles> {
     /// # Safety
     /// A block has that vector.
     unsafe fn put_r(&mut self, s: S, place: usize, x: S::R);
+    /// A unit is complete, and the block has another.
+    ///
+    /// # Safety
+    /// It has.
+    unsafe fn next(&mut self, s: S);
 }
 
 /// How the blocks of a type are unpacked.
@@ -63,6 +71,12 @@ pub(super) unsafe fn first_word<S: Tiles>(s: S, from: *const u8, stride: usize) 
     // SAFETY: within the block.
     let [first, ..] = unsafe { s.words(from, stride) };
     first
+}
+
+/// `x` shifted right by `by`, then masked.
+#[inline(always)]
+pub(super) fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
+    s.and(if by == 0 { x } else { s.shr(x, by) }, s.splat_i(mask))
 }
 
 /// The code book of the IQ4 types as panels keep it: signed, or plus 128.

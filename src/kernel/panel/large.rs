@@ -2,19 +2,13 @@
 #![allow(clippy::needless_range_loop)] // Iterators over vectors are not always inlined.
 
 use super::format::place::{D256, M256, PAIRS, SCALES};
-use super::format::{Format, Sink, iq4_table};
+use super::format::{Format, Sink, bits, iq4_table};
 use crate::kernel::tiles::Tiles;
 use crate::kernel::types::Type;
 
 const LOW4: i32 = 0x0f0f_0f0f;
 const LOW2: i32 = 0x0303_0303;
 const LOW6: i32 = 0x3f3f_3f3f;
-
-/// `x` shifted right by `by`, then masked.
-#[inline(always)]
-pub(super) fn bits<S: Tiles>(s: S, x: S::I, by: u32, mask: i32) -> S::I {
-    s.and(if by == 0 { x } else { s.shr(x, by) }, s.splat_i(mask))
-}
 
 /// The four bytes of each lane, unsigned, as two vectors of pairs of 16 bits.
 #[inline(always)]

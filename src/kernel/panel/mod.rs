@@ -1,7 +1,7 @@
 //! Panels: some blocks of as many rows as a vector has lanes, unpacked so that every token can use them.
 //! Knows no token.
 //!
-//! A panel of one block of 32: 8 words of codes (word j: codes 4j to 4j + 3 of each row), d, m. A panel of
+//! A panel of one unit of 32: 8 words of codes (word j: codes 4j to 4j + 3 of each row), d, m. A panel of
 //! one block of 256: 64 words of codes, 16 whole scales (one per 16 codes; 8 used if one per 32), 8 pairs of
 //! 16-bit factors for the sums of values, d, m. All are vectors with one lane per row.
 
@@ -21,13 +21,13 @@ use std::mem::MaybeUninit;
 /// Blocks of 256 in a panel at most: it takes a third of a first-level cache.
 const LARGE: usize = 2;
 
-/// Blocks of 32 in a panel at most: as many as fit where those of 256 do.
+/// Units of 32 in a panel at most: as many as fit where blocks of 256 do.
 pub(crate) const SMALL: usize = LARGE * place::SIZE256 / place::SIZE32;
 
-/// Blocks in each panel but the last, for rows of `blocks` blocks of `form`: as few panels as can be, of
-/// equal sizes.
-pub(crate) fn per_panel(form: Form, blocks: usize) -> usize {
-    let most = if form == Form::Q256 { LARGE } else { SMALL };
+/// Blocks in each panel but the last, for rows of `blocks` blocks of `ty`: as few panels as can be, of equal
+/// sizes.
+pub(crate) fn per_panel(ty: Type, blocks: usize) -> usize {
+    let most = if ty.form() == Form::Q256 { LARGE } else { SMALL / ty.units() };
     blocks.div_ceil(blocks.div_ceil(most).max(1))
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Meaning {
     pub(crate) wide: bool,
     /// There are minima.
     pub(crate) min: bool,
-    /// Codes per whole scale, in blocks of 256.
+    /// Codes per scale: in blocks of 256 a whole one.
     pub(crate) sub: usize,
 }
 
@@ -58,6 +58,8 @@ impl Meaning {
         let (bias, wide, sub) = match ty {
             Type::Q4_0 => (8, false, 32),
             Type::Q5_0 | Type::MXFP4 => (16, false, 32),
+            Type::NVFP4 => (16, false, 16),
+            Type::Q1_0 | Type::Q2_0 => (1, false, 32),
             Type::Q4_1 | Type::Q5_1 | Type::Q4_K | Type::Q5_K => (0, false, 32),
             Type::Q2_K => (0, false, 16),
             Type::Q3_K => (4, false, 16),
@@ -88,6 +90,9 @@ pub(crate) fn for_type<S: Tiles>(s: S, ty: Type, work: impl ForFormat<S>) {
         Type::Q8_0 => work.with(s, small::Q80),
         Type::IQ4_NL => work.with(s, small::Iq4Nl),
         Type::MXFP4 => work.with(s, small::Mxfp4),
+        Type::NVFP4 => work.with(s, small::Nvfp4),
+        Type::Q1_0 => work.with(s, small::Q10),
+        Type::Q2_0 => work.with(s, small::Q20),
         Type::Q2_K => work.with(s, large::Q2K),
         Type::Q3_K => work.with(s, large::Q3K),
         Type::Q4_K => work.with(s, large::Q4K),
@@ -148,7 +153,8 @@ impl<S: Tiles> Task<S> for Unpack<'_> {
 impl<S: Tiles> ForFormat<S> for Unpack<'_> {
     #[inline(always)]
     fn with<F: Format>(self, s: S, format: F) {
-        let size = if self.blocks.ty.form() == Form::Q32 { place::SIZE32 } else { place::SIZE256 };
+        let ty = self.blocks.ty;
+        let size = if ty.form() == Form::Q32 { place::SIZE32 * ty.units() } else { place::SIZE256 };
         for b in 0..self.blocks.count {
             let mut panel = Panel(self.to.wrapping_add(b * size * 4 * S::ROWS));
             // SAFETY: as `new` was promised.
@@ -158,7 +164,7 @@ impl<S: Tiles> ForFormat<S> for Unpack<'_> {
     }
 }
 
-/// One block of a panel.
+/// One block of 256 of a panel, or one unit of 32.
 struct Panel(*mut u8);
 
 impl<S: Tiles> Sink<S> for Panel {
@@ -178,5 +184,10 @@ impl<S: Tiles> Sink<S> for Panel {
     unsafe fn put_r(&mut self, s: S, place: usize, x: S::R) {
         // SAFETY: as the caller promises.
         unsafe { s.store_r(x, self.0.add(place * 4 * S::ROWS).cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn next(&mut self, _: S) {
+        self.0 = self.0.wrapping_add(place::SIZE32 * 4 * S::ROWS);
     }
 }

@@ -26,6 +26,31 @@ fn blocks_of_32_by_hand() {
 }
 
 #[test]
+fn blocks_of_several_units_by_hand() {
+    let read = |ty: Type, bytes: &[u8], at: &[usize]| -> Vec<f32> {
+        let mut out = vec![0.0; ty.block_len()];
+        dequantise(ty, bytes, &mut out);
+        at.iter().map(|&at| out[at]).collect()
+    };
+    // One, 1.125, the greatest, the least; low nibbles are elements 0 to 7 of each 16.
+    let mut block = [0u8; 36];
+    block[..4].copy_from_slice(&[0x38, 0x39, 0x7e, 0x01]);
+    (block[4], block[11], block[12], block[20], block[28]) = (0x72, 0xf1, 0x21, 0x71, 0x0f);
+    let values = read(Type::NVFP4, &block, &[0, 8, 7, 15, 16, 24, 32, 40, 48, 56]);
+    assert_eq!(values, [1.0, 6.0, 0.5, -6.0, 0.5625, 1.125, 224.0, 2688.0, -6.0 / 512.0, 0.0]);
+    // What E4M3 calls NaN is zero; the sign does not count.
+    block[..4].copy_from_slice(&[0x7f, 0xff, 0xb8, 0x00]);
+    assert_eq!(read(Type::NVFP4, &block, &[0, 16, 32, 40, 48]), [0.0, 0.0, 0.5, 6.0, 0.0]);
+    let two = f32_to_f16(2.0).to_le_bytes();
+    let mut block = [0u8; 18];
+    block[..2].copy_from_slice(&two);
+    (block[2], block[17]) = (0b0000_0101, 0x80);
+    assert_eq!(read(Type::Q1_0, &block, &[0, 1, 2, 3, 126, 127]), [2.0, -2.0, 2.0, -2.0, -2.0, 2.0]);
+    (block[2], block[17]) = (0b1110_0100, 0xc0);
+    assert_eq!(read(Type::Q2_0, &block, &[0, 1, 2, 3, 62, 63]), [-2.0, 0.0, 2.0, 4.0, -2.0, 4.0]);
+}
+
+#[test]
 fn float_rows_by_hand() {
     let mut out = [0.0; 2];
     dequantise(Type::F16, &[0x00, 0x3c, 0x00, 0xc0], &mut out);
@@ -35,8 +60,9 @@ fn float_rows_by_hand() {
 }
 
 /// FNV-1a over the bits of 16 dequantised blocks of pseudo-random bytes, as the reference has them:
-/// `gguf.quants.dequantize` of the Python package gguf 0.19.0.
-const REFERENCE: [(Type, u64); 20] = [
+/// `gguf.quants.dequantize` of the Python package gguf 0.19.0. It lacks Q1_0 and Q2_0: theirs are by numpy,
+/// from the description of their layouts.
+const REFERENCE: [(Type, u64); 23] = [
     (Type::Q4_0, 0x29ead405e8633b25),
     (Type::Q4_1, 0xa8aae4485e9f7b25),
     (Type::Q5_0, 0xf2fd455dc38a7325),
@@ -44,6 +70,9 @@ const REFERENCE: [(Type, u64); 20] = [
     (Type::Q8_0, 0x94229f0c3d542025),
     (Type::IQ4_NL, 0xc683f0dcfab53e25),
     (Type::MXFP4, 0xd0fdeb33b8454b25),
+    (Type::NVFP4, 0x5fdf1fcb7c387325),
+    (Type::Q1_0, 0x21065add1548c325),
+    (Type::Q2_0, 0x832f4a58440f7325),
     (Type::Q2_K, 0x475f4c7185c01d25),
     (Type::Q3_K, 0xea98ff0b5f8a0425),
     (Type::Q4_K, 0x5c1f417761507385),
@@ -72,6 +101,7 @@ fn reference_bytes(ty: Type) -> Vec<u8> {
         let mut put = |at: usize, half: [u8; 2]| block[at..at + 2].copy_from_slice(&half);
         match ty {
             Type::MXFP4 => block[0] = 120,
+            Type::NVFP4 => {}
             Type::IQ1_M => {
                 for (i, nibble) in [0xc, 0xe, 0x5, 0x3].into_iter().enumerate() {
                     block[49 + 2 * i] = block[49 + 2 * i] & 15 | nibble << 4;

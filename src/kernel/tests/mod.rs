@@ -45,6 +45,7 @@ pub(super) fn weights(ty: Type, rows: usize, cols: usize, random: &mut Random) -
             Type::F32 => block.copy_from_slice(&random.unit().to_le_bytes()),
             Type::BF16 => block.copy_from_slice(&random.unit().to_le_bytes()[2..]),
             Type::F16 => half(0),
+            Type::NVFP4 => block[..4].fill_with(|| 0x18 + (random.bits() % 32) as u8),
             Type::MXFP4 => block[0] = 118 + (random.bits() % 8) as u8,
             Type::Q4_1 | Type::Q5_1 | Type::Q4_K | Type::Q5_K => [0, 2].into_iter().for_each(half),
             Type::Q2_K => [80, 82].into_iter().for_each(half),
@@ -103,6 +104,7 @@ pub(super) fn activations(kernels: &Kernels, x: &[f32], cols: usize) -> Activati
                 scales: &mut to.q32.scales[by(32)],
                 scaled_sums: &mut to.q32.scaled_sums[by(32)],
                 sums: &mut to.q32.sums[by(32)],
+                sums16: &mut to.q32.sums16[by(16)],
             };
             kernels.quantise_32(rows, width, out);
         }

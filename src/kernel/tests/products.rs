@@ -11,10 +11,11 @@ fn product(kernels: &Kernels, weights: &Weights<'_>, activations: &Activations) 
 
 /// Lengths of rows: every remainder of panels and of lanes that the type allows.
 fn lengths(ty: Type) -> Vec<usize> {
-    match ty.form() {
-        Form::F32 => vec![1, 2, 15, 16, 17, 31, 33, 64, 100],
-        Form::Q32 => vec![32, 64, 480, 512, 544, 576, 1056],
-        Form::Q256 => vec![256, 512, 768, 1280],
+    match (ty.form(), ty.block_len()) {
+        (Form::F32, _) => vec![1, 2, 15, 16, 17, 31, 33, 64, 100],
+        (Form::Q32, 32) => vec![32, 64, 480, 512, 544, 576, 1056],
+        (Form::Q32, block) => [1, 2, 4, 5, 8, 9, 10, 19].map(|blocks| blocks * block).to_vec(),
+        (Form::Q256, _) => vec![256, 512, 768, 1280],
     }
 }
 
@@ -65,6 +66,7 @@ fn extreme_codes_do_not_saturate() {
                     Type::Q2_K => &[80, 82],
                     Type::Q3_K => &[108],
                     Type::Q6_K => &[208],
+                    Type::NVFP4 => &[0, 2],
                     _ => &[0],
                 };
                 scales.iter().for_each(|&at| block[at..at + 2].copy_from_slice(&clean[at..at + 2]));
@@ -78,6 +80,43 @@ fn extreme_codes_do_not_saturate() {
                     same(&ours, &truth, &format!("{ty} codes {fill:#x}, {:?}", kernels.set()));
                 }
             }
+        }
+    }
+}
+
+/// Every byte as a scale: the least, those that are none, and those with a sign.
+#[test]
+fn every_scale_of_eight_bits_gives_the_plain_bits() {
+    let mut random = Random::new(17);
+    let (rows, cols) = (64, 64);
+    let mut bytes = weights(Type::NVFP4, rows, cols, &mut random);
+    for (scale, block) in bytes.chunks_exact_mut(36).enumerate() {
+        (0..4).for_each(|place| block[place] = (scale * 4 + place) as u8);
+    }
+    let weights = Weights::new(Type::NVFP4, rows, cols, &bytes).expect("sizes");
+    for tokens in [1, 2, 9] {
+        let x = random.values(tokens * cols);
+        let truth = product(Kernels::scalar(), &weights, &activations(Kernels::scalar(), &x, cols));
+        assert!(truth.iter().all(|y| y.is_finite()), "a scale is no number");
+        for kernels in Kernels::available() {
+            let ours = product(kernels, &weights, &activations(kernels, &x, cols));
+            same(&ours, &truth, &format!("{tokens} tokens, {:?}", kernels.set()));
+        }
+    }
+}
+
+#[test]
+fn a_factor_multiplies_what_the_product_comes_to() {
+    let mut random = Random::new(19);
+    for kernels in Kernels::available() {
+        for (ty, tokens) in [(Type::F32, 3), (Type::NVFP4, 1), (Type::Q4_0, 9)] {
+            let (rows, cols) = (33, 64);
+            let bytes = weights(ty, rows, cols, &mut random);
+            let weights = Weights::new(ty, rows, cols, &bytes).expect("sizes");
+            let right = activations(kernels, &random.values(tokens * cols), cols);
+            let plain: Vec<f32> = product(kernels, &weights, &right).iter().map(|y| y * 0.37).collect();
+            let part = weights.times(0.37).slice(0..rows).expect("rows");
+            same(&product(kernels, &part, &right), &plain, &format!("{ty}, {:?}", kernels.set()));
         }
     }
 }

@@ -31,6 +31,8 @@ impl<const VNNI: bool> Avx2<VNNI> {
 
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     type F = [__m256; 2];
+    type Sums = [__m256i; 2];
+    type Pairs = [__m256i; 2];
     const WIDE: bool = false;
 
     #[inline(always)]
@@ -45,8 +47,11 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         fn compiled_vnni<S, T: Task<S>>(s: S, task: T) {
             task.run(s);
         }
+        // Rust 1.95 forgets `inline(never)` beside `target_feature`: a pointer that the compiler does not
+        // know.
+        let apart: unsafe fn(Self, T) = if VNNI { compiled_vnni } else { compiled };
         // SAFETY: `self` proves these features.
-        unsafe { if VNNI { compiled_vnni(self, task) } else { compiled(self, task) } }
+        unsafe { std::hint::black_box(apart)(self, task) }
     }
 
     #[inline(always)]
@@ -83,12 +88,70 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     }
 
     #[inline(always)]
+    fn load_i8(self, from: &[i8; 16]) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2; 16 bytes are readable.
+        unsafe {
+            let half = |at: usize| {
+                let bytes = _mm_loadl_epi64(from.as_ptr().add(at).cast());
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
+            };
+            [half(0), half(8)]
+        }
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i8; 32]) -> [__m256i; 2] {
+        // SAFETY: `self` proves AVX2; 32 bytes are readable.
+        unsafe {
+            let half = |at: usize| _mm256_cvtepi8_epi16(_mm_loadu_si128(from.as_ptr().add(at).cast()));
+            [half(0), half(16)]
+        }
+    }
+
+    #[inline(always)]
+    fn zeros(self) -> [__m256i; 2] {
+        // SAFETY: `self` proves AVX2.
+        unsafe { [_mm256_setzero_si256(); 2] }
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, sums: [__m256i; 2], pairs: [__m256i; 2], by: u32) -> [__m256i; 2] {
+        // SAFETY: `self` proves AVX2, and VNNI where it is asked for.
+        let half = |sum, pairs| unsafe {
+            let by = _mm256_set1_epi32(by as i32);
+            if VNNI {
+                return _mm256_dpwssd_avx_epi32(sum, pairs, by);
+            }
+            _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, by))
+        };
+        [half(sums[0], pairs[0]), half(sums[1], pairs[1])]
+    }
+
+    #[inline(always)]
+    fn as_floats(self, x: [__m256i; 2]) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2.
+        unsafe { [_mm256_cvtepi32_ps(x[0]), _mm256_cvtepi32_ps(x[1])] }
+    }
+
+    #[inline(always)]
     fn store(self, x: [__m256; 2], to: &mut [f32; 16]) {
         // SAFETY: `self` proves AVX2; 64 bytes are writable.
         unsafe {
             _mm256_storeu_ps(to.as_mut_ptr(), x[0]);
             _mm256_storeu_ps(to.as_mut_ptr().add(8), x[1]);
         }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: [__m256; 2], b: [__m256; 2]) -> [__m256; 2] {
+        // SAFETY: `self` proves AVX2.
+        unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        // SAFETY: a prefetch of any address does nothing but load a line if there is one.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]
@@ -202,12 +265,6 @@ impl<const VNNI: bool> Tiles for Avx2<VNNI> {
             let row = |r: usize| from.add(r * stride).cast::<i32>().read_unaligned();
             _mm256_setr_epi32(row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7))
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, at: *const u8) {
-        // SAFETY: a prefetch of any address does nothing but load a line if there is one.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]

@@ -34,6 +34,8 @@ impl Avx512 {
 
 impl Simd for Avx512 {
     type F = __m512;
+    type Sums = __m512i;
+    type Pairs = __m512i;
     const WIDE: bool = true;
 
     #[inline(always)]
@@ -43,8 +45,11 @@ impl Simd for Avx512 {
         fn compiled<T: Task<Avx512>>(s: Avx512, task: T) {
             task.run(s);
         }
+        // Rust 1.95 forgets `inline(never)` beside `target_feature`: a pointer that the compiler does not
+        // know.
+        let apart: unsafe fn(Avx512, T) = compiled;
         // SAFETY: `self` proves these features.
-        unsafe { compiled(self, task) }
+        unsafe { std::hint::black_box(apart)(self, task) }
     }
 
     #[inline(always)]
@@ -79,9 +84,51 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn load_i8(self, from: &[i8; 16]) -> __m512 {
+        // SAFETY: `self` proves AVX-512; 16 bytes are readable.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.as_ptr().cast()))) }
+    }
+
+    #[inline(always)]
+    fn load_pairs(self, from: &[i8; 32]) -> __m512i {
+        // SAFETY: `self` proves AVX-512 BW; 32 bytes are readable.
+        unsafe { _mm512_cvtepi8_epi16(_mm256_loadu_si256(from.as_ptr().cast())) }
+    }
+
+    #[inline(always)]
+    fn zeros(self) -> __m512i {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_setzero_si512() }
+    }
+
+    #[inline(always)]
+    fn add_pairs(self, sums: __m512i, pairs: __m512i, by: u32) -> __m512i {
+        // SAFETY: `self` proves AVX-512 VNNI.
+        unsafe { _mm512_dpwssd_epi32(sums, pairs, _mm512_set1_epi32(by as i32)) }
+    }
+
+    #[inline(always)]
+    fn as_floats(self, x: __m512i) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_cvtepi32_ps(x) }
+    }
+
+    #[inline(always)]
     fn store(self, x: __m512, to: &mut [f32; 16]) {
         // SAFETY: `self` proves AVX-512; 64 bytes are writable.
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), x) }
+    }
+
+    #[inline(always)]
+    fn mul(self, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: `self` proves AVX-512.
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn prefetch(self, at: *const u8) {
+        // SAFETY: a prefetch of any address does nothing but load a line if there is one.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]
@@ -220,12 +267,6 @@ impl Tiles for Avx512 {
                 row(15),
             )
         }
-    }
-
-    #[inline(always)]
-    fn prefetch(self, at: *const u8) {
-        // SAFETY: a prefetch of any address does nothing but load a line if there is one.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
     }
 
     #[inline(always)]

@@ -1,21 +1,22 @@
-//! Keys and values of one sequence, per layer, in tensors that grow; knows no arithmetic.
+//! Keys and values of a sequence, per layer, in tensors that grow; knows no arithmetic and no number of
+//! tokens that are held.
 
 use super::computing;
 use super::hyperparameters::Hyperparameters;
+use crate::budget::Share;
 use crate::error::Result;
+use crate::kv::Storage;
 use candle_core::{Device, Tensor};
 
 /// Tokens that the tensors grow by at least.
 const GROWTH: usize = 64;
 
-/// Keys and values of a sequence. Only the first `length` tokens count: a pass writes behind them and
-/// `advance` makes them count, so a pass that fails leaves nothing to undo.
-pub(super) struct Cache {
+/// Keys and values of a sequence: one block of the cache, however long. A pass writes behind the tokens that
+/// are held.
+#[derive(Default)]
+pub(super) struct Block {
     layers: Vec<KeysValues>,
-    length: usize,
     capacity: usize,
-    /// What `capacity` may grow to.
-    context: usize,
 }
 
 /// Of one layer: (head_count_kv, capacity, head_dim) each.
@@ -24,44 +25,48 @@ struct KeysValues {
     values: Tensor,
 }
 
-impl Cache {
-    /// Empty, without memory; for at most `context` tokens.
-    pub(super) fn new(context: usize) -> Self {
-        Self { layers: Vec::new(), length: 0, capacity: 0, context }
-    }
-
-    /// Tokens held.
-    pub(super) fn length(&self) -> usize {
-        self.length
-    }
-
-    /// Tokens that may come.
-    pub(super) fn room(&self) -> usize {
-        self.context - self.length
-    }
-
+impl Block {
     /// Tokens that there is memory for.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// What the capacity has to become for `count` tokens more, which there is `room` for.
-    pub(super) fn capacity_for(&self, count: usize) -> usize {
-        let needed = self.length + count;
+    /// What the capacity has to become for `needed` tokens in all, of at most `context`.
+    pub(super) fn capacity_for(&self, needed: usize, context: usize) -> usize {
         if needed <= self.capacity {
             return self.capacity;
         }
-        needed.max(self.capacity + self.capacity / 2).next_multiple_of(GROWTH).min(self.context)
+        needed.max(self.capacity + self.capacity / 2).next_multiple_of(GROWTH).min(context)
     }
 
-    /// Makes room for `capacity` tokens in all, and keeps what is held.
+    /// Makes room for `capacity` tokens in all, and keeps the first `held`.
     ///
     /// # Errors
-    /// `OutOfMemory`; the cache is then as it was.
-    pub(super) fn grow(&mut self, capacity: usize, numbers: &Hyperparameters, device: &Device) -> Result<()> {
-        if capacity <= self.capacity {
-            return Ok(());
+    /// `OutOfMemory`; the block is then as it was.
+    pub(super) fn grow(
+        &mut self,
+        capacity: usize,
+        held: usize,
+        numbers: &Hyperparameters,
+        device: &Device,
+    ) -> Result<()> {
+        if capacity > self.capacity {
+            *self = self.copy(capacity, held, numbers, device)?;
         }
+        Ok(())
+    }
+
+    /// A block for `capacity` tokens with the first `held` of this one's.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn copy(
+        &self,
+        capacity: usize,
+        held: usize,
+        numbers: &Hyperparameters,
+        device: &Device,
+    ) -> Result<Self> {
         let shape = (numbers.head_count_kv, capacity, numbers.head_dim);
         let zeros = || -> Result<Tensor> {
             let elements = shape.0 * shape.1 * shape.2;
@@ -74,49 +79,111 @@ impl Cache {
         layers.try_reserve_exact(numbers.block_count)?;
         for index in 0..numbers.block_count {
             let grown = KeysValues { keys: zeros()?, values: zeros()? };
-            if let Some(old) = self.layers.get(index).filter(|_| self.length > 0) {
-                copy_prefix(&old.keys, &grown.keys, self.length).map_err(computing)?;
-                copy_prefix(&old.values, &grown.values, self.length).map_err(computing)?;
+            if let Some(old) = self.layers.get(index).filter(|_| held > 0) {
+                copy_prefix(&old.keys, &grown.keys, held).map_err(computing)?;
+                copy_prefix(&old.values, &grown.values, held).map_err(computing)?;
             }
             layers.push(grown);
         }
-        self.layers = layers;
-        self.capacity = capacity;
-        Ok(())
+        Ok(Self { layers, capacity })
     }
 
-    /// Writes `keys` and `values` of layer `layer`, (head_count_kv, count, head_dim), behind the tokens held;
-    /// returns those from position `first` up to the last new one.
+    /// Writes `keys` and `values` of layer `layer`, (head_count_kv, count, head_dim), behind the `held`
+    /// tokens; returns those from position `first` up to the last new one.
     pub(super) fn write(
         &self,
         layer: usize,
         keys: &Tensor,
         values: &Tensor,
-        first: usize,
+        (held, first): (usize, usize),
     ) -> candle_core::Result<(Tensor, Tensor)> {
-        let Some(held) = self.layers.get(layer) else { candle_core::bail!("layer {layer} has no cache") };
-        let end = self.length + keys.dim(1)?;
-        held.keys.slice_set(&keys.contiguous()?, 1, self.length)?;
-        held.values.slice_set(&values.contiguous()?, 1, self.length)?;
-        Ok((held.keys.narrow(1, first, end - first)?, held.values.narrow(1, first, end - first)?))
-    }
-
-    /// Makes the `count` tokens written behind those held count.
-    pub(super) fn advance(&mut self, count: usize) {
-        self.length = (self.length + count).min(self.capacity);
-    }
-
-    /// Keeps at most the first `length` tokens; returns how many are kept. Without a token it holds no
-    /// memory.
-    pub(super) fn truncate(&mut self, length: usize) -> usize {
-        self.length = self.length.min(length);
-        if self.length == 0 {
-            (self.layers, self.capacity) = (Vec::new(), 0);
-        }
-        self.length
+        let Some(layer) = self.layers.get(layer) else { candle_core::bail!("a layer has no cache") };
+        let end = held + keys.dim(1)?;
+        layer.keys.slice_set(&keys.contiguous()?, 1, held)?;
+        layer.values.slice_set(&values.contiguous()?, 1, held)?;
+        Ok((layer.keys.narrow(1, first, end - first)?, layer.values.narrow(1, first, end - first)?))
     }
 }
 
 fn copy_prefix(from: &Tensor, to: &Tensor, length: usize) -> candle_core::Result<()> {
     to.slice_set(&from.narrow(1, 0, length)?.contiguous()?, 1, 0)
+}
+
+/// The blocks of all sequences.
+pub(super) struct Blocks {
+    blocks: Vec<Block>,
+    /// Bytes of a token.
+    bytes_each: u64,
+    share: Share,
+    numbers: Hyperparameters,
+    device: Device,
+}
+
+impl Blocks {
+    /// None, of `bytes_each` bytes a token, to be taken from `share`.
+    pub(super) fn new(numbers: Hyperparameters, device: Device, bytes_each: u64, share: Share) -> Self {
+        Self { blocks: Vec::new(), bytes_each, share, numbers, device }
+    }
+
+    /// Bytes of all blocks.
+    pub(super) fn bytes(&self) -> u64 {
+        let tokens: usize = self.blocks.iter().map(Block::capacity).sum();
+        tokens as u64 * self.bytes_each
+    }
+
+    /// A block.
+    pub(super) fn get(&self, id: u32) -> Option<&Block> {
+        self.blocks.get(id as usize)
+    }
+
+    /// Makes room in a block for `needed` tokens of at most `context`, and keeps the first `held`.
+    ///
+    /// # Errors
+    /// `OutOfMemory`; the block is then as it was.
+    pub(super) fn grow(&mut self, id: u32, needed: usize, context: usize, held: usize) -> Result<()> {
+        let bytes = self.bytes();
+        let Some(block) = self.blocks.get_mut(id as usize) else { return Ok(()) };
+        let capacity = block.capacity_for(needed, context);
+        // While it grows, its old memory is still there.
+        let more = if capacity > block.capacity() { capacity as u64 * self.bytes_each } else { 0 };
+        self.share.resize(bytes + more)?;
+        let grown = block.grow(capacity, held, &self.numbers, &self.device);
+        self.give_back();
+        grown
+    }
+
+    fn give_back(&mut self) {
+        let bytes = self.bytes();
+        self.share.shrink(bytes);
+    }
+}
+
+impl Storage for Blocks {
+    fn allocate(&mut self, _group: usize, id: u32) -> Result<()> {
+        let more = (id as usize + 1).saturating_sub(self.blocks.len());
+        self.blocks.try_reserve(more)?;
+        self.blocks.resize_with(self.blocks.len() + more, Block::default);
+        Ok(())
+    }
+
+    fn free(&mut self, group: usize, id: u32) {
+        self.released(group, id);
+    }
+
+    fn released(&mut self, _group: usize, id: u32) {
+        if let Some(block) = self.blocks.get_mut(id as usize) {
+            *block = Block::default();
+        }
+        self.give_back();
+    }
+
+    fn copy(&mut self, _group: usize, from: u32, to: u32, tokens: usize) -> Result<()> {
+        let Some(source) = self.blocks.get(from as usize) else { return Ok(()) };
+        self.share.resize(self.bytes() + source.capacity() as u64 * self.bytes_each)?;
+        let copy = source.copy(source.capacity(), tokens, &self.numbers, &self.device)?;
+        if let Some(block) = self.blocks.get_mut(to as usize) {
+            *block = copy;
+        }
+        Ok(())
+    }
 }

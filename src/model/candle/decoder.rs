@@ -1,6 +1,6 @@
-//! Sequences and passes over a candle network, as the engine drives them; knows no arithmetic.
+//! Passes over a candle network, as a runner drives them; knows no arithmetic.
 
-use super::cache::Cache;
+use super::cache::{Block, Blocks};
 use super::computing;
 use super::hyperparameters::Hyperparameters;
 use super::linear::{Precision, stays_quantised};
@@ -8,11 +8,12 @@ use super::network::{Network, Positions};
 use super::process;
 use super::shapes;
 use super::weights::Weights;
+use crate::budget::{Budget, Share};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, TensorInfo};
-use crate::model::{Budget, Chunk, Decoder, Pace, Sequence, Share, Spec, Step};
+use crate::kv::{CacheSpec, Storage};
+use crate::model::{Decoder, Pace, Span, Spec, Step};
 use candle_core::{Device, Tensor};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tokens of one pass at most: masks and scores grow with them.
@@ -40,34 +41,33 @@ impl Default for Options {
     }
 }
 
-/// The candle backend: one model and its sequences.
+/// The candle backend: one model.
 ///
-/// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32, grow with the
-/// sequence and can be cut anywhere. Weights are shared by all sequences and copied from the file, which may
-/// be dropped once the model is loaded.
+/// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32; those of a
+/// sequence are one block that grows with it, so a fork copies them. Weights are shared by all sequences and
+/// copied from the file, which may be dropped once the model is loaded.
 pub struct CandleDecoder {
     spec: Spec,
     network: Network,
-    /// What [`Decoder::memory`] says.
+    /// What a pass works in.
     share: Share,
     /// Given back with the weights.
     _weights: Option<Share>,
-    sequences: BTreeMap<Sequence, Cache>,
-    /// Never handed out before.
-    next: u32,
+    blocks: Blocks,
     pass: Option<Pass>,
 }
 
 /// One chunk on its way through the layers.
 struct Pass {
-    sequence: Sequence,
+    /// Which block, and how many tokens it holds.
+    block: u32,
+    held: usize,
     tokens: Vec<u32>,
-    wants_logits: bool,
+    /// Rows of logits that are wanted.
+    outputs: usize,
     state: State,
     /// Bytes that it works in.
     scratch: u64,
-    /// The sequence goes with the pass.
-    closed: bool,
 }
 
 enum State {
@@ -105,9 +105,11 @@ impl CandleDecoder {
         let weights = Weights::load(gguf, &numbers, options.precision, &device, progress)?;
         progress(gguf.data_bytes(), gguf.data_bytes())?;
         let spec = spec(gguf, &numbers, options.precision, vocab_size)?;
+        let kv = options.budget.share("keys and values");
+        let blocks = Blocks::new(numbers.clone(), device.clone(), spec.kv_bytes_per_token, kv);
         let network = Network { numbers, weights, device };
-        let share = options.budget.share("keys, values and scratch");
-        Ok(Self { spec, network, share, _weights: None, sequences: BTreeMap::new(), next: 0, pass: None })
+        let share = options.budget.share("scratch");
+        Ok(Self { spec, network, share, _weights: None, blocks, pass: None })
     }
 
     /// The same, holding what its weights have of the budget.
@@ -131,48 +133,19 @@ impl CandleDecoder {
         process::check()
     }
 
-    fn cache(&mut self, sequence: Sequence) -> Result<&mut Cache> {
-        self.sequences.get_mut(&sequence).ok_or_else(|| {
-            Error::new(ErrorKind::InvalidArgument, format!("there is no sequence {}", sequence.0))
-        })
+    /// Makes room for `count` tokens behind the `held` ones of a block; the bytes that their pass works in.
+    fn reserve(&mut self, block: u32, held: usize, count: usize, outputs: usize) -> Result<u64> {
+        let logits = (self.spec.vocab_size * outputs.max(1) * size_of::<f32>()) as u64;
+        let scratch = self.network.scratch_bytes(count, held + count) + logits;
+        self.share.resize(scratch)?;
+        self.blocks.grow(block, held + count, self.spec.context_length, held)?;
+        Ok(scratch)
     }
 
-    fn kv_bytes(&self) -> u64 {
-        let tokens: u64 = self.sequences.values().map(|cache| cache.capacity() as u64).sum();
-        tokens * self.spec.kv_bytes_per_token
-    }
-
-    /// Makes room for `count` tokens behind those that the sequence holds; the bytes that their pass works
-    /// in.
-    fn reserve(&mut self, sequence: Sequence, count: usize) -> Result<u64> {
-        let held = self.kv_bytes();
-        let per_token = self.spec.kv_bytes_per_token;
-        let cache = self.cache(sequence)?;
-        if count > cache.room() {
-            let message = format!("{count} tokens, and room for {}", cache.room());
-            return Err(Error::new(ErrorKind::ContextFull, message));
-        }
-        let (capacity, old) = (cache.capacity_for(count), cache.capacity());
-        let seen = cache.length() + count;
-        let needed = held + (capacity - old) as u64 * per_token;
-        // While a cache grows, its old memory is still there.
-        let copied = if capacity > old { old as u64 * per_token } else { 0 };
-        let logits = (self.spec.vocab_size * size_of::<f32>()) as u64;
-        let scratch = self.network.scratch_bytes(count, seen) + logits;
-        self.share.resize(needed + copied + scratch)?;
-        let Self { network, sequences, share, .. } = self;
-        let grown = match sequences.get_mut(&sequence) {
-            Some(cache) => cache.grow(capacity, &network.numbers, &network.device),
-            None => Ok(()),
-        };
-        share.shrink(needed + scratch);
-        grown.map(|()| scratch)
-    }
-
-    /// Leaves to others what is not held any more.
+    /// Leaves to others what no pass works in.
     fn give_back(&mut self) {
-        let held = self.memory();
-        self.share.shrink(held);
+        let scratch = self.pass.as_ref().map_or(0, |pass| pass.scratch);
+        self.share.shrink(scratch);
     }
 }
 
@@ -181,35 +154,16 @@ impl Decoder for CandleDecoder {
         &self.spec
     }
 
-    fn open(&mut self, context: usize) -> Result<Sequence> {
-        let sequence = Sequence(self.next);
-        self.next = self.next.checked_add(1).ok_or_else(|| {
-            Error::new(ErrorKind::OutOfMemory, "every sequence number is used up; load the model again")
-        })?;
-        self.sequences.insert(sequence, Cache::new(context.min(self.spec.context_length)));
-        Ok(sequence)
+    fn cache_spec(&self) -> CacheSpec {
+        // One block for a whole sequence, and its bytes are counted here: it grows.
+        CacheSpec { shares: false, ..CacheSpec::full(self.spec.context_length, 0) }
     }
 
-    fn close(&mut self, sequence: Sequence) {
-        match &mut self.pass {
-            Some(pass) if pass.sequence == sequence => pass.closed = true,
-            _ => drop(self.sequences.remove(&sequence)),
-        }
-        self.give_back();
+    fn storage(&mut self) -> &mut dyn Storage {
+        &mut self.blocks
     }
 
-    fn length(&self, sequence: Sequence) -> usize {
-        self.sequences.get(&sequence).map_or(0, Cache::length)
-    }
-
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
-        let kept = self.sequences.get_mut(&sequence).map_or(0, |cache| cache.truncate(length));
-        self.give_back();
-        kept
-    }
-
-    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize {
-        let held = self.length(sequence);
+    fn chunk_limit(&self, held: usize, wanted: usize) -> usize {
         let heads = self.network.numbers.head_count;
         let mut limit = wanted.min(MAX_CHUNK);
         while limit > 1 && heads * limit * (held + limit) > MAX_SCORES {
@@ -218,42 +172,32 @@ impl Decoder for CandleDecoder {
         limit.max(1)
     }
 
-    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
-        let [chunk] = chunks else {
-            let message = format!("{} chunks; the candle backend takes 1 a pass", chunks.len());
+    fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        let [span] = spans else {
+            let message = format!("{} chunks; the candle backend takes 1 a pass", spans.len());
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         };
-        let vocab_size = self.spec.vocab_size;
-        if let Some(token) = chunk.tokens.iter().find(|&&token| token as usize >= vocab_size) {
-            let message = format!("token {token} is beyond the vocabulary of {vocab_size}");
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
-        }
-        if self.pass.is_some() || chunk.tokens.is_empty() || chunk.tokens.len() > MAX_CHUNK {
-            let message = format!("a pass takes 1 to {MAX_CHUNK} tokens, one pass at a time");
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
-        }
-        let scratch = self.reserve(chunk.sequence, chunk.tokens.len()).inspect_err(|_| self.give_back())?;
-        self.pass = Some(Pass {
-            sequence: chunk.sequence,
-            tokens: chunk.tokens.to_vec(),
-            wants_logits: chunk.logits,
-            state: State::Begun,
-            scratch,
-            closed: false,
-        });
+        let (held, outputs) = (span.past.position(), span.logits);
+        let Some(block) = span.past.blocks(0).first().copied() else {
+            return Err(Error::new(ErrorKind::Internal, "the sequence has no block"));
+        };
+        let scratch =
+            self.reserve(block, held, span.tokens.len(), outputs).inspect_err(|_| self.give_back())?;
+        let tokens = span.tokens.to_vec();
+        self.pass = Some(Pass { block, held, tokens, outputs, state: State::Begun, scratch });
         Ok(())
     }
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {
-        let Self { network, sequences, pass, .. } = self;
+        let Self { network, blocks, pass, .. } = self;
         let Some(pass) = pass else { return Err(Error::new(ErrorKind::Internal, "no pass is in progress")) };
-        let Some(cache) = sequences.get(&pass.sequence) else {
-            return Err(Error::new(ErrorKind::Internal, "the pass has lost its sequence"));
+        let Some(block) = blocks.get(pass.block) else {
+            return Err(Error::new(ErrorKind::Internal, "the pass has lost its block"));
         };
         loop {
             // What fails or panics below leaves `Failed`: a pass is never half continued.
             let state = std::mem::replace(&mut pass.state, State::Failed);
-            pass.state = pass.advance(state, network, cache)?;
+            pass.state = pass.advance(state, network, block)?;
             if matches!(pass.state, State::Done { .. }) {
                 return Ok(Step::Done);
             }
@@ -263,50 +207,41 @@ impl Decoder for CandleDecoder {
         }
     }
 
-    fn logits(&mut self, index: usize) -> &mut [f32] {
+    fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
+        let size = self.spec.vocab_size;
         match &mut self.pass {
-            Some(Pass { state: State::Done { logits }, .. }) if index == 0 => logits,
+            Some(Pass { state: State::Done { logits }, .. }) if index == 0 => {
+                logits.get_mut(row * size..(row + 1) * size).unwrap_or(&mut [])
+            }
             _ => &mut [],
         }
     }
 
-    fn commit(&mut self, index: usize) {
-        let Some(pass) = &self.pass else { return };
-        if index == 0
-            && matches!(pass.state, State::Done { .. })
-            && let Some(cache) = self.sequences.get_mut(&pass.sequence)
-        {
-            cache.advance(pass.tokens.len());
-        }
-    }
-
     fn finish(&mut self) {
-        if let Some(pass) = self.pass.take().filter(|pass| pass.closed) {
-            self.sequences.remove(&pass.sequence);
-        }
+        self.pass = None;
         self.give_back();
     }
 
     fn memory(&self) -> u64 {
-        self.kv_bytes() + self.pass.as_ref().map_or(0, |pass| pass.scratch)
+        self.blocks.bytes() + self.pass.as_ref().map_or(0, |pass| pass.scratch)
     }
 }
 
 impl Pass {
     /// One step: the embeddings, a layer, or the logits.
-    fn advance(&self, state: State, network: &Network, cache: &Cache) -> Result<State> {
+    fn advance(&self, state: State, network: &Network, block: &Block) -> Result<State> {
         match state {
             State::Begun => {
-                let positions = network.positions(cache.length(), self.tokens.len()).map_err(computing)?;
+                let positions = network.positions(self.held, self.tokens.len()).map_err(computing)?;
                 let x = network.embed(&self.tokens).map_err(computing)?;
                 Ok(State::Within { x, positions, next: 0 })
             }
             State::Within { x, positions, next } if next < network.numbers.block_count => {
-                let x = network.layer(next, &x, &positions, cache).map_err(computing)?;
+                let x = network.layer(next, &x, &positions, block).map_err(computing)?;
                 Ok(State::Within { x, positions, next: next + 1 })
             }
-            State::Within { x, .. } if self.wants_logits => {
-                Ok(State::Done { logits: network.logits(&x).map_err(computing)? })
+            State::Within { x, .. } if self.outputs > 0 => {
+                Ok(State::Done { logits: network.logits(&x, self.outputs).map_err(computing)? })
             }
             State::Within { .. } => Ok(State::Done { logits: Vec::new() }),
             done @ State::Done { .. } => Ok(done),

@@ -1,7 +1,7 @@
 //! The arithmetic of one layer and of the two ends, on candle's tensors; knows no sequence and no slice.
 
 use super::architecture::Activation;
-use super::cache::Cache;
+use super::cache::Block;
 use super::hyperparameters::Hyperparameters;
 use super::rope::{Frequencies, Rotation};
 use super::weights::{Layer, Norm, Weights};
@@ -19,6 +19,8 @@ pub(super) struct Network {
 /// What the layers of one kind share in a pass.
 struct View {
     rotation: Rotation,
+    /// Tokens before those of the pass.
+    held: usize,
     /// The first position that any token of the pass sees.
     first: usize,
     /// (count, positions from `first` on), 0 or −∞; `None` where every token sees everything.
@@ -46,7 +48,7 @@ impl Network {
             let rotation = Rotation::new(&frequencies, start, count, &self.device)?;
             let first = window.map_or(0, |size| (start + 1).saturating_sub(size));
             let mask = mask(start, count, first, window, &self.device)?;
-            Ok(View { rotation, first, mask })
+            Ok(View { rotation, held: start, first, mask })
         };
         let global = view(frequencies(numbers.rope.freq_base, numbers.rope.scaling_factor), None)?;
         let windowed =
@@ -76,13 +78,14 @@ impl Network {
         Ok(x)
     }
 
-    /// Layer `index` over `x`, (count, embedding_length); its keys and values go behind those in `cache`.
+    /// Layer `index` over `x`, (count, embedding_length); its keys and values go behind those that are held
+    /// in `block`.
     pub(super) fn layer(
         &self,
         index: usize,
         x: &Tensor,
         positions: &Positions,
-        cache: &Cache,
+        block: &Block,
     ) -> Result<Tensor> {
         let Some(layer) = self.weights.layers.get(index) else {
             candle_core::bail!("there is no layer {index}")
@@ -91,7 +94,7 @@ impl Network {
             (Some(_), Some(windowed)) => windowed,
             _ => &positions.global,
         };
-        let attended = self.attention(layer, &layer.attention_norm.forward(x)?, index, view, cache)?;
+        let attended = self.attention(layer, &layer.attention_norm.forward(x)?, index, view, block)?;
         let x = (x + layer
             .post_attention_norm
             .as_ref()
@@ -100,9 +103,9 @@ impl Network {
         &x + layer.post_feed_forward_norm.as_ref().map_or(Ok(fed.clone()), |norm| norm.forward(&fed))?
     }
 
-    /// The last row of `x`, (count, embedding_length), to its logits, (vocab_size).
-    pub(super) fn logits(&self, x: &Tensor) -> Result<Vec<f32>> {
-        let last = x.narrow(0, x.dim(0)? - 1, 1)?;
+    /// The last `rows` rows of `x`, (count, embedding_length), to their logits, (rows, vocab_size).
+    pub(super) fn logits(&self, x: &Tensor, rows: usize) -> Result<Vec<f32>> {
+        let last = x.narrow(0, x.dim(0)? - rows, rows)?;
         self.weights.output.forward(&self.weights.output_norm.forward(&last)?)?.flatten_all()?.to_vec1()
     }
 
@@ -123,7 +126,7 @@ impl Network {
         x: &Tensor,
         index: usize,
         view: &View,
-        cache: &Cache,
+        block: &Block,
     ) -> Result<Tensor> {
         let numbers = &self.numbers;
         let (heads, kv_heads, head_dim) = (numbers.head_count, numbers.head_count_kv, numbers.head_dim);
@@ -138,7 +141,8 @@ impl Network {
         let keys = normed(split(layer.key.forward(x)?, kv_heads)?, &layer.key_norm)?;
         let values = split(layer.value.forward(x)?, kv_heads)?;
         let queries = (view.rotation.apply(&queries)? * numbers.attention_scale)?;
-        let (keys, values) = cache.write(index, &view.rotation.apply(&keys)?, &values, view.first)?;
+        let (keys, values) =
+            block.write(index, &view.rotation.apply(&keys)?, &values, (view.held, view.first))?;
         let seen = keys.dim(1)?;
         // The query heads of one group stand below each other, so that one product serves them all.
         let grouped = queries.reshape((kv_heads, heads / kv_heads * count, head_dim))?;

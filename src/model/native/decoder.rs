@@ -1,28 +1,20 @@
-//! The native decoder as the engine sees it: sequences, passes, logits, memory. Knows the contract; the pass
-//! itself is `forward`'s.
+//! The native decoder as a runner sees it: passes, logits, memory. Knows the contract; the pass itself is
+//! `forward`'s.
 
-use super::config::Config;
-use super::family::Family;
 use super::forward::Forward;
-use super::kv::{Blocks, Sequences};
-use super::pass::{Pass, Span};
-use super::weights::ModelWeights;
+use super::kv::KvMemory;
+use super::outline::{self, MAX_BATCH, MAX_TOKENS};
+use super::pass::Pass;
+use crate::budget::{Budget, Share};
 use crate::compute::Compute;
-use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, Header, Moving};
-use crate::kernel::{KV_BLOCK, KvLayout};
-use crate::model::{Budget, Chunk, Decoder, Pace, Sequence, Share, Spec, Step};
+use crate::error::Result;
+use crate::gguf::{Gguf, Moving};
+use crate::kernel::{KV_BLOCK, KvType};
+use crate::kv::{CacheSpec, Storage};
+use crate::model::description::{Config, Family, ModelWeights};
+use crate::model::program::Stage;
+use crate::model::{Decoder, Pace, Span, Spec, Step};
 use std::sync::{Arc, Mutex};
-
-/// Sequences that one pass computes together at most.
-const MAX_BATCH: usize = 64;
-
-/// Tokens that one pass takes at most: enough that reading the weights costs little beside the arithmetic,
-/// few enough that operations that do not rest take a fraction of a millisecond.
-const MAX_TOKENS: usize = 256;
-
-/// Positions that rope's tables are exact for.
-const MAX_POSITION: usize = 1_000_000;
 
 /// How a model is to be loaded.
 #[derive(Clone)]
@@ -30,17 +22,19 @@ pub struct NativeOptions {
     /// Tokens that a sequence may hold at most; `None`, or more than the model was made for: what it was made
     /// for. Rope factors for short and for long contexts are chosen by it.
     pub context_length: Option<usize>,
+    /// What keys and values are kept as.
+    pub kv_type: KvType,
     /// What computes, shared by models: the thread that drives the decoder is the first of its threads.
     pub compute: Arc<Mutex<Compute>>,
-    /// What keys, values and scratch are taken from; weights are their reader's to take
-    /// ([`NativeDecoder::with_weights`]).
+    /// What scratch is taken from; weights are their reader's to take ([`NativeDecoder::with_weights`]), keys
+    /// and values the runner's.
     pub budget: Arc<Budget>,
 }
 
 impl NativeOptions {
-    /// The model's own context length and no budget.
+    /// The model's own context length, keys and values as f16, and no budget.
     pub fn new(compute: Arc<Mutex<Compute>>) -> Self {
-        Self { context_length: None, compute, budget: Budget::new(None) }
+        Self { context_length: None, kv_type: KvType::F16, compute, budget: Budget::new(None) }
     }
 }
 
@@ -48,8 +42,7 @@ impl NativeOptions {
 pub struct NativeDecoder {
     spec: Spec,
     forward: Forward,
-    blocks: Blocks,
-    sequences: Sequences,
+    memory: KvMemory,
     pass: Pass,
     /// What [`Decoder::memory`] says, at least.
     share: Share,
@@ -72,32 +65,29 @@ impl NativeDecoder {
     /// hyper-parameters out of range or tensors of another shape; `OutOfMemory` over the budget.
     pub fn load(gguf: Arc<Gguf>, options: NativeOptions) -> Result<Self> {
         let config = Config::read(gguf.metadata())?;
-        let context_length = context_length(&config, options.context_length);
+        let context_length = outline::context_length(&config, options.context_length);
         let weights = ModelWeights::find(&gguf, &config, context_length)?;
-        let attention = &config.attention;
-        let layout =
-            KvLayout::new(config.layers, attention.kv_heads, attention.head_dim, attention.head_dim)?;
-        let blocks = Blocks::new(layout);
+        let memory = KvMemory::new(&config.layers, options.kv_type, weights.rope_word())?;
         let spec = Spec {
             backend: "native",
             vocab_size: weights.output.rows,
             context_length,
             embedding_length: config.width,
             weight_bytes: gguf.data_bytes(),
-            kv_bytes_per_token: blocks.block_bytes() / KV_BLOCK as u64,
+            kv_bytes_per_token: memory.block_bytes() / KV_BLOCK as u64,
             max_batch: MAX_BATCH,
             max_tokens: MAX_TOKENS.min(context_length),
             ..Spec::from_header(&gguf)?
         };
         let forward = Forward::new(gguf, config, weights, options.compute)?;
-        let mut share = options.budget.share("keys, values and scratch");
-        share.resize(forward.scratch().bytes_for(1, 1) + blocks.block_bytes())?;
+        let mut share = options.budget.share("scratch");
+        // The least that a pass takes, with its keys and values.
+        share.resize(forward.scratch().bytes_for(1, 1) + memory.block_bytes() + memory.state_bytes())?;
         share.shrink(0);
         Ok(Self {
             spec,
             forward,
-            blocks,
-            sequences: Sequences::default(),
+            memory,
             pass: Pass::new(MAX_BATCH, MAX_TOKENS)?,
             share,
             moving: Moving::default(),
@@ -110,102 +100,31 @@ impl NativeDecoder {
         Self { _weights: weights, ..self }
     }
 
-    /// Checks all that a header says of a model to be loaded with such a context length, before a tensor is
-    /// read.
-    ///
-    /// # Errors
-    /// As [`NativeDecoder::load`]'s, but for the budget.
-    pub fn check(header: &Header, wanted: Option<usize>) -> Result<()> {
-        let config = Config::read(header.metadata())?;
-        ModelWeights::check(header, &config, context_length(&config, wanted))
-    }
-
-    /// A new sequence that begins as the first `length` tokens of `from` (at most what it holds) and shares
-    /// their blocks; a last, partly filled one is copied when either grows.
-    ///
-    /// # Errors
-    /// `StaleHandle` for a sequence that is closed; `OutOfMemory`.
-    pub fn fork(&mut self, from: Sequence, length: usize) -> Result<Sequence> {
-        let twin = self.sequences.get(from).ok_or_else(|| stale(from))?.fork(length)?;
-        self.sequences.insert(twin)
-    }
-
-    /// Checks chunks, finds room for their keys and values, and lays out their rows.
-    fn prepare(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
-        self.pass.clear();
-        for chunk in chunks {
-            let (vocab, max) = (self.spec.vocab_size, self.spec.max_tokens);
-            let state = self.sequences.get(chunk.sequence).filter(|state| !state.closing);
-            let Some(state) = state else { return Err(stale(chunk.sequence)) };
-            if self.pass.spans.iter().any(|span| span.sequence == chunk.sequence) {
-                return Err(invalid(format!("sequence {} is in the pass twice", chunk.sequence.0)));
-            }
-            if chunk.tokens.is_empty() || self.pass.tokens.len() + chunk.tokens.len() > max {
-                return Err(invalid(format!(
-                    "a chunk of {} tokens; a pass takes 1 to {max}",
-                    chunk.tokens.len()
-                )));
-            }
-            if let Some(id) = chunk.tokens.iter().find(|&&id| id as usize >= vocab) {
-                return Err(invalid(format!("token {id} is beyond the vocabulary of {vocab}")));
-            }
-            if state.length + chunk.tokens.len() > state.context {
-                let (held, more, context) = (state.length, chunk.tokens.len(), state.context);
-                return Err(Error::new(
-                    ErrorKind::ContextFull,
-                    format!("{held} tokens and {more} more do not fit a context of {context}"),
-                ));
-            }
-            self.pass.push(chunk, state.length);
-        }
-        self.make_room()
-    }
-
-    /// Takes blocks and scratch for the pass, within the budget.
+    /// Takes scratch for the pass, within the budget.
     fn make_room(&mut self) -> Result<()> {
-        let wanted = |span: &Span| self.sequences.get(span.sequence).map_or(0, |s| s.wants(span.count));
-        let count = self.pass.spans.iter().map(wanted).sum();
         let (tokens, outputs) = (self.pass.tokens.len(), self.pass.outputs());
-        let scratch = self.forward.scratch().bytes_for(tokens, outputs).max(self.forward.scratch().bytes());
-        let needed = self.blocks.bytes() + self.blocks.growth(count) + scratch;
+        let needed = self.forward.scratch().bytes_with(tokens, outputs);
         if self.share.resize(needed + self.moving.held()).is_err() {
             // Copies of weights on their way can wait.
             self.moving.drop_copies();
             self.share.resize(needed)?;
         }
-        self.forward.scratch_mut().reserve(tokens, outputs)?;
-        for span in &self.pass.spans {
-            if let Some(state) = self.sequences.get_mut(span.sequence) {
-                state.grow(span.count, &mut self.blocks)?;
-            }
-        }
-        Ok(())
+        self.forward.scratch_mut().reserve(tokens, outputs)
     }
 
-    /// Releases what a pass that does not begin has taken.
-    fn unprepare(&mut self) {
-        for span in &self.pass.spans {
-            if let Some(state) = self.sequences.get_mut(span.sequence) {
-                state.keep(state.length, &mut self.blocks);
-            }
-        }
+    fn prepare(&mut self, spans: &[Span<'_>]) -> Result<()> {
         self.pass.clear();
-        self.give_back();
+        for span in spans {
+            self.pass.push(span, self.memory.groups(), self.memory.states().is_some())?;
+        }
+        self.make_room()
     }
 
     /// Leaves to others what is not held any more.
     fn give_back(&mut self) {
-        let held = self.memory();
+        let held = Decoder::memory(self);
         self.share.shrink(held);
     }
-}
-
-fn invalid(message: String) -> Error {
-    Error::new(ErrorKind::InvalidArgument, message)
-}
-
-fn stale(sequence: Sequence) -> Error {
-    Error::new(ErrorKind::StaleHandle, format!("sequence {} is closed", sequence.0))
 }
 
 impl Decoder for NativeDecoder {
@@ -213,108 +132,64 @@ impl Decoder for NativeDecoder {
         &self.spec
     }
 
-    fn open(&mut self, context: usize) -> Result<Sequence> {
-        let most = self.spec.context_length;
-        if context == 0 || context > most {
-            return Err(invalid(format!("a context of {context} tokens; this model takes 1 to {most}")));
-        }
-        self.sequences.open(context)
+    fn cache_spec(&self) -> CacheSpec {
+        self.memory.spec()
     }
 
-    fn close(&mut self, sequence: Sequence) {
-        match self.sequences.get_mut(sequence) {
-            Some(state) if state.busy => state.closing = true,
-            _ => self.sequences.remove(sequence, &mut self.blocks),
-        }
+    fn storage(&mut self) -> &mut dyn Storage {
+        &mut self.memory
     }
 
-    fn length(&self, sequence: Sequence) -> usize {
-        self.sequences.get(sequence).map_or(0, |state| state.length)
-    }
-
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
-        let Some(state) = self.sequences.get_mut(sequence) else { return 0 };
-        state.length = state.length.min(length);
-        state.keep(state.length, &mut self.blocks);
-        state.length
-    }
-
-    fn chunk_limit(&self, _: Sequence, wanted: usize) -> usize {
+    fn chunk_limit(&self, _held: usize, wanted: usize) -> usize {
         wanted.clamp(1, self.spec.max_tokens)
     }
 
-    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
-        if self.pass.is_active() {
-            return Err(Error::new(ErrorKind::Busy, "a pass is in progress; finish it first"));
-        }
-        if chunks.is_empty() || chunks.len() > self.spec.max_batch {
-            return Err(invalid(format!(
-                "{} chunks; a pass takes 1 to {}",
-                chunks.len(),
-                self.spec.max_batch
-            )));
-        }
-        if let Err(error) = self.prepare(chunks) {
-            self.unprepare();
+    fn verifies(&self) -> bool {
+        true
+    }
+
+    fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        if let Err(error) = self.prepare(spans) {
+            self.pass.clear();
+            self.give_back();
             return Err(error);
-        }
-        for span in &self.pass.spans {
-            if let Some(state) = self.sequences.get_mut(span.sequence) {
-                state.busy = true;
-            }
         }
         self.pass.start();
         Ok(())
     }
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {
-        self.forward.run_slice(&mut self.pass, &mut self.sequences, &self.blocks.layout, pace)
+        self.forward.run_slice(&mut self.pass, &mut self.memory, pace)
     }
 
-    fn logits(&mut self, index: usize) -> &mut [f32] {
-        let row = self.pass.spans.get(index).and_then(|span| span.logits).filter(|_| self.pass.is_done());
-        match row {
+    fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
+        let outputs = self.pass.spans.get(index).map(|span| span.outputs.clone());
+        match outputs.and_then(|mut outputs| outputs.nth(row)) {
             Some(row) => self.forward.scratch_mut().logits.row_mut(row),
             None => &mut [],
         }
     }
 
-    fn commit(&mut self, index: usize) {
-        if !self.pass.is_done() {
-            return;
-        }
-        if let Some(span) = self.pass.spans.get(index)
-            && let Some(state) = self.sequences.get_mut(span.sequence)
-        {
-            state.length = span.position + span.count;
-        }
-    }
-
     fn finish(&mut self) {
-        for span in &self.pass.spans {
-            let Some(state) = self.sequences.get_mut(span.sequence) else { continue };
-            state.busy = false;
-            state.keep(state.length, &mut self.blocks);
-            if state.closing {
-                self.sequences.remove(span.sequence, &mut self.blocks);
-            }
-        }
         self.pass.clear();
     }
 
     fn memory(&self) -> u64 {
-        self.blocks.bytes() + self.forward.scratch().bytes() + self.moving.held()
+        self.forward.scratch().bytes() + self.moving.held()
     }
 
     fn bytes_read(&self) -> Option<u64> {
         let layers = self.forward.layers().max(1) as u64;
-        let done = self.pass.cursor.map_or(layers, |cursor| cursor.layer as u64);
+        let done = self.pass.cursor.map_or(layers, |cursor| match cursor.stage {
+            Stage::Begin => 0,
+            Stage::Mixer(layer) | Stage::Feed(layer) | Stage::Behind(layer) => layer as u64,
+            Stage::End => layers - 1,
+        });
         self.forward.gguf().is_mapped().then(|| self.spec.weight_bytes / layers * done.min(layers))
     }
 
-    fn settle(&mut self) -> bool {
-        let needed =
-            self.blocks.bytes() + self.forward.scratch().bytes() + self.forward.gguf().moving_bytes();
+    fn warm_up(&mut self) -> bool {
+        let needed = self.forward.scratch().bytes() + self.forward.gguf().moving_bytes();
         let moves = self.share.resize(needed).is_ok();
         if !moves {
             self.moving.drop_copies();
@@ -324,23 +199,11 @@ impl Decoder for NativeDecoder {
         moved
     }
 
-    fn release_unused(&mut self) {
-        self.blocks.trim();
-        self.give_back();
-    }
-
     fn trim(&mut self) {
-        self.blocks.trim();
         self.moving.drop_copies();
         if !self.pass.is_active() {
             self.forward.scratch_mut().trim();
         }
         self.give_back();
     }
-}
-
-/// The context length of a model that was made for that of `config`, where another is wanted: a cap.
-fn context_length(config: &Config, wanted: Option<usize>) -> usize {
-    let made_for = config.context_length.min(MAX_POSITION);
-    wanted.unwrap_or(made_for).clamp(1, made_for)
 }

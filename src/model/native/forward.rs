@@ -4,18 +4,22 @@
 mod attention;
 mod experts;
 mod feed_forward;
+mod inputs;
 mod output;
+mod short_conv;
 
-use super::config::Config;
-use super::kv::Sequences;
-use super::pass::{Cursor, Operation, Pass};
-use super::scratch::{Scratch, forms};
-use super::weights::{FeedForwardKind, Layer, ModelWeights};
+use super::kv::KvMemory;
+use super::pass::{Cursor, Pass};
+use super::scratch::Scratch;
 use crate::compute::{self, Compute};
 use crate::error::Result;
 use crate::gguf::Gguf;
-use crate::kernel::{KvLayout, Rope};
+use crate::kernel::Rope;
+use crate::model::description::{Config, Layer, LayerWeights, ModelWeights, RopeKeys};
+use crate::model::program::{Operation, Program};
 use crate::model::{Pace, Step};
+use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A loaded model: its file, its numbers, its weights.
@@ -23,9 +27,10 @@ pub(super) struct Model {
     gguf: Arc<Gguf>,
     config: Config,
     weights: ModelWeights,
-    rope: Rope,
-    /// Of layers with a window, where it differs.
-    local_rope: Option<Rope>,
+    /// As in the configuration.
+    ropes: SmallVec<[Rope; 2]>,
+    /// The last layer that keeps anything of tokens: behind it only rows whose logits are wanted go on.
+    last_kept: usize,
 }
 
 /// A model, the memory that its passes work in, and what computes.
@@ -38,12 +43,11 @@ pub(super) struct Forward {
 /// One operation of a pass on its way: what it reads, writes and computes with.
 struct Slice<'a> {
     model: &'a Model,
-    layer: &'a Layer,
+    layer: &'a LayerWeights,
     scratch: &'a mut Scratch,
     compute: &'a mut Compute,
     pass: &'a mut Pass,
-    sequences: &'a mut Sequences,
-    layout: &'a KvLayout,
+    memory: &'a mut KvMemory,
     pace: compute::Pace,
     /// The pass' cursor, while the operation moves it.
     cursor: Cursor,
@@ -60,10 +64,11 @@ impl Forward {
         weights: ModelWeights,
         compute: Arc<Mutex<Compute>>,
     ) -> Result<Self> {
-        let rope = config.attention.rope.build(weights.rope_factors.as_deref())?;
-        let local_rope = config.attention.local_rope.as_ref().map(|rope| rope.build(None)).transpose()?;
+        let rope = |rope: &RopeKeys| rope.build(weights.rope_factors.as_deref());
+        let ropes = config.ropes.iter().map(rope).collect::<Result<_>>()?;
         let scratch = Scratch::new(&config, &weights);
-        Ok(Self { model: Model { gguf, config, weights, rope, local_rope }, scratch, compute })
+        let last_kept = config.layers.iter().rposition(Layer::keeps).unwrap_or(0);
+        Ok(Self { model: Model { gguf, config, weights, ropes, last_kept }, scratch, compute })
     }
 
     /// The file with the weights.
@@ -87,26 +92,21 @@ impl Forward {
     }
 
     /// Moves the pass on until it is done or `pace` is over.
-    pub(super) fn run_slice(
-        &mut self,
-        pass: &mut Pass,
-        sequences: &mut Sequences,
-        layout: &KvLayout,
-        pace: Pace,
-    ) -> Result<Step> {
+    pub(super) fn run_slice(&mut self, pass: &mut Pass, memory: &mut KvMemory, pace: Pace) -> Result<Step> {
         let Some(cursor) = pass.cursor else { return Ok(Step::Done) };
         // A panic of an earlier pass left the compute threads usable, and nothing half-written that is ever
         // read.
         let mut compute = self.compute.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(first) = self.model.weights.layers.first() else { return Ok(Step::Done) };
+        let layers = &self.model.weights.layers;
+        let layer = layers.get(cursor.stage.layer().unwrap_or(0));
+        let Some(layer) = layer else { return Ok(Step::Done) };
         let mut slice = Slice {
             model: &self.model,
-            layer: first,
+            layer,
             scratch: &mut self.scratch,
             compute: &mut compute,
             pass,
-            sequences,
-            layout,
+            memory,
             pace: compute::Pace::until(pace.until),
             cursor,
         };
@@ -117,19 +117,19 @@ impl Forward {
 impl Slice<'_> {
     /// Operation after operation, until the pass is done or the time is over.
     fn run(&mut self) -> Result<Step> {
-        while self.cursor.operation != Operation::Done {
-            if let Some(layer) = self.model.weights.layers.get(self.cursor.layer) {
-                self.layer = layer;
-            }
-            let step = self.step();
+        while !self.pass.done {
+            let program = self.cursor.stage.program(&self.model.config.layers);
+            let Some(operation) = program.operations.get(self.cursor.index) else {
+                self.next_stage();
+                continue;
+            };
+            let step = self.step(*operation);
             if matches!(step, Ok(compute::Step::Done)) {
                 self.cursor.unit = 0;
-                self.advance();
+                self.advance(program);
             }
             self.pass.cursor = Some(self.cursor);
-            if step? == compute::Step::Paused
-                || (self.pace.is_over() && self.cursor.operation != Operation::Done)
-            {
+            if step? == compute::Step::Paused || (self.pace.is_over() && !self.pass.done) {
                 return Ok(Step::More);
             }
         }
@@ -137,20 +137,26 @@ impl Slice<'_> {
     }
 
     /// One operation, from where it was paused.
-    fn step(&mut self) -> Result<compute::Step> {
+    fn step(&mut self, operation: Operation) -> Result<compute::Step> {
         use Operation::*;
-        match self.cursor.operation {
+        match operation {
             Angles => return self.angles(),
             Embed => return Ok(self.embed()),
-            AttentionNorm => self.norm_stream(self.layer.attention.norm.as_deref()),
-            QuantiseStream => return self.quantise_stream(forms(&self.layer.attention.qkv)),
+            QuantiseEmbedded => return self.quantise_embedded(),
+            ProjectInputs => return Ok(self.project_inputs()),
+            Inputs => return Ok(self.inputs()),
+            MixerNorm => self.norm_stream(self.layer.norm.as_deref()),
+            QuantiseStream => return self.quantise_stream(self.mixer_forms()),
             Qkv => return Ok(self.qkv()),
             Rope => self.rope(),
             Store => return Ok(self.store()),
+            Narrow => self.narrow(),
+            ConvInput => return Ok(self.conv_input()),
+            Convolve => return Ok(self.convolve()),
             Attend => return Ok(self.attend()),
-            QuantiseAttended => return self.quantise_attended(),
-            AttentionOutput => return Ok(self.attention_output()),
-            FeedForwardNorm => self.feed_forward_norm(),
+            QuantiseMixed => return self.quantise_mixed(),
+            MixerOutput => return Ok(self.mixer_output()),
+            FeedNorm => self.feed_norm(),
             QuantiseHidden => return self.quantise_hidden(),
             Route => return self.route(),
             Gather => return self.gather(),
@@ -158,64 +164,51 @@ impl Slice<'_> {
             QuantiseInner => return self.quantise_inner(),
             Down => return Ok(self.down()),
             Scatter => self.scatter(),
-            Add => self.add_feed_forward(),
+            Add => self.add_feed(),
+            QuantiseEnd => return self.quantise_end(),
+            GateInput => return Ok(self.gate_input()),
+            QuantiseInput => return self.quantise_input(),
+            ProjectInput => return Ok(self.project_input()),
+            AddInput => self.add_input(),
+            ScaleEnd => self.scale_end(),
             OutputNorm => self.norm_stream(Some(&self.model.weights.output_norm)),
             QuantiseOutput => return self.quantise_output(),
             Output => return Ok(self.output()),
             Finish => self.finish(),
-            Done => {}
         }
         Ok(compute::Step::Done)
     }
 
-    /// Moves the cursor to the operation that follows.
-    fn advance(&mut self) {
-        use Operation::*;
-        let dense = matches!(self.layer.feed_forward.kind, FeedForwardKind::Dense(_));
-        let normed_after = self.model.config.norms_after();
-        self.cursor.operation = match self.cursor.operation {
-            Angles => Embed,
-            Embed => AttentionNorm,
-            AttentionNorm => QuantiseStream,
-            QuantiseStream => Qkv,
-            Qkv => Rope,
-            Rope => Store,
-            Store if self.rows() == 0 => Done,
-            Store => Attend,
-            Attend => QuantiseAttended,
-            QuantiseAttended => AttentionOutput,
-            AttentionOutput => FeedForwardNorm,
-            FeedForwardNorm => QuantiseHidden,
-            QuantiseHidden if dense => GateUp,
-            QuantiseHidden => Route,
-            Route => Gather,
-            // Experts without a row are passed over.
-            Gather if self.expert_rows() == 0 => return self.next_expert(),
-            Gather => GateUp,
-            GateUp => QuantiseInner,
-            QuantiseInner => Down,
-            Down if !dense => Scatter,
-            Down if normed_after => Add,
-            Scatter => return self.next_expert(),
-            Down | Add => return self.next_layer(),
-            OutputNorm => QuantiseOutput,
-            QuantiseOutput => Output,
-            Output => Finish,
-            Finish | Done => Done,
+    /// Moves the cursor behind the operation that is computed.
+    fn advance(&mut self, program: &Program) {
+        let Range { start, end } = program.repeated;
+        let index = self.cursor.index;
+        // Experts without a row are passed over.
+        let idle = index == start && start < end && self.expert_rows() == 0;
+        self.cursor.index += 1;
+        if idle || self.cursor.index == end {
+            self.cursor.expert += 1;
+            let left = self.cursor.expert < self.expert_count();
+            self.cursor.index = if left { start } else { end };
+        }
+        if self.cursor.index >= program.operations.len() {
+            self.next_stage();
+        }
+        // Nobody wants logits, and the past has all of it.
+        self.pass.done |= self.rows() == 0;
+    }
+
+    fn next_stage(&mut self) {
+        let layers = &self.model.weights.layers;
+        let Some(stage) = self.cursor.stage.next(layers.len()) else {
+            self.pass.done = true;
+            return;
         };
-    }
-
-    fn next_expert(&mut self) {
-        self.cursor.expert += 1;
-        let left = self.cursor.expert < self.expert_count();
-        self.cursor.operation = if left { Operation::Gather } else { Operation::Add };
-    }
-
-    fn next_layer(&mut self) {
-        self.cursor.expert = 0;
-        let last = self.cursor.layer + 1 == self.model.weights.layers.len();
-        self.cursor.operation = if last { Operation::OutputNorm } else { Operation::AttentionNorm };
-        self.cursor.layer += usize::from(!last);
+        self.cursor = Cursor { stage, ..Cursor::BEGIN };
+        self.layer = stage.layer().and_then(|layer| layers.get(layer)).unwrap_or(self.layer);
+        if let Some(layer) = stage.layer().and_then(|layer| self.model.config.layers.get(layer)) {
+            self.scratch.fit(layer);
+        }
     }
 
     /// Rows that are still computed: all tokens, then only those whose logits are wanted.
@@ -223,7 +216,8 @@ impl Slice<'_> {
         if self.pass.narrowed { self.pass.outputs() } else { self.pass.tokens.len() }
     }
 
-    fn is_last_layer(&self) -> bool {
-        self.cursor.layer + 1 == self.model.weights.layers.len()
+    /// The layer in progress.
+    fn layer_index(&self) -> usize {
+        self.cursor.stage.layer().unwrap_or(0)
     }
 }

@@ -1,212 +1,278 @@
-//! Keys and values in blocks of a fixed number of tokens, counted by reference, and the sequences that are
-//! lists of them. Knows who shares what; not what a key is.
+//! Where keys, values and states of the native decoder lie: blocks of [`KV_BLOCK`] tokens, and states, in
+//! memory, by group of layers. Knows what they hold; not whose they are.
 
-use crate::compute::Zeroed;
+use crate::compute::{BlockMemory, Zeroed};
 use crate::error::Result;
-use crate::kernel::{KV_BLOCK, Kernels, KvLayout};
-use crate::model::Sequence;
-use std::sync::Arc;
+use crate::kernel::{KV_BLOCK, Kernels, KvLayout, KvType};
+use crate::kv::{CacheSpec, Group, Keeps, Pieces, Storage};
+use crate::model::description::{Attention, Layer, Mixer};
+use smallvec::SmallVec;
+use std::ops::Range;
 
-/// Keys and values of [`KV_BLOCK`] tokens in every layer: f16 bits. Sequences share it by cloning; only its
-/// sole user may write it.
-pub(super) struct Block(Arc<Zeroed<u16>>);
-
-impl AsRef<[u16]> for Block {
-    fn as_ref(&self) -> &[u16] {
-        &self.0
-    }
-}
-
-impl Block {
-    /// The block to be written, unless it is shared.
-    fn sole(&mut self) -> Option<&mut [u16]> {
-        Arc::get_mut(&mut self.0).map(|memory| &mut **memory)
-    }
-}
-
-/// The memory of all blocks of a decoder.
-pub(super) struct Blocks {
-    /// What a block holds.
+/// Layers that keep the same, and the memory of their blocks.
+pub(super) struct LayerGroup {
+    /// What a block holds: keys and values of these layers.
     pub(super) layout: KvLayout,
-    /// Blocks without a user, kept until a trim.
-    free: Vec<Block>,
-    /// Blocks whose memory is held, used or not.
-    held: usize,
+    keeps: Keeps,
+    blocks: Vec<Zeroed<u16>>,
 }
 
-impl Blocks {
-    /// No block yet.
-    pub(super) fn new(layout: KvLayout) -> Self {
-        Self { layout, free: Vec::new(), held: 0 }
+impl LayerGroup {
+    /// Writes keys and values, `(heads, head_dim)` each, of the token in `slot` of block `id`, for `layer`
+    /// of the group.
+    pub(super) fn store(
+        &mut self,
+        kernels: &Kernels,
+        id: u32,
+        (layer, slot): (usize, usize),
+        keys: &[f32],
+        values: &[f32],
+    ) {
+        let Some(block) = self.blocks.get_mut(id as usize) else { return };
+        self.layout.store(kernels, block, (layer, slot), keys, values);
+    }
+}
+
+impl BlockMemory for LayerGroup {
+    fn block(&self, id: u32) -> &[u16] {
+        self.blocks.get(id as usize).map_or(&[], |block| block)
+    }
+}
+
+/// What a layer keeps, of how many heads, of which width.
+type Kind = (Keeps, usize, usize);
+
+/// Recurrent layers, and the memory of their states: (layer, len).
+pub(super) struct StateGroup {
+    layers: usize,
+    /// Elements of one layer.
+    len: usize,
+    states: Vec<Zeroed<f32>>,
+}
+
+impl StateGroup {
+    fn layer(&self, layer: usize) -> Range<usize> {
+        layer * self.len..(layer + 1) * self.len
     }
 
-    /// Bytes of one block.
+    /// State `id` of a layer; none: that of a sequence without tokens, and empty.
+    pub(super) fn state(&self, id: Option<u32>, layer: usize) -> &[f32] {
+        let state = id.and_then(|id| self.states.get(id as usize));
+        state.and_then(|state| state.get(self.layer(layer))).unwrap_or(&[])
+    }
+
+    /// State `from` of a layer, as [`StateGroup::state`], and another, `to`, to be written.
+    pub(super) fn step(&mut self, from: Option<u32>, to: u32, layer: usize) -> (&[f32], &mut [f32]) {
+        let range = self.layer(layer);
+        let (from, to) = match from {
+            None => (None, self.states.get_mut(to as usize)),
+            Some(from) => match self.states.get_disjoint_mut([from as usize, to as usize]) {
+                Ok([from, to]) => (Some(&*from), Some(to)),
+                Err(_) => (None, None),
+            },
+        };
+        let from = from.and_then(|state| state.get(range.clone()));
+        (from.unwrap_or(&[]), to.and_then(|state| state.get_mut(range)).unwrap_or(&mut []))
+    }
+}
+
+/// Keys and values, and states, of all layers.
+pub(super) struct KvMemory {
+    /// Layers with keys and values.
+    groups: SmallVec<[LayerGroup; 2]>,
+    /// The last group: recurrent layers.
+    states: Option<StateGroup>,
+    /// Each layer's group, and its number in it: where a layer shares another's, that one's.
+    places: Vec<(usize, usize)>,
+    kv_type: KvType,
+    /// What keys depend on beside the file and the tokens, as a word.
+    turned_by: String,
+}
+
+impl KvMemory {
+    /// None yet. Layers that keep the same, in the same shape, are a group. `turned_by`: which of the file's
+    /// rope factors turn keys, as a word.
+    ///
+    /// # Errors
+    /// `Unsupported` for dimensions out of range.
+    pub(super) fn new(layers: &[Layer], kv_type: KvType, turned_by: String) -> Result<Self> {
+        let kind = |layer: &Layer| -> Option<Kind> {
+            let Mixer::Attention(Attention { window, kv_heads, head_dim, shares: None, .. }) = layer.mixer
+            else {
+                return None;
+            };
+            Some((window.map_or(Keeps::All, Keeps::Window), kv_heads, head_dim))
+        };
+        let mut kinds: SmallVec<[(Kind, usize); 2]> = SmallVec::new();
+        for kind in layers.iter().filter_map(kind) {
+            match kinds.iter_mut().find(|(of, _)| *of == kind) {
+                Some((_, count)) => *count += 1,
+                None => kinds.push((kind, 1)),
+            }
+        }
+        let mut counts: SmallVec<[usize; 3]> = SmallVec::from_elem(0, kinds.len() + 1);
+        let mut places = Vec::new();
+        places.try_reserve_exact(layers.len())?;
+        for layer in layers {
+            if let Mixer::Attention(Attention { shares: Some(source), .. }) = layer.mixer {
+                places.push(places.get(source).copied().unwrap_or_default());
+                continue;
+            }
+            let group = kinds.iter().position(|(of, _)| Some(*of) == kind(layer)).unwrap_or(kinds.len());
+            places.push((group, counts[group]));
+            counts[group] += 1;
+        }
+        let recurrent = counts[kinds.len()];
+        let len = layers.iter().map(|layer| layer.mixer.state_len()).max().unwrap_or(0);
+        let states = (recurrent > 0).then(|| StateGroup { layers: recurrent, len, states: Vec::new() });
+        let mut groups = SmallVec::new();
+        for ((keeps, heads, dim), layers) in kinds {
+            let layout = KvLayout::new(kv_type, layers, heads, dim, dim)?;
+            groups.push(LayerGroup { layout, keeps, blocks: Vec::new() });
+        }
+        Ok(Self { groups, states, places, kv_type, turned_by })
+    }
+
+    /// What is kept of a token's past.
+    pub(super) fn spec(&self) -> CacheSpec {
+        let group = |group: &LayerGroup| Group { keeps: group.keeps, bytes: bytes(&group.layout) };
+        let states = self.states.iter().map(|_| Group { keeps: Keeps::State, bytes: self.state_bytes() });
+        let groups = self.groups.iter().map(group).chain(states).collect();
+        CacheSpec { block: KV_BLOCK, groups, shares: true, rewinds: true }
+    }
+
+    /// Bytes of a block in every group.
     pub(super) fn block_bytes(&self) -> u64 {
-        self.layout.block_len() as u64 * 2
+        self.groups.iter().map(|group| bytes(&group.layout)).sum()
     }
 
-    /// Bytes of all blocks, used or not.
-    pub(super) fn bytes(&self) -> u64 {
-        self.held as u64 * self.block_bytes()
+    /// Bytes of a state.
+    pub(super) fn state_bytes(&self) -> u64 {
+        self.states.as_ref().map_or(0, |group| (group.layers * group.len) as u64 * 4)
     }
 
-    /// Bytes that taking `count` more blocks would add.
-    pub(super) fn growth(&self, count: usize) -> u64 {
-        count.saturating_sub(self.free.len()) as u64 * self.block_bytes()
+    /// The group of `layer`, and the layer's number in it.
+    pub(super) fn place(&self, layer: usize) -> (usize, usize) {
+        self.places.get(layer).copied().unwrap_or_default()
     }
 
-    /// A block with one user; contents unspecified.
-    fn take(&mut self) -> Result<Block> {
-        if let Some(block) = self.free.pop() {
-            return Ok(block);
-        }
-        // So that a release never allocates.
-        self.free.try_reserve(self.held + 1)?;
-        let data = Zeroed::new(self.layout.block_len())?;
-        self.held += 1;
-        Ok(Block(Arc::new(data)))
+    /// How many groups of blocks there are.
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
     }
 
-    /// One user less; the last one gives the block back.
-    fn release(&mut self, mut block: Block) {
-        if block.sole().is_some() {
-            self.free.push(block);
-        }
+    /// The group of states.
+    pub(super) fn states(&self) -> Option<&StateGroup> {
+        self.states.as_ref()
     }
 
-    /// A copy of the first `tokens` tokens of a block.
-    fn copy(&mut self, from: &Block, tokens: usize) -> Result<Block> {
-        let mut twin = self.take()?;
-        if let Some(to) = twin.sole() {
-            self.layout.copy(from.as_ref(), to, tokens);
-        }
-        Ok(twin)
+    /// The same, to be written.
+    pub(super) fn states_mut(&mut self) -> Option<&mut StateGroup> {
+        self.states.as_mut()
     }
 
-    /// Gives the memory of unused blocks back.
-    pub(super) fn trim(&mut self) {
-        self.held -= self.free.len();
-        self.free.clear();
+    /// A group of blocks.
+    pub(super) fn group(&self, group: usize) -> &LayerGroup {
+        &self.groups[group]
+    }
+
+    /// A group of blocks, to be written.
+    pub(super) fn group_mut(&mut self, group: usize) -> &mut LayerGroup {
+        &mut self.groups[group]
     }
 }
 
-/// One sequence: its tokens' keys and values, block by block.
-pub(super) struct SequenceState {
-    /// [`KV_BLOCK`] tokens each; during a pass there is room for its tokens behind `length`.
-    pub(super) blocks: Vec<Block>,
-    /// Tokens that are committed.
-    pub(super) length: usize,
-    /// The most tokens it may hold.
-    pub(super) context: usize,
-    /// Takes part in the pass in progress.
-    pub(super) busy: bool,
-    /// To be forgotten when that pass is finished.
-    pub(super) closing: bool,
-}
-
-impl SequenceState {
-    /// No tokens, and room for the list of blocks of `context` tokens.
-    fn new(context: usize) -> Result<Self> {
-        let mut blocks = Vec::new();
-        // The whole list at once, so that growing never allocates.
-        blocks.try_reserve_exact(context.div_ceil(KV_BLOCK))?;
-        Ok(Self { blocks, length: 0, context, busy: false, closing: false })
-    }
-
-    /// A sequence that begins with the first `length` tokens of this one and shares their blocks.
-    pub(super) fn fork(&self, length: usize) -> Result<Self> {
-        let mut twin = Self::new(self.context)?;
-        twin.length = length.min(self.length);
-        let shared = self.blocks.iter().take(twin.length.div_ceil(KV_BLOCK));
-        twin.blocks.extend(shared.map(|block| Block(block.0.clone())));
-        Ok(twin)
-    }
-
-    /// Keeps the blocks that the first `tokens` tokens need and releases the others.
-    pub(super) fn keep(&mut self, tokens: usize, blocks: &mut Blocks) {
-        for block in self.blocks.drain(tokens.div_ceil(KV_BLOCK).min(self.blocks.len())..) {
-            blocks.release(block);
+impl Storage for KvMemory {
+    fn allocate(&mut self, group: usize, id: u32) -> Result<()> {
+        match (self.groups.get_mut(group), &mut self.states) {
+            (Some(group), _) => put(&mut group.blocks, id, Zeroed::new(group.layout.block_len())?),
+            (None, Some(group)) => put(&mut group.states, id, Zeroed::new(group.layers * group.len)?),
+            (None, None) => Ok(()),
         }
     }
 
-    /// New blocks that `tokens` more tokens need, a copy of a shared last one included.
-    pub(super) fn wants(&self, tokens: usize) -> usize {
-        let missing = (self.length + tokens).div_ceil(KV_BLOCK).saturating_sub(self.blocks.len());
-        let tail = self.blocks.get(self.length / KV_BLOCK);
-        missing + usize::from(tail.is_some_and(|tail| Arc::strong_count(&tail.0) > 1))
+    fn free(&mut self, group: usize, id: u32) {
+        match (self.groups.get_mut(group), &mut self.states) {
+            (Some(group), _) => take(&mut group.blocks, id),
+            (None, Some(group)) => take(&mut group.states, id),
+            (None, None) => {}
+        }
     }
 
-    /// Takes the blocks that `tokens` more tokens need, and makes the last, partly filled one its own. After
-    /// an error the sequence still holds its tokens.
-    pub(super) fn grow(&mut self, tokens: usize, blocks: &mut Blocks) -> Result<()> {
-        if let Some(tail) = self.blocks.get_mut(self.length / KV_BLOCK)
-            && tail.sole().is_none()
+    fn copy(&mut self, group: usize, from: u32, to: u32, tokens: usize) -> Result<()> {
+        let ids = [from as usize, to as usize];
+        if let Some(LayerGroup { layout, blocks, .. }) = self.groups.get_mut(group) {
+            if let Ok([from, to]) = blocks.get_disjoint_mut(ids) {
+                layout.copy(from, to, tokens);
+            }
+        } else if let Some(Ok([from, to])) =
+            self.states.as_mut().map(|group| group.states.get_disjoint_mut(ids))
         {
-            let twin = blocks.copy(tail, self.length % KV_BLOCK)?;
-            blocks.release(std::mem::replace(tail, twin));
-        }
-        while self.blocks.len() * KV_BLOCK < self.length + tokens {
-            self.blocks.push(blocks.take()?);
+            to.copy_from_slice(from);
         }
         Ok(())
     }
 
-    /// Writes keys and values, `(heads, head_dim)` each, of the token at `position` in `layer`.
-    pub(super) fn store(
-        &mut self,
-        (kernels, layout): (&Kernels, &KvLayout),
-        layer: usize,
-        position: usize,
-        keys: &[f32],
-        values: &[f32],
-    ) {
-        let block = self.blocks.get_mut(position / KV_BLOCK).and_then(Block::sole);
-        let Some(block) = block else { unreachable!("begin made this position the sequence's own") };
-        layout.store(kernels, block, (layer, position % KV_BLOCK), keys, values);
-    }
-}
-
-/// The sequences of a decoder, by index.
-#[derive(Default)]
-pub(super) struct Sequences {
-    slots: Vec<Option<SequenceState>>,
-}
-
-impl Sequences {
-    /// A new, empty sequence of at most `context` tokens.
-    pub(super) fn open(&mut self, context: usize) -> Result<Sequence> {
-        self.insert(SequenceState::new(context)?)
+    fn layout(&self) -> Result<String> {
+        let states = if self.states.is_some() { " states f32" } else { "" };
+        Ok(format!("native {} rope {}{states}", self.kv_type.layout(), self.turned_by))
     }
 
-    /// Gives a sequence its index: the lowest that is free.
-    pub(super) fn insert(&mut self, state: SequenceState) -> Result<Sequence> {
-        let index = match self.slots.iter().position(Option::is_none) {
-            Some(index) => index,
-            None => {
-                self.slots.try_reserve(1)?;
-                self.slots.push(None);
-                self.slots.len() - 1
+    fn pieces(&self, group: usize) -> Pieces {
+        match (self.groups.get(group), &self.states) {
+            (Some(LayerGroup { layout, .. }), _) => {
+                Pieces { count: layout.layers(), bytes: layout.layer(0).len() * 2 }
             }
+            (None, Some(group)) => Pieces { count: group.layers, bytes: group.len * 4 },
+            (None, None) => Pieces { count: 1, bytes: 1 },
+        }
+    }
+
+    fn read(&self, group: usize, id: u32, tokens: usize, piece: usize, out: &mut Vec<u8>) {
+        let Some(LayerGroup { layout, blocks, .. }) = self.groups.get(group) else {
+            let state = self.states.as_ref().map(|group| group.state(Some(id), piece));
+            return out.extend_from_slice(bytemuck::cast_slice(state.unwrap_or_default()));
         };
-        if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Some(state);
-        }
-        Ok(Sequence(index as u32))
-    }
-
-    pub(super) fn get(&self, sequence: Sequence) -> Option<&SequenceState> {
-        self.slots.get(sequence.0 as usize)?.as_ref()
-    }
-
-    pub(super) fn get_mut(&mut self, sequence: Sequence) -> Option<&mut SequenceState> {
-        self.slots.get_mut(sequence.0 as usize)?.as_mut()
-    }
-
-    /// Forgets a sequence and releases its blocks.
-    pub(super) fn remove(&mut self, sequence: Sequence, blocks: &mut Blocks) {
-        let state = self.slots.get_mut(sequence.0 as usize).and_then(Option::take);
-        for block in state.into_iter().flat_map(|state| state.blocks) {
-            blocks.release(block);
+        let layer = blocks.get(id as usize).and_then(|block| block.get(layout.layer(piece)));
+        let start = out.len();
+        out.extend_from_slice(bytemuck::cast_slice(layer.unwrap_or_default()));
+        if tokens < KV_BLOCK && layer.is_some() {
+            // Those of others, perhaps.
+            layout.blank(&mut out[start..], tokens);
         }
     }
+
+    fn write(&mut self, group: usize, id: u32, piece: usize, bytes: &[u8]) {
+        let layer: &mut [u8] = match (self.groups.get_mut(group), &mut self.states) {
+            (Some(LayerGroup { layout, blocks, .. }), _) => {
+                let layer = blocks.get_mut(id as usize).and_then(|block| block.get_mut(layout.layer(piece)));
+                bytemuck::cast_slice_mut(layer.unwrap_or_default())
+            }
+            (None, Some(group)) => bytemuck::cast_slice_mut(group.step(None, id, piece).1),
+            (None, None) => &mut [],
+        };
+        if layer.len() == bytes.len() {
+            layer.copy_from_slice(bytes);
+        }
+    }
+}
+
+/// Gives number `id` this memory.
+fn put<T>(all: &mut Vec<Zeroed<T>>, id: u32, memory: Zeroed<T>) -> Result<()> {
+    let more = (id as usize + 1).saturating_sub(all.len());
+    all.try_reserve(more)?;
+    all.resize_with(all.len() + more, Zeroed::default);
+    all[id as usize] = memory;
+    Ok(())
+}
+
+/// Gives the memory of number `id` back.
+fn take<T>(all: &mut [Zeroed<T>], id: u32) {
+    if let Some(memory) = all.get_mut(id as usize) {
+        *memory = Zeroed::default();
+    }
+}
+
+fn bytes(layout: &KvLayout) -> u64 {
+    layout.block_len() as u64 * 2
 }

@@ -2,15 +2,12 @@
 //! together. Knows architectures, weights and the order of operations; arithmetic and threads are the floors'
 //! below.
 
-mod config;
 mod decoder;
-mod family;
 mod forward;
-mod keys;
 mod kv;
+mod outline;
 mod pass;
-mod rope;
 mod scratch;
-mod weights;
 
 pub use decoder::{NativeDecoder, NativeOptions};
+pub use outline::NativeOutline;

@@ -1,93 +1,48 @@
 //! One pass: which tokens of which sequences, and how far it has come. Knows rows and order; computes
 //! nothing.
 
+use super::scratch::ROWS;
 use crate::compute;
 use crate::error::Result;
-use crate::model::{Chunk, Sequence};
+use crate::model;
+use crate::model::program::Stage;
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// One sequence's rows in a pass.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Span {
-    pub(super) sequence: Sequence,
     /// Its first row in the pass.
     pub(super) row: usize,
     /// Its rows.
     pub(super) count: usize,
     /// Absolute position of its first token.
     pub(super) position: usize,
-    /// Its row among the logits.
-    pub(super) logits: Option<usize>,
-}
-
-/// What is computed next, in this order, layer by layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Operation {
-    /// Rope's angles of all positions.
-    Angles,
-    /// Token ids to rows of the residual stream.
-    Embed,
-    /// The norm before attention.
-    AttentionNorm,
-    /// Its result in the forms that q, k and v are multiplied with.
-    QuantiseStream,
-    /// Queries, keys and values.
-    Qkv,
-    /// Norms and rope of queries and keys.
-    Rope,
-    /// Keys and values into their blocks. In the last layer, only rows whose logits are wanted go on.
-    Store,
-    /// Softmax of queries times keys, times values.
-    Attend,
-    /// Its result in the form that comes next.
-    QuantiseAttended,
-    /// The output projection.
-    AttentionOutput,
-    /// The sum with the residual stream, and the norm before the feed-forward.
-    FeedForwardNorm,
-    /// Its result in the forms that come next.
-    QuantiseHidden,
-    /// Which experts each row runs through.
-    Route,
-    /// The rows of one expert.
-    Gather,
-    /// Gate and up, multiplied.
-    GateUp,
-    /// Their result in the form that comes next.
-    QuantiseInner,
-    /// The projection back.
-    Down,
-    /// One expert's results to the sums of their rows.
-    Scatter,
-    /// The sum with the residual stream.
-    Add,
-    /// The norm behind the last layer.
-    OutputNorm,
-    /// Its result in the form that the output matrix is multiplied with.
-    QuantiseOutput,
-    /// Rows of logits.
-    Output,
-    /// Scale and cap of the logits.
-    Finish,
-    /// Nothing.
-    Done,
+    /// The rows of logits of its last tokens.
+    pub(super) outputs: Range<usize>,
+    /// The state that it begins with (none at position 0), and the one that it leaves, where the model has
+    /// any.
+    pub(super) state: Option<(Option<u32>, u32)>,
+    /// Where in the pass' list its blocks are, group by group.
+    blocks: SmallVec<[Range<usize>; 2]>,
 }
 
 /// How far a pass has come: everything before is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
-    pub(super) layer: usize,
-    pub(super) operation: Operation,
+    pub(super) stage: Stage,
+    /// Which of the stage's operations comes next.
+    pub(super) index: usize,
     /// Which expert, where there are several; 0 elsewhere.
     pub(super) expert: usize,
     /// Units (rows of weights, or rows of tokens) of the operation that are computed.
     pub(super) unit: usize,
 }
 
-/// Rows that an operation on the driving thread takes at a time: tens of microseconds.
-const ROWS: usize = 32;
-
 impl Cursor {
+    /// Before everything.
+    pub(super) const BEGIN: Self = Self { stage: Stage::Begin, index: 0, expert: 0, unit: 0 };
+
     /// The rows that come next of `rows`.
     pub(super) fn block(&self, rows: usize) -> Range<usize> {
         self.unit..rows.min(self.unit + ROWS)
@@ -105,18 +60,23 @@ pub(super) struct Pass {
     pub(super) spans: Vec<Span>,
     /// Token ids, row by row.
     pub(super) tokens: Vec<u32>,
+    /// Numbers of the spans' blocks.
+    blocks: Vec<u32>,
     /// Only rows whose logits are wanted are left.
     pub(super) narrowed: bool,
     /// `None`: no pass is in progress.
     pub(super) cursor: Option<Cursor>,
+    /// All is computed.
+    pub(super) done: bool,
 }
 
 impl Pass {
-    /// No pass; room for one of `batch` sequences and `tokens` tokens.
-    pub(super) fn new(batch: usize, tokens: usize) -> Result<Self> {
-        let mut pass = Self { spans: Vec::new(), tokens: Vec::new(), narrowed: false, cursor: None };
+    /// No pass; room for one of `batch` sequences and `rows` tokens.
+    pub(super) fn new(batch: usize, rows: usize) -> Result<Self> {
+        let (spans, tokens, blocks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pass = Self { spans, tokens, blocks, narrowed: false, cursor: None, done: false };
         pass.spans.try_reserve_exact(batch)?;
-        pass.tokens.try_reserve_exact(tokens)?;
+        pass.tokens.try_reserve_exact(rows)?;
         Ok(pass)
     }
 
@@ -124,25 +84,46 @@ impl Pass {
     pub(super) fn clear(&mut self) {
         self.spans.clear();
         self.tokens.clear();
+        self.blocks.clear();
         self.narrowed = false;
         self.cursor = None;
+        self.done = false;
     }
 
-    /// Adds the rows of a chunk, whose first token is at `position`.
-    pub(super) fn push(&mut self, chunk: &Chunk<'_>, position: usize) {
+    /// Adds the rows of a span, whose past lies in `groups` groups of blocks, and, where `states`, in states
+    /// behind them.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(super) fn push(&mut self, span: &model::Span<'_>, groups: usize, states: bool) -> Result<()> {
+        let mut lists = SmallVec::new();
+        for blocks in (0..groups).map(|group| span.past.blocks(group)) {
+            self.blocks.try_reserve(blocks.len())?;
+            let first = self.blocks.len();
+            self.blocks.extend_from_slice(blocks);
+            lists.push(first..self.blocks.len());
+        }
+        let outputs = self.outputs();
         self.spans.push(Span {
-            sequence: chunk.sequence,
             row: self.tokens.len(),
-            count: chunk.tokens.len(),
-            position,
-            logits: chunk.logits.then(|| self.outputs()),
+            count: span.tokens.len(),
+            position: span.past.position(),
+            outputs: outputs..outputs + span.logits,
+            state: if states { span.past.state(groups) } else { None },
+            blocks: lists,
         });
-        self.tokens.extend_from_slice(chunk.tokens);
+        self.tokens.extend_from_slice(span.tokens);
+        Ok(())
+    }
+
+    /// A span's blocks in a group of layers, from position 0 on.
+    pub(super) fn blocks(&self, span: &Span, group: usize) -> &[u32] {
+        span.blocks.get(group).and_then(|range| self.blocks.get(range.clone())).unwrap_or(&[])
     }
 
     /// Rows of logits that are wanted.
     pub(super) fn outputs(&self) -> usize {
-        self.spans.iter().filter(|span| span.logits.is_some()).count()
+        self.spans.last().map_or(0, |span| span.outputs.end)
     }
 
     /// The absolute position of row `row`'s token.
@@ -153,16 +134,11 @@ impl Pass {
 
     /// Sets the cursor to the beginning.
     pub(super) fn start(&mut self) {
-        self.cursor = Some(Cursor { layer: 0, operation: Operation::Angles, expert: 0, unit: 0 });
+        self.cursor = Some(Cursor::BEGIN);
     }
 
     /// Whether a pass is in progress.
     pub(super) fn is_active(&self) -> bool {
         self.cursor.is_some()
-    }
-
-    /// Whether its logits are there.
-    pub(super) fn is_done(&self) -> bool {
-        self.cursor.is_some_and(|cursor| cursor.operation == Operation::Done)
     }
 }

@@ -1,27 +1,39 @@
 //! The memory that a pass works in: taken once for the largest pass so far, kept for the next. Knows widths;
 //! not what is computed.
 
-use super::config::Config;
-use super::weights::{FeedForwardKind, Matrix, ModelWeights};
-use crate::compute::Zeroed;
+use crate::compute::{Zeroed, attention_work};
 use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
+use crate::model::description::{Attention, Config, ExpertWeights, Feed, FeedWeights};
+use crate::model::description::{Layer, Matrix, Mixer, MixerWeights, ModelWeights, ShortConvWeights};
+use smallvec::SmallVec;
 use std::ops::Range;
 
-/// Rows of one width: (rows, width).
+/// Rows that an operation on the driving thread takes at a time: tens of microseconds.
+pub(super) const ROWS: usize = 32;
+
+/// Rows of one width at a time: (rows, width).
 #[derive(Default)]
 pub(super) struct Rows {
     data: Zeroed<f32>,
     pub(super) width: usize,
+    /// The greatest width of them.
+    most: usize,
 }
 
 impl Rows {
-    fn new(width: usize) -> Self {
-        Self { data: Zeroed::default(), width }
+    fn new(most: usize) -> Self {
+        Self { data: Zeroed::default(), width: most, most }
+    }
+
+    /// Makes them so wide; what they held is lost.
+    fn set_width(&mut self, width: usize) {
+        debug_assert!(width <= self.most, "{width} of {}", self.most);
+        self.width = width.min(self.most);
     }
 
     fn reserve(&mut self, rows: usize) -> Result<()> {
-        let len = rows.saturating_mul(self.width);
+        let len = rows.saturating_mul(self.most);
         if len > self.data.len() {
             self.data = Zeroed::new(len)?;
         }
@@ -36,6 +48,11 @@ impl Rows {
     /// The first `rows` rows, to be written.
     pub(super) fn first_mut(&mut self, rows: usize) -> &mut [f32] {
         self.data.get_mut(..rows * self.width).unwrap_or(&mut [])
+    }
+
+    /// Some rows.
+    pub(super) fn range(&self, rows: Range<usize>) -> &[f32] {
+        self.data.get(rows.start * self.width..rows.end * self.width).unwrap_or(&[])
     }
 
     /// Some rows, to be written.
@@ -80,18 +97,34 @@ pub(super) struct Scratch {
     pub(super) queries: Rows,
     pub(super) keys: Rows,
     pub(super) values: Rows,
-    /// Attention's result: (query width).
+    /// What the mixer's output projection takes, such as attention's result: (query width).
     pub(super) attended: Rows,
+    /// Gates and inputs of a short convolution: (3 · width).
+    pub(super) conv_input: Rows,
+    /// What attention leaves behind between its rounds, and how many heads of queries it has.
+    pub(super) attention: Zeroed<f32>,
+    heads: usize,
+    pub(super) inputs: InputScratch,
     /// gate · up: (inner width).
     pub(super) inner: Rows,
     /// The right-hand side of the next product.
     pub(super) activations: Activations,
-    /// Rope's angles, of layers without and with a window.
-    pub(super) angles: RopeTable,
-    pub(super) local_angles: RopeTable,
+    /// Angles of each rope.
+    pub(super) angles: SmallVec<[RopeTable; 2]>,
     pub(super) experts: ExpertScratch,
     /// Rows are outputs: (vocabulary).
     pub(super) logits: Rows,
+}
+
+/// What embeddings for each layer need.
+#[derive(Default)]
+pub(super) struct InputScratch {
+    /// Those of all layers: (layers × input).
+    pub(super) rows: Rows,
+    /// Some rows of those that tokens have by themselves: (layers × input).
+    pub(super) own: Rows,
+    /// What the gate of the layer in progress lets through of its own: (input).
+    pub(super) gated: Rows,
 }
 
 /// What a feed-forward of experts needs beside.
@@ -120,26 +153,38 @@ pub(super) struct Choice {
 impl Scratch {
     /// Nothing taken yet.
     pub(super) fn new(config: &Config, weights: &ModelWeights) -> Self {
-        let attention = &config.attention;
-        let (queries, kv) = (attention.query_width(), attention.kv_width());
-        let inner = match config.experts {
-            Some(experts) => experts.feed_forward.max(experts.shared_feed_forward),
-            None => config.feed_forward,
+        let most = |of: &dyn Fn(&Layer) -> usize| config.layers.iter().map(of).max().unwrap_or(0);
+        let attention = |of: fn(&Attention) -> usize| {
+            most(&|layer| match &layer.mixer {
+                Mixer::Attention(attention) => of(attention),
+                Mixer::ShortConv(_) => 0,
+            })
         };
-        let experts = match config.experts {
-            Some(experts) => ExpertScratch {
-                scores: Rows::new(experts.count),
+        let conv = most(&|layer| match &layer.mixer {
+            Mixer::Attention(_) => 0,
+            Mixer::ShortConv(conv) => conv.width,
+        });
+        let mixed = attention(Attention::query_width).max(conv);
+        let (queries, kv) = (attention(Attention::query_width), attention(Attention::kv_width));
+        let inner = most(&|layer| layer.feed.inner_width());
+        let experts = most(&|layer| match layer.feed {
+            Feed::Dense(_) => 0,
+            Feed::Experts(experts) => experts.count,
+        });
+        let experts = match experts {
+            0 => ExpertScratch::default(),
+            count => ExpertScratch {
+                scores: Rows::new(count),
                 shared: Rows::new(1),
                 choices: Vec::new(),
                 gathered: Rows::new(config.width),
                 sum: Rows::new(config.width),
             },
-            None => ExpertScratch::default(),
         };
         Self {
             rows: 0,
             outputs: 0,
-            widest: config.width.max(queries).max(inner),
+            widest: config.width.max(queries).max(inner).max(config.input_width()),
             forms: all_forms(weights),
             stream: Rows::new(config.width),
             branch: Rows::new(config.width),
@@ -147,17 +192,44 @@ impl Scratch {
             queries: Rows::new(queries),
             keys: Rows::new(kv),
             values: Rows::new(kv),
-            attended: Rows::new(queries),
+            attended: Rows::new(mixed),
+            conv_input: Rows::new(3 * conv),
+            attention: Zeroed::default(),
+            heads: attention(|attention| attention.heads),
+            inputs: InputScratch {
+                rows: Rows::new(config.layers.len() * config.input_width()),
+                own: Rows::new(config.layers.len() * config.input_width()),
+                gated: Rows::new(config.input_width()),
+            },
             inner: Rows::new(inner),
             activations: Activations::default(),
-            angles: RopeTable::default(),
-            local_angles: RopeTable::default(),
+            angles: config.ropes.iter().map(|_| RopeTable::default()).collect(),
             experts,
             logits: Rows::new(weights.output.rows),
         }
     }
 
-    fn buffers(&mut self) -> [&mut Rows; 11] {
+    /// Gives rows the widths that they have in `layer`.
+    pub(super) fn fit(&mut self, layer: &Layer) {
+        match &layer.mixer {
+            Mixer::Attention(attention) => {
+                self.queries.set_width(attention.query_width());
+                self.keys.set_width(attention.kv_width());
+                self.values.set_width(attention.kv_width());
+                self.attended.set_width(attention.query_width());
+            }
+            Mixer::ShortConv(conv) => {
+                self.attended.set_width(conv.width);
+                self.conv_input.set_width(3 * conv.width);
+            }
+        }
+        self.inner.set_width(layer.feed.inner_width());
+        if let Feed::Experts(experts) = layer.feed {
+            self.experts.scores.set_width(experts.count);
+        }
+    }
+
+    fn buffers(&mut self) -> [&mut Rows; 14] {
         [
             &mut self.stream,
             &mut self.branch,
@@ -165,6 +237,9 @@ impl Scratch {
             &mut self.keys,
             &mut self.values,
             &mut self.attended,
+            &mut self.inputs.rows,
+            &mut self.inputs.gated,
+            &mut self.conv_input,
             &mut self.inner,
             &mut self.experts.scores,
             &mut self.experts.shared,
@@ -176,20 +251,32 @@ impl Scratch {
     /// Bytes that a pass of `rows` tokens and `outputs` rows of logits works in.
     pub(super) fn bytes_for(&self, rows: usize, outputs: usize) -> u64 {
         let experts = &self.experts;
-        let floats = self.stream.width * 2
-            + self.queries.width * 2
-            + self.keys.width * 2
-            + self.inner.width
-            + experts.scores.width * 4
-            + experts.gathered.width * 2;
-        // Quantised activations take 11 bytes for 8 values at most.
+        let floats = self.stream.most * 2
+            + self.queries.most
+            + self.attended.most
+            + self.conv_input.most
+            + self.keys.most * 2
+            + self.inputs.rows.most
+            + self.inputs.gated.most
+            + self.inner.most
+            + experts.scores.most * 4
+            + experts.gathered.most * 2;
+        // Quantised activations take 12 bytes for 8 values at most.
         let mut per_value = 0;
-        for (form, bytes) in [(Form::F32, 32), (Form::Q32, 11), (Form::Q256, 10)] {
+        for (form, bytes) in [(Form::F32, 32), (Form::Q32, 12), (Form::Q256, 10)] {
             per_value += if self.forms.contains(form) { bytes } else { 0 };
         }
-        let angles = self.queries.width.min(1024) * 2;
+        let angles = self.queries.most.min(1024) * 2;
         let row = floats * 4 + self.widest * per_value / 8 + angles * 4;
-        rows as u64 * row as u64 + outputs as u64 * self.logits.width as u64 * 4
+        let attention = if rows > 0 { attention_work(rows, self.heads) } else { 0 };
+        let own = rows.min(ROWS) * self.inputs.own.most;
+        let rest = (attention + own) as u64 * 4;
+        rows as u64 * row as u64 + rest + outputs as u64 * self.logits.width as u64 * 4
+    }
+
+    /// Bytes taken once there is room for such a pass.
+    pub(super) fn bytes_with(&self, rows: usize, outputs: usize) -> u64 {
+        self.bytes_for(rows.max(self.rows), outputs.max(self.outputs))
     }
 
     /// Bytes taken.
@@ -209,8 +296,10 @@ impl Scratch {
         for buffer in self.buffers() {
             buffer.reserve(rows)?;
         }
+        self.inputs.own.reserve(rows.min(ROWS))?;
+        self.attention = Zeroed::new(attention_work(rows, self.heads))?;
         self.activations.reserve(rows, self.widest, self.forms)?;
-        self.experts.choices.try_reserve(rows * self.experts.scores.width)?;
+        self.experts.choices.try_reserve(rows * self.experts.scores.most)?;
         self.rows = rows;
         Ok(())
     }
@@ -221,8 +310,10 @@ impl Scratch {
             buffer.data = Zeroed::default();
         }
         self.logits.data = Zeroed::default();
+        self.inputs.own.data = Zeroed::default();
+        self.attention = Zeroed::default();
         self.activations = Activations::default();
-        (self.angles, self.local_angles) = (RopeTable::default(), RopeTable::default());
+        self.angles.iter_mut().for_each(|angles| *angles = RopeTable::default());
         self.experts.choices = Vec::new();
         (self.rows, self.outputs) = (0, 0);
     }
@@ -234,18 +325,26 @@ pub(super) fn forms<'a>(matrices: impl IntoIterator<Item = &'a Matrix>) -> Forms
 }
 
 fn all_forms(weights: &ModelWeights) -> Forms {
-    let mut all = forms([&weights.output]);
+    let mut all = forms([&weights.output].into_iter().chain(weights.inputs.iter().map(|i| &i.projection)));
     let mut add = |matrices: &[&Matrix]| {
         for matrix in matrices {
             all = all.with(matrix.ty.form());
         }
     };
     for layer in &weights.layers {
-        let [q, k, v] = &layer.attention.qkv;
-        add(&[q, k, v, &layer.attention.output]);
-        match &layer.feed_forward.kind {
-            FeedForwardKind::Dense(gated) => add(&[&gated.gate, &gated.up, &gated.down]),
-            FeedForwardKind::Experts { router, experts, shared } => {
+        match &layer.mixer {
+            MixerWeights::Attention(attention) => {
+                attention.projections().for_each(|part| add(&[&part.matrix]));
+                add(&[&attention.output]);
+            }
+            MixerWeights::ShortConv(ShortConvWeights { input, output, .. }) => add(&[input, output]),
+        }
+        if let Some(input) = &layer.end.input {
+            add(&[&input.gate, &input.projection]);
+        }
+        match &layer.feed {
+            FeedWeights::Dense(gated) => add(&[&gated.gate, &gated.up, &gated.down]),
+            FeedWeights::Experts(ExpertWeights { router, experts, shared, .. }) => {
                 add(&[router]);
                 for gated in experts.iter().take(1).chain(shared.iter().map(|(gated, _)| gated)) {
                     add(&[&gated.gate, &gated.up, &gated.down]);

@@ -1,13 +1,16 @@
 //! A GGUF to a decoder and a vocabulary; knows no stream.
 
 use super::opened::Opened;
+use crate::budget::Share;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, Limits, Opening, Source};
 use crate::log::Level;
-use crate::model::{Decoder, Share, Spec};
+use crate::model::{Decoder, KvType, Spec};
 use crate::pause::Pauses;
-use crate::runtime::options::Backend;
+use crate::runtime::identity::{Identity, Weights, hash_weights};
+use crate::runtime::options::{Backend, ModelOptions, ModelSource};
 use crate::runtime::resources::{Progress, Resources};
+use crate::sample::Recommended;
 use crate::text::Vocab;
 use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
 use smol::future::yield_now;
@@ -27,6 +30,41 @@ pub(super) struct Wanted {
     pub(super) context_length: Option<usize>,
     pub(super) chat_template: Option<String>,
     pub(super) preload: bool,
+    pub(super) kv_type: KvType,
+    /// What the file says of sampling has to be fit to be used.
+    pub(super) sampling: bool,
+}
+
+impl Wanted {
+    /// What is wanted of which file.
+    ///
+    /// # Errors
+    /// `Unsupported` for what is none.
+    pub(super) fn of(options: ModelOptions) -> Result<(Source, Self)> {
+        let source = match options.source {
+            // Looked at here: a file system may take its time.
+            ModelSource::Gguf(Source::File { path, .. }) if path.join("config.json").is_file() => {
+                let path = path.display();
+                let message =
+                    format!("{path}: folders with safetensors are not read yet; convert the model to GGUF");
+                return Err(Error::new(ErrorKind::Unsupported, message));
+            }
+            ModelSource::Gguf(source) => source,
+            ModelSource::Custom(_) => {
+                return Err(Error::new(ErrorKind::Unsupported, "the model is no file, and has no header"));
+            }
+        };
+        let wanted = Self {
+            backend: options.backend,
+            vocab_only: options.vocab_only,
+            context_length: options.context_length,
+            chat_template: options.chat_template,
+            preload: options.preload,
+            kv_type: options.kv_type,
+            sampling: options.sampling_from_model,
+        };
+        Ok((source, wanted))
+    }
 }
 
 /// Opens the model in `source`, with a pause after each piece of the work.
@@ -42,11 +80,22 @@ pub(super) async fn open(
         let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
         let (vocab, has_template) = vocabulary(&header, wanted, resources, pauses).await?;
         let spec = Spec { vocab_size: vocab.len(), ..Spec::from_header(&header)? };
-        return Ok(Opened { decoder: None, vocab, spec, has_template, placement: None });
+        let identity = Identity::new(Weights::Hashed(0));
+        let recommended = recommended(&header, wanted)?;
+        return Ok(Opened {
+            decoder: None,
+            vocab,
+            spec,
+            has_template,
+            recommended,
+            placement: None,
+            identity,
+        });
     }
     let maps = matches!(source, Source::File { no_mmap: false, .. });
     let mut opening = Opening::begin(source, &limits, pauses).await?;
     let needed = check(opening.header(), wanted)?;
+    let recommended = recommended(opening.header(), wanted)?;
     let mut weights = Some(fit(resources, || resources.budget.take("weights", needed)).await?);
     let preloads = wanted.preload && maps;
     // Mapped pages count as there once they are.
@@ -69,8 +118,13 @@ pub(super) async fn open(
         return Err(Error::new(ErrorKind::ModelInvalid, message));
     }
     // Candle's are copies.
-    let placement = (spec.backend == "native").then(|| gguf.placement());
-    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template, placement })
+    let stays = spec.backend == "native";
+    let placement = stays.then(|| gguf.placement());
+    let identity = Identity::new(match stays {
+        true => Weights::File(Arc::downgrade(&gguf)),
+        false => Weights::Hashed(hash_weights(&gguf, pauses).await?),
+    });
+    Ok(Opened { decoder: Some(decoder), vocab, spec, has_template, recommended, placement, identity })
 }
 
 /// Maps or reads all tensors, with a rest after each piece.
@@ -110,7 +164,7 @@ async fn fit<T>(resources: &Resources, mut work: impl FnMut() -> Result<T>) -> R
     loop {
         match work() {
             Err(error) if error.kind() == ErrorKind::OutOfMemory => {
-                if !resources.links.make_room().await {
+                if !resources.links.release_memory().await {
                     return work();
                 }
             }
@@ -137,6 +191,13 @@ async fn vocabulary(
     }
 }
 
+/// What the file says of sampling; nothing, if that is nonsense and not wanted.
+fn recommended(header: &Header, wanted: &Wanted) -> Result<Recommended> {
+    let read = Recommended::from_gguf(header.metadata());
+    let read = read.and_then(|recommended| recommended.validate().map(|()| recommended));
+    if wanted.sampling { read } else { Ok(read.unwrap_or_default()) }
+}
+
 /// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before.
 /// Else the bytes that its weights take.
 fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
@@ -144,12 +205,12 @@ fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
     by_backend(wanted.backend, header, |backend| match backend {
         #[cfg(feature = "native")]
         Backend::Native => {
-            crate::model::NativeDecoder::check(header, context)?;
-            Ok(header.held_bytes())
+            Ok(crate::model::NativeOutline::new(header, context, wanted.kv_type)?.weight_bytes())
         }
         #[cfg(feature = "candle")]
         Backend::Candle => {
             use crate::model::candle::{CandleDecoder, Precision};
+            has_kv_type(wanted.kv_type)?;
             CandleDecoder::check(header, context)?;
             Ok(CandleDecoder::weight_bytes(header, Precision::default()))
         }
@@ -177,7 +238,11 @@ fn decoder(
 /// What the backend that is asked for comes to; `Auto`: the native one, or candle where the native one lacks
 /// the architecture. What the native one refuses for a value stays refused: another, which does not know the
 /// key, would compute something else.
-fn by_backend<T>(backend: Backend, header: &Header, mut with: impl FnMut(Backend) -> Result<T>) -> Result<T> {
+pub(super) fn by_backend<T>(
+    backend: Backend,
+    header: &Header,
+    mut with: impl FnMut(Backend) -> Result<T>,
+) -> Result<T> {
     if backend != Backend::Auto {
         return with(backend);
     }
@@ -196,8 +261,24 @@ fn by_backend<T>(backend: Backend, header: &Header, mut with: impl FnMut(Backend
     }
 }
 
+/// Whether the candle backend has keys and values of this type.
+///
+/// # Errors
+/// `Unsupported` for all but f16.
+#[cfg(feature = "candle")]
+fn has_kv_type(kv_type: KvType) -> Result<()> {
+    if kv_type == KvType::F16 {
+        return Ok(());
+    }
+    let message = format!(
+        "kv_type is {}, which the candle backend has not; leave it f16, or take the native backend",
+        kv_type.name()
+    );
+    Err(Error::new(ErrorKind::Unsupported, message))
+}
+
 /// The build has no such backend.
-fn lacking(backend: Backend) -> Error {
+pub(super) fn lacking(backend: Backend) -> Error {
     let name = if backend == Backend::Candle { "candle" } else { "native" };
     let message = format!("this build lacks the {name} backend: build it with the feature {name}");
     Error::new(ErrorKind::Unsupported, message)
@@ -213,6 +294,7 @@ fn native(
     use crate::model::{NativeDecoder, NativeOptions};
     let options = NativeOptions {
         context_length: wanted.context_length,
+        kv_type: wanted.kv_type,
         budget: resources.budget.clone(),
         ..NativeOptions::new(resources.compute.clone())
     };

@@ -22,9 +22,7 @@ impl<'a> Lines<'a> {
     pub(super) fn begin(log: &'a Log, model: u64, options: &ModelOptions) -> Self {
         let lines = Self { log, model, begun: Instant::now(), context_length: options.context_length };
         let source = match &options.source {
-            ModelSource::Gguf(Source::File { path, .. }) | ModelSource::Folder(path) => {
-                path.display().to_string()
-            }
+            ModelSource::Gguf(Source::File { path, .. }) => path.display().to_string(),
             ModelSource::Gguf(Source::Memory(_)) => "memory".to_owned(),
             ModelSource::Gguf(Source::Reader(_)) => "reader".to_owned(),
             ModelSource::Custom(_) => "custom".to_owned(),

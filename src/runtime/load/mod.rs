@@ -2,25 +2,29 @@
 //! cancellable. In HOST_STEP others have their turn between its pieces.
 
 #[cfg(feature = "text")]
+mod estimate;
+#[cfg(feature = "text")]
 mod gguf;
 mod lines;
 mod opened;
 
+use super::estimate::{Estimate, Sessions};
 use super::facts::LoadState;
-use super::links::{Command, Links};
+use super::identity::{Identity, Weights};
+use super::links::{Command, Links, interrupted};
 use super::options::{ModelOptions, ModelSource};
 use super::resources::{Progress, Resources};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::Source;
 use crate::pause::Pauses;
+use crate::sample::Recommended;
 use crate::stream::{End, EndReason, Producer};
 use crate::sync::{Mutex, lock};
 use lines::Lines;
 use opened::Opened;
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// One load.
 pub(super) struct Load {
@@ -32,18 +36,17 @@ pub(super) struct Load {
     pub(super) options: ModelOptions,
     pub(super) producer: Producer,
     pub(super) resources: Resources,
+    /// Dropped when all is over.
+    pub(super) over: async_channel::Sender<()>,
 }
 
 impl Load {
     /// Loads, tells the engine and the handles, and ends the load's stream, in this order.
     pub(super) async fn run(self) {
-        let Self { model, state, links, options, producer, resources } = self;
+        let Self { model, state, links, options, producer, resources, over: _over } = self;
         let lines = Lines::begin(&links.log, model, &options);
-        let interrupted = || match () {
-            () if producer.is_cancelled() => Some(EndReason::Cancelled),
-            () if links.is_stopping() => Some(EndReason::Shutdown),
-            () => None,
-        };
+        let (prefixes, recommends) = (options.prefix_cache, options.sampling_from_model);
+        let interrupted = || interrupted(&producer, &links);
         let wanted = || interrupted().map_or(Ok(()), |reason| Err(stopped(&producer, reason)));
         let mut progress = |done, total| {
             producer.progress(done, total);
@@ -74,7 +77,13 @@ impl Load {
                 Err(error) => LoadState::Failed(error.clone()),
             };
         }
-        links.tell(Command::SettleModel(model, loaded.and_then(Opened::for_engine)));
+        if let (true, Ok(opened)) = (recommends, &loaded) {
+            links.tell(Command::Recommend(model, opened.recommended));
+        }
+        links.tell(Command::FinishLoad(
+            model,
+            loaded.and_then(|opened| opened.for_engine(&resources.budget, prefixes)),
+        ));
         producer.end(end);
     }
 }
@@ -90,38 +99,46 @@ async fn open(
         ModelSource::Custom(load) => {
             let (decoder, vocab) = load(progress)?;
             let spec = decoder.spec().clone();
-            Ok(Opened { decoder: Some(decoder), vocab, spec, has_template: true, placement: None })
-        }
-        // Looked at here: a file system may take its time.
-        ModelSource::Gguf(Source::File { path, .. }) if path.join("config.json").is_file() => {
-            Err(folder(&path))
+            let identity = Identity::new(Weights::Hashed(0));
+            let (has_template, recommended) = (true, Recommended::default());
+            let decoder = Some(decoder);
+            Ok(Opened { decoder, vocab, spec, has_template, recommended, placement: None, identity })
         }
         #[cfg(feature = "text")]
-        ModelSource::Gguf(source) => {
-            let wanted = gguf::Wanted {
-                backend: options.backend,
-                vocab_only: options.vocab_only,
-                context_length: options.context_length,
-                chat_template: options.chat_template,
-                preload: options.preload,
-            };
+        _ => {
+            let (source, wanted) = gguf::Wanted::of(options)?;
             gguf::open(source, &wanted, resources, progress, pauses).await
         }
         #[cfg(not(feature = "text"))]
         ModelSource::Gguf(_) => {
             let _ = (resources, pauses);
-            let why =
-                "this build reads no model files: build it with the features text, and native or candle";
-            Err(Error::new(ErrorKind::Unsupported, why))
+            Err(no_files())
         }
-        ModelSource::Folder(path) => Err(folder(&path)),
     }
 }
 
-fn folder(path: &Path) -> Error {
-    let path = path.display();
-    let message = format!("{path}: folders with safetensors are not read yet; convert the model to GGUF");
-    Error::new(ErrorKind::Unsupported, message)
+/// What the model that `options` name would take for such sessions, by its header alone; until `deadline`.
+///
+/// # Errors
+/// As a load's, but for the budget; `InvalidArgument` for a context beyond the model's; `Timeout`.
+pub(super) fn estimate(
+    options: ModelOptions,
+    sessions: &Sessions,
+    deadline: Option<Instant>,
+) -> Result<Estimate> {
+    #[cfg(feature = "text")]
+    return estimate::estimate(options, sessions, deadline);
+    #[cfg(not(feature = "text"))]
+    {
+        let _ = (options, sessions, deadline);
+        Err(no_files())
+    }
+}
+
+#[cfg(not(feature = "text"))]
+fn no_files() -> Error {
+    let why = "this build reads no model files: build it with the features text, and native or candle";
+    Error::new(ErrorKind::Unsupported, why)
 }
 
 /// Why a load ended for `reason`, in the words of what else is asked of its model.

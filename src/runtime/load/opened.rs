@@ -1,10 +1,13 @@
 //! A model that is open, for the engine and for the handles; knows not where it came from.
 
+use crate::budget::Budget;
+use crate::engine::Runnable;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Placement;
-use crate::model::{Decoder, Spec};
+use crate::model::{Decoder, PrefixCache, Runner, Spec};
 use crate::runtime::facts::ModelFacts;
-use crate::runtime::options::Loaded;
+use crate::runtime::identity::Identity;
+use crate::sample::Recommended;
 use crate::text::Vocab;
 use std::sync::Arc;
 
@@ -14,19 +17,29 @@ pub(super) struct Opened {
     pub(super) vocab: Arc<dyn Vocab>,
     pub(super) spec: Spec,
     pub(super) has_template: bool,
+    pub(super) recommended: Recommended,
     /// As in [`ModelFacts`].
     pub(super) placement: Option<Arc<Placement>>,
+    pub(super) identity: Arc<Identity>,
 }
 
 impl Opened {
     pub(super) fn facts(&self) -> ModelFacts {
         let (spec, vocab, placement) = (self.spec.clone(), self.vocab.clone(), self.placement.clone());
-        ModelFacts { spec, vocab, has_template: self.has_template, placement }
+        ModelFacts {
+            spec,
+            vocab,
+            has_template: self.has_template,
+            recommended: self.recommended,
+            placement,
+            identity: self.identity.clone(),
+        }
     }
 
-    pub(super) fn for_engine(self) -> Result<Loaded> {
+    /// `budget`: what keys and values are taken from.
+    pub(super) fn for_engine(self, budget: &Arc<Budget>, prefixes: PrefixCache) -> Result<Runnable> {
         match self.decoder {
-            Some(decoder) => Ok((decoder, self.vocab)),
+            Some(decoder) => Ok((Box::new(Runner::new(decoder, budget, prefixes)?), self.vocab)),
             None => Err(Error::new(ErrorKind::Unsupported, "the model was loaded for its vocabulary only")),
         }
     }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::costs::{Costs, fault};
-use super::text::Text;
-use super::value::Value;
+use super::values::{Text, Value};
 use crate::error::Result;
 
 /// A keyword argument's name.
@@ -94,4 +93,27 @@ impl Arguments {
 /// A call without an argument that it needs.
 pub(super) fn missing(what: &str, parameter: &str) -> crate::error::Error {
     fault(format!("{what} needs the argument '{parameter}'"))
+}
+
+/// The string that a value has to be.
+pub(super) fn text_of(value: &Value, what: &str) -> Result<Text> {
+    match value {
+        Value::Text(text) => Ok(text.clone()),
+        other => Err(fault(format!("{what}: a string is needed, not '{}'", other.type_name()))),
+    }
+}
+
+/// The string that a value has to be, if there is one and it is not none.
+pub(super) fn text_if_any(value: Option<Value>, what: &str) -> Result<Option<Text>> {
+    value.filter(|value| !value.is_none()).map(|value| text_of(&value, what)).transpose()
+}
+
+/// The integer that a value has to be, if there is one.
+pub(super) fn integer(value: Option<Value>, what: &str) -> Result<Option<i64>> {
+    match value {
+        None | Some(Value::None) => Ok(None),
+        Some(Value::Int(value)) => Ok(Some(value)),
+        Some(Value::Bool(value)) => Ok(Some(i64::from(value))),
+        Some(other) => Err(fault(format!("{what}: an integer is needed, not '{}'", other.type_name()))),
+    }
 }

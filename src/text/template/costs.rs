@@ -77,6 +77,16 @@ impl Meter {
         )))
     }
 
+    /// Bytes that are held now.
+    pub(super) fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be held beside them.
+    pub(super) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.live())
+    }
+
     pub(super) fn give(&self, bytes: usize) {
         self.live.fetch_sub(bytes, Ordering::Relaxed);
     }
@@ -111,6 +121,16 @@ impl Costs {
         let limit = (bytes as usize).saturating_mul(MEMORY_PER_BYTE).saturating_add(limit);
         let meter = Meter { live: AtomicUsize::new(0), limit: limit.saturating_add(BASE_MEMORY) };
         Self { left: fuel, rested: fuel, meter: Arc::new(meter) }
+    }
+
+    /// An empty list with room for `count` items, which are counted when it becomes a value.
+    pub(super) fn room<T>(&self, count: usize) -> Result<Vec<T>> {
+        let bytes = count.saturating_mul(size_of::<T>());
+        self.meter.take(bytes)?;
+        self.meter.give(bytes);
+        let mut room = Vec::new();
+        room.try_reserve_exact(count)?;
+        Ok(room)
     }
 
     /// Pays for `units` of work that are about to be done.

@@ -4,10 +4,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::costs::{Costs, InputSize};
-use super::dict::Dict;
-use super::number::integer_of;
-use super::text::{Builder, Text};
-use super::value::Value;
+use super::values::{Builder, Dict, Text, Value, integer_of};
 use crate::error::Result;
 use crate::text::json::digits;
 use crate::text::vocab::{Message, RenderInput, Rendered};

@@ -4,57 +4,31 @@
 //! A template is Jinja2 as Python has it, in the setup of Hugging Face's transformers; `docs/templates.md`
 //! says what is different. What bounds a hostile template:
 //! - its source: 256 KiB, 4,096 tokens in a tag, 256 `elif`, 100 blocks in each other;
-//! - no recursion: the parser (`parser`, `expression`), the machine (`machine`) and all that goes through
-//!   values (`print`, `json`, `order`, the drop of lists and maps) keep what waits on lists;
+//! - no recursion: the parser (`syntax`), the machine (`machine`) and all that goes through values
+//!   (`values::print`, `values::order`, `filters::json`, the drop of lists and maps) keep what waits on
+//!   lists;
 //! - fuel (`costs`): a unit is an instruction, or 64 bytes that are copied or looked through, charged before
 //!   the work. A rendering has as much as its conversation explains;
 //! - memory (`costs`): what a string or a list holds is counted before it is allocated, and given back with
 //!   it.
 //!
-//! Strings know which of their bytes come from the conversation (`text`): what a template does with them it
-//! does with the text they are, and the prompt still tells its own control tokens from those that a message
-//! spells.
+//! Strings know which of their bytes come from the conversation (`values::text`): what a template does with
+//! them it does with the text they are, and the prompt still tells its own control tokens from those that a
+//! message spells.
 
 mod arguments;
-mod attributes;
-mod braces;
 pub mod builtin;
-mod calls;
-mod case;
-mod checks;
 mod costs;
-mod dict;
-mod escape;
-mod expression;
 mod filters;
-mod filters_list;
-mod filters_text;
-mod globals;
-mod grammar;
 mod input;
-mod json;
-mod lexer;
-mod loops;
+mod letters;
 mod machine;
-mod methods;
-mod number;
-mod objects;
-mod operators;
-mod order;
-mod parser;
-mod percent;
-mod pieces;
-mod print;
+mod operations;
 mod program;
-mod scopes;
-mod sort;
-mod spec;
-mod statements;
+mod rendering;
 mod strings;
-mod text;
-mod time;
-mod value;
-mod wrap;
+mod syntax;
+mod values;
 
 use std::ops::Range;
 
@@ -65,8 +39,7 @@ use crate::pause::{Pauses, at_once};
 use costs::Costs;
 use machine::Machine;
 use program::{Known, Program};
-use text::Text;
-use value::Value;
+use values::{Builder, Text, Value};
 
 /// Bytes of messages, tools and variables at most: more than any prompt has.
 const MAX_INPUT: u64 = 64_000_000;
@@ -154,7 +127,7 @@ impl Template {
             ErrorKind::Template => error.within("the chat template is malformed"),
             _ => error,
         };
-        let program = parser::parse(source, pauses).await.map_err(malformed)?;
+        let program = syntax::parse(source, pauses).await.map_err(malformed)?;
         let [bos, eos] = [bos, eos].map(|text| Text::literal(text.to_owned()));
         Ok(Self { program, bos, eos })
     }
@@ -184,12 +157,12 @@ impl Template {
         self.set_variables(&mut machine, input, pauses).await.map_err(failed)?;
         loop {
             let done = machine.run(SLICE).map_err(failed)?;
-            pauses.after(machine.costs.since_rest()).await?;
+            pauses.after(machine.rendering.costs.since_rest()).await?;
             if done {
                 break;
             }
         }
-        let (text, said) = machine.finish().map(text::Builder::into_parts).unwrap_or_default();
+        let (text, said) = machine.finish().map(Builder::into_parts).unwrap_or_default();
         Ok(Prompt { text, said })
     }
 
@@ -205,7 +178,7 @@ impl Template {
         machine.set(Known::Documents as u32, Value::None)?;
         for (name, json) in input.variables.into_iter().flatten() {
             if let Some(name) = self.program.find(name) {
-                let value = input::value(&mut machine.costs, json)?;
+                let value = input::value(&mut machine.rendering.costs, json)?;
                 machine.set(name, value)?;
             }
         }
@@ -214,13 +187,13 @@ impl Template {
         let mut spoken = input.spoken.iter().peekable();
         for (index, message) in input.messages.iter().enumerate() {
             let spoken = spoken.next_if(|spoken| spoken.message == index).map(|spoken| &spoken.content);
-            messages.push(input::message(&mut machine.costs, message, spoken)?);
-            pauses.after(machine.costs.since_rest()).await?;
+            messages.push(input::message(&mut machine.rendering.costs, message, spoken)?);
+            pauses.after(machine.rendering.costs.since_rest()).await?;
         }
-        let messages = Value::list(&mut machine.costs, messages)?;
+        let messages = Value::list(&mut machine.rendering.costs, messages)?;
         machine.set(Known::Messages as u32, messages)?;
         let tools = match input.tools {
-            Some(tools) => input::value(&mut machine.costs, tools)?,
+            Some(tools) => input::value(&mut machine.rendering.costs, tools)?,
             None => Value::None,
         };
         machine.set(Known::Tools as u32, tools)?;

@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::number::Arithmetic;
-use super::value::Value;
+use super::values::{Arithmetic, Comparison, Signature, Value};
 
 /// An instruction. Jumps count from the instruction behind them, so that code can be moved as a whole.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +54,6 @@ pub(super) enum Op {
     /// Begins a loop over the value on the stack.
     Loop {
         recursive: bool,
-        escapes: bool,
     },
     /// The next item that is still to be chosen from, or behind the choice.
     ChooseNext(i32),
@@ -81,19 +79,6 @@ pub(super) enum Op {
     Return,
 }
 
-/// The comparisons.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-    In,
-    NotIn,
-}
-
 /// One argument of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Argument {
@@ -103,17 +88,6 @@ pub(super) enum Argument {
     Items,
     /// `**pairs`
     Pairs,
-}
-
-/// What a macro takes.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Signature {
-    pub(super) name: u32,
-    pub(super) parameters: Vec<u32>,
-    /// Whether its body asks for `varargs`, `kwargs`, `caller`.
-    pub(super) varargs: bool,
-    pub(super) kwargs: bool,
-    pub(super) caller: bool,
 }
 
 /// Names that the machine itself asks for.

@@ -1,17 +1,16 @@
-//! Byte-pair merging by rank, as GPT-2 does it. Knows words (pieces of pre-split text), not how they were
-//! split.
+//! Byte-pair merging by rank: of bytes, as GPT-2 does it, or of characters, as Gemma 4 does it. Knows words
+//! (pieces of pre-split text), not how they were split.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::hash::{BuildHasher, RandomState};
 
 use super::data::{AT_ONCE, invalid};
-use super::pieces::{Pieces, TOKEN_UNITS, byte_of_letter};
+use super::hash::PairHasher;
+use super::merges::{Merge, NONE, Resolver, Strangers, find_marked, split};
+use super::names::Whole;
+use super::pieces::{Pieces, SPACE_MARK, SPACE_MARK_TEXT};
 use crate::error::Result;
 use crate::pause::Pauses;
-
-/// No token, or no neighbour.
-const NONE: u32 = u32::MAX;
 
 /// What a merge counts for.
 const MERGE_UNITS: usize = 4;
@@ -19,84 +18,33 @@ const MERGE_UNITS: usize = 4;
 /// The ranked merges of a vocabulary.
 #[derive(Debug, Clone)]
 pub(super) struct Bpe {
-    /// The token of each byte, or `NONE`: such a byte is left out before anything is merged, as Hugging
-    /// Face's library has it.
+    /// The token of each byte, or `NONE`: such a byte is left out, before anything is merged where bytes
+    /// are, as Hugging Face's library has it.
     bytes: Box<[u32; 256]>,
+    /// What words begin as.
+    units: Units,
     /// By rank.
     merges: Vec<Merge>,
     /// Open addressing by (left, right): rank + 1, or 0.
     slots: Vec<u32>,
     hasher: PairHasher,
-    /// A word that is a token is this token, whatever the merges say.
-    ignore_merges: bool,
+    /// Which words that are tokens are not merged.
+    whole: Whole,
     strangers: Strangers,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Merge {
-    left: u32,
-    right: u32,
-    result: u32,
+/// What is merged.
+#[derive(Debug, Clone)]
+enum Units {
+    /// Bytes.
+    Bytes,
+    /// Characters, a space as U+2581; with those that only merges know. Characters that are no token go
+    /// through as ids from [`CHARACTER`] on, and become the tokens of their bytes.
+    Characters(HashMap<char, u32>),
 }
 
-impl Merge {
-    /// Keeps the place of one that no text comes to.
-    const NEVER: Self = Self { left: NONE, right: NONE, result: NONE };
-}
-
-/// Texts that merges are of and that are no tokens: ids behind the vocabulary's. A word that ends as one
-/// becomes the tokens of its bytes (`llm_tokenizer_bpe_session::tokenize`, llama.cpp).
-#[derive(Debug, Clone, Default)]
-struct Strangers {
-    /// The first id.
-    first: u32,
-    bytes: Vec<u8>,
-    /// Where each ends in `bytes`.
-    ends: Vec<usize>,
-}
-
-impl Strangers {
-    fn get(&self, id: u32) -> Option<&[u8]> {
-        let index = id.checked_sub(self.first)? as usize;
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.bytes.get(start..*self.ends.get(index)?)
-    }
-
-    fn add(&mut self, text: &[u8]) -> Result<u32> {
-        self.bytes.try_reserve(text.len())?;
-        self.ends.try_reserve(1)?;
-        self.bytes.extend_from_slice(text);
-        self.ends.push(self.bytes.len());
-        Ok(self.first + self.ends.len() as u32 - 1)
-    }
-}
-
-/// Resolves merges to ids.
-struct Resolver<'a> {
-    pieces: &'a Pieces,
-    strangers: Strangers,
-    /// Their ids, and `NONE` for the texts of control tokens; filled when the first is met.
-    known: HashMap<Box<[u8]>, u32>,
-    decoded: Vec<u8>,
-}
-
-/// Multiply-shift hashing with random multipliers: a file cannot know which pairs collide.
-#[derive(Debug, Clone, Copy)]
-struct PairHasher {
-    left: u64,
-    right: u64,
-}
-
-impl PairHasher {
-    fn new() -> Self {
-        let random = RandomState::new();
-        Self { left: random.hash_one(1) | 1, right: random.hash_one(2) | 1 }
-    }
-
-    fn hash(self, left: u32, right: u32) -> u64 {
-        u64::from(left).wrapping_mul(self.left) ^ u64::from(right).wrapping_mul(self.right).rotate_left(32)
-    }
-}
+/// Behind all tokens, and all texts that merges are of: there are fewer than 2^31 bytes of them.
+const CHARACTER: u32 = 1 << 31;
 
 /// Buffers of one call, kept from word to word.
 #[derive(Debug, Default)]
@@ -125,30 +73,68 @@ struct Candidate {
 }
 
 impl Bpe {
-    /// Resolves `merges` ("left right", in GPT-2's alphabet) to ids.
+    /// Of bytes: resolves `merges` ("left right", in GPT-2's alphabet) to ids.
     ///
     /// # Errors
     /// `ModelInvalid`, naming it, for a merge that is not of two texts.
     pub(super) async fn new(
         pieces: &Pieces,
         merges: &[&str],
-        ignore_merges: bool,
+        whole: Whole,
         pauses: &mut Pauses<'_>,
     ) -> Result<Self> {
-        let bytes = Box::new(std::array::from_fn(|byte| pieces.find(&[byte as u8]).unwrap_or(NONE)));
+        let bytes = Box::new(std::array::from_fn(|byte| pieces.find(&[byte as u8])));
+        Self::resolve(Resolver::new(pieces, false), merges, whole, bytes, pauses).await
+    }
+
+    /// Of characters: resolves `merges` ("left right", with U+2581 for spaces) to ids. `bytes`: the tokens of
+    /// what is no token.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new)'s.
+    pub(super) async fn of_characters(
+        pieces: &Pieces,
+        merges: &[&str],
+        whole: Whole,
+        bytes: Box<[Option<u32>; 256]>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Self> {
+        let resolver = Resolver::new(pieces, true);
+        let mut bpe = Self::resolve(resolver, merges, whole, bytes, pauses).await?;
+        let mut letters = HashMap::new();
+        for stranger in bpe.strangers.letters() {
+            if let Some((letter, id)) = stranger {
+                letters.try_reserve(1)?;
+                letters.insert(letter, id);
+            }
+            if pauses.is_due(1) {
+                pauses.look_up().await?;
+            }
+        }
+        bpe.units = Units::Characters(letters);
+        Ok(bpe)
+    }
+
+    async fn resolve(
+        mut resolver: Resolver<'_>,
+        merges: &[&str],
+        whole: Whole,
+        bytes: Box<[Option<u32>; 256]>,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<Self> {
         let slots = (merges.len() * 2).next_power_of_two();
         let mut bpe = Self {
-            bytes,
+            bytes: Box::new(bytes.map(|id| id.unwrap_or(NONE))),
+            units: Units::Bytes,
             merges: Vec::new(),
             slots: Vec::new(),
             hasher: PairHasher::new(),
-            ignore_merges,
+            whole,
             strangers: Strangers::default(),
         };
         bpe.merges.try_reserve_exact(merges.len())?;
         bpe.slots.try_reserve_exact(slots)?;
         bpe.slots.resize(slots, 0);
-        let mut resolver = Resolver::new(pieces);
         for (rank, text) in merges.iter().enumerate() {
             let Some((left, right)) = split(text) else {
                 let message = format!("merge {rank}, {text:.64?}, is not of two texts with a space between");
@@ -172,7 +158,7 @@ impl Bpe {
 
     /// How many texts there are that merges are of and that are no tokens.
     pub(super) fn strangers(&self) -> usize {
-        self.strangers.ends.len()
+        self.strangers.len()
     }
 
     /// Appends the tokens of one word. Time: n log n in its bytes.
@@ -181,7 +167,8 @@ impl Bpe {
     /// `OutOfMemory`; what stops `pauses`.
     pub(super) async fn encode(
         &self,
-        word: &[u8],
+        pieces: &Pieces,
+        word: &str,
         scratch: &mut BpeScratch,
         out: &mut Vec<u32>,
         pauses: &mut Pauses<'_>,
@@ -191,9 +178,12 @@ impl Bpe {
         symbols.clear();
         queue.clear();
         symbols.try_reserve(word.len())?;
-        for part in word.chunks(AT_ONCE) {
-            self.lay_out(part, symbols, queue)?;
+        let mut rest = word;
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at(rest.ceil_char_boundary(AT_ONCE.min(rest.len())));
+            self.lay_out(pieces, part, symbols, queue)?;
             pauses.after(part.len()).await?;
+            rest = behind;
         }
         while self.merge(AT_ONCE, symbols, queue)? {
             pauses.after(AT_ONCE * MERGE_UNITS).await?;
@@ -213,13 +203,16 @@ impl Bpe {
     pub(super) fn encode_short(
         &self,
         pieces: &Pieces,
-        word: &[u8],
+        word: &str,
         scratch: &mut BpeScratch,
         out: &mut Vec<u32>,
     ) -> Result<bool> {
-        if self.ignore_merges
-            && let Some(id) = pieces.find(word)
-        {
+        let is_whole = match self.whole {
+            Whole::No => false,
+            Whole::Newlines => word.starts_with('\n'),
+            Whole::All => true,
+        };
+        if is_whole && let Some(id) = pieces.find(word.as_bytes()) {
             out.try_reserve(1)?;
             out.push(id);
             return Ok(true);
@@ -232,17 +225,32 @@ impl Bpe {
         symbols.clear();
         queue.clear();
         symbols.try_reserve(word.len())?;
-        self.lay_out(word, symbols, queue)?;
+        self.lay_out(pieces, word, symbols, queue)?;
         while self.merge(AT_ONCE, symbols, queue)? {}
         self.finish(symbols, out);
         Ok(true)
     }
 
-    /// Appends a symbol for each byte of the next part of a word, and queues their merges with those before
-    /// them.
+    /// The ids of single bytes; one without a token is left out.
+    fn ids<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = u32> + 'a {
+        bytes.iter().map(|&byte| self.bytes[usize::from(byte)]).filter(|&id| id != NONE)
+    }
+
+    /// The id of a character that is to be merged.
+    fn character(&self, pieces: &Pieces, strangers: &HashMap<char, u32>, letter: char) -> u32 {
+        let letter = if letter == SPACE_MARK { ' ' } else { letter };
+        let found = find_marked(pieces, letter.encode_utf8(&mut [0; 4]).as_bytes());
+        found
+            .filter(|id| pieces.is_text(*id))
+            .or_else(|| strangers.get(&letter).copied())
+            .unwrap_or(CHARACTER | letter as u32)
+    }
+
+    /// Appends the symbols of the next part of a word, and queues their merges with those before them.
     fn lay_out(
         &self,
-        part: &[u8],
+        pieces: &Pieces,
+        part: &str,
         symbols: &mut Vec<Symbol>,
         queue: &mut BinaryHeap<Reverse<Candidate>>,
     ) -> Result<()> {
@@ -250,10 +258,16 @@ impl Bpe {
         if let Some(last) = symbols.last_mut() {
             last.after = start;
         }
-        let ids = part.iter().map(|&byte| self.bytes[usize::from(byte)]).filter(|&id| id != NONE);
-        for (at, id) in (start..).zip(ids) {
+        let mut push = |(at, id): (u32, u32)| {
             let before = at.checked_sub(1).unwrap_or(NONE);
             symbols.push(Symbol { id, before, after: at + 1, gone: false });
+        };
+        match &self.units {
+            Units::Bytes => (start..).zip(self.ids(part.as_bytes())).for_each(push),
+            Units::Characters(strangers) => {
+                let ids = part.chars().map(|letter| self.character(pieces, strangers, letter));
+                (start..).zip(ids).for_each(&mut push);
+            }
         }
         if let Some(last) = symbols.last_mut() {
             last.after = NONE;
@@ -266,13 +280,25 @@ impl Bpe {
     fn finish(&self, symbols: &[Symbol], out: &mut Vec<u32>) {
         for symbol in symbols.iter().filter(|symbol| !symbol.gone) {
             match self.strangers.get(symbol.id) {
-                None => out.push(symbol.id),
-                Some(bytes) => {
-                    out.extend(
-                        bytes.iter().map(|&byte| self.bytes[usize::from(byte)]).filter(|&id| id != NONE),
-                    );
+                Some(bytes) => self.push_bytes(bytes, out),
+                None if symbol.id < CHARACTER => out.push(symbol.id),
+                None => {
+                    let letter = char::from_u32(symbol.id & !CHARACTER).unwrap_or_default();
+                    self.push_bytes(letter.encode_utf8(&mut [0; 4]).as_bytes(), out);
                 }
             }
+        }
+    }
+
+    /// Appends the tokens of these bytes; where spaces are written as U+2581, those of that.
+    fn push_bytes(&self, bytes: &[u8], out: &mut Vec<u32>) {
+        for byte in bytes {
+            let is_marked = *byte == b' ' && matches!(self.units, Units::Characters(_));
+            out.extend(self.ids(if is_marked {
+                SPACE_MARK_TEXT.as_bytes()
+            } else {
+                std::slice::from_ref(byte)
+            }));
         }
     }
 
@@ -333,7 +359,7 @@ impl Bpe {
     /// The slot of this pair, or the free one where it belongs. At most half of the slots are taken.
     fn slot_of(&self, left: u32, right: u32) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = (self.hasher.hash(left, right) >> 20) as usize & mask;
+        let mut slot = self.hasher.slot(left, right, self.slots.len());
         while let Some(rank) = self.slots[slot].checked_sub(1) {
             let merge = self.merges[rank as usize];
             if merge.left == left && merge.right == right {
@@ -343,65 +369,4 @@ impl Bpe {
         }
         slot
     }
-}
-
-impl<'a> Resolver<'a> {
-    fn new(pieces: &'a Pieces) -> Self {
-        let strangers = Strangers { first: pieces.len() as u32, ..Strangers::default() };
-        Self { pieces, strangers, known: HashMap::new(), decoded: Vec::new() }
-    }
-
-    /// The ids of a merge; `None` if no text comes to it, or if it makes a control token, which text never
-    /// becomes.
-    async fn resolve(&mut self, left: &str, right: &str, pauses: &mut Pauses<'_>) -> Result<Option<Merge>> {
-        self.decoded.clear();
-        let mut decoded = std::mem::take(&mut self.decoded);
-        let is_reached = decode(left, &mut decoded);
-        let middle = decoded.len();
-        let merge = if is_reached && decode(right, &mut decoded) {
-            let left = self.id(&decoded[..middle], pauses).await?;
-            let right = self.id(&decoded[middle..], pauses).await?;
-            Some(Merge { left, right, result: self.id(&decoded, pauses).await? })
-        } else {
-            None
-        };
-        self.decoded = decoded;
-        Ok(merge.filter(|merge| merge.left != NONE && merge.right != NONE && merge.result != NONE))
-    }
-
-    /// The id of a text that a merge names; `NONE`: it is a control token's.
-    async fn id(&mut self, text: &[u8], pauses: &mut Pauses<'_>) -> Result<u32> {
-        if let Some(id) = self.pieces.find_any(text) {
-            return Ok(if self.pieces.is_text(id) { id } else { NONE });
-        }
-        if self.known.is_empty() {
-            for id in self.pieces.of_kinds(|kind| kind.is_special()) {
-                self.known.try_reserve(1)?;
-                self.known.insert(self.pieces.get(id).unwrap_or_default().into(), NONE);
-                if pauses.is_due(TOKEN_UNITS) {
-                    pauses.look_up().await?;
-                }
-            }
-        }
-        if let Some(&id) = self.known.get(text) {
-            return Ok(id);
-        }
-        self.known.try_reserve(1)?;
-        let id = self.strangers.add(text)?;
-        self.known.insert(text.into(), id);
-        Ok(id)
-    }
-}
-
-/// The two sides of a merge as a file writes it.
-fn split(merge: &str) -> Option<(&str, &str)> {
-    // The first letter may be a space only in files that do not use GPT-2's alphabet.
-    let at = merge.char_indices().skip(1).find(|(_, letter)| *letter == ' ')?.0;
-    let (left, right) = (&merge[..at], &merge[at + 1..]);
-    (!right.is_empty() && !right.contains(' ')).then_some((left, right))
-}
-
-/// Appends the bytes that are written so in GPT-2's alphabet; false: they are not.
-fn decode(text: &str, out: &mut Vec<u8>) -> bool {
-    text.chars().all(|letter| byte_of_letter(letter).map(|byte| out.push(byte)).is_some())
 }

@@ -15,6 +15,15 @@ pub enum VocabularyModel {
     Bpe,
     /// SentencePiece's BPE: spaces are written as U+2581, merges are scored by their result.
     Spm,
+    /// Byte-pair encoding of characters (Gemma 4): spaces are written as U+2581, merges are ranked, and what
+    /// is no token becomes the tokens of its bytes.
+    Characters,
+    /// WordPiece (BERT): the longest tokens of each word, from left to right. Tokens that begin a word are
+    /// written with U+2581, those inside of one without.
+    WordPiece,
+    /// SentencePiece's unigram model (T5): the tokens whose scores are the most in all. Spaces are written as
+    /// U+2581.
+    Unigram,
 }
 
 /// What a token is for; the numbers are GGUF's `tokenizer.ggml.token_type`.
@@ -64,11 +73,12 @@ pub struct VocabularyData<'a> {
     pub tokens: Vec<&'a str>,
     /// `(n)`; empty: all normal.
     pub kinds: Vec<TokenKind>,
-    /// `(n)`; SPM only. The higher, the earlier a merge. Empty: all 0.
+    /// `(n)`; SPM: the higher, the earlier a merge; unigram: logarithms of probabilities. Empty: all 0.
     pub scores: Vec<f32>,
-    /// BPE only: "left right", first is merged first.
+    /// BPE, of bytes or of characters: "left right", first is merged first.
     pub merges: Vec<&'a str>,
-    /// BPE only: the name of the pre-tokenizer (`tokenizer.ggml.pre`); empty: "default".
+    /// BPE, of bytes or of characters: the name of the pre-tokenizer (`tokenizer.ggml.pre`); empty:
+    /// "default".
     pub pre: &'a str,
     /// Begins a text. This id, and those that follow, count as absent where they are beyond the vocabulary.
     pub bos: Option<u32>,
@@ -80,16 +90,28 @@ pub struct VocabularyData<'a> {
     pub eom: Option<u32>,
     /// Stand between, or pad, the files of a repository: they end a generation too.
     pub fim: [Option<u32>; 3],
-    /// SPM only: stands for what the vocabulary lacks.
+    /// SPM, WordPiece, unigram: stands for what the vocabulary lacks.
     pub unk: Option<u32>,
     /// Whether texts get BOS; `None`: what the model or the pre-tokenizer does by default.
     pub add_bos: Option<bool>,
     /// Whether texts get EOS; `None`: no.
     pub add_eos: Option<bool>,
-    /// SPM: whether a text gets a space before it; `None`: yes.
+    /// SPM and unigram: whether a text gets a space before it; `None`: with SPM.
     pub add_space_prefix: Option<bool>,
+    /// Unigram: of spaces in a row one is left, and none at the ends of a text.
+    pub fewer_spaces: bool,
+    /// Unigram: what characters become first (SentencePiece's `precompiled_charsmap`); empty: they stay.
+    pub charsmap: Vec<u8>,
+    /// WordPiece: whether text becomes lower case.
+    pub lowercase: bool,
+    /// WordPiece: whether accents are left out; `None`: where text becomes lower case.
+    pub strip_accents: Option<bool>,
+    /// The text of a special token that white space before it belongs to; empty: none.
+    pub strip_before: &'static str,
     /// Whether spaces after a control token belong to it (Phi-3; the file does not say, its name does).
     pub strip_after_special: bool,
+    /// Tokens that no generation may say, ascending; all are of the vocabulary.
+    pub suppressed: Vec<u32>,
     /// What is odd about the file, though it can be used: for the log.
     pub notes: Vec<String>,
 }
@@ -113,7 +135,13 @@ impl<'a> VocabularyData<'a> {
             add_bos: None,
             add_eos: None,
             add_space_prefix: None,
+            fewer_spaces: false,
+            charsmap: Vec::new(),
+            lowercase: true,
+            strip_accents: None,
+            strip_before: "",
             strip_after_special: false,
+            suppressed: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -137,7 +165,7 @@ impl<'a> VocabularyData<'a> {
         if !self.kinds.is_empty() && self.kinds.len() < count {
             return Err(invalid(format!("{} token types for {count} tokens", self.kinds.len())));
         }
-        if self.model == VocabularyModel::Spm {
+        if matches!(self.model, VocabularyModel::Spm | VocabularyModel::Unigram) {
             if !self.scores.is_empty() && self.scores.len() < count {
                 return Err(invalid(format!("{} token scores for {count} tokens", self.scores.len())));
             }

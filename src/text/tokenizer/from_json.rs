@@ -1,11 +1,12 @@
 //! The vocabulary of a tokenizer.json (Hugging Face), through the `tokenizers` crate. Knows that format; no
 //! GGUF.
 
+use super::Tokenizer;
 use super::data::{TokenKind, VocabularyData, VocabularyModel, invalid};
 use super::hub::{Hub, guarded};
+use super::model::Model;
 use super::pieces::Pieces;
 use super::specials::Finder;
-use super::{Model, Tokenizer};
 use crate::error::Result;
 use crate::pause::{Pauses, at_once};
 use serde_json::Value;
@@ -49,7 +50,7 @@ impl Tokenizer {
         end_ids.dedup();
         let model = Model::Hub(Box::new(Hub { parsing, plain }));
         let finders = at_once(Finder::both(&pieces, &data, &mut Pauses::none()))?;
-        Ok(Self::assemble(&data, pieces, end_ids, model, finders, false))
+        Ok(Self::assemble(&data, pieces, end_ids, model, finders))
     }
 }
 

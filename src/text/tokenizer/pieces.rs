@@ -8,6 +8,7 @@ use crate::pause::Pauses;
 
 /// How SentencePiece writes a space.
 pub(super) const SPACE_MARK: char = '\u{2581}';
+pub(super) const SPACE_MARK_TEXT: &str = "\u{2581}";
 
 /// What a token counts for beside its bytes when it is decoded or looked for.
 pub(super) const TOKEN_UNITS: usize = 8;
@@ -182,20 +183,44 @@ fn decode_token(model: VocabularyModel, kind: TokenKind, token: &str, out: &mut 
             Some(byte) => out.push(byte),
             None => out.extend_from_slice(token.as_bytes()),
         },
-        (kind, VocabularyModel::Bpe) if is_plain(kind) && !is_literal(model, kind, token) => {
-            out.extend(token.chars().filter_map(byte_of_letter));
-        }
-        (kind, VocabularyModel::Spm) if is_plain(kind) => {
-            let mut rest = token;
-            while let Some((before, after)) = rest.split_once(SPACE_MARK) {
-                out.extend_from_slice(before.as_bytes());
-                out.push(b' ');
-                rest = after;
+        (kind, VocabularyModel::Bpe) if is_plain(kind) => {
+            let start = out.len();
+            // A literal reads as written.
+            if !decode_letters(token, out) {
+                out.truncate(start);
+                out.extend_from_slice(token.as_bytes());
             }
-            out.extend_from_slice(rest.as_bytes());
+        }
+        (kind, VocabularyModel::WordPiece) if is_plain(kind) => match token.strip_prefix(SPACE_MARK) {
+            Some(beginning) => {
+                out.push(b' ');
+                out.extend_from_slice(beginning.as_bytes());
+            }
+            None => out.extend_from_slice(token.as_bytes()),
+        },
+        (kind, VocabularyModel::Spm | VocabularyModel::Characters | VocabularyModel::Unigram)
+            if is_plain(kind) =>
+        {
+            decode_marks(token, out)
         }
         _ => out.extend_from_slice(token.as_bytes()),
     }
+}
+
+/// Appends the bytes that are written so in GPT-2's alphabet; false: they are not.
+pub(super) fn decode_letters(text: &str, out: &mut Vec<u8>) -> bool {
+    text.chars().all(|letter| byte_of_letter(letter).map(|byte| out.push(byte)).is_some())
+}
+
+/// Appends a text in which spaces are written as U+2581.
+pub(super) fn decode_marks(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(SPACE_MARK) {
+        out.extend_from_slice(before.as_bytes());
+        out.push(b' ');
+        rest = after;
+    }
+    out.extend_from_slice(rest.as_bytes());
 }
 
 /// The byte that `<0x0A>` stands for.

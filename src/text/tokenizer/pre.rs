@@ -1,72 +1,39 @@
 //! Cuts text into the words that byte-pair merging stays inside of, as the model was trained with. Knows no
 //! tokens.
 //!
-//! The patterns are those of the models' own tokenizers, by the names that GGUF files give them (the table in
-//! `llama_vocab::impl::load`, llama.cpp). Each stage cuts the words of the stage before; what it does not
-//! match stays.
+//! Each stage cuts the words of the stage before; what it does not match stays.
 
 use std::ops::Range;
 
 use regex_automata::Input;
 use regex_automata::meta::Regex;
 
+use super::names::{self, Pattern, Rule, Whole};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A pre-tokenizer, and what its name says about the vocabulary.
 #[derive(Debug, Clone)]
 pub(super) struct PreTokenizer {
     stages: Vec<Stage>,
-    /// A word that is a token is this token, whatever the merges say.
-    pub(super) ignore_merges: bool,
+    /// Which words that are tokens are not merged.
+    pub(super) whole: Whole,
     /// Texts get BOS unless the file says otherwise.
     pub(super) adds_bos: bool,
     /// Text is composed (NFC) before it is cut, as the model's own tokenizer does it. llama.cpp does not.
     pub(super) composes: bool,
 }
 
-/// One pattern. The last alternatives of most are `\s+(?!\S)|\s+`: white space, but for the last of it where
-/// a word follows. That look-ahead is done by hand (pattern 1 is `\s+`), so that everything else is a finite
+/// One pattern. What looks ahead in the original is done by hand, so that everything else is a finite
 /// automaton: time is linear in the text, whatever the text is.
 #[derive(Debug, Clone)]
 struct Stage {
+    /// The pattern, and that of [`BY_HAND`].
     regex: Regex,
+    rule: Rule,
 }
 
-/// The index of `\s+` among a stage's patterns.
-const SPACES: usize = 1;
-
-/// A stage as written: the pattern, and whether white space is left over as said at [`Stage`].
-struct Pattern(&'static str, bool);
-
-const CONTRACTIONS: &str = "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])";
-const GPT2: Pattern = Pattern(r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+", true);
-const DIGIT: Pattern = Pattern(r"\p{N}", false);
-const UPPER_LOWER: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+";
-const UPPER_ONLY: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*";
-
-/// Whose originals compose their text first: `"normalizer": {"type": "NFC"}` in the tokenizer.json of Qwen 2
-/// to 3.5, Command R, GPT-NeoX (OLMo's too) and MPT.
-const COMPOSED: [&str; 6] = ["qwen2", "qwen35", "f2llmv2", "command-r", "mpt", "olmo"];
-
-/// What a name stands for.
-struct Named {
-    /// Each a pattern, and whether it ends in the white space alternatives.
-    stages: Vec<(String, bool)>,
-    ignore_merges: bool,
-    adds_bos: bool,
-}
-
-impl Named {
-    fn new(stages: &[Pattern]) -> Self {
-        let stages = stages.iter().map(|stage| (stage.0.to_owned(), stage.1)).collect();
-        Self { stages, ignore_merges: false, adds_bos: false }
-    }
-
-    /// One stage that ends in the white space alternatives.
-    fn single(pattern: String) -> Self {
-        Self { stages: vec![(pattern, true)], ignore_merges: false, adds_bos: false }
-    }
-}
+/// The index, among a stage's patterns, of what the rule cuts by hand: white space, or digits.
+const BY_HAND: usize = 1;
 
 impl PreTokenizer {
     /// The pre-tokenizer of this name; an empty name is "default".
@@ -74,19 +41,15 @@ impl PreTokenizer {
     /// # Errors
     /// `Unsupported`, naming it, if there is none of this name.
     pub(super) fn new(name: &str) -> Result<Self> {
-        let Some(named) = find(name) else {
+        let Some(named) = names::find(name) else {
             let message = format!(
                 "the pre-tokenizer {name:.64?} is not supported; known are default, gpt-2, llama-bpe, qwen2 and others"
             );
             return Err(Error::new(ErrorKind::Unsupported, message));
         };
-        let stages = named
-            .stages
-            .iter()
-            .map(|(pattern, spaces)| Stage::new(pattern, *spaces))
-            .collect::<Result<_>>()?;
-        let composes = COMPOSED.contains(&name);
-        Ok(Self { stages, ignore_merges: named.ignore_merges, adds_bos: named.adds_bos, composes })
+        let stages = named.stages.iter().map(Stage::new).collect::<Result<_>>()?;
+        let composes = names::COMPOSED.contains(&name);
+        Ok(Self { stages, whole: named.whole, adds_bos: named.adds_bos, composes })
     }
 
     /// The words of `text`, in order; together they are the text.
@@ -107,7 +70,14 @@ struct Rest<'a> {
     part: &'a str,
     done: usize,
     /// Found already, behind what no pattern matches.
-    found: Option<Range<usize>>,
+    found: Option<Found>,
+}
+
+/// What a stage cuts out.
+struct Found {
+    at: Range<usize>,
+    /// Letters of it that are cut further; 0: it is one piece.
+    letters: usize,
 }
 
 impl<'a> Iterator for Words<'a> {
@@ -135,12 +105,17 @@ impl<'a> Rest<'a> {
         let (part, done) = (self.part, self.done);
         let found = self.found.take().or_else(|| stage.next_match(part, done));
         let end = match found {
-            Some(found) if found.start > done => {
-                let before = found.start;
+            Some(found) if found.at.start > done => {
+                let before = found.at.start;
                 self.found = Some(found);
                 before
             }
-            Some(found) => found.end,
+            Some(found) => {
+                let end = stage.piece(part, &found);
+                let letters = found.letters.saturating_sub(stage.piece_of(found.letters));
+                self.found = (end < found.at.end).then_some(Found { at: end..found.at.end, letters });
+                end
+            }
             None => part.len(),
         };
         self.done = end;
@@ -149,118 +124,78 @@ impl<'a> Rest<'a> {
 }
 
 impl Stage {
-    fn new(pattern: &str, spaces: bool) -> Result<Self> {
-        let patterns: &[&str] = if spaces { &[pattern, r"\s+"] } else { &[pattern] };
-        let regex = Regex::new_many(patterns).map_err(|e| {
-            Error::new(ErrorKind::Internal, format!("pre-tokenizer pattern {pattern:?}: {e}"))
-        })?;
-        Ok(Self { regex })
+    fn new(pattern: &Pattern) -> Result<Self> {
+        let regex = pattern.regex.as_ref();
+        let patterns: &[&str] = match pattern.rule {
+            Rule::Plain | Rule::ThreesBehind => &[regex],
+            Rule::Blanks | Rule::Halves => &[regex, r"\s+"],
+            // What stands before a letter stays with it.
+            Rule::Threes => &[r"\d+[\w--\d]", regex],
+        };
+        let regex = Regex::new_many(patterns)
+            .map_err(|e| Error::new(ErrorKind::Internal, format!("pre-tokenizer pattern {regex:?}: {e}")))?;
+        Ok(Self { regex, rule: pattern.rule })
     }
 
-    fn next_match(&self, text: &str, from: usize) -> Option<Range<usize>> {
-        let found = self.regex.search(&Input::new(text).range(from..))?;
-        let (start, mut end) = (found.start(), found.end());
-        if found.pattern().as_usize() == SPACES && end < text.len() {
-            let last = text[start..end].chars().next_back().map_or(0, char::len_utf8);
-            if end - last > start {
-                end -= last;
+    fn next_match(&self, text: &str, mut from: usize) -> Option<Found> {
+        loop {
+            let found = self.regex.search(&Input::new(text).range(from..))?;
+            let (mut start, mut end) = (found.start(), found.end());
+            let is_by_hand = found.pattern().as_usize() == BY_HAND;
+            let mut letters = 0;
+            match self.rule {
+                Rule::Blanks | Rule::Halves if is_by_hand => {
+                    let last = last_letter(&text[start..end]);
+                    if end < text.len() && end - last > start {
+                        end -= last;
+                    }
+                    if self.rule == Rule::Halves {
+                        letters = text[start..end].chars().count();
+                    }
+                }
+                Rule::Threes if is_by_hand => letters = text[start..end].chars().count(),
+                Rule::Threes => {
+                    from = end - last_letter(&text[start..end]);
+                    continue;
+                }
+                Rule::ThreesBehind => {
+                    start += (end - start) % 3;
+                    letters = end - start;
+                    if letters == 0 {
+                        from = end;
+                        continue;
+                    }
+                }
+                Rule::Plain | Rule::Blanks | Rule::Halves => {}
             }
+            // No pattern of the table matches nothing; should one, this would never end.
+            return (start < end).then_some(Found { at: start..end, letters });
         }
-        // No pattern of the table matches nothing; should one, this would never end.
-        (start < end).then_some(start..end)
+    }
+
+    /// Letters of the first piece of so many.
+    fn piece_of(&self, letters: usize) -> usize {
+        match self.rule {
+            Rule::Halves if letters < 4 => letters.min(2),
+            Rule::Halves => 1 << letters.ilog2().min(9),
+            _ if letters.is_multiple_of(3) => 3,
+            _ => letters % 3,
+        }
+    }
+
+    /// Where the first piece of what was found ends.
+    fn piece(&self, text: &str, found: &Found) -> usize {
+        if found.letters == 0 {
+            return found.at.end;
+        }
+        let mut letters = text[found.at.clone()].char_indices();
+        letters.nth(self.piece_of(found.letters)).map_or(found.at.end, |(end, _)| found.at.start + end)
     }
 }
 
-fn find(name: &str) -> Option<Named> {
-    let named = match name {
-        "" | "default" => Named::new(&[
-            Pattern(r"[\p{P}\$\+<=>\^~\|]+", false),
-            GPT2,
-            Pattern(r"\p{N}+", false),
-            Pattern("[0-9][0-9][0-9]", false),
-        ]),
-        "llama3" | "llama-v3" | "llama-bpe" | "falcon3" | "falcon-h1" | "pixtral" | "midm-2.0" | "lfm2"
-        | "jina-v5-nano" => Named { ignore_merges: true, adds_bos: true, ..words(r"\p{L}", r"\p{N}{1,3}") },
-        "dbrx" | "smaug-bpe" | "chatglm-bpe" => words(r"\p{L}", r"\p{N}{1,3}"),
-        "glm4" | "glm5" => Named { ignore_merges: true, ..words(r"\p{L}", r"\p{N}{1,3}") },
-        "qwen2" | "deepseek-r1-qwen" | "kormo" | "f2llmv2" | "megrez" | "stablelm2" | "hunyuan"
-        | "solar-open" | "grok-2" => words(r"\p{L}", r"\p{N}"),
-        "qwen35" => words(r"\p{L}\p{M}", r"\p{N}"),
-        "gpt-2" | "phi-2" | "jina-es" | "jina-de" | "gigachat" | "jina-v2-es" | "jina-v2-de" | "a.x-4.0"
-        | "mellum" | "modern-bert" | "mpt" | "olmo" | "jais" | "trillion" | "granite-docling" | "exaone4" => {
-            Named::new(&[GPT2])
-        }
-        "smollm" | "starcoder" | "refact" | "command-r" | "codeshell" | "exaone" | "minerva-7b"
-        | "mellum2" => Named::new(&[DIGIT, GPT2]),
-        "falcon" => {
-            Named::new(&[Pattern(r"[\p{P}\$\+<=>\^~\|`]+", false), GPT2, Pattern("[0-9][0-9][0-9]", false)])
-        }
-        "poro-chat" | "bloom" | "gpt3-finnish" => Named::new(&[FINNISH]),
-        "viking" => Named::new(&[FINNISH, DIGIT]),
-        "tekken" => Named { ignore_merges: true, adds_bos: true, ..cased(r"\p{N}", "") },
-        "gpt-4o" | "llama4" | "kanana2" | "talkie" | "minimax-m2" => {
-            cased(r"\p{N}{1,3}", &format!("{CONTRACTIONS}?"))
-        }
-        "seed-coder" => Named::single(format!(
-            r"{CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}| ?[^\s\p{{L}}\p{{N}}\r\n]+|\s*[\r\n]+"
-        )),
-        "bailingmoe" | "bailingmoe2" | "llada-moe" => Named::single(format!(
-            r"{CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]"
-        )),
-        "minicpm5" => {
-            let mut named = words(r"\p{L}", r"\p{N}+");
-            named.stages.insert(0, (r"\p{N}{1,3}".to_owned(), false));
-            Named { ignore_merges: true, ..named }
-        }
-        other => return deepseek(other),
-    };
-    Some(named)
-}
-
-const FINNISH: Pattern = Pattern(" ?[^(\\s|.,!?…。，、।۔،)]+", false);
-
-/// The pattern of Llama 3 and its many relatives.
-fn words(letters: &str, numbers: &str) -> Named {
-    // Qwen 3.5 takes marks for letters; then they are no punctuation either.
-    let marks = if letters.contains("M") { r"\p{M}" } else { "" };
-    Named::single(format!(
-        r"{CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?[{letters}]+|{numbers}| ?[^\s\p{{L}}{marks}\p{{N}}]+[\r\n]*|\s*[\r\n]+"
-    ))
-}
-
-/// The pattern of GPT-4o and Mistral's tekken: words end where capitals begin.
-fn cased(numbers: &str, suffix: &str) -> Named {
-    Named::single(format!(
-        r"{UPPER_LOWER}{suffix}|{UPPER_ONLY}{suffix}|{numbers}| ?[^\s\p{{L}}\p{{N}}]+[\r\n/]*|\s*[\r\n]+"
-    ))
-}
-
-fn deepseek(name: &str) -> Option<Named> {
-    const NEWLINE: Pattern = Pattern(r"[\r\n]", false);
-    const CJK: Pattern = Pattern("[一-龥\u{800}-一가-\u{D7FF}]+", false);
-    Some(match name {
-        "deepseek-coder" => {
-            Named::new(&[NEWLINE, Pattern(r"\s?\p{L}+", false), Pattern(r"\s?\p{P}+", false), CJK, DIGIT])
-        }
-        "deepseek-llm" => Named::new(&[
-            NEWLINE,
-            // Letters that have case: those of Lu, Ll and Lt.
-            Pattern(r"\s?[\p{Lu}\p{Ll}\p{Lt}]+", false),
-            Pattern("\\s?[!-/:-~！-／：-～‘-‟\u{3000}-。]+", false),
-            Pattern(r"\s+$", false),
-            CJK,
-            Pattern(r"\p{N}+", false),
-        ]),
-        "deepseek-v3" | "hunyuan-dense" | "joyai-llm" | "hy_v4" => Named::new(&[
-            Pattern(r"\p{N}{1,3}", false),
-            Pattern("[一-龥぀-ゟ゠-ヿ]+", false),
-            Pattern(
-                r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+"##,
-                true,
-            ),
-        ]),
-        _ => return None,
-    })
+/// Bytes of the last letter.
+fn last_letter(text: &str) -> usize {
+    text.chars().next_back().map_or(0, char::len_utf8)
 }
 
 #[cfg(test)]
@@ -317,8 +252,86 @@ mod tests {
             "bailingmoe",
         ];
         let more = ["minicpm5", "deepseek-coder", "deepseek-llm", "deepseek-v3"];
-        for name in names.iter().chain(&more) {
+        for name in names.iter().chain(&more).chain(&OF_2026) {
             split(name, "Hello's WORLDs, 世界 123456\r\n\n  \t<|x|> é̈ ＡＢ！  ");
         }
+    }
+
+    const OF_2026: [&str; 23] = [
+        "afmoe",
+        "chameleon",
+        "cohere2moe",
+        "exaone-moe",
+        "gemma4",
+        "glm5",
+        "granite-embed-multi-311m",
+        "granite-embed-multi-97m",
+        "jais-2",
+        "jina-v1-en",
+        "jina-v2-code",
+        "kimi-k2",
+        "laguna",
+        "roberta-bpe",
+        "sarvam-moe",
+        "spark2_5",
+        "superbpe",
+        "tiny_aya",
+        "ufakzeka",
+        "youtu",
+        "gpt-2",
+        "llama-bpe",
+        "tekken",
+    ];
+
+    #[test]
+    fn digits_are_cut_in_threes_from_the_right_where_no_letter_follows() {
+        for name in ["tiny_aya", "cohere2moe", "afmoe"] {
+            assert_eq!(split(name, "1234567"), ["1", "234", "567"], "{name}");
+            assert_eq!(split(name, "x 123456, 12"), ["x", " ", "123", "456", ",", " ", "12"], "{name}");
+        }
+        assert_eq!(split("tiny_aya", "1234567a"), ["123", "456", "7", "a"], "as GPT-4o does");
+        assert_eq!(split("tiny_aya", "1234567é 1234"), ["123", "456", "7", "é", " ", "1", "234"]);
+        assert_eq!(split("afmoe", "1234a"), ["123", "4a"], "a letter takes what is before it");
+        assert_eq!(split("tiny_aya", "١٢٣٤"), ["١", "٢٣٤"], "digits of any script");
+        assert_eq!(split("superbpe", "a 1234 b 123456"), ["a ", "1", "234", " b ", "123", "456"]);
+        assert_eq!(split("superbpe", "²1234"), ["²1", "234"]);
+    }
+
+    #[test]
+    fn blanks_of_jais_2_are_cut_in_powers_of_two() {
+        let lengths = |text: &str| split("jais-2", text).iter().map(String::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&" ".repeat(7)), [4, 2, 1]);
+        assert_eq!(lengths(&" ".repeat(1500)), [512, 512, 256, 128, 64, 16, 8, 4]);
+        assert_eq!(lengths("a      b"), [1, 4, 1, 2], "the last goes with the word");
+        assert_eq!(lengths("a     7"), [1, 4, 1, 1]);
+        assert_eq!(lengths("a  7"), [1, 1, 1, 1]);
+        assert_eq!(split("jais-2", "a \n   b"), ["a", " \n", "  ", " b"]);
+    }
+
+    #[test]
+    fn pre_tokenizers_of_2026_cut_as_their_originals_do() {
+        assert_eq!(
+            split("kimi-k2", "你好 world世界Hello's\n/"),
+            ["你好", " world", "世界", "Hello's", "\n", "/"]
+        );
+        assert_eq!(split("gpt-4o", "a!\n/b"), ["a", "!\n/", "b"]);
+        assert_eq!(split("kimi-k2", "a!\n/b"), ["a", "!\n", "/b"]);
+        assert_eq!(split("exaone-moe", "two words  here 1"), ["two words", " ", " here", " ", "1"]);
+        assert_eq!(split("ufakzeka", "Ali'den"), ["Ali", "'den"]);
+        assert_eq!(split("qwen2", "Ali'den"), ["Ali", "'d", "en"]);
+        assert_eq!(split("laguna", "a  \n  b"), ["a", "  ", "\n", " ", " b"]);
+        assert_eq!(split("qwen2", "a  \n  b"), ["a", "  \n", " ", " b"]);
+        assert_eq!(split("youtu", "가나abc，，世界12"), ["가나", "abc", "，，", "世界", "1", "2"]);
+        assert_eq!(split("spark2_5", "a!\n\n 1234"), ["a", "!", "\n", "\n", " ", "1", "2", "3", "4"]);
+        assert_eq!(split("afmoe", "ไทยabc ລາວ한국"), ["ไ", "ทยabc", " ", "ລາວ한국"]);
+        assert_eq!(
+            split("chameleon", "a<sentinel:7>b    c9!"),
+            ["a", "<", "sentinel", ":", "7", ">", "b", "    ", "c", "9", "!"]
+        );
+        assert_eq!(split("chameleon", "IMGIMGABZx"), ["IMGIMGABZ", "x"]);
+        for name in ["gemma4", "granite-embed-multi-311m", "sarvam-moe"] {
+            assert_eq!(split(name, "a b\n\n\tc"), ["a b", "\n\n", "\tc"], "{name}");
+        }
+        assert!(PreTokenizer::new("chameleon").unwrap().adds_bos);
     }
 }

@@ -191,6 +191,11 @@ impl Finder {
         Ok(None)
     }
 
+    /// The token that has this text.
+    pub(super) fn id_of(&self, text: &str, pieces: &Pieces) -> Option<u32> {
+        self.ids.iter().copied().find(|id| pieces.get(*id) == Some(text.as_bytes()))
+    }
+
     /// What `text` begins with.
     pub(super) fn at_start(&self, text: &str) -> Option<Found> {
         let automaton = self.automaton.as_ref()?;

@@ -1,6 +1,7 @@
 //! Tokenizers of small vocabularies made here: hostile data, special tokens, conversations.
 
 mod kinds;
+mod models;
 
 use super::*;
 use crate::text::vocab::Message;

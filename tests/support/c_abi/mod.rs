@@ -92,6 +92,7 @@ pub struct Seen {
     pub text: String,
     pub tokens: Vec<u32>,
     pub more: bool,
+    pub channel: u16,
     pub stream: u64,
     pub user: usize,
 }
@@ -118,6 +119,7 @@ impl Seen {
             text: String::from_utf8(bytes.to_vec()).expect("whole code points"),
             tokens: tokens.to_vec(),
             more: event.more == 1,
+            channel: event.channel,
             stream: event.stream.id,
             user: event.user as usize,
         }

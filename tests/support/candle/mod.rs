@@ -9,7 +9,7 @@ use std::time::Instant;
 use wick::error::Result;
 use wick::gguf::{Gguf, Limits, Source};
 use wick::model::candle::{CandleDecoder, Options};
-use wick::model::{Chunk, Decoder, Pace, Sequence, Step};
+use wick::model::{Chunk, Pace, PrefixCache, Runner, Sequence, Step};
 
 /// The file of a real model, or `None` after saying that it is left out.
 pub fn model(name: &str) -> Option<PathBuf> {
@@ -38,9 +38,14 @@ pub fn open(path: PathBuf) -> Gguf {
     Gguf::open(Source::path(path), &Limits::default(), &mut |_, _| Ok(())).expect("a valid file")
 }
 
-pub fn load_bytes(bytes: Vec<u8>, options: &Options) -> Result<CandleDecoder> {
+pub fn load_bytes(bytes: Vec<u8>, options: &Options) -> Result<Runner<CandleDecoder>> {
     let gguf = Gguf::open(Source::Memory(Box::new(bytes)), &Limits::default(), &mut |_, _| Ok(()))?;
-    CandleDecoder::load(&gguf, options, &mut |_, _| Ok(()))
+    run(CandleDecoder::load(&gguf, options, &mut |_, _| Ok(()))?, options)
+}
+
+/// A decoder with its sequences.
+pub fn run(decoder: CandleDecoder, options: &Options) -> Result<Runner<CandleDecoder>> {
+    Runner::new(decoder, &options.budget, PrefixCache::Off)
 }
 
 /// A slice that rests wherever it can.
@@ -49,19 +54,19 @@ pub fn hurried() -> Pace {
 }
 
 /// Computes one chunk up to `Done`, resting at every point; commits nothing.
-pub fn compute(decoder: &mut CandleDecoder, sequence: Sequence, tokens: &[u32]) -> Vec<f32> {
-    decoder.begin(&[Chunk { sequence, tokens, logits: true }]).expect("room");
+pub fn compute(decoder: &mut Runner<CandleDecoder>, sequence: Sequence, tokens: &[u32]) -> Vec<f32> {
+    decoder.begin(&[Chunk { sequence, tokens, logits: 1 }]).expect("room");
     while decoder.run_slice(hurried()).expect("a pass") == Step::More {}
-    decoder.logits(0).to_vec()
+    decoder.logits(0, 0).to_vec()
 }
 
 /// Feeds `tokens`, chunk by chunk, and commits them; the logits after the last.
-pub fn feed(decoder: &mut CandleDecoder, sequence: Sequence, mut tokens: &[u32]) -> Vec<f32> {
+pub fn feed(decoder: &mut Runner<CandleDecoder>, sequence: Sequence, mut tokens: &[u32]) -> Vec<f32> {
     let mut logits = Vec::new();
     while !tokens.is_empty() {
         let (chunk, rest) = tokens.split_at(decoder.chunk_limit(sequence, tokens.len()));
         logits = compute(decoder, sequence, chunk);
-        decoder.commit(0);
+        decoder.commit(0, usize::MAX);
         decoder.finish();
         tokens = rest;
     }

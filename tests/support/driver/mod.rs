@@ -9,10 +9,10 @@ use wick::compute::{Compute, Pool, PoolOptions};
 use wick::error::Result;
 use wick::gguf::{Gguf, Limits, Source};
 use wick::kernel::Kernels;
-use wick::model::{Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
+use wick::model::{Chunk, KvType, NativeDecoder, NativeOptions, Pace, PrefixCache, Runner, Sequence, Step};
 
 pub struct Driver {
-    pub decoder: NativeDecoder,
+    pub decoder: Runner<NativeDecoder>,
     /// How long a slice may take.
     pub slice: Duration,
 }
@@ -23,18 +23,36 @@ pub fn compute(threads: usize) -> Arc<Mutex<Compute>> {
     Arc::new(Mutex::new(Compute::new(pool, Kernels::best()).expect("scratch")))
 }
 
-pub fn load(gguf: Arc<Gguf>, threads: usize) -> Result<NativeDecoder> {
-    NativeDecoder::load(gguf, NativeOptions::new(compute(threads)))
+pub fn load(gguf: Arc<Gguf>, threads: usize) -> Result<Runner<NativeDecoder>> {
+    run(gguf, NativeOptions::new(compute(threads)))
+}
+
+/// The model file at `path`.
+pub fn gguf(path: &Path) -> Arc<Gguf> {
+    let gguf = Gguf::open(Source::path(path), &Limits::default(), &mut |_, _| Ok(()));
+    Arc::new(gguf.expect("a readable model"))
+}
+
+/// The model with its sequences, which share nothing but by forks.
+pub fn run(gguf: Arc<Gguf>, options: NativeOptions) -> Result<Runner<NativeDecoder>> {
+    let budget = options.budget.clone();
+    Runner::new(NativeDecoder::load(gguf, options)?, &budget, PrefixCache::Off)
 }
 
 impl Driver {
     pub fn open(path: &Path, threads: usize) -> Self {
-        let gguf = Gguf::open(Source::path(path), &Limits::default(), &mut |_, _| Ok(()));
-        Self::over(Arc::new(gguf.expect("a readable model")), threads)
+        Self::over(gguf(path), threads)
     }
 
     pub fn over(gguf: Arc<Gguf>, threads: usize) -> Self {
         Self { decoder: load(gguf, threads).expect("a model that loads"), slice: Duration::from_millis(1) }
+    }
+
+    /// The same with keys and values of another type.
+    pub fn with_kv_type(gguf: Arc<Gguf>, threads: usize, kv_type: KvType) -> Self {
+        let options = NativeOptions { kv_type, ..NativeOptions::new(compute(threads)) };
+        let decoder = run(gguf, options).expect("a model that loads");
+        Self { decoder, slice: Duration::from_millis(1) }
     }
 
     /// A new sequence of the longest context.
@@ -49,10 +67,10 @@ impl Driver {
         self.run();
         let mut logits = Vec::new();
         for (index, chunk) in chunks.iter().enumerate() {
-            if chunk.logits {
-                logits.push(self.decoder.logits(index).to_vec());
+            if chunk.logits > 0 {
+                logits.push(self.decoder.logits(index, 0).to_vec());
             }
-            self.decoder.commit(index);
+            self.decoder.commit(index, usize::MAX);
         }
         self.decoder.finish();
         logits
@@ -80,7 +98,8 @@ impl Driver {
         loop {
             let limit = self.decoder.chunk_limit(sequence, rest.len()).min(most);
             let (now, later) = rest.split_at(limit);
-            let mut logits = self.pass(&[Chunk { sequence, tokens: now, logits: later.is_empty() }]);
+            let mut logits =
+                self.pass(&[Chunk { sequence, tokens: now, logits: usize::from(later.is_empty()) }]);
             if let Some(logits) = logits.pop() {
                 return logits;
             }

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
+use wick::budget::Budget;
 use wick::compute::Compute;
 use wick::error::{Error, ErrorKind};
 use wick::gguf::{Gguf, Limits, Source};
-use wick::model::{Budget, Chunk, Decoder, NativeDecoder, NativeOptions, Pace, Sequence, Step};
+use wick::model::{Chunk, NativeDecoder, NativeOptions, Pace, PrefixCache, Runner, Sequence, Step};
 use wick::sample::{Sampler, SamplerOptions};
 
 /// Bytes that keys, values and scratch may take: far over what the largest of these files needs for so few
@@ -30,8 +31,10 @@ pub fn judge(bytes: &[u8]) -> bool {
     let Ok(gguf) = Gguf::open(source, &Limits::default(), &mut |_, _| Ok(())) else { return false };
     let mut options = NativeOptions::new(COMPUTE.clone());
     options.context_length = Some(CONTEXT);
-    options.budget = Budget::new(Some(BUDGET));
-    match NativeDecoder::load(Arc::new(gguf), options) {
+    let budget = Budget::new(Some(BUDGET));
+    options.budget = budget.clone();
+    let loaded = NativeDecoder::load(Arc::new(gguf), options);
+    match loaded.and_then(|decoder| Runner::new(decoder, &budget, PrefixCache::Off)) {
         Ok(decoder) => {
             compute(decoder);
             true
@@ -46,7 +49,7 @@ pub fn judge(bytes: &[u8]) -> bool {
 }
 
 /// A prefill together with another sequence's, a decode, and the same alone and in pieces: the same bits.
-fn compute(mut decoder: NativeDecoder) {
+fn compute(mut decoder: Runner<NativeDecoder>) {
     let spec = decoder.spec().clone();
     assert!(spec.vocab_size > 0 && spec.context_length > 0 && spec.max_tokens > 0);
     let prompt: Vec<u32> =
@@ -56,7 +59,7 @@ fn compute(mut decoder: NativeDecoder) {
     let Some(batched) = prefilled(&mut decoder, one, two, first, last) else { return };
     let mut pieces = None;
     for piece in prompt.chunks(7) {
-        let chunk = Chunk { sequence: three, tokens: piece, logits: true };
+        let chunk = Chunk { sequence: three, tokens: piece, logits: 1 };
         let Some(logits) = pass(&mut decoder, &[chunk]) else { return };
         pieces = Some(logits);
     }
@@ -76,23 +79,23 @@ fn compute(mut decoder: NativeDecoder) {
 /// The logits after `last`, which follows `first` and is computed beside a token of another sequence; `None`
 /// over the budget.
 fn prefilled(
-    decoder: &mut NativeDecoder,
+    decoder: &mut Runner<NativeDecoder>,
     one: Sequence,
     two: Sequence,
     first: &[u32],
     last: &[u32],
 ) -> Option<Vec<f32>> {
     if !first.is_empty() {
-        pass(decoder, &[Chunk { sequence: one, tokens: first, logits: false }])?;
+        pass(decoder, &[Chunk { sequence: one, tokens: first, logits: 0 }])?;
     }
-    let beside = Chunk { sequence: two, tokens: &[0], logits: true };
+    let beside = Chunk { sequence: two, tokens: &[0], logits: 1 };
     let max = decoder.spec().max_tokens;
-    let chunks = [Chunk { sequence: one, tokens: last, logits: true }, beside];
+    let chunks = [Chunk { sequence: one, tokens: last, logits: 1 }, beside];
     pass(decoder, chunks.get(..max.min(2)).unwrap_or_default())
 }
 
 /// The first chunk's logits; `None` over the budget, which is the one error that a pass may begin with.
-fn pass(decoder: &mut NativeDecoder, chunks: &[Chunk<'_>]) -> Option<Vec<f32>> {
+fn pass(decoder: &mut Runner<NativeDecoder>, chunks: &[Chunk<'_>]) -> Option<Vec<f32>> {
     if let Err(error) = decoder.begin(chunks) {
         assert_budget(&error);
         return None;
@@ -102,8 +105,10 @@ fn pass(decoder: &mut NativeDecoder, chunks: &[Chunk<'_>]) -> Option<Vec<f32>> {
     while decoder.run_slice(Pace { until }).expect("a slice") == Step::More {
         until += Duration::from_millis(1);
     }
-    let logits = decoder.logits(0).to_vec();
-    (0..chunks.len()).for_each(|index| decoder.commit(index));
+    let logits = decoder.logits(0, 0).to_vec();
+    for index in 0..chunks.len() {
+        decoder.commit(index, usize::MAX);
+    }
     decoder.finish();
     Some(logits)
 }

@@ -6,7 +6,7 @@ use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, Source, TensorType};
 
 /// Keys that loaders look for, behind the architecture's name.
-const KEYS: [&str; 37] = [
+const KEYS: [&str; 40] = [
     "attention.causal",
     "attention.head_count",
     "attention.head_count_kv",
@@ -23,12 +23,14 @@ const KEYS: [&str; 37] = [
     "embedding_scale",
     "expert_count",
     "expert_feed_forward_length",
+    "expert_gating_func",
     "expert_shared_feed_forward_length",
     "expert_used_count",
     "expert_weights_norm",
     "expert_weights_scale",
     "feed_forward_length",
     "final_logit_softcapping",
+    "leading_dense_block_count",
     "logit_scale",
     "residual_scale",
     "rope.dimension_count",
@@ -43,6 +45,7 @@ const KEYS: [&str; 37] = [
     "rope.scaling.yarn_beta_slow",
     "rope.scaling.yarn_ext_factor",
     "rope.scaling.yarn_log_multiplier",
+    "shortconv.l_cache",
     "vocab_size",
 ];
 

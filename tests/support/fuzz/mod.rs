@@ -1,5 +1,5 @@
-//! What the fuzz targets and the tests that replay their corpora share: mutations that know GGUF's fields,
-//! and a judge for each target.
+//! What the fuzz targets and the tests that replay their corpora share: mutations that know the fields of
+//! GGUF and of saves, and a judge for each target.
 //!
 //! Written for both: the targets in `fuzz/` include this folder, so that nothing exists twice.
 #![allow(dead_code, unused_imports)] // Each test and each target uses a part of it.
@@ -7,6 +7,8 @@
 mod bytes;
 mod description;
 mod values;
+
+pub mod saves;
 
 #[cfg(feature = "native")]
 pub mod decoder;
@@ -50,6 +52,9 @@ impl Random {
 
 /// `file` with a few of its fields, or of its bytes, changed for the worse.
 pub fn mutant(random: &mut Random, file: &[u8]) -> Vec<u8> {
+    if let Some(save) = saves::mutant(random, file) {
+        return save;
+    }
     let described = if random.below(8) > 0 { Description::of(file) } else { None };
     let mut mutant = match described {
         Some(mut description) => {

@@ -3,10 +3,14 @@
 #![allow(dead_code, unused_imports, clippy::disallowed_methods)]
 
 mod rig;
+pub mod saves;
+mod talk;
 mod threads;
 
+use super::stream::{assert_lawful, texts};
 pub use super::stream::{patience, soon, watchdog};
-pub use rig::{Point, Rig, around, rigged};
+pub use rig::{Point, Rig, around, for_engine, once, pulled, rigged};
+pub use talk::{alone, apart, ask, for_ascii, kinds, said, user};
 pub use threads::{assert_no_threads, named, threads};
 
 use std::sync::Arc;
@@ -102,8 +106,8 @@ impl House {
     /// Shuts down; nothing may be left.
     pub fn close(self) {
         self.runtime.shutdown(None).expect("the shutdown is over");
-        assert_eq!(self.runtime.info()["threads"], serde_json::json!([]));
-        assert_eq!(self.runtime.info()["generations"]["live"], 0);
+        assert!(self.runtime.info().threads.is_empty(), "{:?}", self.runtime.info());
+        assert_eq!(self.runtime.info().live, 0);
     }
 }
 
@@ -123,34 +127,24 @@ pub struct Told {
 }
 
 impl Told {
-    /// Checks I = Started? (Progress|Text|Note|ToolCall)* End, seq without gaps, times that never go back,
-    /// counts that are true.
+    /// Of a lawful stream; what its end counts is true.
     pub fn from(events: Vec<Event>) -> Self {
-        let (mut text, mut tokens, mut notes) = (String::new(), Vec::new(), Vec::new());
-        let mut time = Duration::ZERO;
-        for (index, event) in events.iter().enumerate() {
-            assert_eq!(event.seq, index as u64, "a gap: {events:?}");
-            assert!(event.time >= time, "time goes back: {events:?}");
-            time = event.time;
-            let last = index + 1 == events.len();
-            assert_eq!(last, matches!(event.kind, EventKind::End(_)), "one END, at the end: {events:?}");
+        Self::behind(events, 0)
+    }
+
+    /// As [`Told::from`], of an answer whose first `prefix` ids are the host's.
+    pub fn behind(events: Vec<Event>, prefix: usize) -> Self {
+        let end = assert_lawful(&events).clone();
+        let (mut tokens, mut notes) = (Vec::new(), Vec::new());
+        for event in &events {
             match &event.kind {
-                EventKind::Started => assert_eq!(index, 0, "{events:?}"),
-                EventKind::Text(part) => {
-                    text.push_str(&part.text);
-                    tokens.extend_from_slice(&part.tokens);
-                }
+                EventKind::Text(part) => tokens.extend_from_slice(&part.tokens),
                 EventKind::Note(note) => notes.push(note.clone()),
                 _ => {}
             }
         }
-        let Some(EventKind::End(end)) = events.last().map(|event| event.kind.clone()) else {
-            panic!("no END: {events:?}");
-        };
-        assert_eq!(end.stats.output_tokens as usize, tokens.len(), "{events:?}");
-        assert_eq!(end.error.is_some(), end.reason == EndReason::Error, "{end:?}");
-        assert_eq!(end.stop.is_some(), end.reason == EndReason::StopString, "{end:?}");
-        Self { events, text, tokens, notes, end }
+        assert_eq!(end.stats.output_tokens as usize + prefix, tokens.len(), "{events:?}");
+        Self { text: texts(&events), events, tokens, notes, end }
     }
 
     pub fn started(&self) -> bool {
@@ -169,6 +163,11 @@ impl Told {
 
 /// Reads a stream to its end, and once more: then it has ended for ever.
 pub fn read(stream: &mut Stream) -> Told {
+    read_behind(stream, 0)
+}
+
+/// As [`read`], of an answer whose first `prefix` ids are the host's.
+pub fn read_behind(stream: &mut Stream, prefix: usize) -> Told {
     let mut events = Vec::new();
     while let Some(event) = stream.next_blocking() {
         events.push(event);
@@ -176,7 +175,7 @@ pub fn read(stream: &mut Stream) -> Told {
     for _ in 0..2 {
         assert_eq!(stream.wait_next(None), Next::Ended);
     }
-    Told::from(events)
+    Told::behind(events, prefix)
 }
 
 /// Reads until `count` tokens have come; what came.
@@ -195,11 +194,16 @@ pub fn read_tokens(stream: &mut Stream, count: usize) -> Vec<Event> {
 }
 
 /// Reads on after `before`, to the end.
-pub fn read_on(mut before: Vec<Event>, stream: &mut Stream) -> Told {
+pub fn read_on(before: Vec<Event>, stream: &mut Stream) -> Told {
+    read_on_behind(before, stream, 0)
+}
+
+/// As [`read_on`], of an answer whose first `prefix` ids are the host's.
+pub fn read_on_behind(mut before: Vec<Event>, stream: &mut Stream, prefix: usize) -> Told {
     while let Some(event) = stream.next_blocking() {
         before.push(event);
     }
-    Told::from(before)
+    Told::behind(before, prefix)
 }
 
 /// Waits, doing the runtime's work in HOST_STEP, until `done`; at most until the watchdog's patience is half
@@ -215,7 +219,7 @@ pub fn until(runtime: &Runtime, what: &str, done: impl Fn() -> bool) {
 }
 
 /// Lets the runtime do all it can, or a while.
-pub fn settle(runtime: &Runtime) {
+pub fn run_a_while(runtime: &Runtime) {
     for _ in 0..20 {
         if runtime.step(Duration::from_millis(1)).is_err() {
             std::thread::sleep(Duration::from_millis(1));

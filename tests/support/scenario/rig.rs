@@ -1,23 +1,28 @@
 //! A decoder around another, in which a test may do anything at any point; knows no test.
 
+use super::super::stream::options;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use wick::budget::Budget;
 use wick::error::Result;
-use wick::model::{Chunk, Decoder, Pace, Sequence, Spec, Step};
+use wick::kv::{CacheSpec, Storage};
+use wick::model::{Decoder, Pace, PrefixCache, Runner, Span, Spec, Step};
 use wick::runtime::Loaded;
+use wick::stream::{Consumer, Producer, StreamOptions, stream};
 use wick::testing::{Gate, Script, model};
 
 /// Where a rig is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    Open,
+    /// Before the past of a sequence is touched.
+    Storage,
     Begin,
     /// A slice, before it is computed.
     Slice,
     Limit,
     Logits,
-    Truncate,
-    /// An error: there is more to settle.
-    Settle,
+    /// An error: there is more to warm up.
+    WarmUp,
 }
 
 /// What happens at a point: nothing, an error, a panic. Errors count only where the decoder may fail.
@@ -27,6 +32,28 @@ pub type Rig = Arc<dyn Fn(Point) -> Result<()> + Send + Sync>;
 pub fn rigged(script: &Script, rig: Rig) -> (Loaded, Gate) {
     let ((inner, vocab), gate) = model(script);
     ((around(inner, rig), vocab), gate)
+}
+
+/// Does `fault` the nth time (from 0) that the decoder comes to `at`.
+pub fn once(at: Point, nth: usize, fault: impl Fn() -> Result<()> + Send + Sync + 'static) -> Rig {
+    let count = AtomicUsize::new(0);
+    Arc::new(move |point| {
+        if point == at && count.fetch_add(1, Ordering::SeqCst) == nth {
+            return fault();
+        }
+        Ok(())
+    })
+}
+
+/// A loaded model as an engine takes it, without a limit of memory.
+pub fn for_engine((decoder, vocab): Loaded) -> wick::engine::Runnable {
+    let runner = Runner::new(decoder, &Budget::new(None), PrefixCache::Auto);
+    (Box::new(runner.expect("memory")), vocab)
+}
+
+/// A stream that is read by hand and wakes nobody, for an engine that is driven by hand.
+pub fn pulled(key: u64) -> (Producer, Consumer) {
+    stream(StreamOptions { starts: true, ..options(key) }).expect("no queue")
 }
 
 /// `inner` with `rig` in it.
@@ -44,32 +71,27 @@ impl Decoder for Rigged {
         self.inner.spec()
     }
 
-    fn open(&mut self, context: usize) -> Result<Sequence> {
-        (self.rig)(Point::Open)?;
-        self.inner.open(context)
+    fn cache_spec(&self) -> CacheSpec {
+        self.inner.cache_spec()
     }
 
-    fn close(&mut self, sequence: Sequence) {
-        self.inner.close(sequence);
+    fn storage(&mut self) -> &mut dyn Storage {
+        let _ = (self.rig)(Point::Storage);
+        self.inner.storage()
     }
 
-    fn length(&self, sequence: Sequence) -> usize {
-        self.inner.length(sequence)
-    }
-
-    fn truncate(&mut self, sequence: Sequence, length: usize) -> usize {
-        let _ = (self.rig)(Point::Truncate);
-        self.inner.truncate(sequence, length)
-    }
-
-    fn chunk_limit(&self, sequence: Sequence, wanted: usize) -> usize {
+    fn chunk_limit(&self, held: usize, wanted: usize) -> usize {
         let _ = (self.rig)(Point::Limit);
-        self.inner.chunk_limit(sequence, wanted)
+        self.inner.chunk_limit(held, wanted)
     }
 
-    fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+    fn verifies(&self) -> bool {
+        self.inner.verifies()
+    }
+
+    fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
         (self.rig)(Point::Begin)?;
-        self.inner.begin(chunks)
+        self.inner.begin(spans)
     }
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {
@@ -77,13 +99,9 @@ impl Decoder for Rigged {
         self.inner.run_slice(pace)
     }
 
-    fn logits(&mut self, index: usize) -> &mut [f32] {
+    fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
         let _ = (self.rig)(Point::Logits);
-        self.inner.logits(index)
-    }
-
-    fn commit(&mut self, index: usize) {
-        self.inner.commit(index);
+        self.inner.logits(index, row)
     }
 
     fn finish(&mut self) {
@@ -94,7 +112,7 @@ impl Decoder for Rigged {
         self.inner.memory()
     }
 
-    fn settle(&mut self) -> bool {
-        (self.rig)(Point::Settle).is_err()
+    fn warm_up(&mut self) -> bool {
+        (self.rig)(Point::WarmUp).is_err()
     }
 }

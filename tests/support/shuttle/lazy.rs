@@ -37,7 +37,7 @@ impl Scheduler for LazyScheduler {
         current: Option<TaskId>,
         is_yielding: bool,
     ) -> Option<TaskId> {
-        let stays = !is_yielding && self.draw() % self.leaves != 0;
+        let stays = !is_yielding && !self.draw().is_multiple_of(self.leaves);
         match current.filter(|current| stays && runnable.iter().any(|task| task.id() == *current)) {
             Some(current) => Some(current),
             None => self.random.next_task(runnable, current, is_yielding),

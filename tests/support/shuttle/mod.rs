@@ -13,6 +13,7 @@
     reason = "each test file uses its own part"
 )]
 
+pub mod engine;
 mod lazy;
 
 pub use super::stream::*;
@@ -31,24 +32,35 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::sync::{Condvar, Mutex};
 use std::io::Write;
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
     Some(value.parse().unwrap_or_else(|_| panic!("{variable} is {value:?}: give it a number")))
 }
 
+/// With stacks on which an engine runs.
+fn config() -> shuttle::Config {
+    let mut config = shuttle::Config::new();
+    config.stack_size = 1 << 20;
+    config
+}
+
 pub fn explore(name: &str, scenario: fn()) {
-    let schedules = number("WICK_SCHEDULES").unwrap_or(10_000) as usize;
+    explore_each(name, scenario, number("WICK_SCHEDULES").unwrap_or(10_000) as usize);
+}
+
+/// So many schedules of each kind.
+pub fn explore_each(name: &str, scenario: fn(), schedules: usize) {
     let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_nanos() as u64);
     let seed = number("WICK_SEED").unwrap_or(now);
     // Past the test harness's capture: a seed that is not seen replays nothing.
     let _ = writeln!(std::io::stderr(), "{name}: {schedules} schedules, WICK_SEED={seed}");
     let begun = std::time::Instant::now();
     let random = RandomScheduler::new_from_seed(seed, schedules);
-    shuttle::Runner::new(random, shuttle::Config::new()).run(scenario);
+    shuttle::Runner::new(random, config()).run(scenario);
     let with_priorities = PctScheduler::new_from_seed(seed, 3, schedules);
-    shuttle::Runner::new(with_priorities, shuttle::Config::new()).run(scenario);
+    shuttle::Runner::new(with_priorities, config()).run(scenario);
     let lazy = lazy::LazyScheduler::new_from_seed(seed, schedules);
-    shuttle::Runner::new(lazy, shuttle::Config::new()).run(scenario);
+    shuttle::Runner::new(lazy, config()).run(scenario);
     let seconds = begun.elapsed().as_secs_f64();
     let _ = writeln!(std::io::stderr(), "{name}: three times {schedules} schedules passed in {seconds:.1} s");
 }

@@ -8,8 +8,8 @@ use std::sync::{Arc, mpsc};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 use wick::stream::{
-    Channel, Consumer, Delivery, Event, EventKind, Level, Next, Producer, Queue, QueueNext, StreamOptions,
-    Text, stream,
+    Channel, Consumer, Delivery, End, EndReason, Event, EventKind, Level, Next, Producer, Queue, QueueNext,
+    StreamOptions, Text, stream,
 };
 
 /// Kills the whole test process when a test hangs; lives as long as its test.
@@ -43,7 +43,7 @@ pub fn options(key: u64) -> StreamOptions {
     StreamOptions {
         key,
         starts: false,
-        attention: Waker::noop().clone(),
+        on_change: Waker::noop().clone(),
         queue: None,
         delivery: Delivery::Pull(None),
     }
@@ -85,6 +85,7 @@ pub fn word(event: &Event) -> String {
         EventKind::Progress { done, total } => format!("progress:{done}/{total}"),
         EventKind::Text(text) => format!("text:{}", text.text),
         EventKind::Note(note) => format!("note:{note}"),
+        EventKind::LibraryNote(note) => format!("library:{note}"),
         EventKind::ToolCall(call) => format!("call:{call}"),
         EventKind::End(end) => format!("end:{:?}", end.reason),
     }
@@ -135,17 +136,23 @@ pub fn poll_queue(queue: &Queue) -> Vec<(u64, String)> {
     events
 }
 
-/// `Started? (Progress | Text | Note | ToolCall)* End`, without a gap in seq, never back in time.
-pub fn assert_lawful(events: &[Event]) {
+/// The law of streams: `Started? (Progress | Text | Note | ToolCall)* End`, without a gap in seq, never back
+/// in time; an error exactly where that is the reason, and a stop string likewise. The end.
+pub fn assert_lawful(events: &[Event]) -> &End {
     let words = words(events);
     for (index, event) in events.iter().enumerate() {
         let last = index + 1 == events.len();
-        assert_eq!(event.seq, index as u64, "{words:?}");
+        assert_eq!(event.seq, index as u64, "a gap: {words:?}");
         assert_eq!(matches!(event.kind, EventKind::End(_)), last, "one end, and last: {words:?}");
         assert!(event.kind != EventKind::Started || index == 0, "started comes first: {words:?}");
         assert!(index == 0 || events[index - 1].time <= event.time, "time goes on: {words:?}");
     }
-    assert!(!events.is_empty(), "an end at least");
+    let Some(EventKind::End(end)) = events.last().map(|event| &event.kind) else {
+        panic!("an end at least: {words:?}");
+    };
+    assert_eq!(end.error.is_some(), end.reason == EndReason::Error, "{end:?}");
+    assert_eq!(end.stop.is_some(), end.reason == EndReason::StopString, "{end:?}");
+    end
 }
 
 /// A waker that counts.

@@ -1,10 +1,16 @@
 //! Small models with random weights, written as GGUF: the right tensors and keys of each architecture, so
 //! that tests need no files.
 
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
+mod gemma4;
+mod gpt_oss;
 pub mod known;
+mod lfm2;
+mod qwen35;
+mod random;
 
+pub use random::{Random, random_tensor};
 use std::sync::Arc;
 use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, Source, TensorType};
@@ -28,6 +34,10 @@ pub struct Tiny {
     pub tied: bool,
     /// One tensor holds queries, keys and values.
     pub fused: bool,
+    /// Width of the embedding that each layer has of its own (gemma4); 0 for none.
+    pub per_layer: u64,
+    /// The last layers read the keys and values of others (gemma4).
+    pub shared_kv: bool,
     /// Keys added behind the others, or in place of them.
     pub keys: Vec<(String, MetaValue)>,
     /// Tensors and keys left out.
@@ -39,9 +49,35 @@ pub struct Tiny {
 
 /// Architectures that [`Tiny`] can write.
 pub const ARCHITECTURES: &[&str] = &[
-    "llama", "qwen2", "qwen3", "qwen2moe", "qwen3moe", "gemma", "gemma2", "gemma3", "phi3", "olmo2",
-    "granite", "smollm3", "exaone",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "qwen2moe",
+    "qwen3moe",
+    "gemma",
+    "gemma2",
+    "gemma3",
+    "gemma4",
+    "phi3",
+    "olmo2",
+    "granite",
+    "smollm3",
+    "exaone",
+    "mistral3",
+    "hunyuan-dense",
+    "exaone4",
+    "ernie4_5",
+    "minicpm",
+    "granitemoe",
+    "olmoe",
+    "glm4",
+    "lfm2",
+    "lfm2moe",
 ];
+
+/// Architectures that [`Tiny`] can write and the decoder does not know yet; their logits are recorded. One
+/// that it learns moves to [`ARCHITECTURES`], and its models from [`known::ahead`] to [`known::models`].
+pub const AHEAD: &[&str] = &["qwen35", "qwen35moe", "gpt-oss", "gemma-embedding"];
 
 impl Tiny {
     /// A model of `architecture` that has all of its peculiarities.
@@ -49,17 +85,24 @@ impl Tiny {
         Self {
             architecture,
             width: 64,
-            layers: if architecture == "gemma3" { 7 } else { 3 },
+            layers: match architecture {
+                "gemma3" | "gemma-embedding" => 7,
+                "gemma4" => 6,
+                "qwen35" | "qwen35moe" => qwen35::INTERVAL,
+                _ => 3,
+            },
             heads: 4,
-            kv_heads: 2,
+            kv_heads: if architecture == "olmoe" { 4 } else { 2 },
             head_dim: 16,
             feed_forward: 96,
             vocab: 160,
             context: 512,
-            experts: if architecture.ends_with("moe") { (6, 2) } else { (0, 0) },
+            experts: if architecture.ends_with("moe") || architecture == "gpt-oss" { (6, 2) } else { (0, 0) },
             matrices: TensorType::F32,
             tied: false,
             fused: architecture == "phi3",
+            per_layer: 32,
+            shared_kv: true,
             keys: Vec::new(),
             without: Vec::new(),
             more: Vec::new(),
@@ -67,12 +110,40 @@ impl Tiny {
         }
     }
 
+    /// The shape of TinyLlama, 1.1 billion weights: for benchmarks.
+    pub fn billion() -> Self {
+        Self {
+            width: 2048,
+            layers: 22,
+            heads: 32,
+            kv_heads: 4,
+            head_dim: 64,
+            feed_forward: 5632,
+            vocab: 32_000,
+            context: 2048,
+            ..Self::new("llama")
+        }
+    }
+
     /// The same with matrices of another type.
     pub fn of(mut self, matrices: TensorType) -> Self {
-        if matrices.block_len() == 256 {
-            (self.width, self.feed_forward, self.head_dim) = (256, 512, 64);
+        if matrices.block_len() > 32 {
+            (self.width, self.feed_forward, self.head_dim, self.per_layer) = (256, 512, 64, 128);
         }
         self.matrices = matrices;
+        self
+    }
+
+    /// The same with a factor beside each matrix that may have one, and with what is ignored beside it.
+    pub fn with_factors(mut self) -> Self {
+        for (name, shape, _) in self.tensors() {
+            let Some(base) = name.strip_suffix(".weight").filter(|_| shape.len() > 1) else { continue };
+            if base != "token_embd" && !base.ends_with("ffn_gate_inp") {
+                let count = shape.get(2).copied().unwrap_or(1);
+                self = self.with_tensor(format!("{base}.scale"), &[count]);
+                self = self.with_tensor(format!("{base}.input_scale"), &[count]);
+            }
+        }
         self
     }
 
@@ -107,6 +178,11 @@ impl Tiny {
         self
     }
 
+    /// Whether it makes one vector of all tokens, not logits of each.
+    pub fn embeds(&self) -> bool {
+        self.architecture == "gemma-embedding"
+    }
+
     /// The opened file.
     pub fn open(&self) -> Arc<Gguf> {
         open(self.writer().to_bytes())
@@ -114,6 +190,24 @@ impl Tiny {
 
     /// The file.
     pub fn writer(&self) -> Writer<'static> {
+        let mut writer = self.writer_of_keys();
+        for (name, shape, kind) in self.tensors() {
+            if !self.without.contains(&name) {
+                let data = match self.architecture {
+                    "gemma4" if name == "rope_freqs.weight" => gemma4::rope_factors(shape[0]),
+                    "gemma4" if name.ends_with("attn_q_norm.weight") => {
+                        gemma4::query_norm(&random_tensor(self.seed, &name, &shape, kind))
+                    }
+                    _ => random_tensor(self.seed, &name, &shape, kind),
+                };
+                writer = writer.tensor(&name, kind, &shape, data);
+            }
+        }
+        writer
+    }
+
+    /// The file without its tensors.
+    pub fn writer_of_keys(&self) -> Writer<'static> {
         let mut writer =
             Writer::new().meta("general.architecture", self.architecture).meta("general.name", "tiny");
         let mut keys = self.standard_keys();
@@ -125,19 +219,16 @@ impl Tiny {
         for (key, value) in keys {
             writer = writer.meta(&key, value);
         }
-        for (name, shape, kind) in self.tensors() {
-            if !self.without.contains(&name) {
-                let data = random_tensor(self.seed, &name, &shape, kind);
-                writer = writer.tensor(&name, kind, &shape, data);
-            }
-        }
         writer
     }
 
     fn standard_keys(&self) -> Vec<(String, MetaValue)> {
         let mut keys: Vec<(String, MetaValue)> = Vec::new();
-        let mut put =
-            |key: &str, value: MetaValue| keys.push((format!("{}.{key}", self.architecture), value));
+        let mut put = |key: &str, value: MetaValue| {
+            let key = format!("{}.{key}", self.architecture);
+            keys.retain(|(other, _)| *other != key);
+            keys.push((key, value));
+        };
         put("context_length", self.context.into());
         put("embedding_length", (self.width as u32).into());
         put("block_count", (self.layers as u32).into());
@@ -155,14 +246,38 @@ impl Tiny {
                 put("final_logit_softcapping", 30.0.into());
             }
             "gemma3" | "phi3" => put("attention.sliding_window", 40.into()),
-            "granite" => {
+            "gemma-embedding" => {
+                put("attention.sliding_window", 40.into());
+                put("attention.causal", false.into());
+                // The mean over all tokens.
+                put("pooling_type", 1.into());
+            }
+            "glm4" => put("rope.dimension_count", (self.head_dim as u32 / 2).max(2).into()),
+            "granite" | "granitemoe" => {
                 put("embedding_scale", 3.0.into());
                 put("residual_scale", 0.7.into());
                 put("attention.scale", 0.125.into());
                 put("logit_scale", 8.0.into());
             }
+            "mistral3" => {
+                put("rope.scaling.type", "yarn".into());
+                put("rope.scaling.factor", 8.0.into());
+                put("rope.scaling.original_context_length", 64u32.into());
+                put("rope.scaling.yarn_beta_fast", 2.0.into());
+                put("rope.scaling.yarn_beta_slow", 0.25.into());
+                put("rope.scaling.yarn_log_multiplier", 0.7.into());
+                put("attention.temperature_scale", 0.1.into());
+            }
             _ => {}
         }
+        let own = match self.architecture {
+            "lfm2" | "lfm2moe" => lfm2::keys(self),
+            "gemma4" => gemma4::keys(self),
+            "gpt-oss" => gpt_oss::keys(self),
+            "qwen35" | "qwen35moe" => qwen35::keys(self),
+            _ => Vec::new(),
+        };
+        own.into_iter().for_each(|(key, value)| put(key, value));
         if self.experts.0 > 0 {
             put("expert_count", (self.experts.0 as u32).into());
             put("expert_used_count", (self.experts.1 as u32).into());
@@ -176,25 +291,52 @@ impl Tiny {
         let mut tensors = Vec::new();
         let mut put = |name: String, shape: &[u64]| {
             let whole = shape[0].is_multiple_of(self.matrices.block_len());
-            let kind = if shape.len() > 1 && whole { self.matrices } else { TensorType::F32 };
+            // Convolutions and biases stay as they are in all files.
+            let matrix = shape.len() > 1
+                && whole
+                && !name.ends_with("bias")
+                && !name.contains("conv.weight")
+                && !name.contains("conv1d");
+            let kind = if matrix { self.matrices } else { TensorType::F32 };
             tensors.push((name, shape.to_vec(), kind));
         };
         put("token_embd.weight".into(), &[self.width, self.vocab]);
-        put("output_norm.weight".into(), &[self.width]);
+        let lfm2 = self.architecture.starts_with("lfm2");
+        put(if lfm2 { "token_embd_norm.weight" } else { "output_norm.weight" }.into(), &[self.width]);
         if !self.tied {
             put("output.weight".into(), &[self.width, self.vocab]);
         }
+        if self.architecture == "gemma4" {
+            gemma4::tensors(self, &mut |name, shape| put(name.into(), shape));
+        }
         for layer in 0..self.layers {
-            self.attention_tensors(&mut |part, shape| put(format!("blk.{layer}.{part}"), shape));
-            self.feed_forward_tensors(&mut |part, shape| put(format!("blk.{layer}.{part}"), shape));
+            self.layer_tensors(layer, &mut |part, shape| put(format!("blk.{layer}.{part}"), shape));
         }
         self.more.iter().for_each(|(name, shape)| put(name.clone(), shape));
         tensors
     }
 
+    /// Whether layers norm behind their halves only.
+    fn norms_after(&self) -> bool {
+        matches!(self.architecture, "olmo2" | "exaone4")
+    }
+
+    fn layer_tensors(&self, layer: u64, put: &mut dyn FnMut(&str, &[u64])) {
+        match self.architecture {
+            "lfm2" | "lfm2moe" => lfm2::layer(self, layer, put),
+            "gemma4" => gemma4::layer(self, layer, put),
+            "gpt-oss" => gpt_oss::layer(self, put),
+            "qwen35" | "qwen35moe" => qwen35::layer(self, (layer + 1).is_multiple_of(qwen35::INTERVAL), put),
+            _ => {
+                self.attention_tensors(put);
+                self.feed_forward_tensors(put);
+            }
+        }
+    }
+
     fn attention_tensors(&self, put: &mut dyn FnMut(&str, &[u64])) {
         let (queries, kv, width) = (self.heads * self.head_dim, self.kv_heads * self.head_dim, self.width);
-        if self.architecture != "olmo2" {
+        if !self.norms_after() {
             put("attn_norm.weight", &[width]);
         }
         if self.fused {
@@ -210,18 +352,20 @@ impl Tiny {
             put("attn_v.bias", &[kv]);
         }
         match self.architecture {
-            "qwen3" | "qwen3moe" | "gemma3" => {
+            "qwen3" | "qwen3moe" | "gemma3" | "gemma-embedding" | "lfm2" | "lfm2moe" | "hunyuan-dense"
+            | "exaone4" => {
                 put("attn_q_norm.weight", &[self.head_dim]);
                 put("attn_k_norm.weight", &[self.head_dim]);
             }
-            "olmo2" => {
+            "olmo2" | "olmoe" => {
                 put("attn_q_norm.weight", &[queries]);
                 put("attn_k_norm.weight", &[kv]);
             }
             _ => {}
         }
         put("attn_output.weight", &[queries, width]);
-        if matches!(self.architecture, "gemma2" | "gemma3" | "olmo2") {
+        if self.norms_after() || matches!(self.architecture, "gemma2" | "gemma3" | "gemma-embedding" | "glm4")
+        {
             put("post_attention_norm.weight", &[width]);
             put("post_ffw_norm.weight", &[width]);
         }
@@ -229,7 +373,8 @@ impl Tiny {
 
     fn feed_forward_tensors(&self, put: &mut dyn FnMut(&str, &[u64])) {
         let (width, inner, experts) = (self.width, self.feed_forward, self.experts.0);
-        if self.architecture != "olmo2" {
+        // Qwen3.5's stands under another name.
+        if !self.norms_after() && !self.architecture.starts_with("qwen35") && self.architecture != "gpt-oss" {
             put("ffn_norm.weight", &[width]);
         }
         if experts > 0 {
@@ -237,13 +382,13 @@ impl Tiny {
             put("ffn_gate_exps.weight", &[width, inner, experts]);
             put("ffn_up_exps.weight", &[width, inner, experts]);
             put("ffn_down_exps.weight", &[inner, width, experts]);
-            if self.architecture == "qwen2moe" {
+            if matches!(self.architecture, "qwen2moe" | "qwen35moe") {
                 put("ffn_gate_inp_shexp.weight", &[width]);
                 put("ffn_gate_shexp.weight", &[width, inner]);
                 put("ffn_up_shexp.weight", &[width, inner]);
                 put("ffn_down_shexp.weight", &[inner, width]);
             }
-        } else if self.architecture == "phi3" {
+        } else if matches!(self.architecture, "phi3" | "glm4") {
             put("ffn_up.weight", &[width, 2 * inner]);
             put("ffn_down.weight", &[inner, width]);
         } else {
@@ -258,98 +403,4 @@ impl Tiny {
 pub fn open(file: Vec<u8>) -> Arc<Gguf> {
     let gguf = Gguf::open(Source::Memory(Box::new(file)), &Limits::default(), &mut |_, _| Ok(()));
     Arc::new(gguf.expect("a file that the writer wrote"))
-}
-
-/// SplitMix64: the same numbers everywhere.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// Within [-1, 1).
-    pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
-    }
-}
-
-/// Random values of a size that keeps a forward pass tame: norms about 1, matrices about 1 / sqrt(row).
-fn random_tensor(seed: u64, name: &str, shape: &[u64], kind: TensorType) -> Vec<u8> {
-    let mut random =
-        Random(name.bytes().fold(seed, |hash, byte| hash.wrapping_mul(0x100_0000_01b3) ^ u64::from(byte)));
-    let count: u64 = shape.iter().product();
-    let row = shape.first().copied().unwrap_or(1) as f32;
-    let size = 1.7 / row.sqrt();
-    let mut value = || match shape.len() {
-        _ if name.ends_with("norm.weight") => 1.0 + 0.3 * random.unit(),
-        _ if name.starts_with("rope_") => 2.5 + 1.5 * random.unit(),
-        1 => 0.3 * random.unit(),
-        _ => size * random.unit(),
-    };
-    match kind {
-        TensorType::F32 => (0..count).flat_map(|_| value().to_le_bytes()).collect(),
-        TensorType::F16 => (0..count).flat_map(|_| half::f16::from_f32(value()).to_le_bytes()).collect(),
-        TensorType::BF16 => (0..count).flat_map(|_| half::bf16::from_f32(value()).to_le_bytes()).collect(),
-        _ => random_blocks(&mut random, count / kind.block_len(), kind, size),
-    }
-}
-
-/// Random codes under scales that give values of about `size`.
-fn random_blocks(random: &mut Random, blocks: u64, kind: TensorType, size: f32) -> Vec<u8> {
-    // Where the f16 scale lies, the greatest code times inner scale; where the f16 minimum lies, which makes
-    // the mean zero.
-    let (at, codes, minimum) = match kind {
-        TensorType::Q4_0 => (0, 8.0, None),
-        TensorType::IQ4_NL => (0, 127.0, None),
-        TensorType::Q4_1 => (0, 8.0, Some((2, -size))),
-        TensorType::Q5_0 => (0, 16.0, None),
-        TensorType::Q5_1 => (0, 16.0, Some((2, -size))),
-        TensorType::Q8_0 => (0, 127.0, None),
-        TensorType::Q2_K => (80, 3.0 * 15.0, Some((82, size / 30.0))),
-        TensorType::Q3_K => (108, 4.0 * 32.0, None),
-        TensorType::Q4_K => (0, 15.0 * 63.0, Some((2, size / 126.0))),
-        TensorType::Q5_K => (0, 31.0 * 63.0, Some((2, size / 126.0))),
-        TensorType::Q6_K => (208, 32.0 * 127.0, None),
-        TensorType::IQ4_XS => (0, 127.0 * 32.0, None),
-        TensorType::IQ2_XXS | TensorType::IQ2_XS | TensorType::IQ2_S => (0, 43.0 * 4.0, None),
-        TensorType::IQ3_XXS => (0, 62.0 * 8.0, None),
-        TensorType::IQ3_S => (0, 15.0 * 31.0, None),
-        TensorType::IQ1_S | TensorType::IQ1_M => (0, 15.0, None),
-        TensorType::MXFP4 => (0, 12.0, None),
-        other => panic!("no random blocks of {}", other.name()),
-    };
-    let mut bytes = Vec::new();
-    for _ in 0..blocks {
-        let mut block: Vec<u8> = (0..kind.block_bytes()).map(|_| random.next() as u8).collect();
-        let mut put = |at: usize, value: f32| {
-            let [low, high] = half::f16::from_f32(value).to_le_bytes();
-            match kind {
-                // A power of two, by its exponent.
-                TensorType::MXFP4 => block[0] = (value.to_bits() >> 23) as u8,
-                // A nibble atop each of the four words of scales.
-                TensorType::IQ1_M => {
-                    for (word, nibble) in [low & 15, low >> 4, high & 15, high >> 4].into_iter().enumerate() {
-                        let byte = &mut block[49 + 2 * word];
-                        *byte = *byte & 15 | nibble << 4;
-                    }
-                }
-                _ => block[at..at + 2].copy_from_slice(&[low, high]),
-            }
-        };
-        put(at, size / codes);
-        if let Some((at, value)) = minimum {
-            put(at, value);
-        }
-        bytes.extend(block);
-    }
-    bytes
 }

@@ -3,31 +3,25 @@
 use super::Slice;
 use crate::compute::{Attention, Output, Product, Span, Step};
 use crate::error::Result;
-use crate::kernel::{Forms, Weights};
-use crate::model::native::config::{self, LayerKind};
-use crate::model::native::kv::Block;
+use crate::kernel::{Forms, KV_BLOCK, Weights, ln64};
+use crate::model::description::{AttentionWeights, Matrix, MixerWeights, Temperature};
 use crate::model::native::scratch::{Scratch, forms};
 use smallvec::SmallVec;
 
 /// Spans that a pass has room for without allocating.
-type Spans<'a> = SmallVec<[Span<'a, Block>; 64]>;
+type Spans<'a> = SmallVec<[Span<'a>; 64]>;
 
-impl Slice<'_> {
+impl<'a> Slice<'a> {
     /// Rope's angles of the pass' positions, some rows at a time.
     pub(super) fn angles(&mut self) -> Result<Step> {
-        let Scratch { angles, local_angles, .. } = &mut *self.scratch;
         let rows = self.cursor.block(self.pass.tokens.len());
         let positions = || rows.clone().filter_map(|row| self.pass.position(row));
-        if rows.start == 0 {
-            // An empty fill begins anew.
-            self.model.rope.fill(std::iter::empty(), angles)?;
-        }
-        self.model.rope.extend(positions(), angles)?;
-        if let Some(rope) = &self.model.local_rope {
+        for (rope, angles) in self.model.ropes.iter().zip(&mut self.scratch.angles) {
             if rows.start == 0 {
-                rope.fill(std::iter::empty(), local_angles)?;
+                // An empty fill begins anew.
+                rope.fill(std::iter::empty(), angles)?;
             }
-            rope.extend(positions(), local_angles)?;
+            rope.extend(positions(), angles)?;
         }
         Ok(self.cursor.step(self.pass.tokens.len()))
     }
@@ -65,131 +59,192 @@ impl Slice<'_> {
         self.compute.activations_from(right, width, forms, activations, at, pace)
     }
 
-    /// Queries, keys and values in one sweep.
-    pub(super) fn qkv(&mut self) -> Step {
-        let (rows, gguf) = (self.rows(), &self.model.gguf);
-        let attention = &self.layer.attention;
-        let [q, k, v] = &attention.qkv;
-        let [q_bias, k_bias, v_bias] = &attention.qkv_bias;
-        let scratch = &mut *self.scratch;
-        let mut products = [
-            Product { bias: q_bias.as_deref(), ..Product::new(q.of(gguf), scratch.queries.first_mut(rows)) },
-            Product { bias: k_bias.as_deref(), ..Product::new(k.of(gguf), scratch.keys.first_mut(rows)) },
-            Product { bias: v_bias.as_deref(), ..Product::new(v.of(gguf), scratch.values.first_mut(rows)) },
-        ];
-        self.compute.products(&mut products, &scratch.activations, &mut self.cursor.unit, &self.pace)
-    }
-
-    /// Norms and turns queries and keys.
-    pub(super) fn rope(&mut self) {
-        let rows = self.pass.tokens.len();
-        let kind = self.kind();
-        self.norm_heads(rows);
-        if !kind.rope {
-            return;
+    /// The forms that the mixer's first matrices are multiplied with.
+    pub(super) fn mixer_forms(&self) -> Forms {
+        match &self.layer.mixer {
+            MixerWeights::Attention(attention) => forms(attention.projections().map(|part| &part.matrix)),
+            MixerWeights::ShortConv(conv) => forms([&conv.input]),
         }
-        let Scratch { queries, keys, angles, local_angles, .. } = &mut *self.scratch;
-        let local = kind.windowed && self.model.local_rope.is_some();
-        let angles = if local { local_angles } else { angles };
-        let head_dim = self.model.config.attention.head_dim;
-        self.compute.rope(queries.first_mut(rows), head_dim, angles);
-        self.compute.rope(keys.first_mut(rows), head_dim, angles);
     }
 
-    /// Writes keys and values into the sequences' blocks, some rows at a time, and, in the last layer, keeps
-    /// only the rows whose logits are wanted.
+    fn attention(&self) -> Option<&'a AttentionWeights> {
+        match &self.layer.mixer {
+            MixerWeights::Attention(attention) => Some(attention),
+            MixerWeights::ShortConv(_) => None,
+        }
+    }
+
+    /// Queries, and the layer's own keys and values, in one sweep.
+    pub(super) fn qkv(&mut self) -> Step {
+        let Some(attention) = self.attention() else { return Step::Done };
+        let (rows, gguf) = (self.rows(), &self.model.gguf);
+        let Scratch { queries, keys, values, activations, .. } = &mut *self.scratch;
+        let to = [queries.first_mut(rows), keys.first_mut(rows), values.first_mut(rows)];
+        let mut products: SmallVec<[Product<'_>; 3]> = attention
+            .projections()
+            .zip(to)
+            .map(|(part, to)| Product {
+                bias: part.bias.as_deref(),
+                ..Product::new(part.matrix.of(gguf), to)
+            })
+            .collect();
+        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// Norms and turns queries and the layer's own keys, and norms its values.
+    pub(super) fn rope(&mut self) {
+        let Some(attention) = self.attention() else { return };
+        let (rows, epsilon, numbers) = (self.rows(), self.model.config.epsilon, &attention.numbers);
+        // Another layer's are there.
+        let own = if attention.keys.is_some() { rows } else { 0 };
+        let Scratch { queries, keys, values, angles, .. } = &mut *self.scratch;
+        let (queries, keys, values) = (queries.first_mut(rows), keys.first_mut(own), values.first_mut(own));
+        if attention.values.is_none() {
+            values.copy_from_slice(keys);
+        }
+        if numbers.value_norm {
+            self.compute.rms_norm_unweighted(values, numbers.head_dim, epsilon);
+        }
+        let angles = numbers.rope.and_then(|rope| angles.get(rope));
+        let all = [queries, keys].into_iter().zip(&attention.qk_norm);
+        for (rows, norm) in all.filter(|(rows, _)| !rows.is_empty()) {
+            // The weights' length says what is normed: heads, or whole rows.
+            let norm = norm.as_deref();
+            if let Some(norm) = norm.filter(|_| !numbers.turned_first) {
+                self.compute.rms_norm_in_place(rows, norm, epsilon);
+            }
+            if let Some(angles) = angles {
+                self.compute.rope(rows, numbers.head_dim, angles);
+            }
+            if let Some(norm) = norm.filter(|_| numbers.turned_first) {
+                self.compute.rms_norm_in_place(rows, norm, epsilon);
+            }
+        }
+        if let Some(temperature) = numbers.temperature {
+            self.temper(temperature, rows);
+        }
+    }
+
+    /// Lets queries grow with their position.
+    fn temper(&mut self, Temperature { scale, length }: Temperature, rows: usize) {
+        for row in 0..rows {
+            let rounds = self.pass.position(row).unwrap_or(0) / length;
+            if rounds > 0 {
+                let factor = 1.0 + f64::from(scale) * ln64((1 + rounds) as f64);
+                self.compute.scale(self.scratch.queries.row_mut(row), factor as f32);
+            }
+        }
+    }
+
+    /// Writes keys and values into the sequences' blocks, some rows at a time.
     pub(super) fn store(&mut self) -> Step {
         let total = self.pass.tokens.len();
         let rows = self.cursor.block(total);
-        let to = (self.compute.kernels(), self.layout);
+        let kernels = self.compute.kernels();
+        let (group, layer) = self.place();
+        let memory = self.memory.group_mut(group);
         for span in &self.pass.spans {
-            let Some(state) = self.sequences.get_mut(span.sequence) else { continue };
+            let blocks = self.pass.blocks(span, group);
             let (first, end) = (rows.start.max(span.row), rows.end.min(span.row + span.count));
             for row in first..end {
                 let (keys, values) = (self.scratch.keys.row(row), self.scratch.values.row(row));
-                state.store(to, self.cursor.layer, span.position + row - span.row, keys, values);
+                let position = span.position + row - span.row;
+                let Some(block) = blocks.get(position / KV_BLOCK) else { continue };
+                memory.store(kernels, *block, (layer, position % KV_BLOCK), keys, values);
             }
         }
-        let step = self.cursor.step(total);
-        if step == Step::Done && self.is_last_layer() {
-            self.narrow();
+        self.cursor.step(total)
+    }
+
+    /// The group of the layer in progress, and the layer's number in it.
+    pub(super) fn place(&self) -> (usize, usize) {
+        self.memory.place(self.layer_index())
+    }
+
+    /// In the last layer that keeps anything, moves the rows whose logits are wanted to the front: the others
+    /// are done.
+    pub(super) fn narrow(&mut self) {
+        if self.layer_index() != self.model.last_kept {
+            return;
         }
-        step
-    }
-
-    /// The norms of queries and keys, where the architecture has them.
-    fn norm_heads(&mut self, rows: usize) {
-        let Some([q, k]) = &self.layer.attention.qk_norm else { return };
-        // The weights' length says what is normed: heads, or whole rows.
-        let epsilon = self.model.config.epsilon;
-        self.compute.rms_norm_in_place(self.scratch.queries.first_mut(rows), q, epsilon);
-        self.compute.rms_norm_in_place(self.scratch.keys.first_mut(rows), k, epsilon);
-    }
-
-    /// Moves the rows whose logits are wanted to the front.
-    fn narrow(&mut self) {
+        let Scratch { stream, queries, attended, inputs, angles, .. } = &mut *self.scratch;
         for span in self.pass.spans.iter() {
-            let Some(to) = span.logits else { continue };
-            let last = span.row + span.count - 1;
-            self.scratch.stream.move_row(last, to);
-            self.scratch.queries.move_row(last, to);
+            let first = span.row + span.count - span.outputs.len();
+            for (from, to) in (first..).zip(span.outputs.clone()) {
+                stream.move_row(from, to);
+                // Queries of attention, or what was mixed without any.
+                queries.move_row(from, to);
+                attended.move_row(from, to);
+                inputs.rows.move_row(from, to);
+                angles.iter_mut().for_each(|angles| angles.move_token(from, to));
+            }
         }
+        let outputs = self.pass.outputs();
+        angles.iter_mut().for_each(|angles| angles.truncate(outputs));
         self.pass.narrowed = true;
     }
 
     /// Softmax of queries times keys, times values.
     pub(super) fn attend(&mut self) -> Step {
-        let rows = self.rows();
-        let config = &self.model.config.attention;
+        let Some(weights) = self.attention() else { return Step::Done };
+        let (rows, numbers) = (self.rows(), &weights.numbers);
+        let (group, layer) = self.place();
+        let memory = self.memory.group(group);
         let spans: Spans<'_> = self
             .pass
             .spans
             .iter()
             .filter_map(|span| {
-                let blocks = &self.sequences.get(span.sequence)?.blocks;
-                // Of a narrowed pass, only each last token is left.
-                match (self.pass.narrowed, span.logits) {
-                    (false, _) => Some(Span { blocks, position: span.position, tokens: span.count }),
-                    (true, Some(_)) => {
-                        Some(Span { blocks, position: span.position + span.count - 1, tokens: 1 })
-                    }
-                    (true, None) => None,
-                }
+                // Of a narrowed pass, only tokens whose logits are wanted are left.
+                let tokens = if self.pass.narrowed { span.outputs.len() } else { span.count };
+                let position = span.position + span.count - tokens;
+                let blocks = self.pass.blocks(span, group);
+                (tokens > 0).then_some(Span { blocks, position, tokens })
             })
             .collect();
         let scratch = &mut *self.scratch;
         let attention = Attention {
-            layout: self.layout,
-            layer: self.cursor.layer,
-            heads: config.heads,
-            scale: config.scale,
-            window: config.window.filter(|_| kind_of(config, self.cursor.layer).windowed),
-            soft_cap: config.cap,
+            layout: &memory.layout,
+            memory,
+            layer,
+            heads: numbers.heads,
+            scale: numbers.scale,
+            window: numbers.window,
+            soft_cap: numbers.cap,
             queries: scratch.queries.first(rows),
             spans: &spans,
         };
         self.compute.attention(
             &attention,
+            &mut scratch.attention,
             scratch.attended.first_mut(rows),
             &mut self.cursor.unit,
             &self.pace,
         )
     }
 
-    /// Attention's result as the right-hand side of the output projection.
-    pub(super) fn quantise_attended(&mut self) -> Result<Step> {
+    /// What was mixed as the right-hand side of the output projection.
+    pub(super) fn quantise_mixed(&mut self) -> Result<Step> {
         let rows = self.rows();
+        let (output, _) = self.output_weights();
         let Scratch { attended, activations, .. } = &mut *self.scratch;
-        let forms = forms([&self.layer.attention.output]);
         let (at, pace) = (&mut self.cursor.unit, &self.pace);
+        let forms = forms([output]);
         self.compute.activations_from(attended.first(rows), attended.width, forms, activations, at, pace)
     }
 
     /// The output projection: onto the stream, or beside it where it is normed first.
-    pub(super) fn attention_output(&mut self) -> Step {
-        let attention = &self.layer.attention;
-        let (weights, bias) = (attention.output.of(&self.model.gguf), attention.output_bias.as_deref());
-        self.project(weights, bias)
+    pub(super) fn mixer_output(&mut self) -> Step {
+        let (output, bias) = self.output_weights();
+        self.project(output.of(&self.model.gguf), bias)
+    }
+
+    /// The mixer's output projection.
+    fn output_weights(&self) -> (&'a Matrix, Option<&'a [f32]>) {
+        match &self.layer.mixer {
+            MixerWeights::Attention(attention) => (&attention.output, attention.output_bias.as_deref()),
+            MixerWeights::ShortConv(conv) => (&conv.output, None),
+        }
     }
 
     /// Adds a projection of the activations to the stream, or writes it beside the stream where it is normed
@@ -225,12 +280,4 @@ impl Slice<'_> {
             }
         }
     }
-
-    fn kind(&self) -> LayerKind {
-        kind_of(&self.model.config.attention, self.cursor.layer)
-    }
-}
-
-fn kind_of(attention: &config::Attention, layer: usize) -> LayerKind {
-    attention.kinds.get(layer).copied().unwrap_or(LayerKind { windowed: false, rope: true })
 }

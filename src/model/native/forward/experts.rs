@@ -5,17 +5,18 @@ use super::Slice;
 use crate::compute::{Product, Step};
 use crate::error::Result;
 use crate::kernel::{Weights, exp};
-use crate::model::native::config::Experts;
+use crate::model::description::{ExpertWeights, Experts, FeedWeights, Gated};
 use crate::model::native::scratch::{Choice, Rows, Scratch, forms};
-use crate::model::native::weights::{FeedForwardKind, Gated};
 use std::ops::Range;
+
+/// The least that weights are divided by: the smallest normal number of f16.
+const LEAST_SUM: f32 = 6.103_515_6e-5;
 
 impl<'a> Slice<'a> {
     /// Scores of all experts, and each row's choice among them.
     pub(super) fn route(&mut self) -> Result<Step> {
-        let FeedForwardKind::Experts { router, shared, .. } = &self.layer.feed_forward.kind else {
-            return Ok(Step::Done);
-        };
+        let FeedWeights::Experts(weights) = &self.layer.feed else { return Ok(Step::Done) };
+        let ExpertWeights { numbers, router, bias, shared, .. } = weights;
         let (rows, gguf) = (self.rows(), &self.model.gguf);
         let Scratch { experts, activations, .. } = &mut *self.scratch;
         let scores = Product::new(router.of(gguf), experts.scores.first_mut(rows));
@@ -26,36 +27,43 @@ impl<'a> Slice<'a> {
                 self.compute.products(&mut [scores, gate], activations, &mut self.cursor.unit, &self.pace)
             }
         };
-        if let (Step::Done, Some(config)) = (step, self.model.config.experts) {
-            self.choose(config, rows);
+        if step == Step::Done {
+            self.choose(*numbers, bias.as_deref(), rows);
         }
         Ok(step)
     }
 
     /// Scores to the weights of the experts that each row runs through.
-    fn choose(&mut self, config: Experts, rows: usize) {
+    fn choose(&mut self, numbers: Experts, bias: Option<&[f32]>, rows: usize) {
         let experts = &mut self.scratch.experts;
         experts.choices.clear();
         for row in 0..rows {
             let scores = experts.scores.row_mut(row);
-            // Softmax makes an infinity a weight like any other.
+            // Softmax and sigmoid make an infinity a weight like any other.
             if scores.iter().any(|score| !score.is_finite()) {
                 scores.fill(f32::NAN);
             }
-            self.compute.kernels().softmax(scores);
+            match numbers.sigmoid {
+                false => self.compute.kernels().softmax(scores),
+                true => scores.iter_mut().for_each(|score| *score = 1.0 / (1.0 + exp(-*score))),
+            }
             let first = experts.choices.len();
-            for _ in 0..config.used {
+            let rank = |expert: usize, weight: f32| weight + bias.map_or(0.0, |bias| bias[expert]);
+            for _ in 0..numbers.used {
                 let chosen = experts.choices.get(first..).unwrap_or(&[]);
                 let free = scores.iter().enumerate().filter(|(e, _)| chosen.iter().all(|c| c.expert != *e));
+                let ranked = free.map(|(expert, &weight)| (expert, weight, rank(expert, weight)));
                 // The first of equals; a NaN wins, so that it is not lost.
-                let best = free.max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-                let Some((expert, &weight)) = best else { break };
+                let best = ranked.max_by(|a, b| a.2.total_cmp(&b.2).then(b.0.cmp(&a.0)));
+                let Some((expert, weight, _)) = best else { break };
                 experts.choices.push(Choice { expert, row, weight });
             }
-            if config.normalised
+            if numbers.normalised
                 && let Some(chosen) = experts.choices.get_mut(first..)
             {
                 let sum: f32 = chosen.iter().map(|choice| choice.weight).sum();
+                // As llama.cpp: what f16 has room for. A NaN stays.
+                let sum = if sum < LEAST_SUM { LEAST_SUM } else { sum };
                 chosen.iter_mut().for_each(|choice| choice.weight /= sum);
             }
         }
@@ -70,9 +78,9 @@ impl<'a> Slice<'a> {
 
     /// Experts that rows run through one after the other: the shared one is the last.
     pub(super) fn expert_count(&self) -> usize {
-        match &self.layer.feed_forward.kind {
-            FeedForwardKind::Dense(_) => 0,
-            FeedForwardKind::Experts { experts, shared, .. } => experts.len() + usize::from(shared.is_some()),
+        match &self.layer.feed {
+            FeedWeights::Dense(_) => 0,
+            FeedWeights::Experts(weights) => weights.experts.len() + usize::from(weights.shared.is_some()),
         }
     }
 
@@ -86,7 +94,10 @@ impl<'a> Slice<'a> {
 
     /// Whether the expert in progress is the one that always runs.
     fn is_shared(&self) -> bool {
-        self.model.config.experts.is_some_and(|experts| self.cursor.expert >= experts.count)
+        match &self.layer.feed {
+            FeedWeights::Dense(_) => false,
+            FeedWeights::Experts(weights) => self.cursor.expert >= weights.experts.len(),
+        }
     }
 
     /// Where the choices of the expert in progress are.
@@ -98,9 +109,9 @@ impl<'a> Slice<'a> {
 
     /// The expert in progress.
     pub(super) fn expert(&self) -> Option<&'a Gated> {
-        match &self.layer.feed_forward.kind {
-            FeedForwardKind::Dense(_) => None,
-            FeedForwardKind::Experts { experts, shared, .. } => {
+        match &self.layer.feed {
+            FeedWeights::Dense(_) => None,
+            FeedWeights::Experts(ExpertWeights { experts, shared, .. }) => {
                 experts.get(self.cursor.expert).or(shared.as_ref().map(|(gated, _)| gated))
             }
         }

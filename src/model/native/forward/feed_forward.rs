@@ -4,20 +4,20 @@ use super::Slice;
 use crate::compute::Step;
 use crate::error::Result;
 use crate::kernel::Forms;
+use crate::model::description::{ExpertWeights, FeedWeights, Gated};
 use crate::model::native::scratch::{Scratch, forms};
-use crate::model::native::weights::{FeedForwardKind, Gated};
 
 impl<'a> Slice<'a> {
-    /// What attention adds where that is normed first; then the norm of the stream.
-    pub(super) fn feed_forward_norm(&mut self) {
+    /// What the mixer adds where that is normed first; then the norm of the stream.
+    pub(super) fn feed_norm(&mut self) {
         let layer = self.layer;
-        self.add_branch(layer.attention.post_norm.as_deref());
-        self.norm_stream(layer.feed_forward.norm.as_deref());
+        self.add_branch(layer.post_norm.as_deref());
+        self.norm_stream(layer.feed_norm.as_deref());
     }
 
     /// Its result as the right-hand side of what comes.
     pub(super) fn quantise_hidden(&mut self) -> Result<Step> {
-        self.quantise_stream(first_forms(&self.layer.feed_forward.kind))
+        self.quantise_stream(first_forms(&self.layer.feed))
     }
 
     /// gate · up of this expert, or of the only feed-forward.
@@ -46,36 +46,36 @@ impl<'a> Slice<'a> {
     pub(super) fn down(&mut self) -> Step {
         let Some((gated, rows)) = self.gated() else { return Step::Done };
         let weights = gated.down.of(&self.model.gguf);
-        match self.layer.feed_forward.kind {
-            FeedForwardKind::Dense(_) => self.project(weights, None),
-            FeedForwardKind::Experts { .. } => self.project_gathered(weights, rows),
+        match self.layer.feed {
+            FeedWeights::Dense(_) => self.project(weights, None),
+            FeedWeights::Experts(_) => self.project_gathered(weights, rows),
         }
     }
 
     /// Adds what was written beside the stream.
-    pub(super) fn add_feed_forward(&mut self) {
+    pub(super) fn add_feed(&mut self) {
         let layer = self.layer;
-        if let FeedForwardKind::Experts { .. } = layer.feed_forward.kind {
-            self.add_experts(layer.feed_forward.post_norm.as_deref());
+        if let FeedWeights::Experts(_) = layer.feed {
+            self.add_experts(layer.post_feed_norm.as_deref());
         } else {
-            self.add_branch(layer.feed_forward.post_norm.as_deref());
+            self.add_branch(layer.post_feed_norm.as_deref());
         }
     }
 
     /// The feed-forward in progress, and how many rows run through it.
     fn gated(&self) -> Option<(&'a Gated, usize)> {
-        match &self.layer.feed_forward.kind {
-            FeedForwardKind::Dense(gated) => Some((gated, self.rows())),
-            FeedForwardKind::Experts { .. } => Some((self.expert()?, self.expert_rows())),
+        match &self.layer.feed {
+            FeedWeights::Dense(gated) => Some((gated, self.rows())),
+            FeedWeights::Experts(_) => Some((self.expert()?, self.expert_rows())),
         }
     }
 }
 
 /// The forms that the first matrices of a feed-forward need.
-fn first_forms(kind: &FeedForwardKind) -> Forms {
+fn first_forms(kind: &FeedWeights) -> Forms {
     match kind {
-        FeedForwardKind::Dense(gated) => forms([&gated.gate, &gated.up]),
-        FeedForwardKind::Experts { router, shared, .. } => {
+        FeedWeights::Dense(gated) => forms([&gated.gate, &gated.up]),
+        FeedWeights::Experts(ExpertWeights { router, shared, .. }) => {
             forms([router].into_iter().chain(shared.iter().map(|(_, gate)| gate)))
         }
     }

@@ -216,6 +216,15 @@ mod plain_text {
         built.push(Tokenizer::new(&data).unwrap());
         data.unk = Some(2);
         built.push(Tokenizer::new(&data).unwrap());
+        for model in [VocabularyModel::Unigram, VocabularyModel::WordPiece, VocabularyModel::Characters] {
+            data.model = model;
+            data.pre = "gemma4";
+            for unknown in [0, 1, 2] {
+                data.unk = Some(unknown);
+                data.merges = vec!["< s", "<s >", "< /", "</ s", "</s >", "▁ <"];
+                built.push(Tokenizer::new(&data).unwrap());
+            }
+        }
         built
     }
 

@@ -4,10 +4,8 @@ use peers::Result;
 use peers::driver::Driver;
 use peers::llama::{Context, Line, Model, Options};
 use std::path::Path;
-use std::time::Instant;
-use wick::gguf::{Gguf, Limits, Source};
-use wick::model::candle::{CandleDecoder, Options as CandleOptions, Precision};
-use wick::model::{Chunk, Decoder, Pace, Step};
+#[cfg(feature = "candle")]
+pub use with_candle::Candle;
 
 /// Gives the logits after each of `tokens` from index `from` on, in a new sequence.
 pub trait Candidate {
@@ -34,35 +32,6 @@ impl Candidate for Native {
     }
 }
 
-/// wick's other backend, on candle.
-pub struct Candle(CandleDecoder);
-
-impl Candle {
-    pub fn open(path: &Path, precision: Precision) -> Result<Self> {
-        let gguf = Gguf::open(Source::path(path), &Limits::default(), &mut |_, _| Ok(()))?;
-        let options = CandleOptions { precision, ..CandleOptions::default() };
-        Ok(Self(CandleDecoder::load(&gguf, &options, &mut |_, _| Ok(()))?))
-    }
-}
-
-impl Candidate for Candle {
-    fn rows(&mut self, tokens: &[u32], from: usize) -> Result<Vec<Vec<f32>>> {
-        let sequence = self.0.open(tokens.len())?;
-        let (head, tail) = tokens.split_at(from + 1);
-        let chunks = std::iter::once(head).chain(tail.iter().map(std::slice::from_ref));
-        let mut rows = Vec::new();
-        for tokens in chunks {
-            self.0.begin(&[Chunk { sequence, tokens, logits: true }])?;
-            while self.0.run_slice(Pace { until: Instant::now() })? == Step::More {}
-            rows.push(self.0.logits(0).to_vec());
-            self.0.commit(0);
-            self.0.finish();
-        }
-        self.0.close(sequence);
-        Ok(rows)
-    }
-}
-
 /// llama.cpp, with single tokens behind the head as it generates, or with all tokens in one pass.
 pub struct Llama {
     context: Context,
@@ -72,6 +41,14 @@ pub struct Llama {
 impl Llama {
     pub fn open(path: &Path, options: &Options, whole: bool) -> Result<Self> {
         Ok(Self { context: Context::new(&Model::load(path, options)?, options)?, whole })
+    }
+}
+
+impl Llama {
+    /// What it makes of all `tokens` together.
+    pub fn embedding(path: &Path, options: &Options, tokens: &[u32]) -> Result<Vec<f32>> {
+        let options = Options { embeddings: true, ..*options };
+        Context::new(&Model::load(path, &options)?, &options)?.embedding(tokens)
     }
 }
 
@@ -89,6 +66,47 @@ impl Candidate for Llama {
             rows.push(self.context.extend(&[token])?.to_vec());
         }
         Ok(rows)
+    }
+}
+
+#[cfg(feature = "candle")]
+mod with_candle {
+    use super::Candidate;
+    use peers::Result;
+    use std::path::Path;
+    use std::time::Instant;
+    use wick::gguf::{Gguf, Limits, Source};
+    use wick::model::candle::{CandleDecoder, Options as CandleOptions, Precision};
+    use wick::model::{Chunk, Pace, PrefixCache, Runner, Step};
+
+    /// wick's other backend, on candle.
+    pub struct Candle(Runner<CandleDecoder>);
+
+    impl Candle {
+        pub fn open(path: &Path, precision: Precision) -> Result<Self> {
+            let gguf = Gguf::open(Source::path(path), &Limits::default(), &mut |_, _| Ok(()))?;
+            let options = CandleOptions { precision, ..CandleOptions::default() };
+            let decoder = CandleDecoder::load(&gguf, &options, &mut |_, _| Ok(()))?;
+            Ok(Self(Runner::new(decoder, &options.budget, PrefixCache::Off)?))
+        }
+    }
+
+    impl Candidate for Candle {
+        fn rows(&mut self, tokens: &[u32], from: usize) -> Result<Vec<Vec<f32>>> {
+            let sequence = self.0.open(tokens.len())?;
+            let (head, tail) = tokens.split_at(from + 1);
+            let chunks = std::iter::once(head).chain(tail.iter().map(std::slice::from_ref));
+            let mut rows = Vec::new();
+            for tokens in chunks {
+                self.0.begin(&[Chunk { sequence, tokens, logits: 1 }])?;
+                while self.0.run_slice(Pace { until: Instant::now() })? == Step::More {}
+                rows.push(self.0.logits(0, 0).to_vec());
+                self.0.commit(0, usize::MAX);
+                self.0.finish();
+            }
+            self.0.close(sequence);
+            Ok(rows)
+        }
     }
 }
 

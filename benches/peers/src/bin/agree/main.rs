@@ -9,8 +9,10 @@
 //!     some of which are written to FILE
 
 mod candidates;
+#[cfg(feature = "candle")]
 mod cases;
 mod small;
+#[cfg(feature = "candle")]
 mod text;
 
 use peers::Result;
@@ -30,10 +32,26 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let mut args = Args::of_process();
+    match args.word("reference, text or small")?.as_str() {
+        "small" => {
+            let record: Option<PathBuf> = args.value("--record")?;
+            small::compare(args.words()?.first().map_or("", String::as_str), record.as_deref())
+        }
+        what => beside_candle(what, args),
+    }
+}
+
+#[cfg(not(feature = "candle"))]
+fn beside_candle(what: &str, _: Args) -> Result<()> {
+    Err(format!("{what}: built without the feature candle, there is `small` only").into())
+}
+
+#[cfg(feature = "candle")]
+fn beside_candle(what: &str, mut args: Args) -> Result<()> {
     let threads: usize = args.value("--threads")?.unwrap_or(2);
     let oracle: Option<PathBuf> = args.value("--oracle")?;
     let tokens: usize = args.value("--tokens")?.unwrap_or(2000);
-    match args.word("reference, text or small")?.as_str() {
+    match what {
         "reference" => {
             let model = PathBuf::from(args.word("a model file")?);
             let file = PathBuf::from(args.word("a file of reference ids")?);
@@ -45,10 +63,6 @@ fn run() -> Result<()> {
             let model = PathBuf::from(args.word("a model file")?);
             let text = args.words()?.into_iter().next().map(PathBuf::from);
             text::compare(&model, text.as_deref(), &oracle.unwrap_or(model.clone()), tokens, threads)
-        }
-        "small" => {
-            let record: Option<PathBuf> = args.value("--record")?;
-            small::compare(args.words()?.first().map_or("", String::as_str), record.as_deref())
         }
         other => Err(format!("{other}: neither reference, text nor small").into()),
     }

@@ -5,7 +5,7 @@ use crate::candidates::{Candidate, Llama, Native, lead};
 use peers::Result;
 use peers::llama::Options;
 use peers::tiny::Tiny;
-use peers::tiny::known::{TOKENS, allowed, apart, models, tokens};
+use peers::tiny::known::{TOKENS, ahead, allowed, apart, models, tokens};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -18,16 +18,23 @@ pub fn compare(filter: &str, record: Option<&Path>) -> Result<()> {
     println!("| | apart, of the spread | allowed | other best ids | of |");
     println!("|---|---|---|---|---|");
     let file = std::env::temp_dir().join(format!("wick-agree-{}.gguf", std::process::id()));
-    let (mut failed, mut recorded) = (Vec::new(), String::new());
-    for (name, tiny) in models().into_iter().filter(|(name, _)| name.contains(filter)) {
-        match measure(&file, &tiny) {
+    let (mut failed, mut recorded) = (Vec::new(), format!("llama.cpp: {}\n", peers::llama::version()));
+    let known = models().into_iter().map(|(name, tiny)| (name, tiny, true));
+    let ahead = ahead().into_iter().map(|(name, tiny)| (name, tiny, false));
+    for (name, tiny, known) in known.chain(ahead).filter(|(name, ..)| name.contains(filter)) {
+        match measure(&file, &tiny, known) {
             Ok(outcome) => {
                 let allowed = allowed(&tiny);
-                println!("| {name} | {:.5} | {allowed} | {} | {TOKENS} |", outcome.apart, outcome.others);
+                match outcome.apart {
+                    Some((apart, others)) => {
+                        println!("| {name} | {apart:.5} | {allowed} | {others} | {TOKENS} |")
+                    }
+                    None => println!("| {name} | unknown to wick | {allowed} | | |"),
+                }
                 let last = outcome.last.iter().step_by(RECORDED);
                 let last: Vec<String> = last.map(|logit| format!("{logit:.5}")).collect();
                 writeln!(recorded, "{name}: {}", last.join(" "))?;
-                if outcome.apart > allowed {
+                if outcome.apart.is_some_and(|(apart, _)| apart > allowed || apart.is_nan()) {
                     failed.push(name);
                 }
             }
@@ -45,15 +52,14 @@ pub fn compare(filter: &str, record: Option<&Path>) -> Result<()> {
 }
 
 struct Outcome {
-    /// The mean over all tokens.
-    apart: f64,
-    /// Tokens after which the best ids differ.
-    others: usize,
-    /// llama.cpp's logits after the last token.
+    /// The mean over all tokens, and after how many of them the best ids differ; none where wick does not
+    /// know the architecture.
+    apart: Option<(f64, usize)>,
+    /// llama.cpp's logits after the last token, or the vector that it makes of all.
     last: Vec<f32>,
 }
 
-fn measure(file: &Path, tiny: &Tiny) -> Result<Outcome> {
+fn measure(file: &Path, tiny: &Tiny, known: bool) -> Result<Outcome> {
     std::fs::write(file, tiny.writer().to_bytes())?;
     let tokens = tokens(tiny);
     let options = Options {
@@ -63,11 +69,20 @@ fn measure(file: &Path, tiny: &Tiny) -> Result<Outcome> {
         context: tiny.context,
         ..Options::default()
     };
-    let mut wanted = Llama::open(file, &options, true)?.rows(&tokens, 0)?;
-    let found = Native::open(file, 1).rows(&tokens, 0)?;
-    let rows = || wanted.iter().zip(&found);
-    let total: f64 = rows().map(|(wanted, found)| apart(wanted, found)).sum();
-    let others = rows().filter(|(wanted, found)| lead(wanted).0 != lead(found).0).count();
-    let last = wanted.pop().ok_or("no logits")?;
-    Ok(Outcome { apart: total / found.len() as f64, others, last })
+    let mut wanted = match tiny.embeds() {
+        true => vec![Llama::embedding(file, &options, &tokens)?],
+        false => Llama::open(file, &options, true)?.rows(&tokens, 0)?,
+    };
+    if wanted.iter().flatten().any(|logit| !logit.is_finite()) {
+        return Err("llama.cpp gave a logit that is no number".into());
+    }
+    let apart = known.then(|| -> Result<_> {
+        let found = Native::open(file, 1).rows(&tokens, 0)?;
+        let rows = || wanted.iter().zip(&found);
+        let total: f64 = rows().map(|(wanted, found)| apart(wanted, found)).sum();
+        let others = rows().filter(|(wanted, found)| lead(wanted).0 != lead(found).0).count();
+        Ok((total / found.len() as f64, others))
+    });
+    let apart = apart.transpose()?;
+    Ok(Outcome { apart, last: wanted.pop().ok_or("no logits")? })
 }

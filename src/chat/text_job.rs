@@ -1,0 +1,168 @@
+//! The text work of one generation, from its input to all the tokens that its session then holds; knows no
+//! engine.
+
+use super::conversation::{Conversation, Mode, Turn};
+use super::copies;
+use super::input::{Input, TextOptions};
+use super::rendering::{Prompt, Rendering};
+use super::room::Room;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
+use crate::text::Vocab;
+use smol::future::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// The text work of one generation: from its input and its session's past to all the tokens that the session
+/// then holds.
+pub struct TextJob {
+    generation: u64,
+    vocab: Arc<dyn Vocab>,
+    work: Work,
+    /// What the answer begins with, behind all that.
+    prefix: String,
+    room: Room,
+    /// Whether an answer follows.
+    answers: bool,
+    /// Gone with the generation.
+    wanted: Weak<()>,
+}
+
+/// What is to become the session's tokens.
+pub(crate) enum Work {
+    /// Tokens, of which the last `new` are the host's.
+    Tokens { tokens: Vec<u32>, new: usize },
+    /// Raw text behind what the session holds.
+    Text { past: Vec<u32>, text: String, parse_special: bool },
+    /// All messages, to be rendered.
+    Conversation(Turn),
+}
+
+impl Work {
+    /// What is to be done for `input` in a session that holds `conversation` and `tokens`.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if the session does not take this input; `OutOfMemory`.
+    pub(crate) fn new(
+        input: &Input,
+        options: TextOptions<'_>,
+        conversation: &mut Conversation,
+        tokens: &[u32],
+    ) -> Result<Self> {
+        conversation.check(input, options)?;
+        // A conversation that ends with what the host gave has no assistant's turn to go on with.
+        let opens_turn = conversation.mode() == Mode::Chat && !conversation.is_open() && options.answers;
+        Ok(match input {
+            Input::Messages(new) => Self::Conversation(conversation.turn(new, options)?),
+            Input::Text(text) => Self::Text {
+                past: copies::tokens([tokens, &[]])?,
+                text: copies::text(text)?,
+                parse_special: options.parse_special,
+            },
+            Input::Tokens(new) => Self::Tokens { tokens: copies::tokens([tokens, new])?, new: new.len() },
+            Input::Continue if opens_turn => Self::Conversation(conversation.turn(&[], options)?),
+            Input::Continue => Self::Tokens { tokens: copies::tokens([tokens, &[]])?, new: 0 },
+        })
+    }
+}
+
+/// What a [`TextJob`] came to.
+pub struct TextDone {
+    pub(crate) generation: u64,
+    pub(crate) prompt: Result<Prompt>,
+}
+
+impl TextJob {
+    /// The work of the generation with this id, in a session of at most `context` tokens.
+    ///
+    /// # Errors
+    /// `OutOfMemory`.
+    pub(crate) fn new(
+        generation: u64,
+        vocab: Arc<dyn Vocab>,
+        work: Work,
+        options: TextOptions<'_>,
+        context: usize,
+        wanted: Weak<()>,
+    ) -> Result<Self> {
+        let (prefix, answers) = (copies::text(options.answer_prefix)?, options.answers);
+        let room = Room::new(context, options.max_tokens, answers);
+        Ok(Self { generation, vocab, work, prefix, room, answers, wanted })
+    }
+
+    /// Does the work. Any thread; takes as long as the text is long.
+    pub fn run(self) -> TextDone {
+        at_once(self.run_in_pieces(None, || Ok(())))
+    }
+
+    /// Does the work, and gives others their turn after each `slice`, if there is one. Ends soon when its
+    /// generation is over, or once `look` fails.
+    pub async fn run_in_pieces(
+        self,
+        slice: Option<Duration>,
+        look: impl Fn() -> Result<()> + Send + Sync,
+    ) -> TextDone {
+        let (generation, wanted) = (self.generation, self.wanted.clone());
+        let mut look = || match wanted.strong_count() {
+            0 => Err(Error::new(ErrorKind::StaleHandle, "the generation is over")),
+            _ => look(),
+        };
+        let mut pauses = Pauses::new(&mut look, slice);
+        // Caught here: on another thread nobody else would tell the generation.
+        let prompt = AssertUnwindSafe(self.prompt(&mut pauses)).catch_unwind().await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Internal, "a panic while the input was turned into tokens"))
+        });
+        TextDone { generation, prompt }
+    }
+
+    /// Whether it is over soon: at most `most` bytes of text, and no template to be rendered.
+    pub(crate) fn is_short(&self, most: usize) -> bool {
+        let bytes = match &self.work {
+            Work::Tokens { .. } => 0,
+            Work::Text { text, .. } => text.len(),
+            Work::Conversation(_) => return false,
+        };
+        bytes + self.prefix.len() <= most
+    }
+
+    async fn prompt(self, pauses: &mut Pauses<'_>) -> Result<Prompt> {
+        let (vocab, prefix, room) = (&*self.vocab, self.prefix.as_str(), self.room);
+        let prompt = match self.work {
+            Work::Tokens { tokens, new } => {
+                check_ids(&tokens[tokens.len() - new..], vocab.len())?;
+                Prompt::new(tokens, prefix, room, vocab, pauses).await?
+            }
+            Work::Text { past: mut tokens, text, parse_special } => {
+                room.check_text(text.len(), tokens.len(), vocab.longest_token())?;
+                // BOS alone: where a file wants EOS behind its texts too, nothing would be left to say behind
+                // it.
+                let bos = vocab.bos().filter(|_| tokens.is_empty() && vocab.adds_bos());
+                tokens.extend(bos);
+                vocab.append_in_pieces(&text, parse_special, &mut tokens, pauses).await?;
+                // The text has written it, as chat templates do.
+                if bos.is_some() && tokens.get(1).copied() == bos {
+                    tokens.remove(0);
+                }
+                Prompt::new(tokens, prefix, room, vocab, pauses).await?
+            }
+            Work::Conversation(turn) => {
+                let rendering = Rendering { vocab, turn, answers: self.answers, prefix, room };
+                rendering.prompt(pauses).await?
+            }
+        };
+        let gone = prompt.rolled.as_ref().map_or(0, |rolled| rolled.messages.len());
+        room.check(prompt.tokens.len(), gone)?;
+        Ok(prompt)
+    }
+}
+
+fn check_ids(ids: &[u32], vocabulary: usize) -> Result<()> {
+    match ids.iter().position(|id| *id as usize >= vocabulary) {
+        None => Ok(()),
+        Some(index) => Err(Error::new(
+            ErrorKind::InvalidArgument,
+            format!("prompt_tokens[{index}] is {}, the vocabulary has {vocabulary} tokens", ids[index]),
+        )),
+    }
+}

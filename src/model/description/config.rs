@@ -1,0 +1,144 @@
+//! The numbers of one model: read from the file, checked against each other and against ceilings, so that
+//! nothing after it has to. Knows keys; not tensors.
+
+use super::family::{EmbeddingScale, Family, Multipliers, Norms};
+use super::keys::{Keys, invalid, unsupported};
+use super::layer::{Layer, LayerEnd, Layers, MAX_CONTEXT, MAX_WIDTH};
+use super::rope::RopeKeys;
+use crate::error::Result;
+use crate::gguf::{Metadata, Strs};
+use smallvec::SmallVec;
+
+const MAX_LAYERS: usize = 1024;
+const MAX_VOCAB: usize = 1 << 22;
+
+/// What the forward pass needs to know, beside the weights.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) family: &'static Family,
+    /// Tokens that the model was made for.
+    pub(crate) context_length: usize,
+    /// Width of the residual stream.
+    pub(crate) width: usize,
+    /// In order.
+    pub(crate) layers: Vec<Layer>,
+    /// What turns queries and keys: of layers without a window, and, where it differs, of those with one.
+    pub(crate) ropes: SmallVec<[RopeKeys; 2]>,
+    /// Added to the mean square in every norm.
+    pub(crate) epsilon: f32,
+    /// Embeddings are multiplied by it.
+    pub(crate) embedding_scale: f32,
+    /// What each half of a layer adds to the residual stream is multiplied by it.
+    pub(crate) residual_scale: f32,
+    /// Logits are multiplied by it.
+    pub(crate) logit_scale: f32,
+    /// Logits l become cap · tanh(l / cap).
+    pub(crate) logit_cap: Option<f32>,
+}
+
+impl Config {
+    /// Reads and checks a file's hyper-parameters.
+    ///
+    /// # Errors
+    /// `Unsupported`, by name, for an architecture or a variant that the decoder lacks; `ModelInvalid` for a
+    /// number out of range.
+    pub(crate) fn read(metadata: &Metadata) -> Result<Self> {
+        let name: &str = metadata.require("general.architecture")?;
+        let family = Family::named(name).ok_or_else(|| {
+            let known: Vec<_> = super::family::FAMILIES.iter().map(|family| family.name).collect();
+            let shown: String = name.chars().take(64).collect();
+            unsupported(format!(
+                "architecture {shown:?} is unknown to the native decoder; the nearest that it has is {}, of {}",
+                Family::nearest(&shown),
+                known.join(", ")
+            ))
+        })?;
+        let keys = Keys::new(metadata, name);
+        let width = keys.require("embedding_length", 1..=MAX_WIDTH)?;
+        let layers = keys.require("block_count", 1..=MAX_LAYERS)?;
+        let context_length = keys.require("context_length", 1..=MAX_CONTEXT)?;
+        let epsilon =
+            keys.number("attention.layer_norm_rms_epsilon", f32::MIN_POSITIVE)?.ok_or_else(|| {
+                invalid(format!("metadata key \"{name}.attention.layer_norm_rms_epsilon\" is missing"))
+            })?;
+        if epsilon >= 1.0 {
+            return Err(invalid(format!(
+                "attention.layer_norm_rms_epsilon is {epsilon}; less than 1 is possible"
+            )));
+        }
+        let scales = Scales::read(&keys, family, width, layers)?;
+        let Layers { layers, ropes } = Layers::read(&keys, family, width, layers, context_length)?;
+        Ok(Self {
+            family,
+            context_length,
+            width,
+            layers,
+            ropes,
+            epsilon,
+            embedding_scale: scales.embedding,
+            residual_scale: scales.residual,
+            logit_scale: scales.logit,
+            logit_cap: keys.number_unless_zero("final_logit_softcapping")?,
+        })
+    }
+
+    /// Width of the embedding that a token has of its own for each layer; 0: none.
+    pub(crate) fn input_width(&self) -> usize {
+        match self.layers.first().map(|layer| layer.end) {
+            Some(LayerEnd::Input(width)) => width,
+            _ => 0,
+        }
+    }
+
+    /// Whether the layers norm before their projections.
+    pub(crate) fn norms_before(&self) -> bool {
+        self.family.norms != Norms::After
+    }
+
+    /// Whether they norm what they add to the residual stream.
+    pub(crate) fn norms_after(&self) -> bool {
+        self.family.norms != Norms::Before
+    }
+}
+
+/// What the embedding, what layers add, and the logits are multiplied by.
+struct Scales {
+    embedding: f32,
+    residual: f32,
+    logit: f32,
+}
+
+impl Scales {
+    fn read(keys: &Keys<'_>, family: &Family, width: usize, layers: usize) -> Result<Self> {
+        let embedding = match family.embedding {
+            EmbeddingScale::One => 1.0,
+            EmbeddingScale::RootOfWidth => (width as f32).sqrt(),
+            EmbeddingScale::Given(default) => keys.number_unless_zero("embedding_scale")?.unwrap_or(default),
+        };
+        let (residual, logit) = match family.multipliers {
+            Multipliers::None => return Ok(Self { embedding, residual: 1.0, logit: 1.0 }),
+            Multipliers::Given => (1.0, 1.0),
+            Multipliers::GivenOrMiniCpm => (1.4 / (layers as f32).sqrt(), 256.0 / width as f32),
+        };
+        let residual = keys.number_unless_zero("residual_scale")?.unwrap_or(residual);
+        let logit = 1.0 / keys.number_unless_zero("logit_scale")?.unwrap_or(logit);
+        Ok(Self { embedding, residual, logit })
+    }
+}
+
+/// Checks that the vocabulary has as many tokens as the embedding has rows. What else the file says of the
+/// vocabulary's size is the tokenizer's to judge.
+///
+/// # Errors
+/// `ModelInvalid` where the numbers differ, or are beyond any model's.
+pub(crate) fn check_vocabulary(metadata: &Metadata, rows: usize) -> Result<()> {
+    if rows > MAX_VOCAB {
+        return Err(invalid(format!("token_embd.weight has {rows} rows; {MAX_VOCAB} are possible")));
+    }
+    match metadata.find::<Strs<'_>>("tokenizer.ggml.tokens")?.filter(|tokens| tokens.len() != rows) {
+        Some(tokens) => {
+            Err(invalid(format!("the tokenizer has {} tokens, token_embd.weight {rows} rows", tokens.len())))
+        }
+        None => Ok(()),
+    }
+}

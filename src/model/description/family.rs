@@ -1,0 +1,398 @@
+//! What an architecture does that its file does not say: one row of data each. Knows no file and no
+//! arithmetic.
+
+use crate::kernel::{Gate, RopeStyle};
+
+/// What an embedding is multiplied by before the first layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum EmbeddingScale {
+    /// Nothing.
+    One,
+    /// The root of its width.
+    RootOfWidth,
+    /// What the file says (`embedding_scale`), else this.
+    Given(f32),
+}
+
+/// What residual streams and logits are multiplied by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Multipliers {
+    /// Nothing.
+    None,
+    /// What the file says (`residual_scale`, and the inverse of `logit_scale`), else nothing.
+    Given,
+    /// The same, else MiniCPM's: 1.4 / root of the layers, and width / 256 (llama.cpp's behaviour with files
+    /// that leave them out).
+    GivenOrMiniCpm,
+}
+
+/// Where a layer norms, counted at both of its halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Norms {
+    /// Before the projections: x + f(norm(x)).
+    Before,
+    /// Before them, and again before the sum: x + norm(f(norm(x))).
+    Around,
+    /// Before the sum only: x + norm(f(x)).
+    After,
+}
+
+/// How queries and keys are normed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum QkNorm {
+    /// Not at all.
+    None,
+    /// Each head by itself before rope, all with the same weights.
+    PerHead,
+    /// The same, behind rope.
+    PerHeadTurned,
+    /// All heads as one vector, before rope.
+    WholeRow,
+}
+
+/// Which layers look back over a sliding window only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Windows {
+    /// None, whatever the file says.
+    None,
+    /// All, if the file has a window.
+    All,
+    /// All but each `n`-th; the file must have a window.
+    AllButEach(usize),
+    /// The same, if the file has a window.
+    AllButEachIfAny(usize),
+    /// None but in models of so many layers: there all but each `n`-th, over the file's window or this one.
+    AllButEachOf { layers: usize, n: usize, window: usize },
+    /// Those that the file names one by one.
+    Named,
+}
+
+/// The rope of layers with a window.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum LocalRope {
+    /// That of the others.
+    Same,
+    /// The base of the others and no scaling.
+    Unscaled,
+    /// This base, unless the file has another (`rope.freq_base_swa`), and no scaling.
+    Base(f32),
+}
+
+/// What makes probabilities of a router's scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scoring {
+    /// A softmax over all experts, whatever the file says.
+    Softmax,
+    /// What the file must say (`expert_gating_func`): 1 softmax, 2 a sigmoid of each.
+    Given,
+}
+
+/// What a layer without heads of keys and values does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Headless {
+    /// There are none.
+    None,
+    /// A short convolution.
+    ShortConv,
+}
+
+/// How the router's scores become the weights of experts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Routing {
+    pub(crate) scoring: Scoring,
+    /// Experts are chosen by their scores and a bias each (`exp_probs_b.bias`), and weighted without it.
+    pub(crate) biased: bool,
+    /// The file may say how many layers in front are dense (`leading_dense_block_count`).
+    pub(crate) leading_dense: bool,
+    /// The weights of the chosen experts are made to add up to one.
+    pub(crate) normalised: bool,
+    /// An expert that always runs, behind a sigmoid gate of its own.
+    pub(crate) shared: bool,
+    /// The file must have experts.
+    pub(crate) required: bool,
+}
+
+/// One architecture.
+#[derive(Debug)]
+pub(crate) struct Family {
+    /// As in `general.architecture`.
+    pub(crate) name: &'static str,
+    pub(crate) rope: RopeStyle,
+    pub(crate) gate: Gate,
+    pub(crate) embedding: EmbeddingScale,
+    pub(crate) norms: Norms,
+    pub(crate) qk_norm: QkNorm,
+    /// Layers may have no heads of keys and values (`attention.head_count_kv` 0).
+    pub(crate) headless: Headless,
+    /// The tensor of the norm behind the last layer.
+    pub(crate) output_norm: &'static str,
+    /// One tensor holds gate and up (one may hold q, k and v in any architecture).
+    pub(crate) fused_gate: bool,
+    pub(crate) windows: Windows,
+    pub(crate) local_rope: LocalRope,
+    /// Heads of layers with a window have a width of their own (`attention.key_length_swa`), and rope turns a
+    /// part of its own of them (`rope.dimension_count_swa`).
+    pub(crate) local_heads: bool,
+    /// Rope's frequencies must be divided by the file's factors where a layer has no window.
+    pub(crate) rope_factors: bool,
+    /// Each `n`-th layer has no rope; 0: all have.
+    pub(crate) no_rope_each: usize,
+    /// In models with windows, only layers with one have rope.
+    pub(crate) rope_in_windows: bool,
+    /// No layer has rope if the file says that it is not finetuned (`rope.scaling.finetuned`).
+    pub(crate) rope_if_finetuned: bool,
+    /// Projections of q, k and v must have biases (elsewhere they may).
+    pub(crate) qkv_bias: bool,
+    pub(crate) multipliers: Multipliers,
+    /// Rope's YaRN and a temperature of queries that grows with their position follow keys that others ignore
+    /// (Mistral 3).
+    pub(crate) tempered: bool,
+    /// The file may stretch rope's base (`rope.scaling.alpha`).
+    pub(crate) rope_alpha: bool,
+    /// A file whose tokens have several positions (`rope.dimension_sections`) turns other pairs, which is not
+    /// computed.
+    pub(crate) one_position: bool,
+    /// The layer count at which the attention scale is the root of width / heads, not of the head: 0 for
+    /// none.
+    pub(crate) wide_scale_layers: usize,
+    /// Scores are multiplied by nothing, whatever the file says.
+    pub(crate) plain_scores: bool,
+    /// Values are normed by head too, without weights; where a layer has no matrix of its own for them, they
+    /// are its keys before norm and rope.
+    pub(crate) value_norm: bool,
+    /// The file may say that its last layers read the keys and values of layers in front of them
+    /// (`attention.shared_kv_layers`).
+    pub(crate) shared_kv: bool,
+    /// The file says how wide the embedding is that a token has of its own for each layer
+    /// (`embedding_length_per_layer_input`), and layers may be scaled at their end.
+    pub(crate) layer_inputs: bool,
+    /// Experts, where the file has them; `None`: a file with experts is not this architecture.
+    pub(crate) experts: Option<Routing>,
+}
+
+/// The plain one; every other is written as what differs.
+const LLAMA: Family = Family {
+    name: "llama",
+    rope: RopeStyle::Interleaved,
+    gate: Gate::Silu,
+    embedding: EmbeddingScale::One,
+    norms: Norms::Before,
+    qk_norm: QkNorm::None,
+    headless: Headless::None,
+    output_norm: "output_norm.weight",
+    fused_gate: false,
+    windows: Windows::None,
+    local_rope: LocalRope::Same,
+    local_heads: false,
+    rope_factors: false,
+    no_rope_each: 0,
+    rope_in_windows: false,
+    rope_if_finetuned: false,
+    qkv_bias: false,
+    multipliers: Multipliers::None,
+    tempered: false,
+    rope_alpha: false,
+    one_position: false,
+    wide_scale_layers: 0,
+    plain_scores: false,
+    value_norm: false,
+    shared_kv: false,
+    layer_inputs: false,
+    experts: Some(NORMALISED),
+};
+
+const NORMALISED: Routing = Routing {
+    scoring: Scoring::Softmax,
+    biased: false,
+    leading_dense: false,
+    normalised: true,
+    shared: false,
+    required: false,
+};
+
+const QWEN2: Family =
+    Family { name: "qwen2", rope: RopeStyle::Halves, qkv_bias: true, experts: None, ..LLAMA };
+
+const QWEN3: Family =
+    Family { name: "qwen3", rope: RopeStyle::Halves, qk_norm: QkNorm::PerHead, experts: None, ..LLAMA };
+
+const GEMMA: Family = Family {
+    name: "gemma",
+    rope: RopeStyle::Halves,
+    gate: Gate::Gelu,
+    embedding: EmbeddingScale::RootOfWidth,
+    experts: None,
+    ..LLAMA
+};
+
+const GEMMA2: Family = Family {
+    name: "gemma2",
+    norms: Norms::Around,
+    windows: Windows::AllButEach(2),
+    wide_scale_layers: 46,
+    ..GEMMA
+};
+
+const GRANITE: Family = Family {
+    name: "granite",
+    embedding: EmbeddingScale::Given(1.0),
+    rope_if_finetuned: true,
+    multipliers: Multipliers::Given,
+    experts: None,
+    ..LLAMA
+};
+
+const LFM2: Family = Family {
+    name: "lfm2",
+    rope: RopeStyle::Halves,
+    qk_norm: QkNorm::PerHead,
+    headless: Headless::ShortConv,
+    // llama.cpp's name for it.
+    output_norm: "token_embd_norm.weight",
+    windows: Windows::All,
+    experts: None,
+    ..LLAMA
+};
+
+/// Every architecture that the native decoder computes.
+pub(crate) const FAMILIES: &[Family] = &[
+    LLAMA,
+    QWEN2,
+    QWEN3,
+    Family {
+        name: "qwen2moe",
+        experts: Some(Routing { normalised: false, shared: true, required: true, ..NORMALISED }),
+        ..QWEN2
+    },
+    Family { name: "qwen3moe", experts: Some(Routing { required: true, ..NORMALISED }), ..QWEN3 },
+    GEMMA,
+    GEMMA2,
+    Family {
+        name: "gemma3",
+        qk_norm: QkNorm::PerHead,
+        // Rnj-1 writes itself as gemma3 without.
+        windows: Windows::AllButEachIfAny(6),
+        local_rope: LocalRope::Base(10_000.0),
+        wide_scale_layers: 62,
+        ..GEMMA2
+    },
+    Family {
+        name: "gemma4",
+        norms: Norms::Around,
+        qk_norm: QkNorm::PerHead,
+        windows: Windows::Named,
+        local_rope: LocalRope::Base(10_000.0),
+        local_heads: true,
+        rope_factors: true,
+        plain_scores: true,
+        value_norm: true,
+        shared_kv: true,
+        layer_inputs: true,
+        ..GEMMA
+    },
+    Family {
+        name: "phi3",
+        rope: RopeStyle::Halves,
+        fused_gate: true,
+        windows: Windows::All,
+        experts: None,
+        ..LLAMA
+    },
+    Family {
+        name: "olmo2",
+        rope: RopeStyle::Halves,
+        norms: Norms::After,
+        qk_norm: QkNorm::WholeRow,
+        // OLMo 3 writes itself as olmo2 with windows.
+        windows: Windows::AllButEachIfAny(4),
+        local_rope: LocalRope::Unscaled,
+        experts: None,
+        ..LLAMA
+    },
+    GRANITE,
+    Family { name: "smollm3", no_rope_each: 4, experts: None, ..LLAMA },
+    Family { name: "exaone", rope: RopeStyle::Halves, experts: None, ..LLAMA },
+    Family { name: "mistral3", tempered: true, experts: None, ..LLAMA },
+    Family { name: "hunyuan-dense", qk_norm: QkNorm::PerHeadTurned, rope_alpha: true, ..QWEN3 },
+    Family {
+        name: "exaone4",
+        norms: Norms::After,
+        // EXAONE 4 32B.
+        windows: Windows::AllButEachOf { layers: 64, n: 4, window: 4096 },
+        rope_in_windows: true,
+        ..QWEN3
+    },
+    Family { name: "ernie4_5", experts: None, ..LLAMA },
+    Family {
+        name: "minicpm",
+        embedding: EmbeddingScale::Given(12.0),
+        rope_if_finetuned: false,
+        multipliers: Multipliers::GivenOrMiniCpm,
+        ..GRANITE
+    },
+    Family {
+        name: "granitemoe",
+        rope_if_finetuned: false,
+        experts: Some(Routing { required: true, ..NORMALISED }),
+        ..GRANITE
+    },
+    Family {
+        name: "olmoe",
+        rope: RopeStyle::Halves,
+        qk_norm: QkNorm::WholeRow,
+        experts: Some(Routing { normalised: false, required: true, ..NORMALISED }),
+        ..LLAMA
+    },
+    Family {
+        name: "glm4",
+        norms: Norms::Around,
+        fused_gate: true,
+        one_position: true,
+        experts: None,
+        ..LLAMA
+    },
+    LFM2,
+    Family {
+        name: "lfm2moe",
+        windows: Windows::None,
+        experts: Some(Routing {
+            scoring: Scoring::Given,
+            biased: true,
+            leading_dense: true,
+            required: true,
+            ..NORMALISED
+        }),
+        ..LFM2
+    },
+];
+
+impl Family {
+    /// The architecture called `name`.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        FAMILIES.iter().find(|family| family.name == name)
+    }
+
+    /// The name that takes the fewest changes to become `name`: the first of equals.
+    pub(crate) fn nearest(name: &str) -> &'static str {
+        let names = FAMILIES.iter().map(|family| family.name);
+        names.min_by_key(|known| changes(known, name)).unwrap_or(LLAMA.name)
+    }
+}
+
+/// Bytes that have to be put in, left out or changed to make one word of the other (Levenshtein).
+fn changes(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (index, byte) in from.bytes().enumerate() {
+        let mut diagonal = index;
+        let mut left = index + 1;
+        for (cell, other) in row.iter_mut().skip(1).zip(to.bytes()) {
+            let here = (diagonal + usize::from(byte != other)).min(*cell + 1).min(left + 1);
+            diagonal = std::mem::replace(cell, here);
+            left = here;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = index + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

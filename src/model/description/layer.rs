@@ -1,0 +1,478 @@
+//! What one layer is: its mixer, which lets a token see those before it, and its feed-forward. Reads their
+//! numbers, each with its range; knows no tensor.
+
+use super::family::{Family, Headless, LocalRope, QkNorm, Routing, Scoring, Windows};
+use super::keys::{Keys, PerLayer, invalid, unsupported};
+use super::rope::RopeKeys;
+use crate::error::Result;
+use crate::gguf::Value;
+use crate::kernel::KvLayout;
+use smallvec::SmallVec;
+
+/// Ceilings far above any model that exists, low enough that no product of two of them overflows.
+pub(super) const MAX_WIDTH: usize = 1 << 20;
+pub(super) const MAX_CONTEXT: usize = 1 << 24;
+const MAX_HEADS: usize = 4096;
+const MAX_HEAD_DIM: usize = KvLayout::MAX_DIM;
+const MAX_EXPERTS: usize = 1024;
+const MAX_INPUT: usize = 1 << 14;
+const MAX_TAPS: usize = 64;
+
+/// One layer: what its mixer adds to the residual stream, then what its feed-forward adds, then its end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Layer {
+    pub(crate) mixer: Mixer,
+    pub(crate) feed: Feed,
+    pub(crate) end: LayerEnd,
+}
+
+/// How a token sees those before it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mixer {
+    /// Softmax over keys and values, of which every token keeps its own.
+    Attention(Attention),
+    /// A causal convolution over a few tokens, between two gates: all that a sequence keeps is its last
+    /// inputs.
+    ShortConv(ShortConv),
+}
+
+/// What a token goes through by itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Feed {
+    /// down(gate(x) · up(x)), so wide inside.
+    Dense(usize),
+    /// A few of many such.
+    Experts(Experts),
+}
+
+/// What becomes of the residual stream behind the feed-forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LayerEnd {
+    /// Nothing.
+    Plain,
+    /// It may be multiplied by a number.
+    Scaled,
+    /// What its gate lets through of the token's embedding for this layer, so wide, is added; then the same.
+    Input(usize),
+}
+
+/// The numbers of one layer's attention.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attention {
+    /// Query heads; a multiple of `kv_heads`.
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    /// Width of one head, of keys and values alike.
+    pub(crate) head_dim: usize,
+    /// Scores are multiplied by it.
+    pub(crate) scale: f32,
+    /// Scores s become cap · tanh(s / cap).
+    pub(crate) cap: Option<f32>,
+    /// Tokens that it looks back over, its own included; `None`: all.
+    pub(crate) window: Option<usize>,
+    /// Which of the model's ropes turns queries and keys.
+    pub(crate) rope: Option<usize>,
+    /// Queries and keys are normed behind rope, not before.
+    pub(crate) turned_first: bool,
+    /// Queries at position p are multiplied by 1 + scale · ln(1 + ⌊p / length⌋).
+    pub(crate) temperature: Option<Temperature>,
+    /// The layer whose keys and values it reads, of the same shape and window; `None`: its own.
+    pub(crate) shares: Option<usize>,
+    /// Values are normed, without weights.
+    pub(crate) value_norm: bool,
+}
+
+/// How queries grow with their position.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Temperature {
+    pub(crate) scale: f32,
+    /// At least 1.
+    pub(crate) length: usize,
+}
+
+/// The numbers of one layer's short convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ShortConv {
+    /// Channels.
+    pub(crate) width: usize,
+    /// Tokens that it sees, its own included.
+    pub(crate) taps: usize,
+}
+
+/// The numbers of a feed-forward of experts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Experts {
+    pub(crate) count: usize,
+    /// Experts that a token runs through.
+    pub(crate) used: usize,
+    /// Inner width of one expert.
+    pub(crate) feed_forward: usize,
+    /// Inner width of the expert that always runs; 0 for none.
+    pub(crate) shared_feed_forward: usize,
+    pub(crate) normalised: bool,
+    /// Probabilities are sigmoids of scores, not their softmax.
+    pub(crate) sigmoid: bool,
+    /// A bias helps to choose.
+    pub(crate) biased: bool,
+}
+
+impl Mixer {
+    /// f32 elements of the state that a sequence keeps for it.
+    pub(crate) fn state_len(&self) -> usize {
+        match self {
+            Self::Attention(_) => 0,
+            Self::ShortConv(conv) => (conv.taps - 1) * conv.width,
+        }
+    }
+}
+
+impl Layer {
+    /// Whether the layer keeps something of each token for those behind it.
+    pub(crate) fn keeps(&self) -> bool {
+        match &self.mixer {
+            Mixer::Attention(attention) => attention.shares.is_none(),
+            Mixer::ShortConv(_) => true,
+        }
+    }
+}
+
+impl Feed {
+    /// Its greatest inner width.
+    pub(crate) fn inner_width(&self) -> usize {
+        match self {
+            Self::Dense(width) => *width,
+            Self::Experts(experts) => experts.feed_forward.max(experts.shared_feed_forward),
+        }
+    }
+}
+
+impl Attention {
+    /// Width of all query heads together.
+    pub(crate) fn query_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Width of all keys, or all values, of one token.
+    pub(crate) fn kv_width(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+}
+
+/// All layers, and what they have in common.
+pub(super) struct Layers {
+    /// In order.
+    pub(super) layers: Vec<Layer>,
+    /// Rope of layers without a window, then, where it differs, of those with one.
+    pub(super) ropes: SmallVec<[RopeKeys; 2]>,
+}
+
+impl Layers {
+    /// Reads what the `count` layers of a model `width` wide are.
+    pub(super) fn read(
+        keys: &Keys<'_>,
+        family: &Family,
+        width: usize,
+        count: usize,
+        context_length: usize,
+    ) -> Result<Self> {
+        if keys.flag("attention.causal")? == Some(false) {
+            return Err(unsupported(format!(
+                "{}.attention.causal is false: every token would see those behind it too",
+                family.name
+            )));
+        }
+        let feeds = feeds(keys, family, count)?;
+        let (mixers, ropes) = mixers(keys, family, width, count, context_length)?;
+        let end = end(keys, family)?;
+        let layers = mixers.into_iter().zip(feeds).map(|(mixer, feed)| Layer { mixer, feed, end }).collect();
+        Ok(Self { layers, ropes })
+    }
+}
+
+fn feeds(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Feed>> {
+    if let Some(experts) = Experts::read(keys, family)? {
+        let leading = match family.experts {
+            Some(Routing { leading_dense: true, .. }) => {
+                keys.count("leading_dense_block_count", 0..=layers)?
+            }
+            _ => None,
+        };
+        let leading = leading.unwrap_or(0);
+        let dense = match leading {
+            0 => keys.by_layer("feed_forward_length", layers, 0..=MAX_WIDTH)?.unwrap_or_default(),
+            _ => keys.require_by_layer("feed_forward_length", layers, 1..=MAX_WIDTH)?,
+        };
+        let leading = dense.into_iter().take(leading).map(Feed::Dense);
+        return Ok(leading.chain(std::iter::repeat(Feed::Experts(experts))).take(layers).collect());
+    }
+    let dense = keys.require_by_layer("feed_forward_length", layers, 1..=MAX_WIDTH)?;
+    Ok(dense.into_iter().map(Feed::Dense).collect())
+}
+
+fn end(keys: &Keys<'_>, family: &Family) -> Result<LayerEnd> {
+    if !family.layer_inputs {
+        return Ok(LayerEnd::Plain);
+    }
+    Ok(match keys.require("embedding_length_per_layer_input", 0..=MAX_INPUT)? {
+        0 => LayerEnd::Scaled,
+        width => LayerEnd::Input(width),
+    })
+}
+
+type Mixers = (Vec<Mixer>, SmallVec<[RopeKeys; 2]>);
+
+fn mixers(
+    keys: &Keys<'_>,
+    family: &Family,
+    width: usize,
+    layers: usize,
+    context_length: usize,
+) -> Result<Mixers> {
+    let conv = short_conv(keys, family, width)?;
+    let (heads, kv_heads) = heads(keys, family, layers, usize::from(conv.is_none()))?;
+    let dim = head_dim(keys, width, &heads)?;
+    let local_dim = if family.local_heads { local_head_dim(keys)? } else { dim };
+    let ropes = ropes(keys, family, (dim, local_dim), context_length)?;
+    let scale = keys.number_unless_zero("attention.scale")?;
+    let cap = keys.number_unless_zero("attn_logit_softcapping")?;
+    let windows = windows(keys, family, layers)?;
+    let windowed = windows.iter().any(Option::is_some);
+    let temperature = temperature(keys, family, &ropes)?;
+    let turned = !family.rope_if_finetuned || keys.flag("rope.scaling.finetuned")? != Some(false);
+    let mut attentions = Vec::new();
+    for (layer, ((heads, kv_heads), window)) in heads.into_iter().zip(kv_heads).zip(windows).enumerate() {
+        let root = |width: usize| 1.0 / (width as f32).sqrt();
+        let head_dim = if window.is_some() { local_dim } else { dim };
+        let scale = match scale {
+            _ if family.plain_scores => 1.0,
+            Some(scale) => scale,
+            None if layers == family.wide_scale_layers => root(width / heads),
+            None => root(head_dim),
+        };
+        let local = window.is_some() && ropes.len() > 1;
+        // No number but 0 is a multiple of 0.
+        let left_out = (layer + 1).is_multiple_of(family.no_rope_each)
+            || (family.rope_in_windows && windowed && window.is_none());
+        attentions.push(Attention {
+            heads,
+            kv_heads,
+            head_dim,
+            scale,
+            cap,
+            window,
+            rope: (turned && !left_out).then_some(usize::from(local)),
+            turned_first: family.qk_norm == QkNorm::PerHeadTurned,
+            temperature,
+            shares: None,
+            value_norm: family.value_norm,
+        });
+    }
+    if family.shared_kv {
+        share(keys, &mut attentions)?;
+    }
+    let mixer = |attention: Attention| match conv {
+        Some(conv) if attention.kv_heads == 0 => Mixer::ShortConv(conv),
+        _ => Mixer::Attention(attention),
+    };
+    Ok((attentions.into_iter().map(mixer).collect(), ropes))
+}
+
+/// Heads of queries, and of keys and values, layer by layer; of the latter each has `fewest` at least, and
+/// some have any.
+fn heads(keys: &Keys<'_>, family: &Family, layers: usize, fewest: usize) -> Result<(Vec<usize>, Vec<usize>)> {
+    let heads = keys.require_by_layer("attention.head_count", layers, 1..=MAX_HEADS)?;
+    let kv_heads = match keys.by_layer("attention.head_count_kv", layers, fewest..=MAX_HEADS)? {
+        Some(kv_heads) => kv_heads,
+        None => heads.clone(),
+    };
+    for (heads, kv_heads) in heads.iter().zip(&kv_heads).filter(|(_, kv_heads)| **kv_heads > 0) {
+        if !heads.is_multiple_of(*kv_heads) {
+            return Err(invalid(format!(
+                "attention.head_count {heads} is no multiple of attention.head_count_kv {kv_heads}"
+            )));
+        }
+    }
+    if kv_heads.iter().all(|kv_heads| *kv_heads == 0) {
+        return Err(unsupported(format!("{} without any attention (attention.head_count_kv)", family.name)));
+    }
+    Ok((heads, kv_heads))
+}
+
+fn temperature(keys: &Keys<'_>, family: &Family, ropes: &[RopeKeys]) -> Result<Option<Temperature>> {
+    let Some(rope) = ropes.first().filter(|_| family.tempered) else { return Ok(None) };
+    let scale = keys.number_unless_zero("attention.temperature_scale")?;
+    Ok(scale.map(|scale| Temperature { scale, length: rope.original_context }))
+}
+
+/// What layers without heads of keys and values are, where there may be any.
+fn short_conv(keys: &Keys<'_>, family: &Family, width: usize) -> Result<Option<ShortConv>> {
+    match family.headless {
+        Headless::None => Ok(None),
+        Headless::ShortConv => {
+            Ok(Some(ShortConv { width, taps: keys.require("shortconv.l_cache", 2..=MAX_TAPS)? }))
+        }
+    }
+}
+
+/// Gives the last layers the keys and values of others: those with a window of the last but one that has its
+/// own, the others of the last one (llama.cpp's behaviour).
+///
+/// # Errors
+/// `ModelInvalid` where that one keeps something else than they read.
+fn share(keys: &Keys<'_>, layers: &mut [Attention]) -> Result<()> {
+    let most = layers.len().saturating_sub(2);
+    let shared = keys.count("attention.shared_kv_layers", 0..=most)?.unwrap_or(0);
+    let (own, sharing) = layers.split_at_mut(layers.len() - shared);
+    let first = own.len();
+    for (index, layer) in sharing.iter_mut().enumerate() {
+        let from = first - if layer.window.is_some() { 2 } else { 1 };
+        let kept = |of: &Attention| (of.window, of.kv_heads, of.head_dim);
+        match own.get(from) {
+            Some(source) if kept(source) == kept(layer) => layer.shares = Some(from),
+            _ => {
+                return Err(invalid(format!(
+                    "layer {} reads the keys and values of layer {from} (attention.shared_kv_layers {shared}), \
+                     whose window, heads or widths are others",
+                    first + index
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What turns heads that are so wide, without and with a window.
+fn ropes(
+    keys: &Keys<'_>,
+    family: &Family,
+    (head_dim, local_dim): (usize, usize),
+    context_length: usize,
+) -> Result<SmallVec<[RopeKeys; 2]>> {
+    let rope = RopeKeys::read(keys, family, head_dim, context_length)?;
+    let local = match family.local_rope {
+        LocalRope::Same => None,
+        LocalRope::Unscaled => Some(rope.unscaled()),
+        LocalRope::Base(base) => {
+            let local = rope.unscaled().with_base(keys.number("rope.freq_base_swa", 1.0)?.unwrap_or(base));
+            let key = "rope.dimension_count_swa";
+            Some(match family.local_heads {
+                true => local.with_dims(keys.count(key, 2..=local_dim)?.unwrap_or(local_dim), key)?,
+                false => local,
+            })
+        }
+    };
+    Ok([rope].into_iter().chain(local).collect())
+}
+
+/// The width of one head.
+fn head_dim(keys: &Keys<'_>, width: usize, heads: &[usize]) -> Result<usize> {
+    let heads = heads.first().copied().unwrap_or(1);
+    let head_dim = match keys.count("attention.key_length", 1..=MAX_HEAD_DIM)? {
+        Some(length) => length,
+        None if width.is_multiple_of(heads) => width / heads,
+        None => {
+            return Err(invalid(format!(
+                "embedding_length {width} is no multiple of attention.head_count {heads}"
+            )));
+        }
+    };
+    check_head(keys, head_dim, "attention.value_length")
+}
+
+/// The width of one head of a layer with a window.
+fn local_head_dim(keys: &Keys<'_>) -> Result<usize> {
+    let head_dim = keys.require("attention.key_length_swa", 1..=MAX_HEAD_DIM)?;
+    check_head(keys, head_dim, "attention.value_length_swa")
+}
+
+/// Whether keys may be so wide, with values as `value_key` says.
+fn check_head(keys: &Keys<'_>, head_dim: usize, value_key: &str) -> Result<usize> {
+    if !head_dim.is_multiple_of(2) || head_dim > MAX_HEAD_DIM {
+        return Err(invalid(format!(
+            "heads are {head_dim} wide; even widths up to {MAX_HEAD_DIM} are possible"
+        )));
+    }
+    match keys.count(value_key, 1..=MAX_HEAD_DIM)? {
+        Some(values) if values != head_dim => Err(unsupported(format!(
+            "keys are {head_dim} wide and values {values}; the native decoder has one width"
+        ))),
+        _ => Ok(head_dim),
+    }
+}
+
+/// The window of each layer.
+fn windows(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Option<usize>>> {
+    let window = match family.windows {
+        Windows::None => None,
+        // Phi 4 has none and says 0.
+        Windows::All => keys.count("attention.sliding_window", 0..=MAX_CONTEXT)?.filter(|&window| window > 0),
+        Windows::AllButEachIfAny(_) => keys.count("attention.sliding_window", 1..=MAX_CONTEXT)?,
+        Windows::AllButEach(_) | Windows::Named => {
+            Some(keys.require("attention.sliding_window", 1..=MAX_CONTEXT)?)
+        }
+        Windows::AllButEachOf { layers: those, window, .. } if layers == those => {
+            Some(keys.count("attention.sliding_window", 1..=MAX_CONTEXT)?.unwrap_or(window))
+        }
+        Windows::AllButEachOf { .. } => None,
+    };
+    let given = keys.per_layer("attention.sliding_window_pattern", layers)?;
+    if family.windows == Windows::Named && !matches!(given, PerLayer::Each(_)) {
+        return Err(invalid(format!(
+            "{}.attention.sliding_window_pattern is no array: it says of each layer whether it has a window",
+            family.name
+        )));
+    }
+    let but_each = |n: usize, layer: usize| !(layer + 1).is_multiple_of(n);
+    let mut flags = match given {
+        PerLayer::Each(array) => Some(array.iter()),
+        PerLayer::Every(_) | PerLayer::None => None,
+    };
+    let mut has_window = |layer: usize| match (given, family.windows) {
+        (PerLayer::Each(_), _) => {
+            let flag = flags.as_mut().and_then(Iterator::next);
+            flag.is_some_and(|flag| flag == Value::Bool(true) || flag.as_integer() == Some(1))
+        }
+        (PerLayer::Every(n), _) => but_each(n, layer),
+        (PerLayer::None, Windows::None | Windows::Named) => false,
+        (PerLayer::None, Windows::All) => true,
+        (
+            PerLayer::None,
+            Windows::AllButEach(n) | Windows::AllButEachIfAny(n) | Windows::AllButEachOf { n, .. },
+        ) => but_each(n, layer),
+    };
+    Ok((0..layers).map(|layer| window.filter(|_| has_window(layer))).collect())
+}
+
+impl Experts {
+    fn read(keys: &Keys<'_>, family: &Family) -> Result<Option<Self>> {
+        let count = keys.count("expert_count", 0..=MAX_EXPERTS)?.unwrap_or(0);
+        let routing = match (family.experts, count) {
+            (Some(Routing { required: true, .. }), 0) => {
+                let name = family.name;
+                return Err(invalid(format!("\"{name}.expert_count\" is 0 or missing: {name} has experts")));
+            }
+            (_, 0) => return Ok(None),
+            (Some(routing), _) => routing,
+            (None, _) => {
+                return Err(unsupported(format!("{} with {count} experts (expert_count)", family.name)));
+            }
+        };
+        let used = keys.require("expert_used_count", 1..=count)?;
+        let sigmoid = match routing.scoring {
+            Scoring::Softmax => false,
+            Scoring::Given => keys.require("expert_gating_func", 1..=2)? == 2,
+        };
+        let feed_forward = match keys.count("expert_feed_forward_length", 1..=MAX_WIDTH)? {
+            Some(width) => width,
+            None => keys.require("feed_forward_length", 1..=MAX_WIDTH)?,
+        };
+        let shared_feed_forward = match routing.shared {
+            false => 0,
+            true => keys
+                .count("expert_shared_feed_forward_length", 1..=MAX_WIDTH)?
+                .map_or_else(|| keys.require("feed_forward_length", 1..=MAX_WIDTH), Ok)?,
+        };
+        let Routing { normalised, biased, .. } = routing;
+        Ok(Some(Self { count, used, feed_forward, shared_feed_forward, normalised, sigmoid, biased }))
+    }
+}

@@ -1,0 +1,439 @@
+//! A model's tensors by role, each with the one shape that the configuration allows. Knows where weights lie;
+//! computes nothing.
+
+use super::config::{Config, check_vocabulary};
+use super::family::QkNorm;
+use super::keys::invalid;
+use super::layer::{Attention, Experts, Feed, Layer, LayerEnd, Mixer, ShortConv};
+use super::tensors::{Finder, Matrix, Vector, missing};
+use crate::error::Result;
+use crate::gguf::{Gguf, Header, TensorInfo};
+
+/// Everything that the forward pass multiplies with.
+pub(crate) struct ModelWeights {
+    /// (vocabulary, width).
+    pub(crate) embedding: Matrix,
+    pub(crate) layers: Vec<LayerWeights>,
+    /// (width).
+    pub(crate) output_norm: Vector,
+    /// (vocabulary, width): the embedding itself where the file has no other.
+    pub(crate) output: Matrix,
+    /// (vocabulary).
+    pub(crate) output_bias: Option<Vector>,
+    /// (rope dims / 2): dividers of rope's angles.
+    pub(crate) rope_factors: Option<Vector>,
+    /// Where tokens have an embedding for each layer.
+    pub(crate) inputs: Option<InputWeights>,
+}
+
+/// What gives the embeddings, `input` wide each, that the layers have of their own.
+pub(crate) struct InputWeights {
+    /// (vocabulary, layers × input).
+    pub(crate) embedding: Matrix,
+    /// (layers × input, width): the same from the token's first embedding.
+    pub(crate) projection: Matrix,
+    /// Of what it gives: (input).
+    pub(crate) norm: Vector,
+}
+
+/// One layer.
+pub(crate) struct LayerWeights {
+    /// Before the mixer: (width).
+    pub(crate) norm: Option<Vector>,
+    pub(crate) mixer: MixerWeights,
+    /// Of what the mixer adds: (width).
+    pub(crate) post_norm: Option<Vector>,
+    /// Before the feed-forward: (width).
+    pub(crate) feed_norm: Option<Vector>,
+    pub(crate) feed: FeedWeights,
+    /// Of what the feed-forward adds: (width).
+    pub(crate) post_feed_norm: Option<Vector>,
+    pub(crate) end: EndWeights,
+}
+
+/// What becomes of the residual stream behind the feed-forward.
+pub(crate) struct EndWeights {
+    pub(crate) input: Option<LayerInput>,
+    /// It is multiplied by this: (1).
+    pub(crate) scale: Option<Vector>,
+}
+
+/// What lets an embedding of the layer's own into the stream.
+pub(crate) struct LayerInput {
+    /// (input, width).
+    pub(crate) gate: Matrix,
+    /// (width, input).
+    pub(crate) projection: Matrix,
+    /// Of what is added: (width).
+    pub(crate) norm: Vector,
+}
+
+#[expect(clippy::large_enum_variant, reason = "one a layer, in a list that is built once")]
+pub(crate) enum MixerWeights {
+    Attention(AttentionWeights),
+    ShortConv(ShortConvWeights),
+}
+
+/// Softmax over keys and values.
+pub(crate) struct AttentionWeights {
+    pub(crate) numbers: Attention,
+    /// (query width, width).
+    pub(crate) queries: Projection,
+    /// (kv width, width); none where the layer reads those of another.
+    pub(crate) keys: Option<Projection>,
+    /// (kv width, width); none there, nor where keys are values too.
+    pub(crate) values: Option<Projection>,
+    /// Of queries, of keys: (head_dim), or (query width) and (kv width) where whole rows are normed.
+    pub(crate) qk_norm: [Option<Vector>; 2],
+    /// (width, query width).
+    pub(crate) output: Matrix,
+    pub(crate) output_bias: Option<Vector>,
+}
+
+/// A matrix, and what is added to what it gives: (rows).
+pub(crate) struct Projection {
+    pub(crate) matrix: Matrix,
+    pub(crate) bias: Option<Vector>,
+}
+
+impl AttentionWeights {
+    /// Those of the matrices of queries, keys and values that there are.
+    pub(crate) fn projections(&self) -> impl Iterator<Item = &Projection> {
+        [Some(&self.queries), self.keys.as_ref(), self.values.as_ref()].into_iter().flatten()
+    }
+}
+
+/// out(c ⊙ conv(b ⊙ u)).
+pub(crate) struct ShortConvWeights {
+    pub(crate) numbers: ShortConv,
+    /// b, c and u: (3 · width, width).
+    pub(crate) input: Matrix,
+    /// (taps, width), the oldest tap first.
+    pub(crate) kernel: Vector,
+    /// (width, width).
+    pub(crate) output: Matrix,
+}
+
+pub(crate) enum FeedWeights {
+    Dense(Gated),
+    Experts(ExpertWeights),
+}
+
+/// A feed-forward of experts.
+pub(crate) struct ExpertWeights {
+    pub(crate) numbers: Experts,
+    /// (experts, width).
+    pub(crate) router: Matrix,
+    /// Added to probabilities to choose, and for nothing else: (experts).
+    pub(crate) bias: Option<Vector>,
+    pub(crate) experts: Vec<Gated>,
+    /// The expert that always runs, and the (1, width) row of its gate.
+    pub(crate) shared: Option<(Gated, Matrix)>,
+}
+
+/// down(gate(x) · up(x)).
+pub(crate) struct Gated {
+    /// (inner, width).
+    pub(crate) gate: Matrix,
+    /// (inner, width).
+    pub(crate) up: Matrix,
+    /// (width, inner).
+    pub(crate) down: Matrix,
+}
+
+impl ModelWeights {
+    /// Finds every tensor of the model, for contexts of up to `context` tokens.
+    ///
+    /// # Errors
+    /// `ModelInvalid` for one that is missing or of another shape, `Unsupported` for one of a type without
+    /// kernels.
+    pub(crate) fn find(gguf: &Gguf, config: &Config, context: usize) -> Result<Self> {
+        Self::find_in(gguf, Some(gguf), config, context)
+    }
+
+    /// As [`ModelWeights::find`], of what a header says: vectors are empty.
+    pub(crate) fn outline(header: &Header, config: &Config, context: usize) -> Result<Self> {
+        Self::find_in(header, None, config, context)
+    }
+
+    fn find_in(header: &Header, data: Option<&Gguf>, config: &Config, context: usize) -> Result<Self> {
+        let finder = Finder::new(header, data, config.width)?;
+        let vocab = match header.tensor("token_embd.weight").map(TensorInfo::shape) {
+            Some(&[_, rows]) => usize::try_from(rows).unwrap_or(usize::MAX),
+            _ => return Err(invalid("tensor \"token_embd.weight\" is missing or no matrix".into())),
+        };
+        check_vocabulary(header.metadata(), vocab)?;
+        let embedding = finder.plain_matrix("token_embd.weight", vocab, config.width)?;
+        let mut layers = Vec::new();
+        // Grows layer by layer, so that a file that claims more layers than it has ends at the first missing
+        // tensor.
+        for (index, layer) in config.layers.iter().enumerate() {
+            layers.push(find_layer(&finder, config, index, layer)?);
+        }
+        let weights = Self {
+            embedding,
+            layers,
+            output_norm: finder.vector(config.family.output_norm, config.width)?,
+            output: finder.if_there("output.weight", vocab, config.width)?.unwrap_or(embedding),
+            output_bias: finder.optional("output.bias", vocab)?,
+            rope_factors: rope_factors(&finder, config, context)?,
+            inputs: find_inputs(&finder, config, vocab)?,
+        };
+        finder.refuse_strangers(config.family.name, config.layers.len())?;
+        Ok(weights)
+    }
+}
+
+impl ModelWeights {
+    /// Rope's dividers as a word: others are another one.
+    pub(crate) fn rope_word(&self) -> String {
+        let bits = self.rope_factors.iter().flat_map(|factors| factors.iter().map(|factor| factor.to_bits()));
+        // FNV-1a (Fowler, Noll, Vo).
+        let step = |hash: u64, bits: u32| (hash ^ u64::from(bits)).wrapping_mul(0x0100_0000_01b3);
+        format!("{:016x}", bits.fold(0xcbf2_9ce4_8422_2325, step))
+    }
+}
+
+/// Rope's dividers: one set, or, for contexts longer than those of the training, the long one of two.
+fn rope_factors(finder: &Finder<'_>, config: &Config, context: usize) -> Result<Option<Vector>> {
+    let Some(rope) = config.ropes.first() else { return Ok(None) };
+    let long = finder.optional("rope_factors_long.weight", rope.dims / 2)?;
+    let short = finder.optional("rope_factors_short.weight", rope.dims / 2)?;
+    // Some converters repeat the one set in every layer.
+    let one = match finder.optional("rope_freqs.weight", rope.dims / 2)? {
+        None => finder.optional("blk.0.rope_freqs.weight", rope.dims / 2)?,
+        one => one,
+    };
+    let factors = if context > rope.original_context { long } else { short }.or(one);
+    if factors.iter().flatten().any(|factor| !factor.is_finite() || *factor <= 0.0) {
+        return Err(invalid("a rope factor is no positive number".into()));
+    }
+    let uses = |layer: &Layer| matches!(layer.mixer, Mixer::Attention(Attention { rope: Some(0), .. }));
+    if config.family.rope_factors && factors.is_none() && config.layers.iter().any(uses) {
+        return Err(missing("rope_freqs.weight"));
+    }
+    Ok(factors)
+}
+
+fn find_inputs(finder: &Finder<'_>, config: &Config, vocab: usize) -> Result<Option<InputWeights>> {
+    let (input, width) = (config.input_width(), config.width);
+    if input == 0 {
+        return Ok(None);
+    }
+    let all = config.layers.len() * input;
+    Ok(Some(InputWeights {
+        embedding: finder.plain_matrix("per_layer_token_embd.weight", vocab, all)?,
+        projection: finder.matrix("per_layer_model_proj.weight", all, width)?,
+        norm: finder.vector("per_layer_proj_norm.weight", input)?,
+    }))
+}
+
+fn find_end(
+    finder: &Finder<'_>,
+    width: usize,
+    end: LayerEnd,
+    name: &dyn Fn(&str) -> String,
+) -> Result<EndWeights> {
+    let input = match end {
+        LayerEnd::Plain => return Ok(EndWeights { input: None, scale: None }),
+        LayerEnd::Scaled => None,
+        LayerEnd::Input(input) => Some(LayerInput {
+            gate: finder.matrix(&name("inp_gate.weight"), input, width)?,
+            projection: finder.matrix(&name("proj.weight"), width, input)?,
+            norm: finder.vector(&name("post_norm.weight"), width)?,
+        }),
+    };
+    Ok(EndWeights { input, scale: finder.optional(&name("layer_output_scale.weight"), 1)? })
+}
+
+fn find_layer(finder: &Finder<'_>, config: &Config, index: usize, layer: &Layer) -> Result<LayerWeights> {
+    let name = |part: &str| format!("blk.{index}.{part}");
+    let (before, after) = (config.norms_before(), config.norms_after());
+    Ok(LayerWeights {
+        norm: finder.vector_if(before, &name("attn_norm.weight"))?,
+        mixer: match &layer.mixer {
+            Mixer::Attention(numbers) => {
+                MixerWeights::Attention(find_attention(finder, config, numbers, &name)?)
+            }
+            Mixer::ShortConv(numbers) => MixerWeights::ShortConv(find_short_conv(finder, *numbers, &name)?),
+        },
+        post_norm: finder.vector_if(after, &name("post_attention_norm.weight"))?,
+        feed_norm: finder.vector_if(before, &name("ffn_norm.weight"))?,
+        feed: match layer.feed {
+            Feed::Dense(inner) => FeedWeights::Dense(find_dense(finder, config, inner, &name)?),
+            Feed::Experts(numbers) => FeedWeights::Experts(find_experts(finder, config, numbers, &name)?),
+        },
+        post_feed_norm: finder.vector_if(after, &name("post_ffw_norm.weight"))?,
+        end: find_end(finder, config.width, layer.end, &name)?,
+    })
+}
+
+fn find_attention(
+    finder: &Finder<'_>,
+    config: &Config,
+    numbers: &Attention,
+    name: &dyn Fn(&str) -> String,
+) -> Result<AttentionWeights> {
+    let (queries, kv) = (numbers.query_width(), numbers.kv_width());
+    let [queries, keys, values] = match numbers.shares {
+        None => find_qkv(finder, config, (queries, kv), name)?,
+        Some(_) => {
+            // What the file has of them is never used (llama.cpp's behaviour).
+            for part in ["attn_k", "attn_v", "attn_k_norm"] {
+                finder.pass_over(&name(part));
+            }
+            [find_projection(finder, config, "attn_q", queries, name)?, None, None]
+        }
+    };
+    let queries = queries.ok_or_else(|| missing(&name("attn_q.weight")))?;
+    Ok(AttentionWeights {
+        numbers: *numbers,
+        qk_norm: find_qk_norm(finder, config, numbers, name)?,
+        output: finder.matrix(&name("attn_output.weight"), config.width, numbers.query_width())?,
+        output_bias: finder.optional(&name("attn_output.bias"), config.width)?,
+        queries,
+        keys,
+        values,
+    })
+}
+
+fn find_short_conv(
+    finder: &Finder<'_>,
+    numbers: ShortConv,
+    name: &dyn Fn(&str) -> String,
+) -> Result<ShortConvWeights> {
+    let ShortConv { width, taps } = numbers;
+    // The file has the taps of a channel behind each other.
+    let file = finder.grid(&name("shortconv.conv.weight"), width, taps)?;
+    let kernel = (0..file.len()).map(|index| file[index % width * taps + index / width]).collect();
+    Ok(ShortConvWeights {
+        numbers,
+        input: finder.matrix(&name("shortconv.in_proj.weight"), 3 * width, width)?,
+        kernel,
+        output: finder.matrix(&name("shortconv.out_proj.weight"), width, width)?,
+    })
+}
+
+/// Queries, keys and values, so wide.
+fn find_qkv(
+    finder: &Finder<'_>,
+    config: &Config,
+    (queries, kv): (usize, usize),
+    name: &dyn Fn(&str) -> String,
+) -> Result<[Option<Projection>; 3]> {
+    if let Some(all) = finder.if_there(&name("attn_qkv.weight"), queries + 2 * kv, config.width)? {
+        let bias = find_bias(finder, config, "attn_qkv", queries + 2 * kv, name)?;
+        let part = |first: usize, rows: usize| {
+            let bias = bias.as_ref().and_then(|bias| bias.get(first..first + rows)).map(Vector::from);
+            Some(Projection { matrix: all.part(first, rows), bias })
+        };
+        return Ok([part(0, queries), part(queries, kv), part(queries + kv, kv)]);
+    }
+    let projection = |part: &str, rows: usize| find_projection(finder, config, part, rows, name);
+    let queries = projection("attn_q", queries)?;
+    let keys = projection("attn_k", kv)?.ok_or_else(|| missing(&name("attn_k.weight")))?;
+    let values = projection("attn_v", kv)?;
+    if values.is_none() && !config.family.value_norm {
+        return Err(missing(&name("attn_v.weight")));
+    }
+    Ok([queries, Some(keys), values])
+}
+
+fn find_projection(
+    finder: &Finder<'_>,
+    config: &Config,
+    part: &str,
+    rows: usize,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Option<Projection>> {
+    let weight = name(&format!("{part}.weight"));
+    let Some(matrix) = finder.if_there(&weight, rows, config.width)? else { return Ok(None) };
+    Ok(Some(Projection { matrix, bias: find_bias(finder, config, part, rows, name)? }))
+}
+
+fn find_bias(
+    finder: &Finder<'_>,
+    config: &Config,
+    part: &str,
+    len: usize,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Option<Vector>> {
+    let name = name(&format!("{part}.bias"));
+    match config.family.qkv_bias {
+        true => finder.vector(&name, len).map(Some),
+        false => finder.optional(&name, len),
+    }
+}
+
+fn find_qk_norm(
+    finder: &Finder<'_>,
+    config: &Config,
+    attention: &Attention,
+    name: &dyn Fn(&str) -> String,
+) -> Result<[Option<Vector>; 2]> {
+    let (q, k) = match config.family.qk_norm {
+        QkNorm::None => return Ok([None, None]),
+        QkNorm::PerHead | QkNorm::PerHeadTurned => (attention.head_dim, attention.head_dim),
+        QkNorm::WholeRow => (attention.query_width(), attention.kv_width()),
+    };
+    let queries = finder.vector(&name("attn_q_norm.weight"), q)?;
+    let keys = match attention.shares {
+        None => Some(finder.vector(&name("attn_k_norm.weight"), k)?),
+        Some(_) => None,
+    };
+    Ok([Some(queries), keys])
+}
+
+fn find_dense(
+    finder: &Finder<'_>,
+    config: &Config,
+    inner: usize,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Gated> {
+    let width = config.width;
+    let down = finder.matrix(&name("ffn_down.weight"), width, inner)?;
+    if config.family.fused_gate {
+        let both = finder.matrix(&name("ffn_up.weight"), 2 * inner, width)?;
+        return Ok(Gated { gate: both.part(0, inner), up: both.part(inner, inner), down });
+    }
+    let gate = finder.matrix(&name("ffn_gate.weight"), inner, width)?;
+    Ok(Gated { gate, up: finder.matrix(&name("ffn_up.weight"), inner, width)?, down })
+}
+
+fn find_experts(
+    finder: &Finder<'_>,
+    config: &Config,
+    numbers: Experts,
+    name: &dyn Fn(&str) -> String,
+) -> Result<ExpertWeights> {
+    let (count, inner, width) = (numbers.count, numbers.feed_forward, config.width);
+    let stack = |part: &str, rows: usize, cols: usize| {
+        let name = name(part);
+        finder.stack(&name, count, rows, cols)?.ok_or_else(|| missing(&name))
+    };
+    let gate = stack("ffn_gate_exps.weight", inner, width)?;
+    let up = stack("ffn_up_exps.weight", inner, width)?;
+    let down = stack("ffn_down_exps.weight", width, inner)?;
+    let expert = |index: usize| Gated {
+        gate: gate.part(index, inner),
+        up: up.part(index, inner),
+        down: down.part(index, width),
+    };
+    let shared = match numbers.shared_feed_forward {
+        0 => None,
+        inner => {
+            let gated = Gated {
+                gate: finder.matrix(&name("ffn_gate_shexp.weight"), inner, width)?,
+                up: finder.matrix(&name("ffn_up_shexp.weight"), inner, width)?,
+                down: finder.matrix(&name("ffn_down_shexp.weight"), width, inner)?,
+            };
+            Some((gated, finder.plain_matrix(&name("ffn_gate_inp_shexp.weight"), 1, width)?))
+        }
+    };
+    let router = finder.plain_matrix(&name("ffn_gate_inp.weight"), count, width)?;
+    let bias = match numbers.biased {
+        true => Some(finder.vector(&name("exp_probs_b.bias"), count)?),
+        false => None,
+    };
+    Ok(ExpertWeights { numbers, router, bias, experts: (0..count).map(expert).collect(), shared })
+}

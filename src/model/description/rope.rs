@@ -1,0 +1,125 @@
+//! What a file says about rotary position embedding: base, scaling and the rest, checked. Knows no position
+//! and turns nothing.
+//!
+//! Source of the conventions: ggml's `ggml_rope_ext` and the converters that write the keys.
+
+use super::family::Family;
+use super::keys::{Keys, invalid, unsupported};
+use crate::error::Result;
+use crate::kernel::{Rope, RopeConfig, RopeScaling, RopeStyle, exp64, ln64};
+
+/// One way to turn queries and keys, the same in every head.
+#[derive(Debug, Clone)]
+pub(crate) struct RopeKeys {
+    style: RopeStyle,
+    /// Elements of a head that are turned, its first; even.
+    pub(crate) dims: usize,
+    base: f32,
+    scaling: RopeScaling,
+    /// Tokens of the training before it was stretched: where long factors begin to count.
+    pub(crate) original_context: usize,
+    /// The file's factors divide its angles, where there are any.
+    has_factors: bool,
+}
+
+impl RopeKeys {
+    /// Reads `rope.*`.
+    ///
+    /// # Errors
+    /// `ModelInvalid` for numbers out of range, `Unsupported` for an unknown scaling.
+    pub(crate) fn read(
+        keys: &Keys<'_>,
+        family: &Family,
+        head_dim: usize,
+        context_length: usize,
+    ) -> Result<Self> {
+        let dims = keys.count("rope.dimension_count", 2..=head_dim)?.unwrap_or(head_dim);
+        if !dims.is_multiple_of(2) {
+            return Err(invalid(format!("rope.dimension_count is {dims}; even numbers are possible")));
+        }
+        let mut base = keys.number("rope.freq_base", 1.0)?.unwrap_or(10_000.0);
+        if family.rope_alpha
+            && dims > 2
+            && let Some(alpha) = keys.number_unless_zero("rope.scaling.alpha")?
+        {
+            // NTK-aware scaling: all frequencies but the first are stretched, the last by alpha.
+            let power = dims as f64 / (dims - 2) as f64;
+            base = (f64::from(base) * exp64(power * ln64(alpha.into()))) as f32;
+        }
+        if family.one_position && keys.has("rope.dimension_sections") {
+            return Err(unsupported(format!(
+                "{}.rope.dimension_sections: several positions a token",
+                family.name
+            )));
+        }
+        let original_context =
+            keys.count("rope.scaling.original_context_length", 1..=1 << 24)?.unwrap_or(context_length);
+        let scaling = read_scaling(keys, family, original_context)?;
+        Ok(Self { style: family.rope, dims, base, scaling, original_context, has_factors: true })
+    }
+
+    /// The same turn without any scaling or factors.
+    pub(crate) fn unscaled(&self) -> Self {
+        Self { scaling: RopeScaling::None, has_factors: false, ..self.clone() }
+    }
+
+    /// The same turn from another base.
+    pub(crate) fn with_base(self, base: f32) -> Self {
+        Self { base, ..self }
+    }
+
+    /// The same turn of so many elements of a head.
+    ///
+    /// # Errors
+    /// `ModelInvalid` for an odd number.
+    pub(crate) fn with_dims(self, dims: usize, key: &str) -> Result<Self> {
+        if !dims.is_multiple_of(2) {
+            return Err(invalid(format!("{key} is {dims}; even numbers are possible")));
+        }
+        Ok(Self { dims, ..self })
+    }
+
+    /// Ready to turn; `factors` (dims / 2) divide the angles, pair by pair, where a file has them.
+    pub(crate) fn build(&self, factors: Option<&[f32]>) -> Result<Rope> {
+        let Self { style, dims, base, scaling, has_factors, .. } = *self;
+        let factors = factors.filter(|_| has_factors);
+        Rope::new(&RopeConfig { dims, base: base.into(), style, scaling, factors })
+            .map_err(|error| invalid(error.message().to_owned()))
+    }
+}
+
+fn read_scaling(keys: &Keys<'_>, family: &Family, original_context: usize) -> Result<RopeScaling> {
+    let factor = match keys.number_unless_zero("rope.scaling.factor")? {
+        Some(factor) => factor,
+        None => keys.number_unless_zero("rope.scale_linear")?.unwrap_or(1.0),
+    };
+    let factor = f64::from(factor);
+    let attention = keys.number_unless_zero("rope.scaling.attn_factor")?.unwrap_or(1.0).into();
+    match keys.text("rope.scaling.type")? {
+        None | Some("linear") => Ok(RopeScaling::Linear(factor)),
+        Some("none") => Ok(RopeScaling::None),
+        Some("longrope") => Ok(RopeScaling::Magnitude(attention)),
+        Some("yarn") => {
+            let of_family = |key: &str| match family.tempered {
+                true => keys.number_unless_zero(&format!("rope.scaling.yarn_{key}")),
+                false => Ok(None),
+            };
+            let magnitude = match of_family("log_multiplier")? {
+                Some(multiplier) => 1.0 + 0.1 * f64::from(multiplier) * ln64(factor.max(1.0)),
+                None => 1.0,
+            };
+            Ok(RopeScaling::Yarn {
+                factor,
+                original_context,
+                extrapolation: 1.0,
+                attention: attention / magnitude,
+                beta_fast: of_family("beta_fast")?.unwrap_or(32.0).into(),
+                beta_slow: of_family("beta_slow")?.unwrap_or(1.0).into(),
+            })
+        }
+        Some(other) => {
+            let shown: String = other.chars().take(64).collect();
+            Err(unsupported(format!("rope.scaling.type {shown:?}; there are none, linear, yarn, longrope")))
+        }
+    }
+}

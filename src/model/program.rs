@@ -1,0 +1,188 @@
+//! The operations of a pass, in order: a constant list for each kind of mixer, of feed-forward, and for both
+//! ends. Knows no arithmetic and no backend.
+
+use super::description::{Attention, Feed, Layer, LayerEnd, Mixer};
+use std::ops::Range;
+
+/// One operation on the rows of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Rope's angles of all positions.
+    Angles,
+    /// Token ids to rows of the residual stream.
+    Embed,
+    /// The embeddings in the form that the projection to the layers' own is multiplied with.
+    QuantiseEmbedded,
+    /// Their projection to embeddings for each layer.
+    ProjectInputs,
+    /// Its sum with those that tokens have by themselves.
+    Inputs,
+    /// The norm before the mixer.
+    MixerNorm,
+    /// Its result in the forms that the mixer's first matrices are multiplied with.
+    QuantiseStream,
+    /// Queries, and keys and values unless they are another layer's.
+    Qkv,
+    /// Norms and rope of queries and keys.
+    Rope,
+    /// Keys and values into their blocks.
+    Store,
+    /// In the last layer that keeps anything, only rows whose logits are wanted go on: the past has what it
+    /// needs of the others.
+    Narrow,
+    /// Gates and inputs of a convolution.
+    ConvInput,
+    /// The convolution; the states that it leaves behind.
+    Convolve,
+    /// Softmax of queries times keys, times values.
+    Attend,
+    /// What was mixed in the form that comes next.
+    QuantiseMixed,
+    /// The mixer's output projection.
+    MixerOutput,
+    /// The sum with the residual stream, and the norm before the feed-forward.
+    FeedNorm,
+    /// Its result in the forms that come next.
+    QuantiseHidden,
+    /// Which experts each row runs through.
+    Route,
+    /// The rows of one expert.
+    Gather,
+    /// Gate and up, multiplied.
+    GateUp,
+    /// Their result in the form that comes next.
+    QuantiseInner,
+    /// The projection back.
+    Down,
+    /// One expert's results to the sums of their rows.
+    Scatter,
+    /// The sum with the residual stream.
+    Add,
+    /// The residual stream in the form that the gate of the layer's own embedding is multiplied with.
+    QuantiseEnd,
+    /// What the gate lets through of that embedding.
+    GateInput,
+    /// Its result in the form that comes next.
+    QuantiseInput,
+    /// Its projection back.
+    ProjectInput,
+    /// Its sum with the residual stream.
+    AddInput,
+    /// The residual stream times a number.
+    ScaleEnd,
+    /// The norm behind the last layer.
+    OutputNorm,
+    /// Its result in the form that the output matrix is multiplied with.
+    QuantiseOutput,
+    /// Rows of logits.
+    Output,
+    /// Scale and cap of the logits.
+    Finish,
+}
+
+/// Operations in order.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) operations: &'static [Operation],
+    /// Of them, those that come once for each expert; empty for none.
+    pub(crate) repeated: Range<usize>,
+}
+
+impl Program {
+    const fn once(operations: &'static [Operation]) -> Self {
+        Self { operations, repeated: 0..0 }
+    }
+}
+
+use Operation::*;
+
+static BEGIN: Program = Program::once(&[Angles, Embed]);
+
+static BEGIN_WITH_INPUTS: Program = Program::once(&[Angles, Embed, QuantiseEmbedded, ProjectInputs, Inputs]);
+
+static ATTENTION: Program =
+    Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Store, Narrow, Attend, QuantiseMixed, MixerOutput]);
+
+/// Of keys and values of another layer.
+static SHARING: Program =
+    Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Attend, QuantiseMixed, MixerOutput]);
+
+static SHORT_CONV: Program =
+    Program::once(&[MixerNorm, QuantiseStream, ConvInput, Convolve, Narrow, QuantiseMixed, MixerOutput]);
+
+static DENSE: Program = Program::once(&[FeedNorm, QuantiseHidden, GateUp, QuantiseInner, Down, Add]);
+
+static EXPERTS: Program = Program {
+    operations: &[FeedNorm, QuantiseHidden, Route, Gather, GateUp, QuantiseInner, Down, Scatter, Add],
+    repeated: 3..8,
+};
+
+static PLAIN: Program = Program::once(&[]);
+
+static SCALED: Program = Program::once(&[ScaleEnd]);
+
+static INPUT: Program =
+    Program::once(&[QuantiseEnd, GateInput, QuantiseInput, ProjectInput, AddInput, ScaleEnd]);
+
+static END: Program = Program::once(&[OutputNorm, QuantiseOutput, Output, Finish]);
+
+/// A part of a pass that has a program of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Begin,
+    /// Of this layer.
+    Mixer(usize),
+    /// Of this layer.
+    Feed(usize),
+    /// Behind the feed-forward of this layer.
+    Behind(usize),
+    End,
+}
+
+impl Stage {
+    /// What is computed in it, in a model of these layers.
+    pub(crate) fn program(self, layers: &[Layer]) -> &'static Program {
+        let layer = |index: usize| layers.get(index);
+        match self {
+            Self::Begin => match layer(0).map(|layer| layer.end) {
+                Some(LayerEnd::Input(_)) => &BEGIN_WITH_INPUTS,
+                Some(LayerEnd::Plain | LayerEnd::Scaled) | None => &BEGIN,
+            },
+            Self::Mixer(index) => match layer(index).map(|layer| &layer.mixer) {
+                Some(Mixer::Attention(Attention { shares: Some(_), .. })) => &SHARING,
+                Some(Mixer::Attention(_)) | None => &ATTENTION,
+                Some(Mixer::ShortConv(_)) => &SHORT_CONV,
+            },
+            Self::Feed(index) => match layer(index).map(|layer| &layer.feed) {
+                Some(Feed::Dense(_)) | None => &DENSE,
+                Some(Feed::Experts(_)) => &EXPERTS,
+            },
+            Self::Behind(index) => match layer(index).map(|layer| layer.end) {
+                Some(LayerEnd::Plain) | None => &PLAIN,
+                Some(LayerEnd::Scaled) => &SCALED,
+                Some(LayerEnd::Input(_)) => &INPUT,
+            },
+            Self::End => &END,
+        }
+    }
+
+    /// What follows in a model of `layers` layers; `None`: nothing.
+    pub(crate) fn next(self, layers: usize) -> Option<Self> {
+        match self {
+            Self::Begin => Some(Self::Mixer(0)),
+            Self::Mixer(layer) => Some(Self::Feed(layer)),
+            Self::Feed(layer) => Some(Self::Behind(layer)),
+            Self::Behind(layer) if layer + 1 < layers => Some(Self::Mixer(layer + 1)),
+            Self::Behind(_) => Some(Self::End),
+            Self::End => None,
+        }
+    }
+
+    /// The layer that it is of; none before the first and behind the last.
+    pub(crate) fn layer(self) -> Option<usize> {
+        match self {
+            Self::Mixer(layer) | Self::Feed(layer) | Self::Behind(layer) => Some(layer),
+            Self::Begin | Self::End => None,
+        }
+    }
+}

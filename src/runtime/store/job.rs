@@ -1,0 +1,110 @@
+//! What saves and restores wait for, and when they are over. Knows no bytes.
+
+use crate::engine::Answer;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pause::Pauses;
+use crate::runtime::facts::ModelFacts;
+use crate::runtime::links::{Nudge, interrupted};
+use crate::runtime::model::ModelShared;
+use crate::store::Model;
+use crate::stream::{End, EndReason, Producer};
+use smol::future::{or, yield_now};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A job beside the engine, and the stream that tells of it.
+pub(in crate::runtime) struct Job {
+    /// The model that it is about.
+    pub(in crate::runtime) model: Arc<ModelShared>,
+    pub(in crate::runtime) producer: Producer,
+    /// Comes when the stream's consumer may have cancelled.
+    pub(in crate::runtime) nudge: Nudge,
+    /// How long it goes on before others on its thread have their turn.
+    pub(in crate::runtime) slice: Duration,
+}
+
+/// What the engine was asked for.
+pub(in crate::runtime) type Asked<T> = async_channel::Receiver<Result<T>>;
+
+/// A question to the engine, and where its answer comes.
+pub(in crate::runtime) fn ask<T: Send + 'static>() -> (Answer<T>, Asked<T>) {
+    let (sender, answer) = async_channel::bounded(1);
+    let give = move |result| {
+        let _ = sender.try_send(result);
+    };
+    (Box::new(give), answer)
+}
+
+impl Job {
+    /// Whether the job is still wanted.
+    ///
+    /// # Errors
+    /// It is not; [`Job::end`] knows why.
+    pub(super) fn check(&self) -> Result<()> {
+        match interrupted(&self.producer, &self.model.links) {
+            Some(_) => Err(Error::new(ErrorKind::StaleHandle, "its stream was cancelled or closed")),
+            None => Ok(()),
+        }
+    }
+
+    /// The model, once it is loaded.
+    ///
+    /// # Errors
+    /// The load's; the job is not wanted any more.
+    pub(super) async fn model(&self) -> Result<Arc<ModelFacts>> {
+        loop {
+            self.check()?;
+            let loaded = async {
+                self.model.loaded().await;
+                true
+            };
+            let nudged = async {
+                let _ = self.nudge.recv().await;
+                false
+            };
+            if or(loaded, nudged).await {
+                return self.model.facts();
+            }
+        }
+    }
+
+    /// What the model is to its saves.
+    ///
+    /// # Errors
+    /// `Shutdown`; as [`Job::check`].
+    pub(super) async fn identity(&self, facts: &ModelFacts) -> Result<Arc<Model>> {
+        let mut look = || self.check();
+        let mut pauses = Pauses::new(&mut look, Some(self.slice));
+        facts.identity.find(&facts.spec, &*facts.vocab, &mut pauses).await
+    }
+
+    /// Gives others on its thread their turn.
+    ///
+    /// # Errors
+    /// As [`Job::check`].
+    pub(super) async fn rest(&self) -> Result<()> {
+        self.check()?;
+        yield_now().await;
+        Ok(())
+    }
+
+    /// How far it is.
+    ///
+    /// # Errors
+    /// As [`Job::check`].
+    pub(super) fn progress(&self, done: u64, total: u64) -> Result<()> {
+        self.producer.progress(done, total);
+        self.check()
+    }
+
+    /// Ends its stream.
+    pub(super) fn end(self, result: Result<()>) {
+        let reason = interrupted(&self.producer, &self.model.links);
+        let end = match (reason, result) {
+            (Some(reason), _) => End::new(reason),
+            (None, Ok(())) => End::new(EndReason::Ready),
+            (None, Err(error)) => End::failed(error),
+        };
+        self.producer.end(end);
+    }
+}

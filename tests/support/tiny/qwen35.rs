@@ -1,0 +1,71 @@
+//! Small models of Qwen3.5: layers whose first half is a gated delta net, and each fourth with attention
+//! behind a gate.
+
+use super::Tiny;
+use wick::gguf::write::MetaValue;
+
+/// Heads of keys, and of values, of a delta net.
+const HEADS: (u64, u64) = (2, 4);
+
+/// Values of the past that a delta net's convolution sees, its own included.
+const WINDOW: u32 = 4;
+
+/// Each how-manieth layer attends.
+pub const INTERVAL: u64 = 4;
+
+pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
+    let state = tiny.head_dim as u32;
+    vec![
+        // Half of a head is turned, by four or more pairs; none of them by the fourth position.
+        ("rope.dimension_count", (state / 2).into()),
+        ("rope.dimension_sections", (&[state / 4 - 2, 1, 1, 0][..]).into()),
+        ("full_attention_interval", (INTERVAL as u32).into()),
+        ("ssm.conv_kernel", WINDOW.into()),
+        ("ssm.state_size", state.into()),
+        ("ssm.group_count", (HEADS.0 as u32).into()),
+        ("ssm.time_step_rank", (HEADS.1 as u32).into()),
+        ("ssm.inner_size", (HEADS.1 as u32 * state).into()),
+    ]
+}
+
+/// The tensors of layer `layer`; `attends`: its first half is attention.
+pub fn layer(tiny: &Tiny, attends: bool, put: &mut dyn FnMut(&str, &[u64])) {
+    let (width, dim) = (tiny.width, tiny.head_dim);
+    put("attn_norm.weight", &[width]);
+    put("post_attention_norm.weight", &[width]);
+    if attends {
+        let (queries, kv) = (tiny.heads * dim, tiny.kv_heads * dim);
+        // Of each head a query, and behind it a gate.
+        put("attn_q.weight", &[width, 2 * queries]);
+        put("attn_k.weight", &[width, kv]);
+        put("attn_v.weight", &[width, kv]);
+        put("attn_q_norm.weight", &[dim]);
+        put("attn_k_norm.weight", &[dim]);
+        put("attn_output.weight", &[queries, width]);
+    } else {
+        let (keys, values) = (HEADS.0 * dim, HEADS.1 * dim);
+        put("attn_qkv.weight", &[width, 2 * keys + values]);
+        put("attn_gate.weight", &[width, values]);
+        put("ssm_conv1d.weight", &[WINDOW.into(), 2 * keys + values]);
+        put("ssm_dt.bias", &[HEADS.1]);
+        put("ssm_a", &[HEADS.1]);
+        put("ssm_beta.weight", &[width, HEADS.1]);
+        put("ssm_alpha.weight", &[width, HEADS.1]);
+        put("ssm_norm.weight", &[dim]);
+        put("ssm_out.weight", &[values, width]);
+    }
+    tiny.feed_forward_tensors(put);
+}
+
+/// The same model with a block behind its layers that drafts (multi-token prediction).
+pub fn with_drafter(mut tiny: Tiny) -> Tiny {
+    let (width, last) = (tiny.width, tiny.layers);
+    let mut tensors = Vec::new();
+    layer(&tiny, true, &mut |part, shape| tensors.push((format!("blk.{last}.{part}"), shape.to_vec())));
+    let own = [("eh_proj", &[2 * width, width][..]), ("enorm", &[width]), ("hnorm", &[width])];
+    for (part, shape) in own.into_iter().chain([("shared_head_norm", &[width][..])]) {
+        tensors.push((format!("blk.{last}.nextn.{part}.weight"), shape.to_vec()));
+    }
+    tiny.more.extend(tensors);
+    tiny.with("block_count", last as u32 + 1).with("nextn_predict_layers", 1u32)
+}
