@@ -218,3 +218,46 @@ fn sync_folder(_path: &Path) -> Result<()> {
 fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("{} {what}: {error}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: &[u8] = b"what was saved before";
+    const NEW: &[u8] = b"what is saved now";
+
+    #[test]
+    fn what_was_there_stays_until_all_of_the_new_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.wick");
+        fs::write(&path, OLD).unwrap();
+        let mut output = SavePlace::File(path.clone()).begin().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), OLD, "begun");
+        let (first, rest) = NEW.split_at(5);
+        output.write(first).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), OLD, "a part is written");
+        output.write(rest).unwrap();
+        output.flush().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), OLD, "all is written and not yet in place");
+        output.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), NEW);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_save_that_is_given_up_leaves_the_folder_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session.wick");
+        for before in [None, Some(OLD)] {
+            if let Some(bytes) = before {
+                fs::write(&path, bytes).unwrap();
+            }
+            let mut output = SavePlace::File(path.clone()).begin().unwrap();
+            output.write(NEW).unwrap();
+            drop(output);
+            assert_eq!(fs::read(&path).ok().as_deref(), before);
+            let count = fs::read_dir(folder.path()).unwrap().count();
+            assert_eq!(count, usize::from(before.is_some()));
+        }
+    }
+}
