@@ -1,7 +1,9 @@
 //! Which tokens are special: what ends a generation, and where special texts are found in a prompt. Knows no
 //! merging.
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input, Match, MatchKind};
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Input, Match, MatchKind};
 
 use super::data::{TokenKind, VocabularyData, invalid};
 use super::pieces::{Pieces, TOKEN_UNITS};
@@ -113,7 +115,7 @@ const BYTES_IN_A_UNIT: usize = 8;
 /// Finds the texts of special tokens: leftmost, of those the longest.
 #[derive(Debug, Clone)]
 pub(super) struct Finder {
-    automaton: Option<AhoCorasick>,
+    automaton: Option<NFA>,
     /// By the automaton's pattern.
     ids: Vec<u32>,
 }
@@ -150,9 +152,8 @@ impl Finder {
         if ids.is_empty() {
             return Ok(Self { automaton: None, ids });
         }
-        let automaton = AhoCorasick::builder()
+        let automaton = NFA::builder()
             .match_kind(MatchKind::LeftmostLongest)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .build(ids.iter().map(|id| pieces.get(*id).unwrap_or_default()))
             .map_err(|e| Error::new(ErrorKind::Tokenizer, format!("the special tokens: {e}")))?;
         Ok(Self { automaton: Some(automaton), ids })
@@ -160,7 +161,7 @@ impl Finder {
 
     /// Bytes of the longest text.
     pub(super) fn longest(&self) -> usize {
-        self.automaton.as_ref().map_or(0, AhoCorasick::max_pattern_len)
+        self.automaton.as_ref().map_or(0, Automaton::max_pattern_len)
     }
 
     /// The first place at or behind `from`.
@@ -176,8 +177,7 @@ impl Finder {
             // What begins in these bytes is found whole.
             let until = from + WINDOW.min(text.len() - from);
             let end = until + longest.min(text.len() - until);
-            let found =
-                automaton.find(Input::new(text).range(from..end)).filter(|found| found.start() < until);
+            let found = find(automaton, text, from..end).filter(|found| found.start() < until);
             // A match is looked at for a longer one behind its end.
             let seen = found.map_or(until, |found| end.min(found.end() + longest));
             if pauses.is_due(1 + (seen - from) / BYTES_IN_A_UNIT) {
@@ -200,13 +200,19 @@ impl Finder {
     pub(super) fn at_start(&self, text: &str) -> Option<Found> {
         let automaton = self.automaton.as_ref()?;
         let end = automaton.max_pattern_len().min(text.len());
-        self.found(automaton.find(Input::new(text).range(..end))?).filter(|found| found.start == 0)
+        self.found(find(automaton, text, 0..end)?).filter(|found| found.start == 0)
     }
 
     fn found(&self, found: Match) -> Option<Found> {
         let id = *self.ids.get(found.pattern().as_usize())?;
         Some(Found { start: found.start(), end: found.end(), id })
     }
+}
+
+/// The first of the automaton's texts within `range`.
+fn find(automaton: &NFA, text: &str, range: std::ops::Range<usize>) -> Option<Match> {
+    // It fails only where a search is anchored, which this one is not.
+    automaton.try_find(&Input::new(text).range(range)).ok().flatten()
 }
 
 /// Whether `kind` is found by its text, in any text or where control tokens are parsed.
