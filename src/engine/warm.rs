@@ -4,6 +4,7 @@
 use super::facts::EngineFacts;
 use super::models::Models;
 use super::queue::Queue;
+use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,9 @@ pub(super) struct Warm {
     /// The thread is not the host's.
     own_thread: bool,
     facts: Arc<EngineFacts>,
-    /// A model that has given a token: nothing stands between a model and its first one.
-    model: Option<u64>,
+    /// The models that have given a token, for nothing stands between a model and its first one: one after
+    /// the other, whoever has given the newest token.
+    models: SmallVec<[u64; 4]>,
     earned: Duration,
     /// When the last slice ended.
     last: Option<Instant>,
@@ -41,7 +43,7 @@ pub(super) struct Warm {
 impl Warm {
     pub(super) fn new(own_thread: bool, facts: Arc<EngineFacts>) -> Self {
         let (earned, piece) = (Duration::ZERO, Duration::ZERO);
-        Self { own_thread, facts, model: None, earned, last: None, piece, pieces: 0, long: 0 }
+        Self { own_thread, facts, models: SmallVec::new(), earned, last: None, piece, pieces: 0, long: 0 }
     }
 
     /// A slice has taken the time from `begun` to `now`.
@@ -52,7 +54,9 @@ impl Warm {
 
     /// `model` has given a token.
     pub(super) fn allow(&mut self, model: u64) {
-        self.model = Some(model);
+        if !self.models.contains(&model) {
+            self.models.push(model);
+        }
     }
 
     /// As [`Warm::run_piece`], if the time for it is earned and only answers are under way: no first token
@@ -66,17 +70,15 @@ impl Warm {
 
     /// When this may go on by itself, if there is any left to do.
     pub(super) fn due(&self) -> Option<Instant> {
-        let wanted = self.own_thread && self.model.is_some();
+        let wanted = self.own_thread && !self.models.is_empty();
         self.last.filter(|_| wanted)?.checked_add(CALM)
     }
 
     /// Lets a decoder do a piece of what makes it quicker; whether there was one.
     pub(super) fn run_piece(&mut self, models: &mut Models) -> bool {
-        let Some(id) = self.model else { return false };
-        let Some(model) = models.get_mut(id).filter(|model| !model.is_warm) else {
-            self.model = None;
-            return false;
-        };
+        self.models.retain(|id| models.get_mut(*id).is_some_and(|model| !model.is_warm));
+        let Some(&id) = self.models.first() else { return false };
+        let Some(model) = models.get_mut(id) else { return false };
         let Some(ready) = model.ready_mut() else { return false };
         let begun = Instant::now();
         model.is_warm = !ready.warm_up();

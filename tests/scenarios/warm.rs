@@ -7,8 +7,8 @@ use crate::support::scenario::*;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use wick::error::{Error, ErrorKind, Result};
-use wick::runtime::{EndReason, Mode};
-use wick::testing::Script;
+use wick::runtime::{EndReason, Mode, Reading};
+use wick::testing::{Script, model};
 
 /// A house whose decoder warms up by `piece`, which is told how many there are with this one, and the points
 /// in the order in which they came.
@@ -129,4 +129,23 @@ fn pieces_that_take_long_go_on_with_threads_and_end_on_the_thread_of_the_host() 
         }
         house.close();
     });
+}
+
+#[test]
+fn every_model_that_has_spoken_warms_up_whichever_spoke_last() {
+    let pieces = 100;
+    let (house, points) = warming_by(Mode::Threads, &Script::saying("one two"), move |count| {
+        // So long that the other model speaks meanwhile.
+        std::thread::sleep(Duration::from_millis(1));
+        if count < pieces { more() } else { Ok(()) }
+    });
+    let (other, _gate) = model(&Script::saying("three"));
+    let (other, mut load) = begin_load(&house.runtime, Box::new(move |_| Ok(other)));
+    assert_eq!(read(&mut load).end.reason, EndReason::Ready);
+    assert_eq!(house.answer("Hi").end.reason, EndReason::Stop);
+    let session = other.session(None).unwrap();
+    let mut stream = session.generate(asking("Hi"), Reading::default()).unwrap();
+    assert_eq!(read(&mut stream).said(), ("three", EndReason::Stop));
+    until(&house.runtime, "the first model to be warm", || count(&points) == pieces);
+    house.close();
 }
