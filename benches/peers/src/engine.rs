@@ -12,8 +12,10 @@ pub const CONTEXT: u32 = 1024;
 /// Nothing is asked for so long before decoding: answers are measured as they come once a host has been used
 /// a little.
 const REST: Duration = Duration::from_secs(2);
-/// Sequences that are decoded together.
-pub const TOGETHER: usize = 8;
+/// How many sequences are decoded together.
+const TOGETHER: [usize; 3] = [8, 16, 32];
+/// Tokens of context of each of them.
+pub const CONTEXT_TOGETHER: u32 = 128;
 
 /// Steps of the decode of one sequence, and of several together.
 const STEPS: usize = 64;
@@ -49,7 +51,8 @@ pub type Open = fn(&Path, usize) -> Result<Box<dyn Engine>>;
 
 /// Measures in this process, which was started for it; says `first` at the first token, and at last its
 /// figures as one line of JSON.
-pub fn measure(open: Open, model: &Path, threads: usize) -> Result<()> {
+/// `together`: several sequences too.
+pub fn measure(open: Open, model: &Path, threads: usize, together: bool) -> Result<()> {
     let mut figures = Map::new();
     let begun = Instant::now();
     let mut engine = open(model, threads)?;
@@ -68,8 +71,10 @@ pub fn measure(open: Open, model: &Path, threads: usize) -> Result<()> {
     let seconds = steady(|seed| engine.decode(&prompt(vocab, seed, 8), STEPS))?;
     figures.insert("tg".into(), ((STEPS - 1) as f64 / seconds).into());
     figures.insert("peak_mib".into(), peak_mib()?.into());
-    let seconds = engine.together(&prompt(vocab, 0, 4), TOGETHER, STEPS_TOGETHER)?.as_secs_f64();
-    figures.insert("tg8".into(), ((STEPS_TOGETHER * TOGETHER) as f64 / seconds).into());
+    for count in TOGETHER.into_iter().filter(|_| together) {
+        let seconds = engine.together(&prompt(vocab, 0, 4), count, STEPS_TOGETHER)?.as_secs_f64();
+        figures.insert(format!("tg{count}"), ((STEPS_TOGETHER * count) as f64 / seconds).into());
+    }
     say(&Value::from(figures).to_string())
 }
 

@@ -2,7 +2,7 @@
 //! they are in the file.
 
 use crate::Result;
-use crate::engine::{CONTEXT, Engine, best};
+use crate::engine::{CONTEXT, CONTEXT_TOGETHER, Engine, best};
 use crate::llama::{Context, Line, Model, Options};
 use std::path::Path;
 use std::rc::Rc;
@@ -72,7 +72,7 @@ impl Engine for Llama {
     }
 
     fn together(&mut self, prompt: &[u32], count: usize, steps: usize) -> Result<Duration> {
-        let options = Options { sequences: count as u32, context: CONTEXT / count as u32, ..self.options };
+        let options = Options { sequences: count as u32, context: CONTEXT_TOGETHER, ..self.options };
         self.context = None;
         let mut context = Context::new(&self.model, &options)?;
         let last = prompt.len() - 1;

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wick::model::Chunk;
 use wick::runtime::{
-    Backend, EventKind, Input, Model, ModelOptions, Reading, Request, Runtime, RuntimeOptions, Stats,
+    Backend, EventKind, Input, Model, ModelOptions, PrefixCache, Reading, Request, Runtime, RuntimeOptions,
+    Stats,
 };
 
 /// Tokens of an answer whose first one is waited for: a token that is only a part of a character shows with
@@ -29,7 +30,14 @@ impl Wick {
     pub fn open(path: &Path, threads: usize) -> Result<Box<dyn Engine>> {
         let runtime = Runtime::new(RuntimeOptions { threads, ..RuntimeOptions::default() })?;
         let context_length = Some(CONTEXT as usize);
-        let options = ModelOptions { backend: Backend::Native, context_length, ..ModelOptions::path(path) };
+        // Every token is computed, and by itself.
+        let options = ModelOptions {
+            backend: Backend::Native,
+            context_length,
+            prefix_cache: PrefixCache::Off,
+            drafts: false,
+            ..ModelOptions::path(path)
+        };
         let (model, mut loading) = runtime.load(options, Reading::default())?;
         while let Some(event) = loading.next_blocking() {
             if let EventKind::End(end) = event.kind {

@@ -25,8 +25,9 @@ pub struct BenchChild {
 impl BenchChild {
     pub fn run(self) -> Result<ExitCode> {
         let runtime = self.computing.runtime()?;
-        // What a prompt leaves to others is no part of the figures.
-        let options = ModelOptions { prefix_cache: PrefixCache::Off, ..self.computing.model(&self.model) };
+        // What a prompt leaves to others is no part of the figures, nor is what a text repeats.
+        let options = self.computing.model(&self.model);
+        let options = ModelOptions { prefix_cache: PrefixCache::Off, drafts: false, ..options };
         let (model, mut loading) = runtime.load(options, Reading::default())?;
         let mut load = Duration::ZERO;
         while let Some(event) = loading.next_blocking() {

@@ -4,22 +4,18 @@ use super::Tiny;
 use wick::gguf::ValueType;
 use wick::gguf::write::MetaValue;
 
-/// Layers with keys and values of their own, in front of those that share them.
-const OWN: u64 = 3;
-
-/// Whether `layer` has no window.
-fn full(layer: u64) -> bool {
-    layer % 3 == 2
-}
-
 /// Whether `layer` reads the keys and values of another.
 fn shares(tiny: &Tiny, layer: u64) -> bool {
-    tiny.shared_kv && layer >= OWN
+    tiny.shared_kv && layer >= tiny.own_kv
 }
 
 /// Width of a head, and how many there are of keys and of values.
 fn heads(tiny: &Tiny, layer: u64) -> (u64, u64) {
-    if full(layer) { (2 * tiny.head_dim, tiny.kv_heads / 2) } else { (tiny.head_dim, tiny.kv_heads) }
+    if (tiny.attends)(layer) {
+        (2 * tiny.head_dim, tiny.kv_heads.div_ceil(2))
+    } else {
+        (tiny.head_dim, tiny.kv_heads)
+    }
 }
 
 fn feed_forward(tiny: &Tiny, layer: u64) -> u64 {
@@ -33,7 +29,7 @@ pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
         values.as_slice().into()
     };
     let shared = (0..tiny.layers).filter(|&layer| shares(tiny, layer)).count();
-    let windows = (0..tiny.layers).map(|layer| MetaValue::Bool(!full(layer))).collect();
+    let windows = (0..tiny.layers).map(|layer| MetaValue::Bool(!(tiny.attends)(layer))).collect();
     vec![
         ("attention.key_length", (2 * dim).into()),
         ("attention.value_length", (2 * dim).into()),
@@ -56,7 +52,7 @@ pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
 /// What stands in front of the layers.
 pub fn tensors(tiny: &Tiny, put: &mut dyn FnMut(&str, &[u64])) {
     let all = tiny.per_layer * tiny.layers;
-    if (0..tiny.layers).any(full) {
+    if (0..tiny.layers).any(tiny.attends) {
         put("rope_freqs.weight", &[tiny.head_dim]);
     }
     if all > 0 {

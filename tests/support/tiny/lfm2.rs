@@ -6,11 +6,6 @@ use wick::gguf::write::MetaValue;
 /// Values of the past that a convolution sees, its own included.
 const WINDOW: u32 = 3;
 
-/// Whether `layer` attends; the others convolve.
-fn attends(layer: u64) -> bool {
-    layer % 3 == 2
-}
-
 /// Layers in front of those with experts.
 fn dense(tiny: &Tiny) -> u32 {
     let given = tiny.keys.iter().find(|(key, _)| key.ends_with("leading_dense_block_count"));
@@ -21,7 +16,7 @@ fn dense(tiny: &Tiny) -> u32 {
 }
 
 pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
-    let kv_heads = |layer| if attends(layer) { tiny.kv_heads as u32 } else { 0 };
+    let kv_heads = |layer| if (tiny.attends)(layer) { tiny.kv_heads as u32 } else { 0 };
     let kv_heads: Vec<u32> = (0..tiny.layers).map(kv_heads).collect();
     let mut keys =
         vec![("attention.head_count_kv", kv_heads.as_slice().into()), ("shortconv.l_cache", WINDOW.into())];
@@ -35,7 +30,7 @@ pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
 
 pub fn layer(tiny: &Tiny, layer: u64, put: &mut dyn FnMut(&str, &[u64])) {
     let width = tiny.width;
-    if attends(layer) {
+    if (tiny.attends)(layer) {
         tiny.attention_tensors(put);
     } else {
         put("attn_norm.weight", &[width]);

@@ -38,6 +38,10 @@ pub struct Tiny {
     pub per_layer: u64,
     /// The last layers read the keys and values of others (gemma4).
     pub shared_kv: bool,
+    /// Layers in front of them, with keys and values of their own.
+    pub own_kv: u64,
+    /// Whether a layer attends without a window or a convolution (gemma4, lfm2).
+    pub attends: fn(u64) -> bool,
     /// Keys added behind the others, or in place of them.
     pub keys: Vec<(String, MetaValue)>,
     /// Tensors and keys left out.
@@ -103,6 +107,8 @@ impl Tiny {
             fused: architecture == "phi3",
             per_layer: 32,
             shared_kv: true,
+            own_kv: 3,
+            attends: |layer| layer % 3 == 2,
             keys: Vec::new(),
             without: Vec::new(),
             more: Vec::new(),
@@ -193,17 +199,22 @@ impl Tiny {
         let mut writer = self.writer_of_keys();
         for (name, shape, kind) in self.tensors() {
             if !self.without.contains(&name) {
-                let data = match self.architecture {
-                    "gemma4" if name == "rope_freqs.weight" => gemma4::rope_factors(shape[0]),
-                    "gemma4" if name.ends_with("attn_q_norm.weight") => {
-                        gemma4::query_norm(&random_tensor(self.seed, &name, &shape, kind))
-                    }
-                    _ => random_tensor(self.seed, &name, &shape, kind),
-                };
+                let data = self.data(&name, &shape, kind);
                 writer = writer.tensor(&name, kind, &shape, data);
             }
         }
         writer
+    }
+
+    /// The bytes of the tensor `name`, as `kind`.
+    pub fn data(&self, name: &str, shape: &[u64], kind: TensorType) -> Vec<u8> {
+        match self.architecture {
+            "gemma4" if name == "rope_freqs.weight" => gemma4::rope_factors(shape[0]),
+            "gemma4" if name.ends_with("attn_q_norm.weight") => {
+                gemma4::query_norm(&random_tensor(self.seed, name, shape, kind))
+            }
+            _ => random_tensor(self.seed, name, shape, kind),
+        }
     }
 
     /// The file without its tensors.

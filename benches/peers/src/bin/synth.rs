@@ -1,38 +1,76 @@
-//! Writes a GGUF of the llama architecture with random weights: any shape, in the types people use, with a
-//! real vocabulary. For speed, not for sense.
+//! Writes a GGUF with random weights: the shapes of well-known models, in the types people use, with a
+//! vocabulary of as many made-up words. For speed, not for sense.
 //!
-//! cargo run --release --bin synth -- VOCABULARY.gguf OUT.gguf [--type q4_0|q8_0|q4_k_m] [--shape 1.1b|3b]
-//!     [--layers N] [--width N] [--feed-forward N] [--heads N] [--kv-heads N] [--context N] [--seed N]
+//! cargo run --release --no-default-features --bin synth -- OUT.gguf [--type q4_0|q8_0|q4_k_m] [--shape NAME]
+//!     [--layers N] [--width N] [--feed-forward N] [--heads N] [--kv-heads N] [--vocabulary N] [--context N]
+//!     [--seed N]
 //!
-//! Quantised by candle's reference quantisers. The mix of q4_k_m and the output's type are those that
-//! llama.cpp's own quantiser chooses.
+//! Keys and tensors are those of the small models of wick's own tests, in another size. The types are those
+//! that llama.cpp's own quantiser chooses; blocks are random codes under scales that keep a pass tame.
 
-use candle_core::quantized::gguf_file::{self, Content, Value};
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
 use peers::args::Args;
+use peers::tiny::Tiny;
 use peers::{Failure, Result};
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufWriter;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use wick::gguf::TensorType;
 
-/// The shape of a llama model; heads divide the width.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    layers: usize,
-    width: usize,
-    feed_forward: usize,
-    heads: usize,
-    kv_heads: usize,
+/// A model's shape, without its types.
+type Shape = fn() -> Tiny;
+
+/// Of TinyLlama, of Llama 3.2 with 3B, of LFM2.5-350M, and of Gemma 4 E2B.
+const SHAPES: [(&str, Shape); 4] =
+    [("1.1b", Tiny::billion), ("3b", llama_3b), ("lfm2.5-350m", lfm2_350m), ("gemma4-e2b", gemma4_e2b)];
+
+fn llama_3b() -> Tiny {
+    Tiny {
+        width: 3072,
+        layers: 28,
+        heads: 24,
+        kv_heads: 8,
+        head_dim: 128,
+        feed_forward: 8192,
+        ..Tiny::billion()
+    }
 }
 
-/// TinyLlama's, and that of Llama 3.2 with 3B.
-const SHAPES: [(&str, Shape); 2] = [
-    ("1.1b", Shape { layers: 22, width: 2048, feed_forward: 5632, heads: 32, kv_heads: 4 }),
-    ("3b", Shape { layers: 28, width: 3072, feed_forward: 8192, heads: 24, kv_heads: 8 }),
-];
+fn lfm2_350m() -> Tiny {
+    Tiny {
+        width: 1024,
+        layers: 16,
+        heads: 16,
+        kv_heads: 8,
+        head_dim: 64,
+        feed_forward: 4608,
+        vocab: 65_536,
+        context: 2048,
+        tied: true,
+        attends: |layer| [2, 5, 8, 10, 12, 14].contains(&layer),
+        ..Tiny::new("lfm2")
+    }
+}
+
+fn gemma4_e2b() -> Tiny {
+    Tiny {
+        width: 1536,
+        layers: 35,
+        heads: 8,
+        kv_heads: 1,
+        head_dim: 256,
+        feed_forward: 6144,
+        vocab: 262_144,
+        context: 2048,
+        tied: true,
+        per_layer: 256,
+        own_kv: 15,
+        attends: |layer| layer % 5 == 4,
+        ..Tiny::new("gemma4")
+    }
+    .with("attention.sliding_window", 512u32)
+    .with("rope.freq_base", 1_000_000.0)
+    .with("rope.freq_base_swa", 10_000.0)
+}
 
 /// How a file's matrices are kept.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,27 +99,32 @@ impl Mix {
         }
     }
 
-    /// The type of a matrix: `part` is its name without the layer.
-    fn of(self, part: &str, layer: usize, layers: usize) -> GgmlDType {
-        // The layers that get more bits: the first and the last eighth, and every third between.
-        let eighth = layers / 8;
-        let more = layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
-        match (self, part) {
-            (Self::Q8_0, _) => GgmlDType::Q8_0,
-            (_, "output.weight") => GgmlDType::Q6K,
-            (Self::Q4_0, _) => GgmlDType::Q4_0,
-            (Self::Q4KM, "attn_v.weight" | "ffn_down.weight") if more => GgmlDType::Q6K,
-            (Self::Q4KM, _) => GgmlDType::Q4K,
+    fn usual(self) -> TensorType {
+        match self {
+            Self::Q4_0 => TensorType::Q4_0,
+            Self::Q8_0 => TensorType::Q8_0,
+            Self::Q4KM => TensorType::Q4_K,
         }
     }
-}
 
-/// A tensor to be made: rows first; `scale` is the standard deviation of its weights, none for a norm.
-struct Plan {
-    name: String,
-    shape: Vec<usize>,
-    kind: GgmlDType,
-    scale: Option<f32>,
+    /// The type of the matrix `name` of a model whose others are of the usual type.
+    fn of(self, name: &str, model: &Tiny) -> TensorType {
+        let (layer, part) = match name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) {
+            Some((layer, part)) => (layer.parse().unwrap_or(0), part),
+            None => (0, name),
+        };
+        // The layers that get more bits: the first and the last eighth, and every third between.
+        let eighth = model.layers / 8;
+        let more = layer < eighth || layer >= 7 * model.layers / 8 || (layer - eighth) % 3 == 2;
+        match (self, part) {
+            (_, "per_layer_model_proj.weight") => TensorType::BF16,
+            (Self::Q8_0, _) => TensorType::Q8_0,
+            (_, "output.weight") => TensorType::Q6_K,
+            (_, "token_embd.weight" | "per_layer_token_embd.weight") if model.tied => TensorType::Q6_K,
+            (Self::Q4KM, "attn_v.weight" | "ffn_down.weight") if more => TensorType::Q6_K,
+            _ => self.usual(),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -97,157 +140,45 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let mut args = Args::of_process();
     let mix = Mix::named(&args.value("--type")?.unwrap_or("q4_0".to_owned()))?;
-    let shape = shape(&mut args)?;
-    let context: u32 = args.value("--context")?.unwrap_or(2048);
-    let seed: u64 = args.value("--seed")?.unwrap_or(1);
-    let vocabulary = args.word("a GGUF file with a vocabulary")?;
+    let model = model(&mut args, mix)?;
     let out = args.word("the file to write")?;
     args.words()?;
-
-    let mut metadata = tokenizer(&vocabulary)?;
-    let tokens = metadata.iter().find(|(key, _)| key == "tokenizer.ggml.tokens");
-    let (_, tokens) = tokens.ok_or("no vocabulary in that file")?;
-    let plans = plans(&shape, mix, tokens.to_vec()?.len());
-    metadata.splice(0..0, keys(&shape, mix, context));
-    let tensors = make(&plans, seed)?;
-    let metadata: Vec<(&str, &Value)> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
-    let tensors: Vec<(&str, &QTensor)> =
-        plans.iter().zip(&tensors).map(|(plan, tensor)| (plan.name.as_str(), tensor)).collect();
-    let mut file = BufWriter::new(File::create(&out)?);
-    gguf_file::write(&mut file, &metadata, &tensors)?;
-    file.flush()?;
-    println!("{out}: {} tensors, {shape:?}, {mix:?}", plans.len());
+    let file = ("general.file_type".to_owned(), mix.file_type().into());
+    let model = Tiny { keys: model.keys.iter().cloned().chain([file]).collect(), ..model };
+    let mut writer = model.clone().speaking().writer_of_keys();
+    let mut tensors = 0;
+    for (name, shape, kind) in model.tensors() {
+        let kind = if kind == mix.usual() { mix.of(&name, &model) } else { kind };
+        writer = writer.tensor(&name, kind, &shape, model.data(&name, &shape, kind));
+        tensors += 1;
+    }
+    writer.write_to(&mut BufWriter::new(File::create(&out).map_err(|e| format!("{out}: {e}"))?))?;
+    println!("{out}: {tensors} tensors, {mix:?}");
     Ok(())
 }
 
 /// A named shape, each of its numbers replaced by what the command line says.
-fn shape(args: &mut Args) -> Result<Shape> {
+fn model(args: &mut Args, mix: Mix) -> Result<Tiny> {
     let name: String = args.value("--shape")?.unwrap_or("1.1b".to_owned());
+    let names = || SHAPES.map(|(name, _)| name).join(", ");
     let known = SHAPES.iter().find(|(known, _)| *known == name);
-    let (_, base) = known.ok_or_else(|| format!("there is no shape {name}; there are 1.1b and 3b"))?;
-    let shape = Shape {
-        layers: args.value("--layers")?.unwrap_or(base.layers),
-        width: args.value("--width")?.unwrap_or(base.width),
-        feed_forward: args.value("--feed-forward")?.unwrap_or(base.feed_forward),
-        heads: args.value("--heads")?.unwrap_or(base.heads),
-        kv_heads: args.value("--kv-heads")?.unwrap_or(base.kv_heads),
-    };
-    let divides = |part: usize, whole: usize| part > 0 && whole.is_multiple_of(part);
-    if !divides(shape.heads, shape.width) || !divides(shape.kv_heads, shape.heads) {
-        return Err(format!("{shape:?}: heads divide the width, and KV heads the heads").into());
+    let (_, shape) = known.ok_or_else(|| format!("there is no shape {name}; there are {}", names()))?;
+    let mut model = Tiny { matrices: mix.usual(), ..shape() };
+    for (option, number) in [
+        ("--layers", &mut model.layers),
+        ("--width", &mut model.width),
+        ("--feed-forward", &mut model.feed_forward),
+        ("--heads", &mut model.heads),
+        ("--kv-heads", &mut model.kv_heads),
+        ("--vocabulary", &mut model.vocab),
+        ("--seed", &mut model.seed),
+    ] {
+        *number = args.value(option)?.unwrap_or(*number);
     }
-    Ok(shape)
-}
-
-/// All that a file says of its vocabulary.
-fn tokenizer(path: &str) -> Result<Vec<(String, Value)>> {
-    let file = File::open(path).map_err(|e| format!("{path}: {e}"))?;
-    let content = Content::read(&mut BufReader::new(file))?;
-    let mut keys: Vec<_> =
-        content.metadata.into_iter().filter(|(key, _)| key.starts_with("tokenizer.")).collect();
-    keys.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(keys)
-}
-
-fn keys(shape: &Shape, mix: Mix, context: u32) -> Vec<(String, Value)> {
-    let number = |value: usize| Value::U32(value as u32);
-    [
-        ("general.architecture", Value::String("llama".to_owned())),
-        ("general.name", Value::String("random weights".to_owned())),
-        ("general.file_type", Value::U32(mix.file_type())),
-        ("llama.context_length", Value::U32(context)),
-        ("llama.embedding_length", number(shape.width)),
-        ("llama.block_count", number(shape.layers)),
-        ("llama.feed_forward_length", number(shape.feed_forward)),
-        ("llama.rope.dimension_count", number(shape.width / shape.heads)),
-        ("llama.rope.freq_base", Value::F32(10_000.0)),
-        ("llama.attention.head_count", number(shape.heads)),
-        ("llama.attention.head_count_kv", number(shape.kv_heads)),
-        ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
-    ]
-    .map(|(key, value)| (key.to_owned(), value))
-    .into()
-}
-
-fn plans(shape: &Shape, mix: Mix, vocab: usize) -> Vec<Plan> {
-    let Shape { layers, width, feed_forward, heads, kv_heads } = *shape;
-    let kv = width / heads * kv_heads;
-    let mut plans = Vec::new();
-    let mut put = |prefix: &str, part: &str, rows: usize, columns: usize, gain: f32, layer: usize| {
-        let (name, kind) = (format!("{prefix}{part}"), mix.of(part, layer, layers));
-        let scale = Some(gain / (columns as f32).sqrt());
-        plans.push(Plan { name, shape: vec![rows, columns], kind, scale });
-    };
-    // Embeddings of size 1; what is added to the stream is smaller; logits of size 2.
-    put("", "token_embd.weight", vocab, width, (width as f32).sqrt(), 0);
-    for layer in 0..layers {
-        let prefix = format!("blk.{layer}.");
-        let mut put = |part, rows, columns, gain| put(&prefix, part, rows, columns, gain, layer);
-        put("attn_q.weight", width, width, 1.0);
-        put("attn_k.weight", kv, width, 1.0);
-        put("attn_v.weight", kv, width, 1.0);
-        put("attn_output.weight", width, width, 0.5);
-        put("ffn_gate.weight", feed_forward, width, 1.0);
-        put("ffn_up.weight", feed_forward, width, 1.0);
-        put("ffn_down.weight", width, feed_forward, 0.5);
+    model.context = args.value("--context")?.unwrap_or(model.context);
+    let (heads, kv_heads) = (model.heads, model.kv_heads);
+    if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+        return Err(Failure::from(format!("{heads} heads are no multiple of {kv_heads} KV heads")));
     }
-    put("", "output.weight", vocab, width, 2.0, 0);
-    let layer_norms =
-        (0..layers).flat_map(|n| ["attn", "ffn"].map(|part| format!("blk.{n}.{part}_norm.weight")));
-    for name in layer_norms.chain(["output_norm.weight".to_owned()]) {
-        plans.push(Plan { name, shape: vec![width], kind: GgmlDType::F32, scale: None });
-    }
-    plans
-}
-
-/// The tensors of all plans, in their order, on as many threads as there are.
-fn make(plans: &[Plan], seed: u64) -> Result<Vec<QTensor>> {
-    let next = AtomicUsize::new(0);
-    let made = Mutex::new((0..plans.len()).map(|_| None).collect::<Vec<_>>());
-    let work = || {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(plan) = plans.get(place) else { return };
-            let tensor = tensor(plan, seed.wrapping_add(place as u64 * 0x1_0000_0001));
-            made.lock().expect("no thread panics with it")[place] = Some(tensor);
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(1, |count| count.get());
-        (1..threads).for_each(|_| drop(scope.spawn(work)));
-        work();
-    });
-    let made = made.into_inner().expect("no thread panics with it");
-    made.into_iter().map(|tensor| tensor.ok_or("a tensor was not made")?.map_err(Failure::from)).collect()
-}
-
-fn tensor(plan: &Plan, seed: u64) -> candle_core::Result<QTensor> {
-    let count = plan.shape.iter().product();
-    let mut random = Random(seed);
-    let values: Vec<f32> = match plan.scale {
-        None => vec![1.0; count],
-        Some(scale) => (0..count).map(|_| scale * random.normal()).collect(),
-    };
-    QTensor::quantize(&Tensor::from_vec(values, plan.shape.as_slice(), &Device::Cpu)?, plan.kind)
-}
-
-/// SplitMix64: the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// About normal, variance 1: the sum of four uniform numbers.
-    fn normal(&mut self) -> f32 {
-        let bits = self.next();
-        let sum: u64 = (0..4).map(|part| bits >> (16 * part) & 0xffff).sum();
-        // Each has variance 2^32 / 12.
-        (sum as f32 - 2.0 * 65535.0) / (65536.0 / 3f32.sqrt())
-    }
+    Ok(model)
 }

@@ -1,7 +1,9 @@
 //! wick and llama.cpp on the same file with as many threads, in turns: each sample a new process of this
 //! program; shows medians and their ratios.
 //!
-//! cargo run --release --bin peers -- MODEL.gguf [--threads 2] [--rounds 5] [--json]
+//! cargo run --release --bin peers -- MODEL.gguf [--threads 2] [--rounds 5] [--alone] [--json]
+//!
+//! `--alone` leaves out sequences that decode together.
 
 mod report;
 mod targets;
@@ -39,13 +41,13 @@ fn run() -> Result<()> {
     let mut args = Args::of_process();
     let threads = args.value("--threads")?.unwrap_or(2);
     let rounds: usize = args.value("--rounds")?.unwrap_or(5);
-    let json = args.flag("--json");
+    let (json, alone) = (args.flag("--json"), args.flag("--alone"));
     let mut model = args.word("a model file")?;
     if model == CHILD {
         let engine: usize = args.word("an engine's number")?.parse()?;
         model = args.word("a model file")?;
         let (_, open) = ENGINES.get(engine).ok_or("an engine's number")?;
-        return measure(*open, Path::new(&model), threads);
+        return measure(*open, Path::new(&model), threads, !alone);
     }
     args.words()?;
     let model = PathBuf::from(model);
@@ -55,7 +57,7 @@ fn run() -> Result<()> {
         // Forwards, then backwards: nobody always comes first.
         for place in 0..ENGINES.len() {
             let engine = if round % 2 == 0 { place } else { ENGINES.len() - 1 - place };
-            report.add(engine, sample(engine, &model, threads)?);
+            report.add(engine, sample(engine, &model, threads, alone)?);
         }
     }
     println!("{}", if json { format!("{:#}", report.json()) } else { report.table() });
@@ -70,9 +72,10 @@ fn warm(model: &Path) -> Result<()> {
 }
 
 /// The figures of one new process.
-fn sample(engine: usize, model: &Path, threads: usize) -> Result<Map<String, Value>> {
+fn sample(engine: usize, model: &Path, threads: usize, alone: bool) -> Result<Map<String, Value>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg(CHILD).arg(engine.to_string()).arg(model).arg("--threads").arg(threads.to_string());
+    command.args(alone.then_some("--alone"));
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let begun = Instant::now();
     let mut child = command.spawn()?;

@@ -1,7 +1,7 @@
 //! Medians of the samples, ratios to the better of llama.cpp's two, and what becomes of the targets; measures
 //! nothing.
 
-use crate::targets::{FIGURES, Figure, model, target};
+use crate::targets::{FIGURES, Figure, target};
 use peers::engine::median;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -49,7 +49,7 @@ impl<const N: usize> Report<N> {
         let others = medians.iter().skip(1).flatten().copied();
         let better = others.reduce(if figure.more { f64::max } else { f64::min });
         let ratio = medians.first().copied().flatten().zip(better).map(|(own, better)| own / better);
-        let target = model(&self.file).and_then(|model| target(model, figure.key));
+        let target = target(&self.file, figure.key);
         Row { medians, ratio, target }
     }
 

@@ -12,7 +12,7 @@ const fn figure(key: &'static str, what: &'static str, more: bool) -> Figure {
 }
 
 /// All figures, in the order in which they are shown.
-pub const FIGURES: [Figure; 10] = [
+pub const FIGURES: [Figure; 12] = [
     figure("load_ms", "load, ms", false),
     figure("ttft_cold_ms", "new process to first token, 128-token prompt, ms", false),
     figure("ttft_warm_ms", "first token of a loaded model, 128-token prompt, ms", false),
@@ -21,36 +21,55 @@ pub const FIGURES: [Figure; 10] = [
     figure("pp512", "prefill of 512, tokens/s", true),
     figure("tg", "decode of 64, tokens/s", true),
     figure("tg8", "decode of 8 sequences together, tokens/s in all", true),
+    figure("tg16", "decode of 16 sequences together, tokens/s in all", true),
+    figure("tg32", "decode of 32 sequences together, tokens/s in all", true),
     figure("peak_cold_mib", "peak memory up to the first token, MiB", false),
     figure("peak_mib", "peak memory, MiB", false),
 ];
 
-/// Models that targets are set for, and their ratios: prefill, decode, cold, load, memory, together.
-const MODELS: [(&str, [f64; 5], Option<f64>); 4] = [
-    ("smollm2-q4_1", [6.0, 1.9, 0.3, 0.35, 1.1], None),
-    ("1.1b-q4_0", [2.0, 1.25, 0.55, 0.25, 1.0], Some(2.5)),
-    ("1.1b-q4_k_m", [1.6, 1.25, 0.7, 0.35, 1.0], Some(2.5)),
-    ("1.1b-q8_0", [2.8, 1.8, 0.45, 0.25, 1.0], Some(2.5)),
-];
-
-/// The model of that kind, by its file's name.
-pub fn model(file: &str) -> Option<&'static str> {
-    let file = file.to_lowercase();
-    let has = |name: &str| name.split('-').all(|part| file.contains(part));
-    MODELS.iter().map(|(name, ..)| *name).find(|name| has(name))
+/// What is asked for a model: its file's name contains all parts of `name`.
+struct Targets {
+    name: &'static str,
+    prefill: f64,
+    decode: f64,
+    cold: f64,
+    load: Option<f64>,
+    peak: Option<f64>,
+    /// Of 8 sequences together, and of 16 and 32.
+    together: Option<(f64, f64)>,
 }
 
-/// The ratio to llama.cpp that a figure of this kind of model is to reach.
-pub fn target(model: &str, key: &str) -> Option<f64> {
-    let (_, [prefill, decode, cold, load, peak], together) =
-        *MODELS.iter().find(|(name, ..)| *name == model)?;
+const MODELS: [Targets; 7] = [
+    targets("smollm2-q4_1", [6.0, 1.9, 0.3], (Some(0.35), Some(1.1)), None),
+    targets("1.1b-q4_0", [2.0, 1.25, 0.55], (Some(0.25), Some(1.0)), Some((2.5, 3.0))),
+    targets("1.1b-q4_k_m", [1.6, 1.25, 0.7], (Some(0.35), Some(1.0)), Some((2.5, 3.0))),
+    targets("1.1b-q8_0", [2.8, 1.8, 0.45], (Some(0.25), Some(1.0)), Some((2.5, 3.0))),
+    targets("lfm2.5-350m", [2.0, 1.5, 0.5], (None, None), None),
+    targets("qwen3.5-0.8b", [2.0, 1.5, 0.5], (None, None), None),
+    targets("gemma4-e2b", [2.0, 1.25, 0.5], (None, Some(0.8)), None),
+];
+
+const fn targets(
+    name: &'static str,
+    [prefill, decode, cold]: [f64; 3],
+    (load, peak): (Option<f64>, Option<f64>),
+    together: Option<(f64, f64)>,
+) -> Targets {
+    Targets { name, prefill, decode, cold, load, peak, together }
+}
+
+/// The ratio to llama.cpp that a figure of the model in this file is to reach.
+pub fn target(file: &str, key: &str) -> Option<f64> {
+    let file = file.to_lowercase();
+    let model = MODELS.iter().find(|model| model.name.split('-').all(|part| file.contains(part)))?;
     match key {
-        "pp128" | "pp512" => Some(prefill),
-        "tg" => Some(decode),
-        "ttft_cold_ms" => Some(cold),
-        "load_ms" => Some(load),
-        "peak_cold_mib" | "peak_mib" => Some(peak),
-        "tg8" => together,
+        "pp128" | "pp512" => Some(model.prefill),
+        "tg" => Some(model.decode),
+        "ttft_cold_ms" => Some(model.cold),
+        "load_ms" => model.load,
+        "peak_cold_mib" | "peak_mib" => model.peak,
+        "tg8" => model.together.map(|(eight, _)| eight),
+        "tg16" | "tg32" => model.together.map(|(_, more)| more),
         _ => None,
     }
 }
