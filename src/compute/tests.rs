@@ -110,6 +110,7 @@ fn row_operations_do_not_depend_on_threads() {
             base: 1e4,
             style: RopeStyle::Halves,
             scaling: RopeScaling::None,
+            magnitude: 1.0,
             factors: None,
         };
         let mut table = RopeTable::default();

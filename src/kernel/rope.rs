@@ -46,9 +46,6 @@ pub enum RopeScaling {
         /// The original context length.
         original_context: usize,
     },
-    /// Frequencies come divided by per-frequency factors (longrope, or Llama 3 in GGUF); this only multiplies
-    /// cos and sin.
-    Magnitude(f64),
 }
 
 /// What defines a rope.
@@ -62,7 +59,9 @@ pub struct RopeConfig<'a> {
     pub style: RopeStyle,
     /// Beyond the trained context.
     pub scaling: RopeScaling,
-    /// Each frequency is divided by its factor: `(dims / 2)`.
+    /// Multiplies cos and sin, whatever the scaling: 1 unless a file says otherwise.
+    pub magnitude: f64,
+    /// Each frequency is divided by its factor (longrope, or Llama 3 in GGUF): `(dims / 2)`.
     pub factors: Option<&'a [f32]>,
 }
 
@@ -133,16 +132,19 @@ impl Rope {
             let divided = plain / config.factors.map_or(1.0, |factors| factors[i] as f64);
             frequencies.push(scaled(divided, i, log_base, config));
         }
-        let magnitude = match config.scaling {
+        let of_scaling = match config.scaling {
             RopeScaling::Yarn { factor, extrapolation, attention, .. } if extrapolation != 0.0 => {
                 attention * (1.0 + 0.1 * ln64(factor.max(1e-9)))
             }
             RopeScaling::Yarn { attention, .. } => attention,
-            RopeScaling::Magnitude(magnitude) => magnitude,
             _ => 1.0,
         };
+        let magnitude = config.magnitude * of_scaling;
         if !magnitude.is_finite() || frequencies.iter().any(|f| !f.is_finite()) {
-            return invalid(format!("rope scaling {:?} gives no finite frequencies", config.scaling));
+            let RopeConfig { scaling, magnitude, .. } = config;
+            return invalid(format!(
+                "rope scaling {scaling:?} with a magnitude of {magnitude} gives no finite angles"
+            ));
         }
         Ok(Self { frequencies, magnitude, style: config.style })
     }
@@ -174,7 +176,7 @@ impl Rope {
 /// Frequency `i` after scaling.
 fn scaled(plain: f64, i: usize, log_base: f64, config: &RopeConfig<'_>) -> f64 {
     match config.scaling {
-        RopeScaling::None | RopeScaling::Magnitude(_) => plain,
+        RopeScaling::None => plain,
         RopeScaling::Linear(factor) => plain / factor,
         RopeScaling::Yarn { factor, original_context, extrapolation, beta_fast, beta_slow, .. } => {
             // The dimension that turns `rotations` times within the original context.

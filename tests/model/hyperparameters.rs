@@ -238,6 +238,28 @@ fn f4_broken_numbers_of_one_family_are_refused_by_name() {
     }
 }
 
+/// Queries and keys twice as long make scores four times as large, bit for bit.
+#[test]
+fn the_attention_factor_counts_whatever_the_scaling_is_and_in_every_layer() {
+    for (architecture, scaling) in
+        [("llama", None), ("llama", Some("none")), ("llama", Some("linear")), ("gemma3", None)]
+    {
+        let logits = |scale: f32, factor: f32| {
+            let model = Tiny::new(architecture).with("attention.scale", scale);
+            let model = match scaling {
+                Some(scaling) => model.with("rope.scaling.type", scaling),
+                None => model,
+            };
+            let model = model.with("rope.scaling.attn_factor", factor);
+            let mut driver = driver::Driver::over(model.open(), 1);
+            let sequence = driver.sequence();
+            driver::bits(&driver.extend(sequence, &[9, 8, 7, 6, 5, 4]))
+        };
+        assert!(logits(0.25, 2.0) == logits(1.0, 1.0), "{architecture}, {scaling:?}");
+        assert!(logits(0.25, 2.0) != logits(0.25, 1.0), "{architecture}, {scaling:?}: it does not count");
+    }
+}
+
 #[test]
 fn f4_values_of_another_type_are_refused() {
     refused(&Tiny::new("llama").with("block_count", "three"), "a text");

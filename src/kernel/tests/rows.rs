@@ -50,7 +50,14 @@ fn norms_are_near_the_exact_ones() {
 #[test]
 fn both_ropes_turn_by_the_angle() {
     for (style, pair) in [(RopeStyle::Interleaved, (2, 3)), (RopeStyle::Halves, (1, 5))] {
-        let config = RopeConfig { dims: 8, base: 10_000.0, style, scaling: RopeScaling::None, factors: None };
+        let config = RopeConfig {
+            dims: 8,
+            base: 10_000.0,
+            style,
+            scaling: RopeScaling::None,
+            magnitude: 1.0,
+            factors: None,
+        };
         let rope = Rope::new(&config).expect("config");
         let mut table = RopeTable::default();
         rope.fill([0, 1000].into_iter(), &mut table).expect("memory");
@@ -72,12 +79,14 @@ fn both_ropes_turn_by_the_angle() {
 
 #[test]
 fn rope_scalings_do_what_their_papers_say() {
-    let cos = |scaling, factors| {
-        let config = RopeConfig { dims: 64, base: 10_000.0, style: RopeStyle::Halves, scaling, factors };
+    let with_magnitude = |magnitude, scaling, factors| {
+        let config =
+            RopeConfig { dims: 64, base: 10_000.0, style: RopeStyle::Halves, scaling, magnitude, factors };
         let mut table = RopeTable::default();
         Rope::new(&config).expect("config").fill([100].into_iter(), &mut table).expect("memory");
         table.cos.clone()
     };
+    let cos = |scaling, factors| with_magnitude(1.0, scaling, factors);
     let at = |position: f64, i: i32| (position * 10_000f64.powf(-2.0 * i as f64 / 64.0)).cos() as f32;
     let near = |a: f32, b: f32| assert!((a - b).abs() < 1e-6, "{a} is not {b}");
     near(cos(RopeScaling::Linear(4.0), None)[3], at(25.0, 3));
@@ -96,14 +105,19 @@ fn rope_scalings_do_what_their_papers_say() {
     let magnitude = 1.0 + 0.1 * 4f32.ln();
     near(cos(yarn, None)[0], at(100.0, 0) * magnitude);
     near(cos(yarn, None)[31], at(25.0, 31) * magnitude);
+    for scaling in [RopeScaling::None, RopeScaling::Linear(4.0), llama, yarn] {
+        near(with_magnitude(1.5, scaling, None)[3], cos(scaling, None)[3] * 1.5);
+    }
     let bad = RopeConfig {
         dims: 7,
         base: 1e4,
         style: RopeStyle::Halves,
         scaling: RopeScaling::None,
+        magnitude: 1.0,
         factors: None,
     };
     assert!(Rope::new(&bad).is_err());
     assert!(Rope::new(&RopeConfig { dims: 8, base: f64::NAN, ..bad }).is_err());
+    assert!(Rope::new(&RopeConfig { dims: 8, magnitude: f64::INFINITY, ..bad }).is_err());
     assert!(Rope::new(&RopeConfig { dims: 8, factors: Some(&[1.0, 0.0, 1.0, 1.0]), ..bad }).is_err());
 }

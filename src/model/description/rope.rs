@@ -16,6 +16,8 @@ pub(crate) struct RopeKeys {
     pub(crate) dims: usize,
     base: f32,
     scaling: RopeScaling,
+    /// Multiplies cos and sin.
+    magnitude: f64,
     /// Tokens of the training before it was stretched: where long factors begin to count.
     pub(crate) original_context: usize,
     /// The file's factors divide its angles, where there are any.
@@ -55,10 +57,11 @@ impl RopeKeys {
         let original_context =
             keys.count("rope.scaling.original_context_length", 1..=1 << 24)?.unwrap_or(context_length);
         let scaling = read_scaling(keys, family, original_context)?;
-        Ok(Self { style: family.rope, dims, base, scaling, original_context, has_factors: true })
+        let magnitude = keys.number_unless_zero("rope.scaling.attn_factor")?.unwrap_or(1.0).into();
+        Ok(Self { style: family.rope, dims, base, scaling, magnitude, original_context, has_factors: true })
     }
 
-    /// The same turn without any scaling or factors.
+    /// The same turn without any scaling or factors; what multiplies cos and sin stays.
     pub(crate) fn unscaled(&self) -> Self {
         Self { scaling: RopeScaling::None, has_factors: false, ..self.clone() }
     }
@@ -81,9 +84,9 @@ impl RopeKeys {
 
     /// Ready to turn; `factors` (dims / 2) divide the angles, pair by pair, where a file has them.
     pub(crate) fn build(&self, factors: Option<&[f32]>) -> Result<Rope> {
-        let Self { style, dims, base, scaling, has_factors, .. } = *self;
+        let Self { style, dims, base, scaling, magnitude, has_factors, .. } = *self;
         let factors = factors.filter(|_| has_factors);
-        Rope::new(&RopeConfig { dims, base: base.into(), style, scaling, factors })
+        Rope::new(&RopeConfig { dims, base: base.into(), style, scaling, magnitude, factors })
             .map_err(|error| invalid(error.message().to_owned()))
     }
 }
@@ -94,11 +97,10 @@ fn read_scaling(keys: &Keys<'_>, family: &Family, original_context: usize) -> Re
         None => keys.number_unless_zero("rope.scale_linear")?.unwrap_or(1.0),
     };
     let factor = f64::from(factor);
-    let attention = keys.number_unless_zero("rope.scaling.attn_factor")?.unwrap_or(1.0).into();
     match keys.text("rope.scaling.type")? {
         None | Some("linear") => Ok(RopeScaling::Linear(factor)),
-        Some("none") => Ok(RopeScaling::None),
-        Some("longrope") => Ok(RopeScaling::Magnitude(attention)),
+        // The long and short factors are tensors.
+        Some("none" | "longrope") => Ok(RopeScaling::None),
         Some("yarn") => {
             let of_family = |key: &str| match family.tempered {
                 true => keys.number_unless_zero(&format!("rope.scaling.yarn_{key}")),
@@ -112,7 +114,7 @@ fn read_scaling(keys: &Keys<'_>, family: &Family, original_context: usize) -> Re
                 factor,
                 original_context,
                 extrapolation: 1.0,
-                attention: attention / magnitude,
+                attention: 1.0 / magnitude,
                 beta_fast: of_family("beta_fast")?.unwrap_or(32.0).into(),
                 beta_slow: of_family("beta_slow")?.unwrap_or(1.0).into(),
             })
