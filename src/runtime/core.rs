@@ -5,12 +5,13 @@ use super::lane::{Clock, Roll, run, spawn};
 use super::links::{Command, Ends, Job, Links};
 use super::names::Names;
 use super::options::{Mode, RuntimeOptions, check};
-use super::resources::Resources;
+#[cfg(feature = "native")]
+use super::resources::compute;
+use super::resources::{Resources, compute_threads, readers};
 use crate::budget::Budget;
-use crate::compute::{ThreadOptions, cores, float_state, processors};
+use crate::compute::float_state;
 use crate::engine::{Engine, EngineLimits};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::Readers;
 use crate::log::Level;
 use crate::stream::{Dispatched, Queue};
 use crate::sync::{AtomicBool, Mutex, Ordering, Parker, lock};
@@ -28,8 +29,6 @@ use std::time::{Duration, Instant};
 
 /// A slice where the host's frame waits for it.
 const HOST_SLICE: Duration = Duration::from_micros(200);
-/// Threads that read a model at most: more than a few only wait for each other, or for the disk.
-const MAX_READERS: usize = 8;
 /// A slice on a thread of the runtime.
 const THREAD_SLICE: Duration = Duration::from_millis(1);
 /// Text of at most this many bytes becomes tokens between two slices (under a millisecond); longer text is a
@@ -455,46 +454,4 @@ async fn call_back(queue: Arc<Queue>) {
         }
         smol::future::yield_now().await;
     }
-}
-
-/// What threads that are not the runtime's lanes are: their names are known while they run.
-fn watched(options: &RuntimeOptions, names: &Arc<Names>) -> ThreadOptions {
-    let life = options.threads_as();
-    ThreadOptions { on_thread: Some(names.watch(life.on_thread.clone())), ..life }
-}
-
-/// The threads that read a model's file: no more than compute, and than there are processors.
-fn readers(options: &RuntimeOptions, names: &Arc<Names>) -> Readers {
-    let (threads, _) = compute_threads(options);
-    let processors = processors(options.keep_scheduling);
-    Readers {
-        threads: threads.min(processors).min(MAX_READERS),
-        name: format!("{}-read", options.thread_name),
-        life: watched(options, names),
-    }
-}
-
-/// How many threads compute, and how that was chosen, if it was.
-fn compute_threads(options: &RuntimeOptions) -> (usize, Option<&'static str>) {
-    match options.threads {
-        0 => {
-            let (count, chosen) = cores(options.keep_scheduling);
-            (count, Some(chosen.name()))
-        }
-        given => (given, None),
-    }
-}
-
-/// The threads that compute: those asked for, or none beside the host's.
-#[cfg(feature = "native")]
-fn compute(options: &RuntimeOptions, names: &Arc<Names>) -> Result<crate::compute::Compute> {
-    use crate::compute::{Compute, Pool, PoolOptions};
-    if options.mode == Mode::HostStep {
-        return Compute::alone();
-    }
-    let (threads, _) = compute_threads(options);
-    let name = format!("{}-compute", options.thread_name);
-    let life = watched(options, names);
-    let pool = Pool::new(&PoolOptions { threads, name, life, ..PoolOptions::default() })?;
-    Compute::new(pool, crate::kernel::Kernels::best())
 }

@@ -84,10 +84,14 @@ fn protected<T>(engine: &mut Engine, links: &Links, work: impl FnOnce(&mut Engin
 
 fn obey(engine: &mut Engine, command: Command) {
     match command {
-        Command::AddModel(model) => engine.add_model(model),
+        Command::AddModel { model, drafts } => {
+            engine.add_model(model);
+            if !drafts {
+                engine.no_drafts(model);
+            }
+        }
         Command::FinishLoad(model, loaded) => engine.finish_load(model, loaded),
         Command::KeepMapped(model) => engine.keep_mapped(model),
-        Command::NoDrafts(model) => engine.no_drafts(model),
         Command::Recommend(model, recommended) => engine.recommend(model, recommended),
         Command::RemoveModel(model) => engine.remove_model(model),
         Command::AddSession { session, model, options, facts } => {

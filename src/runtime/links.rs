@@ -18,10 +18,12 @@ use std::task::{Wake, Waker};
 
 /// What the engine is told; in the order of the telling.
 pub(super) enum Command {
-    AddModel(u64),
+    AddModel {
+        model: u64,
+        drafts: bool,
+    },
     FinishLoad(u64, Result<Runnable>),
     KeepMapped(u64),
-    NoDrafts(u64),
     Recommend(u64, Recommended),
     RemoveModel(u64),
     AddSession {

@@ -86,10 +86,7 @@ impl Model {
             loaded,
             unread: Mutex::new(None),
         });
-        links.tell(Command::AddModel(shared.id));
-        if !options.drafts {
-            links.tell(Command::NoDrafts(shared.id));
-        }
+        links.tell(Command::AddModel { model: shared.id, drafts: options.drafts });
         let job = Load {
             model: shared.id,
             state: Arc::downgrade(&shared.state),

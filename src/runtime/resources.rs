@@ -1,11 +1,20 @@
-//! What a runtime lends to the loads of its models, and what hears of their progress; knows no model.
+//! What a runtime lends to the loads of its models, threads before all, and what hears of their progress;
+//! knows no model.
 
 use super::links::Links;
+use super::names::Names;
+#[cfg(feature = "native")]
+use super::options::Mode;
+use super::options::RuntimeOptions;
 use crate::budget::Budget;
+use crate::compute::{ThreadOptions, cores, processors};
 use crate::error::Result;
 use crate::gguf::Readers;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Threads that read a model at most: more than a few only wait for each other, or for the disk.
+const MAX_READERS: usize = 8;
 
 /// What a runtime lends to the decoders of its models.
 #[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
@@ -25,3 +34,45 @@ pub(super) struct Resources {
 
 /// What hears of bytes that are there, and of how many there are in all; stops the load by an error.
 pub(super) type Progress<'a> = dyn FnMut(u64, u64) -> Result<()> + Send + 'a;
+
+/// What threads that are not the runtime's lanes are: their names are known while they run.
+fn watched(options: &RuntimeOptions, names: &Arc<Names>) -> ThreadOptions {
+    let life = options.threads_as();
+    ThreadOptions { on_thread: Some(names.watch(life.on_thread.clone())), ..life }
+}
+
+/// The threads that read a model's file: no more than compute, and than there are processors.
+pub(super) fn readers(options: &RuntimeOptions, names: &Arc<Names>) -> Readers {
+    let (threads, _) = compute_threads(options);
+    let processors = processors(options.keep_scheduling);
+    Readers {
+        threads: threads.min(processors).min(MAX_READERS),
+        name: format!("{}-read", options.thread_name),
+        life: watched(options, names),
+    }
+}
+
+/// How many threads compute, and how that was chosen, if it was.
+pub(super) fn compute_threads(options: &RuntimeOptions) -> (usize, Option<&'static str>) {
+    match options.threads {
+        0 => {
+            let (count, chosen) = cores(options.keep_scheduling);
+            (count, Some(chosen.name()))
+        }
+        given => (given, None),
+    }
+}
+
+/// The threads that compute: those asked for, or none beside the host's.
+#[cfg(feature = "native")]
+pub(super) fn compute(options: &RuntimeOptions, names: &Arc<Names>) -> Result<crate::compute::Compute> {
+    use crate::compute::{Compute, Pool, PoolOptions};
+    if options.mode == Mode::HostStep {
+        return Compute::alone();
+    }
+    let (threads, _) = compute_threads(options);
+    let name = format!("{}-compute", options.thread_name);
+    let life = watched(options, names);
+    let pool = Pool::new(&PoolOptions { threads, name, life, ..PoolOptions::default() })?;
+    Compute::new(pool, crate::kernel::Kernels::best())
+}
