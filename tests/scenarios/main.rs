@@ -41,6 +41,7 @@ mod smoke;
 mod stutter;
 mod text;
 mod twin;
+mod vocabularies;
 mod warm;
 
 /// Counts for each thread by itself, so that tests stay apart.
