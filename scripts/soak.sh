@@ -12,6 +12,8 @@ end=$((SECONDS + ${SOAK_SECONDS:-7200}))
 unfinished=()
 unavailable=()
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
+# Many tests make panics happen, whose backtraces would bury what failed.
+export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
 
 # Runs a command for as long as there is time. Cut off by the end of the time it has not failed; any other way
 # it has.

@@ -4,6 +4,7 @@
 #
 #   scripts/test.sh [STEP ...]   only these, in this order
 #   WICK_MODELS     a folder with real models (models/, where the default one is fetched)
+#   WICK_BACKTRACE  1: backtraces of panics (0)
 #   WICK_TEST_LIMIT seconds for one program of tests (1800)
 #   WICK_VECTORS    a folder with reference vectors (unset: the tests that need them say that they are left out)
 set -euo pipefail
@@ -16,6 +17,8 @@ watched=(--config 'target."cfg(all())".runner = ["scripts/watched.sh"]')
 steps=(format licences clippy debug c shuttle install mutations release examples models)
 export WICK_MODELS=${WICK_MODELS:-$PWD/models}
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+# Many tests make panics happen, whose backtraces would bury what failed.
+export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
 # Costs a fifth of each build from nothing, and what is here is built once.
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 
