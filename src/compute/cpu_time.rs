@@ -42,7 +42,7 @@ mod tests {
         // Until it is counted, however long others keep the processor.
         let begun = Instant::now();
         while of_thread().expect("a system that says") - before < slept + Duration::from_millis(5) {
-            assert!(begun.elapsed() < Duration::from_secs(60), "work does not count");
+            assert!(begun.elapsed() < Duration::from_secs(300), "work does not count");
         }
     }
 }

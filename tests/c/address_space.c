@@ -80,7 +80,7 @@ static int in_a_child(rlim_t room, char *said, size_t cap) {
   if (pid == 0) {
     struct rlimit limit;
     limit.rlim_cur = limit.rlim_max = address_space() + room;
-    alarm(60);
+    alarm(300);
     dup2(ends[1], 2);
     if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(2);
     use();

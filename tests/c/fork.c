@@ -91,7 +91,7 @@ static void all_is_forked(world *w) {
   CHECK(w->drops == 0);
 }
 
-/* Runs `child` in a child, which has 60 seconds and ends itself by SIGKILL: it holds the parent's memory
+/* Runs `child` in a child, which has five minutes and ends itself by SIGKILL: it holds the parent's memory
  * without the parent's threads, which a leak check at its exit would call lost. */
 static void in_a_child(void (*child)(world *), world *w) {
 #ifdef __SANITIZE_ADDRESS__
@@ -107,7 +107,7 @@ static void in_a_child(void (*child)(world *), world *w) {
   pid = fork();
   CHECK(pid >= 0);
   if (pid == 0) {
-    alarm(60);
+    alarm(300);
     child(w);
     raise(SIGKILL);
   }

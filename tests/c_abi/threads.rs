@@ -364,14 +364,14 @@ mod os_handle {
         // SAFETY: as above.
         let again = handle_of(|out| unsafe { wick_stream_os_handle(stream, out) });
         assert_eq!((again.fd, again.event), (handle.fd, handle.event), "the same each time");
-        assert!(readable(handle, 60_000));
+        assert!(readable(handle, 300_000));
         started(stream);
         assert!(!readable(handle, 30));
         is(wick_testing_release(model, 2), WICK_OK);
-        assert!(readable(handle, 60_000));
+        assert!(readable(handle, 300_000));
         let (mut parts, mut ended) = (0, false);
         while !ended {
-            assert!(readable(handle, 60_000));
+            assert!(readable(handle, 300_000));
             let event = read_with(stream, 256, 0, 0).unwrap();
             parts += usize::from(event.more);
             assert!(!event.more || readable(handle, 0), "the rest waits");
@@ -397,7 +397,7 @@ mod os_handle {
         is(queue_next(queue, 0).unwrap_err(), WICK_EMPTY);
         assert!(!readable(handle, 10), "not counted");
         let stream = generate(session_of(model), &wick_generate_options { queue, ..prompt("p") });
-        assert!(readable(handle, 60_000));
+        assert!(readable(handle, 300_000));
         assert_eq!(queue_next(queue, 0).unwrap().kind, WICK_EVENT_STARTED);
         assert!(!readable(handle, 10));
         // SAFETY: a good text.

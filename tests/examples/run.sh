@@ -32,11 +32,11 @@ for source in examples/c/*.c examples/cpp/*.cpp; do
   build "$source" "$program"
 
   code=0
-  timeout -s KILL 60 "$program" "$tmp/no-such-model.gguf" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  timeout -s KILL 300 "$program" "$tmp/no-such-model.gguf" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
   [ "$code" -eq 1 ] || fail "$source without a model: exit $code, not 1"
   grep -q 'WICK_E_IO' "$tmp/err" || fail "$source without a model: no WICK_E_IO in its message"
   code=0
-  timeout -s KILL 60 "$program" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  timeout -s KILL 300 "$program" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
   [ "$code" -eq 2 ] || fail "$source without arguments: exit $code, not 2"
 
   if [ -n "$have_model" ]; then
@@ -47,16 +47,17 @@ for source in examples/c/*.c examples/cpp/*.cpp; do
 done
 
 if [ -n "$have_model" ]; then
-  # Ctrl-C: the answer ends as cancelled, well before its 256 tokens.
-  "$tmp/chat-c" "$model" "Count from one to two hundred in words." >"$tmp/out" 2>"$tmp/err" </dev/null &
-  chat=$!
-  for _ in $(seq 300); do
-    [ ! -s "$tmp/out" ] || break
-    sleep 0.1
+  # Ctrl-C: the answer ends as cancelled, well before its 256 tokens. Again where a busy machine let it
+  # come to its end first.
+  for _ in 1 2 3 4 5; do
+    "$tmp/chat-c" "$model" "Count from one to two hundred in words." >"$tmp/out" 2>"$tmp/err" </dev/null &
+    chat=$!
+    while [ ! -s "$tmp/out" ] && kill -0 "$chat" 2>/dev/null; do sleep 0.01; done
+    kill -INT "$chat" 2>/dev/null || true
+    code=0
+    wait "$chat" || code=$?
+    [ "$code" -eq 0 ] || break
   done
-  kill -INT "$chat"
-  code=0
-  wait "$chat" || code=$?
   [ "$code" -eq 130 ] || fail "chat after Ctrl-C: exit $code, not 130"
   echo "ok: chat, Ctrl-C"
 fi

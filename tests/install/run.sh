@@ -16,7 +16,7 @@ cxx=(c++ -std=c++11 -Wall -Wextra -Werror -pedantic)
 fail() { echo "FAILED: $*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null || { echo "left out: $2 ($1 is not installed)"; return 1; }; }
 runs() { # name, program
-  LD_LIBRARY_PATH=${3:-} timeout -s KILL 60 "$2" >"$tmp/out" 2>&1 || fail "$1: exit $?: $(cat "$tmp/out")"
+  LD_LIBRARY_PATH=${3:-} timeout -s KILL 300 "$2" >"$tmp/out" 2>&1 || fail "$1: exit $?: $(cat "$tmp/out")"
   grep -qx 'wick [0-9.]*' "$tmp/out" || fail "$1 printed: $(cat "$tmp/out")"
   echo "ok: $1"
 }

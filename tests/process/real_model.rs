@@ -10,7 +10,7 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 use support::stream::watchdog;
 use wick::SamplerOptions;
@@ -33,6 +33,13 @@ fn model() -> Option<PathBuf> {
     }
     eprintln!("left out: a test with a real model ({} is missing; `make run` fetches it)", path.display());
     None
+}
+
+/// The process's memory: a test that measures it has it alone, all others use it side by side.
+static MEMORY: RwLock<()> = RwLock::new(());
+
+fn used() -> RwLockReadGuard<'static, ()> {
+    MEMORY.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct FileReader(std::fs::File);
@@ -71,6 +78,7 @@ fn answer(runtime: &Runtime, source: Source) -> String {
 #[test]
 fn every_source_and_mode_gives_the_same_text() {
     let Some(path) = model() else { return };
+    let _memory = used();
     let _watchdog = watchdog();
     let threads = runtime(Mode::Threads);
     let expected = answer(&threads, Source::path(&path));
@@ -92,6 +100,7 @@ fn every_source_and_mode_gives_the_same_text() {
 #[test]
 fn a_chat_streams_whole_text_and_its_second_turn_reuses_the_first() {
     let Some(path) = model() else { return };
+    let _memory = used();
     let _watchdog = watchdog();
     let runtime = runtime(Mode::Threads);
     let (model, _load) = runtime.load(ModelOptions::path(path), Reading::default()).expect("a load");
@@ -124,6 +133,7 @@ fn a_chat_streams_whole_text_and_its_second_turn_reuses_the_first() {
 #[test]
 fn a_load_and_a_long_prefill_are_cancelled() {
     let Some(path) = model() else { return };
+    let _memory = used();
     let _watchdog = watchdog();
     let runtime = runtime(Mode::Threads);
     let slow = Source::Reader(Box::new(SlowReader(FileReader(std::fs::File::open(&path).expect("opened")))));
@@ -169,6 +179,7 @@ fn end(stream: &mut Stream) -> EndReason {
 #[test]
 fn a_host_that_steps_gets_its_frames_back() {
     let Some(path) = model() else { return };
+    let _memory = used();
     let _watchdog = watchdog();
     let runtime = runtime(Mode::HostStep);
     let (model, load) = runtime.load(ModelOptions::path(path), Reading::default()).expect("a load");
@@ -189,18 +200,11 @@ fn a_host_that_steps_gets_its_frames_back() {
     eprintln!("{steps} steps of 2 ms, the longest took {longest:?}");
 }
 
-/// Held by what measures the process's memory, and by what fills it.
-static MEMORY: Mutex<()> = Mutex::new(());
-
-fn memory() -> MutexGuard<'static, ()> {
-    MEMORY.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(target_os = "linux")]
 #[test]
 fn twenty_cycles_leave_nothing_behind() {
     let Some(path) = model() else { return };
-    let _memory = memory();
+    let _memory = MEMORY.write().unwrap_or_else(PoisonError::into_inner);
     let _watchdog = watchdog();
     let count = |folder: &str| std::fs::read_dir(folder).map_or(0, Iterator::count);
     let resident = || {
@@ -240,6 +244,7 @@ fn twenty_cycles_leave_nothing_behind() {
 #[test]
 fn an_estimate_is_what_is_counted_when_sessions_are_full() {
     let Some(path) = model() else { return };
+    let _memory = used();
     let _watchdog = watchdog();
     let runtime = runtime(Mode::Threads);
     let begun = Instant::now();
@@ -317,7 +322,7 @@ fn ids(stream: &mut Stream) -> (Vec<(u32, u32)>, wick::End) {
 #[test]
 fn forty_sessions_of_two_thousand_tokens_share_a_budget_and_all_remember() {
     let Some(path) = model() else { return };
-    let _memory = memory();
+    let _memory = used();
     let (begun, crowd) = (Instant::now(), Crowd::of_this_run());
     let options = RuntimeOptions {
         threads: 2,

@@ -1,11 +1,13 @@
 //! What goes on where it ended: characters that a limit, a cancel or a deadline cut, turns that were
 //! prepared, control tokens that the model said.
 #![cfg(feature = "testing")]
+#![allow(clippy::disallowed_methods)]
 
 use crate::in_front::pieces_of;
 use crate::support::scenario::*;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use wick::error::{Error, ErrorKind};
 use wick::pause::Pauses;
 use wick::runtime::{EndReason, Input, Mode, Reading, Request, Session};
@@ -79,20 +81,28 @@ fn s26_what_never_becomes_a_character_is_made_whole_once_at_the_end() {
 fn s26_a_cancel_or_a_deadline_inside_a_character_loses_nothing() {
     both(|mode| {
         let script = Script { gated: true, ..saying("a\u{1F600}b", 1) };
-        for by_deadline in [false, true] {
+        let cut = |by_deadline: bool, time: Duration| {
             let house = house(mode, script.clone());
             let session = house.session();
             house.gate.release(3);
-            let soon = std::time::Instant::now() + std::time::Duration::from_millis(500);
-            let request = Request { deadline: by_deadline.then_some(soon), ..asking("Q") };
-            let mut stream = session.generate(request, Reading::default()).unwrap();
-            let first = if by_deadline {
-                read(&mut stream)
-            } else {
+            let deadline = by_deadline.then(|| Instant::now() + time);
+            let mut stream =
+                session.generate(Request { deadline, ..asking("Q") }, Reading::default()).unwrap();
+            if !by_deadline {
                 until(&house.runtime, "three tokens", || session.info().tokens == 4);
                 stream.cancel();
-                read(&mut stream)
-            };
+            }
+            let told = read(&mut stream);
+            (house, session, told)
+        };
+        for by_deadline in [false, true] {
+            // More time where a busy machine has not come to three tokens.
+            let mut cuts = [100, 2000, 20_000].map(Duration::from_millis).into_iter();
+            let (house, session, first) = cuts
+                .find_map(|time| {
+                    Some(cut(by_deadline, time)).filter(|(_, session, _)| session.info().tokens == 4)
+                })
+                .expect("three tokens");
             let reason = if by_deadline { EndReason::Deadline } else { EndReason::Cancelled };
             assert_eq!(first.said(), ("a", reason));
             house.gate.release(100);

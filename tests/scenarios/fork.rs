@@ -174,7 +174,7 @@ fn s47_a_fork_of_what_is_cleared_empty_or_loading_is_that() {
         go.store(true, Ordering::SeqCst);
         read(&mut loading);
         assert_eq!(read(&mut asked.unwrap()).said(), ("word", EndReason::Stop));
-        runtime.shutdown(Some(Duration::from_secs(60))).unwrap();
+        runtime.shutdown(Some(Duration::from_secs(300))).unwrap();
         assert_eq!(twin.fork().unwrap_err().kind(), ErrorKind::Shutdown);
     });
 }

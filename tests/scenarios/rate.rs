@@ -31,9 +31,9 @@ fn s46_no_token_comes_before_its_time_and_the_text_is_the_same() {
             let texts = told.events.iter().filter(|event| matches!(event.kind, EventKind::Text(_)));
             let times: Vec<Duration> = texts.map(|event| event.time).collect();
             for (token, time) in times.iter().enumerate() {
-                let earliest = times[0] + Duration::from_secs(1) * token as u32 / rate;
-                // The first one's time was taken just before its event's.
-                assert!(*time + Duration::from_millis(1) >= earliest, "{token} of {rate}/s: {times:?}");
+                // Since the stream began: the first one's time may be taken long before its event's.
+                let earliest = Duration::from_secs(1) * token as u32 / rate;
+                assert!(*time >= earliest, "{token} of {rate}/s: {times:?}");
             }
         }
         house.close();
@@ -44,7 +44,7 @@ fn s46_no_token_comes_before_its_time_and_the_text_is_the_same() {
 fn s46_nobody_else_is_slowed() {
     both(|mode| {
         let house = house(mode, Script { endless: true, ..script() });
-        let session = house.session();
+        let (begun, session) = (Instant::now(), house.session());
         let mut slow = session.generate(at(1), Reading::default()).unwrap();
         let events = read_tokens(&mut slow, 1);
         let others: Vec<_> = (0..4)
@@ -58,8 +58,8 @@ fn s46_nobody_else_is_slowed() {
         for (_session, mut stream) in others {
             assert_eq!(read(&mut stream).end.reason, EndReason::Length);
         }
-        let before = slow.stats().output_tokens;
-        assert!(before < 30, "{before} tokens of the slow one");
+        let (before, most) = (slow.stats().output_tokens, 1 + begun.elapsed().as_secs());
+        assert!(u64::from(before) <= most, "{before} tokens of the slow one, {most} were due");
         slow.cancel();
         assert_eq!(read_on(events, &mut slow).end.reason, EndReason::Cancelled);
         house.close();

@@ -4,6 +4,7 @@
 
 pub mod counting;
 pub mod stream;
+pub mod time;
 
 #[cfg(feature = "shuttle")]
 pub mod shuttle;

@@ -3,6 +3,7 @@
 #![cfg(feature = "text")]
 
 use crate::support::counting::{bytes, peak_of};
+use crate::support::time::time_of;
 
 use wick::error::ErrorKind;
 use wick::text::template::Template;
@@ -24,12 +25,10 @@ fn on_a_small_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stati
 #[allow(clippy::print_stdout)]
 fn run(name: &'static str, source: String) -> Result<String, String> {
     on_a_small_thread(move || {
-        let start = std::time::Instant::now();
         let messages = [Message { role: "user".into(), content: "hello world".into(), extra: None }];
         let input = RenderInput { messages: &messages, ..Default::default() };
-        let (result, peak) =
-            peak_of(|| Template::new(&source, "<s>", "</s>").and_then(|template| template.render(&input)));
-        let took = start.elapsed();
+        let render = || Template::new(&source, "<s>", "</s>").and_then(|template| template.render(&input));
+        let ((result, peak), took) = time_of(|| peak_of(render));
         let result = result.map_err(|error| {
             assert_eq!(error.kind(), ErrorKind::Template);
             error.message().to_owned()

@@ -15,7 +15,7 @@ pub use wick::ffi::{
 };
 
 /// A wait that is long enough for anything but a hang.
-pub const LONG: u64 = 60_000_000_000;
+pub const LONG: u64 = 300_000_000_000;
 pub const NO_QUEUE: wick_queue = wick_queue { id: 0 };
 
 /// All zero.
@@ -260,10 +260,10 @@ pub fn queue_next(queue: wick_queue, timeout: u64) -> Result<Seen, wick_status> 
     }
 }
 
-/// Waits until `done`, for a minute at most.
+/// Waits until `done`, for five minutes at most.
 #[track_caller]
 pub fn until(mut done: impl FnMut() -> bool) {
-    for _ in 0..60_000 {
+    for _ in 0..300_000 {
         if done() {
             return;
         }

@@ -4,8 +4,9 @@
 
 use super::{MAX_LEN, Random, mutant};
 use crate::support::counting::peak_of;
+use crate::support::time::time_of;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A fuzz target as the tests see it.
 pub struct Target {
@@ -61,9 +62,7 @@ impl Target {
     }
 
     fn check(&self, file: &[u8], name: &str) -> (bool, Duration) {
-        let start = Instant::now();
-        let (opens, peak) = peak_of(|| (self.judge)(file));
-        let time = start.elapsed();
+        let ((opens, peak), time) = time_of(|| peak_of(|| (self.judge)(file)));
         assert!(time < Duration::from_secs(2), "{name}: {time:?}");
         let bound = (self.bound)(file.len());
         assert!(peak <= bound, "{name}: {peak} bytes for {}, at most {bound} are allowed", file.len());

@@ -5,7 +5,6 @@ mod judge;
 
 pub use judge::*;
 use std::path::PathBuf;
-use std::time::Duration;
 use wick::error::{Error, ErrorKind, Result};
 use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, Source, TensorType, ValueType};
@@ -47,13 +46,6 @@ pub fn bytes(len: usize) -> Vec<u8> {
 
 pub fn memory(bytes: impl Into<Vec<u8>>) -> Source {
     Source::Memory(Box::new(bytes.into()))
-}
-
-/// How long this thread has had a processor; `None` where the system does not tell. The clock goes on while
-/// others have it.
-pub fn computed() -> Option<Duration> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
 /// Opens without limits and without listening to progress.

@@ -28,10 +28,10 @@ pub fn watchdog() -> Watchdog {
     Watchdog(Some(alive))
 }
 
-/// How long a test may take: `WICK_WATCHDOG` seconds, else a minute.
+/// How long a test may take: `WICK_WATCHDOG` seconds, else five minutes, for machines that others use too.
 pub fn patience() -> Duration {
     let seconds = std::env::var("WICK_WATCHDOG").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(60))
+    Duration::from_secs(seconds.unwrap_or(300))
 }
 
 /// What should come at once comes long before this, which itself comes before the watchdog.
