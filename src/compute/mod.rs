@@ -7,6 +7,7 @@
 mod attention;
 mod cancellation;
 pub(crate) mod cpu_time;
+mod delta;
 mod disjoint;
 pub(crate) mod float_state;
 mod own_stack;
@@ -25,6 +26,7 @@ mod zeroed;
 
 pub use attention::{Attention, BlockMemory, Span, attention_work};
 pub(crate) use cancellation::NotNow;
+pub use delta::{Before, DeltaNet};
 pub(crate) use own_stack::on_own_stack;
 pub use pace::{Pace, Step};
 pub use pool::{Pool, PoolOptions};

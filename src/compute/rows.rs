@@ -15,7 +15,7 @@ const CHUNK: usize = 16 * 1024;
 
 impl Compute {
     /// Calls `work(first row, rows)` on blocks of rows of `x`, `(rows, cols)`.
-    fn rows(&mut self, x: &mut [f32], cols: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
+    pub(super) fn rows(&mut self, x: &mut [f32], cols: usize, work: impl Fn(usize, &mut [f32]) + Sync) {
         assert!(cols > 0 && x.len().is_multiple_of(cols), "{} elements in rows of {cols}", x.len());
         let (rows, per_chunk) = (x.len() / cols, (CHUNK / cols).max(1));
         let x = Disjoint::new(x);
@@ -78,6 +78,19 @@ impl Compute {
             for (row, x) in x.chunks_exact_mut(cols).enumerate() {
                 let start = from + (first + row) * stride;
                 kernels.gate(act, x, &y[start..start + cols]);
+            }
+        });
+    }
+
+    /// `x = x * sigmoid(y)` for rows of `cols` elements: y's row t begins at `from + t * stride`.
+    ///
+    /// Panics if `x` is no multiple of `cols` or `y` is too short.
+    pub fn sigmoid_gate(&mut self, x: &mut [f32], cols: usize, y: &[f32], (from, stride): (usize, usize)) {
+        let kernels = self.kernels;
+        self.rows(x, cols, |first, x| {
+            for (row, x) in x.chunks_exact_mut(cols).enumerate() {
+                let start = from + (first + row) * stride;
+                kernels.sigmoid_mul(x, &y[start..start + cols]);
             }
         });
     }

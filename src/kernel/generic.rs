@@ -136,6 +136,14 @@ pub(crate) fn gelu_mul(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// `x = x * sigmoid(gate)`.
+#[inline(always)]
+pub(crate) fn sigmoid_mul(x: &mut [f32], gate: &[f32]) {
+    for (x, &gate) in x.iter_mut().zip(gate) {
+        *x *= math::sigmoid(gate);
+    }
+}
+
 /// Turns the pairs (2i, 2i + 1) of one head by the angles of one token; `cos` and `sin` have one value per
 /// pair.
 #[inline(always)]

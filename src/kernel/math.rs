@@ -76,6 +76,18 @@ pub fn tanh(x: f32) -> f32 {
     if magnitude < 0.4 { near } else { far }
 }
 
+/// 1 / (1 + e^-x); NaN where x is infinite, so that broken weights do not look sound.
+#[inline(always)]
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x)) + x * 0.0
+}
+
+/// ln(1 + e^x), within 2e-7 relatively down to -15; NaN where x is infinite.
+pub fn softplus(x: f32) -> f32 {
+    let small = exp(-x.abs());
+    x.max(0.0) + ln64(1.0 + f64::from(small)) as f32 + x * 0.0
+}
+
 /// x * sigmoid(x).
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
@@ -171,6 +183,19 @@ mod tests {
         assert_eq!(silu(-200.0), 0.0);
         close(silu(1.5) as f64, 1.5 / (1.0 + (-1.5f64).exp()), 3e-7);
         close(gelu(1.0) as f64, 0.841_191_99, 3e-7);
+    }
+
+    #[test]
+    fn sigmoid_and_softplus_keep_what_is_no_number() {
+        for step in -15_000..40_000 {
+            let x = step as f32 * 0.001;
+            close(sigmoid(x) as f64, 1.0 / (1.0 + (-x as f64).exp()), 4e-7);
+            close(softplus(x) as f64, (x as f64).exp().ln_1p(), 4e-7);
+        }
+        assert_eq!((softplus(-200.0), softplus(200.0), sigmoid(-200.0)), (0.0, 200.0, 0.0));
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert!(sigmoid(broken).is_nan() && softplus(broken).is_nan(), "{broken}");
+        }
     }
 
     #[test]

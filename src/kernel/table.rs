@@ -2,6 +2,7 @@
 
 use super::activations::{Activations, GROUP};
 use super::attention::Section;
+use super::delta::{CausalConv, DeltaHead};
 use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
 use super::types::Weights;
@@ -61,12 +62,15 @@ pub struct Kernels {
     pub(super) soft_cap: unsafe fn(&mut [f32], f32),
     pub(super) silu_mul: unsafe fn(&mut [f32], &[f32]),
     pub(super) gelu_mul: unsafe fn(&mut [f32], &[f32]),
+    pub(super) sigmoid_mul: unsafe fn(&mut [f32], &[f32]),
     pub(super) rope_interleaved: Rope,
     pub(super) rope_halves: Rope,
     pub(super) softmax: unsafe fn(&mut [f32]),
     pub(super) attend: unsafe fn(&Section<'_>, &mut [f32]),
     pub(super) merge: unsafe fn(&mut [f32], &[f32]),
     pub(super) finish: unsafe fn(&[f32], usize, &mut [f32]),
+    pub(super) convolve: unsafe fn(&CausalConv<'_>, usize, &mut [f32]),
+    pub(super) delta: unsafe fn(&DeltaHead<'_>, &mut [f32], &mut [f32]),
 }
 
 /// Compiles the generic kernels for an instruction set: `$features` are what the token `$token` proves.
@@ -75,6 +79,7 @@ macro_rules! instantiate {
     ($set:expr, $token:expr, $product:path, $(#[$features:meta])*) => {{
         use crate::kernel::activations::Activations;
         use crate::kernel::attention::{self, Section};
+        use crate::kernel::delta::{self as delta_net, CausalConv, DeltaHead};
         use crate::kernel::generic;
         use crate::kernel::quantise::{self, Group32, Group256};
         use crate::kernel::types::Weights;
@@ -128,6 +133,10 @@ macro_rules! instantiate {
             generic::gelu_mul(gate, up)
         }
         $(#[$features])*
+        fn sigmoid_mul(x: &mut [f32], gate: &[f32]) {
+            generic::sigmoid_mul(x, gate)
+        }
+        $(#[$features])*
         fn rope_interleaved(head: &mut [f32], cos: &[f32], sin: &[f32]) {
             generic::rope_interleaved(head, cos, sin)
         }
@@ -151,6 +160,14 @@ macro_rules! instantiate {
         fn finish(total: &[f32], value_stride: usize, out: &mut [f32]) {
             attention::finish(total, value_stride, out)
         }
+        $(#[$features])*
+        fn convolve(conv: &CausalConv<'_>, row: usize, out: &mut [f32]) {
+            delta_net::convolve(conv, row, out)
+        }
+        $(#[$features])*
+        fn delta(head: &DeltaHead<'_>, state: &mut [f32], out: &mut [f32]) {
+            delta_net::delta($token, head, state, out)
+        }
         $crate::kernel::table::Kernels {
             set: $set,
             product,
@@ -165,12 +182,15 @@ macro_rules! instantiate {
             soft_cap,
             silu_mul,
             gelu_mul,
+            sigmoid_mul,
             rope_interleaved,
             rope_halves,
             softmax,
             attend,
             merge,
             finish,
+            convolve,
+            delta,
         }
     }};
 }
@@ -278,6 +298,12 @@ impl Kernels {
         }
     }
 
+    /// `x = x * sigmoid(gate)`, as far as the shorter goes; NaN where the gate is infinite.
+    pub fn sigmoid_mul(&self, x: &mut [f32], gate: &[f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.sigmoid_mul)(x, gate) }
+    }
+
     /// Turns one head, `(head_dim)`, by the angles of the table's token `token`. Elements beyond the rope's
     /// dimensions stay.
     ///
@@ -317,6 +343,23 @@ impl Kernels {
     pub(crate) fn finish(&self, total: &[f32], value_stride: usize, out: &mut [f32]) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.finish)(total, value_stride, out) }
+    }
+
+    /// Result of row `row` of a convolution, `(width)`.
+    ///
+    /// Panics if the lengths do not fit together.
+    pub fn convolve(&self, conv: &CausalConv<'_>, row: usize, out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.convolve)(conv, row, out) }
+    }
+
+    /// Takes a head's state, [`DeltaHead::state_len`], past its tokens; their results are `out`,
+    /// `(tokens, dim)`.
+    ///
+    /// Panics if the lengths do not fit together.
+    pub fn delta(&self, head: &DeltaHead<'_>, state: &mut [f32], out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.delta)(head, state, out) }
     }
 }
 

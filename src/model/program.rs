@@ -34,8 +34,15 @@ pub(crate) enum Operation {
     ConvInput,
     /// The convolution; the states that it leaves behind.
     Convolve,
+    /// Queries, keys and values of a delta net before its convolution, gates, and what decays and strengths
+    /// hang on.
+    DeltaInput,
+    /// The convolution and the delta rule; the states that they leave behind.
+    Delta,
     /// Softmax of queries times keys, times values.
     Attend,
+    /// What was mixed times the sigmoid of its gates.
+    GateMixed,
     /// What was mixed in the form that comes next.
     QuantiseMixed,
     /// The mixer's output projection.
@@ -107,6 +114,23 @@ static ATTENTION: Program =
 static SHARING: Program =
     Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Attend, QuantiseMixed, MixerOutput]);
 
+/// Of queries with gates.
+static GATED_ATTENTION: Program = Program::once(&[
+    MixerNorm,
+    QuantiseStream,
+    Qkv,
+    Rope,
+    Store,
+    Narrow,
+    Attend,
+    GateMixed,
+    QuantiseMixed,
+    MixerOutput,
+]);
+
+static DELTA_NET: Program =
+    Program::once(&[MixerNorm, QuantiseStream, DeltaInput, Delta, Narrow, QuantiseMixed, MixerOutput]);
+
 static SHORT_CONV: Program =
     Program::once(&[MixerNorm, QuantiseStream, ConvInput, Convolve, Narrow, QuantiseMixed, MixerOutput]);
 
@@ -150,8 +174,10 @@ impl Stage {
             },
             Self::Mixer(index) => match layer(index).map(|layer| &layer.mixer) {
                 Some(Mixer::Attention(Attention { shares: Some(_), .. })) => &SHARING,
+                Some(Mixer::Attention(Attention { gated: true, .. })) => &GATED_ATTENTION,
                 Some(Mixer::Attention(_)) | None => &ATTENTION,
                 Some(Mixer::ShortConv(_)) => &SHORT_CONV,
+                Some(Mixer::DeltaNet(_)) => &DELTA_NET,
             },
             Self::Feed(index) => match layer(index).map(|layer| &layer.feed) {
                 Some(Feed::Dense(_)) | None => &DENSE,

@@ -36,6 +36,7 @@ fn no_allocation_per_token() {
         ("gemma3", TensorType::F32),
         ("gemma4", TensorType::Q8_0),
         ("qwen2moe", TensorType::Q8_0),
+        ("qwen35", TensorType::Q8_0),
     ] {
         let gguf = Tiny::new(architecture).of(kind).open();
         let mut decoder = driver::load(gguf, 2).expect("a model");

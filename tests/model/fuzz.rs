@@ -17,6 +17,10 @@ fn small(architecture: &'static str) -> Tiny {
     // The third layer of LFM2 is the first with attention.
     let layers = if architecture.starts_with("lfm2") { 3 } else { 2 };
     (tiny.feed_forward, tiny.vocab, tiny.layers) = (6, 11, layers);
+    if architecture.starts_with("qwen35") {
+        // The fourth layer is the first with attention, and of a head two pairs are turned at least.
+        (tiny.layers, tiny.head_dim) = (4, 8);
+    }
     if tiny.experts.0 > 0 {
         tiny.experts = (3, 2);
     }

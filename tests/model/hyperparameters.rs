@@ -12,11 +12,11 @@ use wick::gguf::write::MetaValue;
 use wick::gguf::{TensorType, ValueType};
 use wick::model::{NativeDecoder, NativeOptions, Runner};
 
-fn load(model: &Tiny) -> Result<Runner<NativeDecoder>, Error> {
+pub fn load(model: &Tiny) -> Result<Runner<NativeDecoder>, Error> {
     driver::load(model.open(), 1)
 }
 
-fn refused(model: &Tiny, what: &str) -> Error {
+pub fn refused(model: &Tiny, what: &str) -> Error {
     let error = match load(model) {
         Err(error) => error,
         Ok(_) => panic!("{what} was accepted"),
@@ -108,9 +108,16 @@ fn f4_every_number_in_every_value_is_refused_or_computes() {
         "expert_gating_func",
         "expert_used_count",
         "feed_forward_length",
+        "full_attention_interval",
         "leading_dense_block_count",
+        "nextn_predict_layers",
         "rope.dimension_count",
         "shortconv.l_cache",
+        "ssm.conv_kernel",
+        "ssm.group_count",
+        "ssm.inner_size",
+        "ssm.state_size",
+        "ssm.time_step_rank",
     ];
     let values = [0, 1, 3, 5, 7, 17, i32::MAX as u32, u32::MAX];
     let (mut computed, mut refusals) = (0, 0);
@@ -159,6 +166,8 @@ fn is_read(architecture: &str, key: &str) -> bool {
             ["gemma2", "gemma3", "gemma4", "phi3", "olmo2", "lfm2"].contains(&architecture)
         }
         "shortconv.l_cache" => architecture.starts_with("lfm2"),
+        "full_attention_interval" | "nextn_predict_layers" => architecture.starts_with("qwen35"),
+        _ if key.starts_with("ssm.") => architecture.starts_with("qwen35"),
         "leading_dense_block_count" | "expert_gating_func" => architecture == "lfm2moe",
         "expert_used_count" => architecture.ends_with("moe"),
         // Experts alone have a feed-forward, of a width of their own.
@@ -317,8 +326,12 @@ fn f5_missing_tensors_and_wrong_shapes_are_refused_by_name() {
 fn f5_every_tensor_in_every_other_shape_is_invalid() {
     let mut changed = 0;
     for &architecture in ARCHITECTURES {
-        // The third layer of LFM2 is the first with attention.
-        let layers = if architecture.starts_with("lfm2") { 3 } else { 1 };
+        // The third layer of LFM2, and the fourth of Qwen3.5, is the first with attention.
+        let layers = match architecture {
+            "lfm2" | "lfm2moe" => 3,
+            "qwen35" | "qwen35moe" => 4,
+            _ => 1,
+        };
         let whole = Tiny { layers, ..Tiny::new(architecture) };
         for (name, shape, _) in whole.tensors() {
             let last = shape.len() - 1;

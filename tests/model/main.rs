@@ -14,6 +14,7 @@ mod llama_cpp;
 mod memory;
 mod naive;
 mod passes;
+mod qwen35;
 mod recurrent;
 mod reference;
 mod types;

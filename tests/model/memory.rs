@@ -60,4 +60,6 @@ fn what_is_predicted_for_keys_values_and_scratch_is_what_is_taken() {
     compare(&model("qwen2moe", TensorType::F32, 256), &sizes);
     // Two layers with states, one with keys and values.
     compare(&Tiny { layers: 3, ..model("lfm2", TensorType::Q8_0, 256) }, &sizes);
+    // Three with states, one with keys and values.
+    compare(&Tiny { layers: 4, ..model("qwen35", TensorType::Q8_0, 256) }, &sizes);
 }

@@ -188,10 +188,17 @@ fn a_pass_rests_between_operations() {
 
 #[test]
 fn nan_and_infinite_weights_reach_the_logits() {
-    for architecture in ["llama", "gemma2", "olmo2", "qwen3moe"] {
+    let usual = ["token_embd", "blk.0.attn_v", "blk.1.attn_output", "output_norm", "output"];
+    let recurrent = ["attn_qkv", "attn_gate", "ssm_conv1d", "ssm_alpha", "ssm_beta", "ssm_norm", "ssm_out"];
+    let recurrent = recurrent.map(|part| format!("blk.0.{part}"));
+    for architecture in ["llama", "gemma2", "olmo2", "qwen3moe", "qwen35"] {
         let model = Tiny::new(architecture);
+        let names = match architecture {
+            "qwen35" => recurrent.iter().map(String::as_str).collect(),
+            _ => usual.to_vec(),
+        };
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            for name in ["token_embd", "blk.0.attn_v", "blk.1.attn_output", "output_norm", "output"] {
+            for name in &names {
                 let name = format!("{name}.weight");
                 let gguf = poisoned(&model, &name, bad);
                 let mut driver = Driver::over(gguf, 2);

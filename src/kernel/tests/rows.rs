@@ -29,6 +29,7 @@ fn row_kernels_give_the_plain_bits_for_every_length() {
             check("soft_cap", &|k, out| k.soft_cap(out, 0.5));
             check("silu", &|k, out| k.gate(Gate::Silu, out, &y));
             check("gelu", &|k, out| k.gate(Gate::Gelu, out, &y));
+            check("sigmoid_mul", &|k, out| k.sigmoid_mul(out, &y));
             check("softmax", &|k, out| k.softmax(out));
         }
     }

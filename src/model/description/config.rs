@@ -22,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) width: usize,
     /// In order.
     pub(crate) layers: Vec<Layer>,
+    /// Layers of the file behind them that are for drafting: nothing computes with their tensors.
+    pub(crate) drafting: usize,
     /// What turns queries and keys: of layers without a window, and, where it differs, of those with one.
     pub(crate) ropes: SmallVec<[RopeKeys; 2]>,
     /// Added to the mean square in every norm.
@@ -67,12 +69,18 @@ impl Config {
             )));
         }
         let scales = Scales::read(&keys, family, width, layers)?;
-        let Layers { layers, ropes } = Layers::read(&keys, family, width, layers, context_length)?;
+        let drafting = match family.drafts {
+            true => keys.count("nextn_predict_layers", 0..=layers - 1)?.unwrap_or(0),
+            false => 0,
+        };
+        let Layers { layers, ropes } =
+            Layers::read(&keys, family, width, (layers, drafting), context_length)?;
         Ok(Self {
             family,
             context_length,
             width,
             layers,
+            drafting,
             ropes,
             epsilon,
             embedding_scale: scales.embedding,

@@ -87,13 +87,29 @@ pub(crate) enum Scoring {
     Given,
 }
 
-/// What a layer without heads of keys and values does.
+/// What layers do that do not attend, and which these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Headless {
+pub(crate) enum Recurrent {
     /// There are none.
     None,
-    /// A short convolution.
+    /// A short convolution, where there are no heads of keys and values (`attention.head_count_kv` 0).
     ShortConv,
+    /// A gated delta net, where the file says so (`attention.recurrent_layers`), else in all layers but each
+    /// n-th (`full_attention_interval`, 4 if it is missing).
+    DeltaNet,
+}
+
+/// What becomes of a file that gives tokens several positions, one for each section of pairs
+/// (`rope.dimension_sections`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sections {
+    /// All are the same here: it is as if there were none.
+    Ignored,
+    /// It turns other pairs, which is not computed.
+    Refused,
+    /// It must have four, whose pairs take turns: of text the first three are the token's own, the fourth is
+    /// 0.
+    Interleaved,
 }
 
 /// How the router's scores become the weights of experts.
@@ -122,8 +138,12 @@ pub(crate) struct Family {
     pub(crate) embedding: EmbeddingScale,
     pub(crate) norms: Norms,
     pub(crate) qk_norm: QkNorm,
-    /// Layers may have no heads of keys and values (`attention.head_count_kv` 0).
-    pub(crate) headless: Headless,
+    pub(crate) recurrent: Recurrent,
+    /// Behind each head's query its projection has a gate, and attention's result is multiplied with the
+    /// gate's sigmoid.
+    pub(crate) gated_queries: bool,
+    /// The tensor of the norm before the feed-forward.
+    pub(crate) feed_norm: &'static str,
     /// The tensor of the norm behind the last layer.
     pub(crate) output_norm: &'static str,
     /// One tensor holds gate and up (one may hold q, k and v in any architecture).
@@ -149,9 +169,9 @@ pub(crate) struct Family {
     pub(crate) tempered: bool,
     /// The file may stretch rope's base (`rope.scaling.alpha`).
     pub(crate) rope_alpha: bool,
-    /// A file whose tokens have several positions (`rope.dimension_sections`) turns other pairs, which is not
-    /// computed.
-    pub(crate) one_position: bool,
+    pub(crate) sections: Sections,
+    /// The last layers of `block_count` may be for drafting (`nextn_predict_layers`).
+    pub(crate) drafts: bool,
     /// The layer count at which the attention scale is the root of width / heads, not of the head: 0 for
     /// none.
     pub(crate) wide_scale_layers: usize,
@@ -178,7 +198,9 @@ const LLAMA: Family = Family {
     embedding: EmbeddingScale::One,
     norms: Norms::Before,
     qk_norm: QkNorm::None,
-    headless: Headless::None,
+    recurrent: Recurrent::None,
+    gated_queries: false,
+    feed_norm: "ffn_norm.weight",
     output_norm: "output_norm.weight",
     fused_gate: false,
     windows: Windows::None,
@@ -192,7 +214,8 @@ const LLAMA: Family = Family {
     multipliers: Multipliers::None,
     tempered: false,
     rope_alpha: false,
-    one_position: false,
+    sections: Sections::Ignored,
+    drafts: false,
     wide_scale_layers: 0,
     plain_scores: false,
     value_norm: false,
@@ -215,6 +238,16 @@ const QWEN2: Family =
 
 const QWEN3: Family =
     Family { name: "qwen3", rope: RopeStyle::Halves, qk_norm: QkNorm::PerHead, experts: None, ..LLAMA };
+
+const QWEN35: Family = Family {
+    name: "qwen35",
+    recurrent: Recurrent::DeltaNet,
+    gated_queries: true,
+    feed_norm: "post_attention_norm.weight",
+    sections: Sections::Interleaved,
+    drafts: true,
+    ..QWEN3
+};
 
 const GEMMA: Family = Family {
     name: "gemma",
@@ -246,7 +279,7 @@ const LFM2: Family = Family {
     name: "lfm2",
     rope: RopeStyle::Halves,
     qk_norm: QkNorm::PerHead,
-    headless: Headless::ShortConv,
+    recurrent: Recurrent::ShortConv,
     // llama.cpp's name for it.
     output_norm: "token_embd_norm.weight",
     windows: Windows::All,
@@ -265,6 +298,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         ..QWEN2
     },
     Family { name: "qwen3moe", experts: Some(Routing { required: true, ..NORMALISED }), ..QWEN3 },
+    QWEN35,
     GEMMA,
     GEMMA2,
     Family {
@@ -347,7 +381,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         name: "glm4",
         norms: Norms::Around,
         fused_gate: true,
-        one_position: true,
+        sections: Sections::Refused,
         experts: None,
         ..LLAMA
     },

@@ -11,7 +11,7 @@ pub(crate) struct Keys<'a> {
 }
 
 /// A greatest period of layers, far above any that exists.
-const MAX_PERIOD: usize = 1024;
+pub(super) const MAX_PERIOD: usize = 1024;
 
 /// What a file says about some of its layers.
 #[derive(Debug, Clone, Copy)]
@@ -63,21 +63,44 @@ impl<'a> Keys<'a> {
         layers: usize,
         range: RangeInclusive<usize>,
     ) -> Result<Option<Vec<usize>>> {
+        match self.metadata.get(&self.full(key)) {
+            Some(Value::Array(array)) => self.integers(key, array, layers, range).map(Some),
+            _ => Ok(self.count(key, range)?.map(|value| vec![value; layers])),
+        }
+    }
+
+    /// An array of `len` integers in `range` that must be there.
+    pub(super) fn require_array(
+        &self,
+        key: &str,
+        len: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<Vec<usize>> {
+        match self.metadata.get(&self.full(key)) {
+            Some(Value::Array(array)) => self.integers(key, array, len, range),
+            _ => Err(invalid(format!("metadata key {:?} is no array of {len} integers", self.full(key)))),
+        }
+    }
+
+    /// The `len` integers of an array, each in `range`.
+    fn integers(
+        &self,
+        key: &str,
+        array: Array<'_>,
+        len: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<Vec<usize>> {
         let full = self.full(key);
-        let Some(Value::Array(array)) = self.metadata.get(&full) else {
-            return Ok(self.count(key, range)?.map(|value| vec![value; layers]));
-        };
         let not_integers = || invalid(format!("metadata key {full:?} is an array of {:?}", array.kind()));
         let values = array.integers().ok_or_else(not_integers)?;
-        if array.len() != layers {
-            let len = array.len();
-            return Err(invalid(format!("{full:?} has {len} entries for {layers} layers")));
+        if array.len() != len {
+            return Err(invalid(format!("{full:?} has {} entries; {len} are wanted", array.len())));
         }
         let value = |value| {
             let value = u64::try_from(value).map_err(|_| invalid(format!("{full:?} has {value}")))?;
             in_range(&full, value, range.clone())
         };
-        values.map(value).collect::<Result<_>>().map(Some)
+        values.map(value).collect()
     }
 
     /// The same, which must be there.

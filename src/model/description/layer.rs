@@ -1,8 +1,9 @@
 //! What one layer is: its mixer, which lets a token see those before it, and its feed-forward. Reads their
 //! numbers, each with its range; knows no tensor.
 
-use super::family::{Family, Headless, LocalRope, QkNorm, Routing, Scoring, Windows};
+use super::family::{Family, LocalRope, QkNorm, Recurrent, Routing, Scoring, Windows};
 use super::keys::{Keys, PerLayer, invalid, unsupported};
+use super::recurrent::{DeltaNet, ShortConv, recurrent};
 use super::rope::RopeKeys;
 use crate::error::Result;
 use crate::gguf::Value;
@@ -16,7 +17,6 @@ const MAX_HEADS: usize = 4096;
 const MAX_HEAD_DIM: usize = KvLayout::MAX_DIM;
 const MAX_EXPERTS: usize = 1024;
 const MAX_INPUT: usize = 1 << 14;
-const MAX_TAPS: usize = 64;
 
 /// One layer: what its mixer adds to the residual stream, then what its feed-forward adds, then its end.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,8 @@ pub(crate) enum Mixer {
     /// A causal convolution over a few tokens, between two gates: all that a sequence keeps is its last
     /// inputs.
     ShortConv(ShortConv),
+    /// A matrix a head that each token decays and corrects, behind a causal convolution.
+    DeltaNet(DeltaNet),
 }
 
 /// What a token goes through by itself.
@@ -80,6 +82,8 @@ pub(crate) struct Attention {
     pub(crate) shares: Option<usize>,
     /// Values are normed, without weights.
     pub(crate) value_norm: bool,
+    /// Behind each head's query its projection has a gate, whose sigmoid the result is multiplied with.
+    pub(crate) gated: bool,
 }
 
 /// How queries grow with their position.
@@ -88,15 +92,6 @@ pub(crate) struct Temperature {
     pub(crate) scale: f32,
     /// At least 1.
     pub(crate) length: usize,
-}
-
-/// The numbers of one layer's short convolution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ShortConv {
-    /// Channels.
-    pub(crate) width: usize,
-    /// Tokens that it sees, its own included.
-    pub(crate) taps: usize,
 }
 
 /// The numbers of a feed-forward of experts.
@@ -121,7 +116,8 @@ impl Mixer {
     pub(crate) fn state_len(&self) -> usize {
         match self {
             Self::Attention(_) => 0,
-            Self::ShortConv(conv) => (conv.taps - 1) * conv.width,
+            Self::ShortConv(conv) => conv.state_len(),
+            Self::DeltaNet(net) => net.state_len(),
         }
     }
 }
@@ -131,7 +127,7 @@ impl Layer {
     pub(crate) fn keeps(&self) -> bool {
         match &self.mixer {
             Mixer::Attention(attention) => attention.shares.is_none(),
-            Mixer::ShortConv(_) => true,
+            Mixer::ShortConv(_) | Mixer::DeltaNet(_) => true,
         }
     }
 }
@@ -152,6 +148,11 @@ impl Attention {
         self.heads * self.head_dim
     }
 
+    /// Width of what their projection gives: with their gates, where they have any.
+    pub(crate) fn projected_width(&self) -> usize {
+        self.query_width() * if self.gated { 2 } else { 1 }
+    }
+
     /// Width of all keys, or all values, of one token.
     pub(crate) fn kv_width(&self) -> usize {
         self.kv_heads * self.head_dim
@@ -167,12 +168,13 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Reads what the `count` layers of a model `width` wide are.
+    /// Reads what the `count` layers of a model `width` wide are, of which the last, `drafting` ones are left
+    /// out.
     pub(super) fn read(
         keys: &Keys<'_>,
         family: &Family,
         width: usize,
-        count: usize,
+        (count, drafting): (usize, usize),
         context_length: usize,
     ) -> Result<Self> {
         if keys.flag("attention.causal")? == Some(false) {
@@ -184,7 +186,15 @@ impl Layers {
         let feeds = feeds(keys, family, count)?;
         let (mixers, ropes) = mixers(keys, family, width, count, context_length)?;
         let end = end(keys, family)?;
-        let layers = mixers.into_iter().zip(feeds).map(|(mixer, feed)| Layer { mixer, feed, end }).collect();
+        let layers = mixers.into_iter().zip(feeds).map(|(mixer, feed)| Layer { mixer, feed, end });
+        let layers: Vec<Layer> = layers.take(count - drafting).collect();
+        if !layers.iter().any(|layer| matches!(layer.mixer, Mixer::Attention(_))) {
+            let key = match family.recurrent {
+                Recurrent::DeltaNet => "full_attention_interval, attention.recurrent_layers",
+                Recurrent::ShortConv | Recurrent::None => "attention.head_count_kv",
+            };
+            return Err(unsupported(format!("{} without any attention ({key})", family.name)));
+        }
         Ok(Self { layers, ropes })
     }
 }
@@ -228,8 +238,13 @@ fn mixers(
     layers: usize,
     context_length: usize,
 ) -> Result<Mixers> {
-    let conv = short_conv(keys, family, width)?;
-    let (heads, kv_heads) = heads(keys, family, layers, usize::from(conv.is_none()))?;
+    let (heads, kv_heads) = heads(keys, family, layers)?;
+    let recurs = recurrent(keys, family, &kv_heads)?;
+    let other = match family.recurrent {
+        Recurrent::None => None,
+        Recurrent::ShortConv => Some(Mixer::ShortConv(ShortConv::read(keys, width)?)),
+        Recurrent::DeltaNet => Some(Mixer::DeltaNet(DeltaNet::read(keys)?)),
+    };
     let dim = head_dim(keys, width, &heads)?;
     let local_dim = if family.local_heads { local_head_dim(keys)? } else { dim };
     let ropes = ropes(keys, family, (dim, local_dim), context_length)?;
@@ -265,21 +280,19 @@ fn mixers(
             temperature,
             shares: None,
             value_norm: family.value_norm,
+            gated: family.gated_queries,
         });
     }
     if family.shared_kv {
         share(keys, &mut attentions)?;
     }
-    let mixer = |attention: Attention| match conv {
-        Some(conv) if attention.kv_heads == 0 => Mixer::ShortConv(conv),
-        _ => Mixer::Attention(attention),
-    };
-    Ok((attentions.into_iter().map(mixer).collect(), ropes))
+    let mixer = |(attention, recurs)| other.filter(|_| recurs).unwrap_or(Mixer::Attention(attention));
+    Ok((attentions.into_iter().zip(recurs).map(mixer).collect(), ropes))
 }
 
-/// Heads of queries, and of keys and values, layer by layer; of the latter each has `fewest` at least, and
-/// some have any.
-fn heads(keys: &Keys<'_>, family: &Family, layers: usize, fewest: usize) -> Result<(Vec<usize>, Vec<usize>)> {
+/// Heads of queries, and of keys and values, layer by layer.
+fn heads(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<(Vec<usize>, Vec<usize>)> {
+    let fewest = usize::from(family.recurrent != Recurrent::ShortConv);
     let heads = keys.require_by_layer("attention.head_count", layers, 1..=MAX_HEADS)?;
     let kv_heads = match keys.by_layer("attention.head_count_kv", layers, fewest..=MAX_HEADS)? {
         Some(kv_heads) => kv_heads,
@@ -292,9 +305,6 @@ fn heads(keys: &Keys<'_>, family: &Family, layers: usize, fewest: usize) -> Resu
             )));
         }
     }
-    if kv_heads.iter().all(|kv_heads| *kv_heads == 0) {
-        return Err(unsupported(format!("{} without any attention (attention.head_count_kv)", family.name)));
-    }
     Ok((heads, kv_heads))
 }
 
@@ -302,16 +312,6 @@ fn temperature(keys: &Keys<'_>, family: &Family, ropes: &[RopeKeys]) -> Result<O
     let Some(rope) = ropes.first().filter(|_| family.tempered) else { return Ok(None) };
     let scale = keys.number_unless_zero("attention.temperature_scale")?;
     Ok(scale.map(|scale| Temperature { scale, length: rope.original_context }))
-}
-
-/// What layers without heads of keys and values are, where there may be any.
-fn short_conv(keys: &Keys<'_>, family: &Family, width: usize) -> Result<Option<ShortConv>> {
-    match family.headless {
-        Headless::None => Ok(None),
-        Headless::ShortConv => {
-            Ok(Some(ShortConv { width, taps: keys.require("shortconv.l_cache", 2..=MAX_TAPS)? }))
-        }
-    }
 }
 
 /// Gives the last layers the keys and values of others: those with a window of the last but one that has its

@@ -4,7 +4,8 @@
 use super::config::{Config, check_vocabulary};
 use super::family::QkNorm;
 use super::keys::invalid;
-use super::layer::{Attention, Experts, Feed, Layer, LayerEnd, Mixer, ShortConv};
+use super::layer::{Attention, Experts, Feed, Layer, LayerEnd, Mixer};
+use super::recurrent_roles::{DeltaNetWeights, ShortConvWeights, find_delta_net, find_short_conv};
 use super::tensors::{Finder, Matrix, Vector, missing};
 use crate::error::Result;
 use crate::gguf::{Gguf, Header, TensorInfo};
@@ -68,16 +69,16 @@ pub(crate) struct LayerInput {
     pub(crate) norm: Vector,
 }
 
-#[expect(clippy::large_enum_variant, reason = "one a layer, in a list that is built once")]
 pub(crate) enum MixerWeights {
     Attention(AttentionWeights),
     ShortConv(ShortConvWeights),
+    DeltaNet(DeltaNetWeights),
 }
 
 /// Softmax over keys and values.
 pub(crate) struct AttentionWeights {
     pub(crate) numbers: Attention,
-    /// (query width, width).
+    /// (query width, width); behind each head's rows may be as many of its gate.
     pub(crate) queries: Projection,
     /// (kv width, width); none where the layer reads those of another.
     pub(crate) keys: Option<Projection>,
@@ -101,17 +102,6 @@ impl AttentionWeights {
     pub(crate) fn projections(&self) -> impl Iterator<Item = &Projection> {
         [Some(&self.queries), self.keys.as_ref(), self.values.as_ref()].into_iter().flatten()
     }
-}
-
-/// out(c ⊙ conv(b ⊙ u)).
-pub(crate) struct ShortConvWeights {
-    pub(crate) numbers: ShortConv,
-    /// b, c and u: (3 · width, width).
-    pub(crate) input: Matrix,
-    /// (taps, width), the oldest tap first.
-    pub(crate) kernel: Vector,
-    /// (width, width).
-    pub(crate) output: Matrix,
 }
 
 pub(crate) enum FeedWeights {
@@ -179,7 +169,9 @@ impl ModelWeights {
             rope_factors: rope_factors(&finder, config, context)?,
             inputs: find_inputs(&finder, config, vocab)?,
         };
-        finder.refuse_strangers(config.family.name, config.layers.len())?;
+        let computed = config.layers.len();
+        finder.pass_over_layers(computed..computed + config.drafting);
+        finder.refuse_strangers(config.family.name, computed + config.drafting)?;
         Ok(weights)
     }
 }
@@ -256,9 +248,12 @@ fn find_layer(finder: &Finder<'_>, config: &Config, index: usize, layer: &Layer)
                 MixerWeights::Attention(find_attention(finder, config, numbers, &name)?)
             }
             Mixer::ShortConv(numbers) => MixerWeights::ShortConv(find_short_conv(finder, *numbers, &name)?),
+            Mixer::DeltaNet(numbers) => {
+                MixerWeights::DeltaNet(find_delta_net(finder, config.width, *numbers, &name)?)
+            }
         },
         post_norm: finder.vector_if(after, &name("post_attention_norm.weight"))?,
-        feed_norm: finder.vector_if(before, &name("ffn_norm.weight"))?,
+        feed_norm: finder.vector_if(before, &name(config.family.feed_norm))?,
         feed: match layer.feed {
             Feed::Dense(inner) => FeedWeights::Dense(find_dense(finder, config, inner, &name)?),
             Feed::Experts(numbers) => FeedWeights::Experts(find_experts(finder, config, numbers, &name)?),
@@ -274,7 +269,7 @@ fn find_attention(
     numbers: &Attention,
     name: &dyn Fn(&str) -> String,
 ) -> Result<AttentionWeights> {
-    let (queries, kv) = (numbers.query_width(), numbers.kv_width());
+    let (queries, kv) = (numbers.projected_width(), numbers.kv_width());
     let [queries, keys, values] = match numbers.shares {
         None => find_qkv(finder, config, (queries, kv), name)?,
         Some(_) => {
@@ -294,23 +289,6 @@ fn find_attention(
         queries,
         keys,
         values,
-    })
-}
-
-fn find_short_conv(
-    finder: &Finder<'_>,
-    numbers: ShortConv,
-    name: &dyn Fn(&str) -> String,
-) -> Result<ShortConvWeights> {
-    let ShortConv { width, taps } = numbers;
-    // The file has the taps of a channel behind each other.
-    let file = finder.grid(&name("shortconv.conv.weight"), width, taps)?;
-    let kernel = (0..file.len()).map(|index| file[index % width * taps + index / width]).collect();
-    Ok(ShortConvWeights {
-        numbers,
-        input: finder.matrix(&name("shortconv.in_proj.weight"), 3 * width, width)?,
-        kernel,
-        output: finder.matrix(&name("shortconv.out_proj.weight"), width, width)?,
     })
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Source of the conventions: ggml's `ggml_rope_ext` and the converters that write the keys.
 
-use super::family::Family;
+use super::family::{Family, Sections};
 use super::keys::{Keys, invalid, unsupported};
 use crate::error::Result;
 use crate::kernel::{Rope, RopeConfig, RopeScaling, RopeStyle, exp64, ln64};
@@ -22,7 +22,12 @@ pub(crate) struct RopeKeys {
     pub(crate) original_context: usize,
     /// The file's factors divide its angles, where there are any.
     has_factors: bool,
+    /// Pairs of the token's three positions, and of a fourth, take turns by these counts.
+    sections: Option<[usize; 4]>,
 }
+
+/// A divider that leaves no angle: for pairs whose position is 0.
+const UNTURNED: f32 = f32::MAX;
 
 impl RopeKeys {
     /// Reads `rope.*`.
@@ -48,17 +53,13 @@ impl RopeKeys {
             let power = dims as f64 / (dims - 2) as f64;
             base = (f64::from(base) * exp64(power * ln64(alpha.into()))) as f32;
         }
-        if family.one_position && keys.has("rope.dimension_sections") {
-            return Err(unsupported(format!(
-                "{}.rope.dimension_sections: several positions a token",
-                family.name
-            )));
-        }
+        let sections = sections(keys, family, head_dim)?;
         let original_context =
             keys.count("rope.scaling.original_context_length", 1..=1 << 24)?.unwrap_or(context_length);
         let scaling = read_scaling(keys, family, original_context)?;
         let magnitude = keys.number_unless_zero("rope.scaling.attn_factor")?.unwrap_or(1.0).into();
-        Ok(Self { style: family.rope, dims, base, scaling, magnitude, original_context, has_factors: true })
+        let style = family.rope;
+        Ok(Self { style, dims, base, scaling, magnitude, original_context, has_factors: true, sections })
     }
 
     /// The same turn without any scaling or factors; what multiplies cos and sin stays.
@@ -86,8 +87,36 @@ impl RopeKeys {
     pub(crate) fn build(&self, factors: Option<&[f32]>) -> Result<Rope> {
         let Self { style, dims, base, scaling, magnitude, has_factors, .. } = *self;
         let factors = factors.filter(|_| has_factors);
+        let unturned: Option<Vec<f32>> = self.sections.map(|sections| {
+            let own = |pair: usize| factors.and_then(|factors| factors.get(pair)).copied().unwrap_or(1.0);
+            (0..dims / 2).map(|pair| if turns(sections, pair) { own(pair) } else { UNTURNED }).collect()
+        });
+        let factors = unturned.as_deref().or(factors);
         Rope::new(&RopeConfig { dims, base: base.into(), style, scaling, magnitude, factors })
             .map_err(|error| invalid(error.message().to_owned()))
+    }
+}
+
+/// Whether the pair takes one of the first three positions, which for text are the token's own. Interleaved
+/// M-RoPE as ggml's `ggml_mrope_cache_init` has it.
+fn turns(sections: [usize; 4], pair: usize) -> bool {
+    let pair = pair % sections.iter().sum::<usize>();
+    pair < 3 * sections[pair % 3]
+}
+
+/// How many pairs each of a token's positions has, where that matters.
+fn sections(keys: &Keys<'_>, family: &Family, head_dim: usize) -> Result<Option<[usize; 4]>> {
+    let key = "rope.dimension_sections";
+    match family.sections {
+        Sections::Ignored => Ok(None),
+        Sections::Refused if keys.has(key) => {
+            Err(unsupported(format!("{}.{key}: several positions a token", family.name)))
+        }
+        Sections::Refused => Ok(None),
+        Sections::Interleaved => match keys.require_array(key, 4, 0..=head_dim)?[..] {
+            [a, b, c, d] if a + b + c + d > 0 => Ok(Some([a, b, c, d])),
+            _ => Err(invalid(format!("{}.{key} are all 0", family.name))),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::gguf::{Gguf, Header, TensorInfo, TensorType};
 use crate::kernel::{Type, Weights, dequantise};
 use std::cell::RefCell;
+use std::ops::Range;
 
 /// A matrix inside the file: some consecutive rows of a tensor.
 #[derive(Debug, Clone, Copy)]
@@ -88,8 +89,7 @@ impl<'a> Finder<'a> {
             return Ok(());
         };
         let name: String = stranger.name().chars().take(64).collect();
-        let layer = name.strip_prefix("blk.").and_then(|rest| rest.split('.').next()?.parse::<usize>().ok());
-        Err(match layer {
+        Err(match layer_of(&name) {
             Some(layer) if layer >= layers => {
                 invalid(format!("tensor {name:?} is beyond the {} layers of block_count", layers))
             }
@@ -101,6 +101,14 @@ impl<'a> Finder<'a> {
     pub(super) fn pass_over(&self, name: &str) {
         for end in ["weight", "scale", "input_scale"] {
             self.find(&format!("{name}.{end}"));
+        }
+    }
+
+    /// The same of all tensors of some layers.
+    pub(super) fn pass_over_layers(&self, layers: Range<usize>) {
+        let mut found = self.found.borrow_mut();
+        for (tensor, found) in self.header.tensors().iter().zip(found.iter_mut()) {
+            *found |= layer_of(tensor.name()).is_some_and(|layer| layers.contains(&layer));
         }
     }
 
@@ -196,6 +204,11 @@ impl<'a> Finder<'a> {
     pub(super) fn vector_if(&self, wanted: bool, name: &str) -> Result<Option<Vector>> {
         wanted.then(|| self.vector(name, self.width)).transpose()
     }
+}
+
+/// The layer that a tensor says it is of.
+fn layer_of(name: &str) -> Option<usize> {
+    name.strip_prefix("blk.")?.split('.').next()?.parse().ok()
 }
 
 pub(super) fn missing(name: &str) -> Error {

@@ -2,6 +2,7 @@
 //! order and who comes next; the operations are in the files below.
 
 mod attention;
+mod delta_net;
 mod experts;
 mod feed_forward;
 mod inputs;
@@ -153,7 +154,10 @@ impl Slice<'_> {
             Narrow => self.narrow(),
             ConvInput => return Ok(self.conv_input()),
             Convolve => return Ok(self.convolve()),
+            DeltaInput => return Ok(self.delta_input()),
+            Delta => return Ok(self.delta()),
             Attend => return Ok(self.attend()),
+            GateMixed => self.gate_mixed(),
             QuantiseMixed => return self.quantise_mixed(),
             MixerOutput => return Ok(self.mixer_output()),
             FeedNorm => self.feed_norm(),

@@ -5,7 +5,8 @@ use crate::compute::{Zeroed, attention_work};
 use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
 use crate::model::description::{Attention, Config, ExpertWeights, Feed, FeedWeights};
-use crate::model::description::{Layer, Matrix, Mixer, MixerWeights, ModelWeights, ShortConvWeights};
+use crate::model::description::{DeltaNet, DeltaNetWeights, ShortConvWeights};
+use crate::model::description::{Layer, Matrix, Mixer, MixerWeights, ModelWeights};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -99,8 +100,11 @@ pub(super) struct Scratch {
     pub(super) values: Rows,
     /// What the mixer's output projection takes, such as attention's result: (query width).
     pub(super) attended: Rows,
-    /// Gates and inputs of a short convolution: (3 · width).
+    /// Queries, behind each head's its gate: (projected width), where there are any.
+    pub(super) gated: Rows,
+    /// Gates and inputs of a short convolution: (3 · width); inputs of a delta net's: (channels).
     pub(super) conv_input: Rows,
+    pub(super) delta: DeltaScratch,
     /// What attention leaves behind between its rounds, and how many heads of queries it has.
     pub(super) attention: Zeroed<f32>,
     heads: usize,
@@ -125,6 +129,18 @@ pub(super) struct InputScratch {
     pub(super) own: Rows,
     /// What the gate of the layer in progress lets through of its own: (input).
     pub(super) gated: Rows,
+}
+
+/// What delta nets need beside.
+#[derive(Default)]
+pub(super) struct DeltaScratch {
+    /// What results are gated with: (values).
+    pub(super) gate: Rows,
+    /// What decays, and strengths of writes, hang on: (value heads).
+    pub(super) alpha: Rows,
+    pub(super) beta: Rows,
+    /// Some rows of queries, keys and values behind the convolution: (channels).
+    pub(super) mixed: Rows,
 }
 
 /// What a feed-forward of experts needs beside.
@@ -157,14 +173,22 @@ impl Scratch {
         let attention = |of: fn(&Attention) -> usize| {
             most(&|layer| match &layer.mixer {
                 Mixer::Attention(attention) => of(attention),
-                Mixer::ShortConv(_) => 0,
+                Mixer::ShortConv(_) | Mixer::DeltaNet(_) => 0,
+            })
+        };
+        let delta = |of: fn(&DeltaNet) -> usize| {
+            most(&|layer| match &layer.mixer {
+                Mixer::DeltaNet(net) => of(net),
+                Mixer::Attention(_) | Mixer::ShortConv(_) => 0,
             })
         };
         let conv = most(&|layer| match &layer.mixer {
-            Mixer::Attention(_) => 0,
+            Mixer::Attention(_) | Mixer::DeltaNet(_) => 0,
             Mixer::ShortConv(conv) => conv.width,
         });
-        let mixed = attention(Attention::query_width).max(conv);
+        let (channels, delta_values) = (delta(DeltaNet::channels), delta(DeltaNet::values));
+        let mixed = attention(Attention::query_width).max(conv).max(delta_values);
+        let gated = |numbers: &Attention| if numbers.gated { numbers.projected_width() } else { 0 };
         let (queries, kv) = (attention(Attention::query_width), attention(Attention::kv_width));
         let inner = most(&|layer| layer.feed.inner_width());
         let experts = most(&|layer| match layer.feed {
@@ -184,7 +208,7 @@ impl Scratch {
         Self {
             rows: 0,
             outputs: 0,
-            widest: config.width.max(queries).max(inner).max(config.input_width()),
+            widest: config.width.max(mixed).max(inner).max(config.input_width()),
             forms: all_forms(weights),
             stream: Rows::new(config.width),
             branch: Rows::new(config.width),
@@ -193,7 +217,14 @@ impl Scratch {
             keys: Rows::new(kv),
             values: Rows::new(kv),
             attended: Rows::new(mixed),
-            conv_input: Rows::new(3 * conv),
+            gated: Rows::new(attention(gated)),
+            conv_input: Rows::new((3 * conv).max(channels)),
+            delta: DeltaScratch {
+                gate: Rows::new(delta_values),
+                alpha: Rows::new(delta(|net| net.value_heads)),
+                beta: Rows::new(delta(|net| net.value_heads)),
+                mixed: Rows::new(channels),
+            },
             attention: Zeroed::default(),
             heads: attention(|attention| attention.heads),
             inputs: InputScratch {
@@ -214,6 +245,9 @@ impl Scratch {
         match &layer.mixer {
             Mixer::Attention(attention) => {
                 self.queries.set_width(attention.query_width());
+                if attention.gated {
+                    self.gated.set_width(attention.projected_width());
+                }
                 self.keys.set_width(attention.kv_width());
                 self.values.set_width(attention.kv_width());
                 self.attended.set_width(attention.query_width());
@@ -222,6 +256,14 @@ impl Scratch {
                 self.attended.set_width(conv.width);
                 self.conv_input.set_width(3 * conv.width);
             }
+            Mixer::DeltaNet(net) => {
+                self.attended.set_width(net.values());
+                self.conv_input.set_width(net.channels());
+                self.delta.gate.set_width(net.values());
+                self.delta.alpha.set_width(net.value_heads);
+                self.delta.beta.set_width(net.value_heads);
+                self.delta.mixed.set_width(net.channels());
+            }
         }
         self.inner.set_width(layer.feed.inner_width());
         if let Feed::Experts(experts) = layer.feed {
@@ -229,7 +271,7 @@ impl Scratch {
         }
     }
 
-    fn buffers(&mut self) -> [&mut Rows; 14] {
+    fn buffers(&mut self) -> [&mut Rows; 18] {
         [
             &mut self.stream,
             &mut self.branch,
@@ -239,7 +281,11 @@ impl Scratch {
             &mut self.attended,
             &mut self.inputs.rows,
             &mut self.inputs.gated,
+            &mut self.gated,
             &mut self.conv_input,
+            &mut self.delta.gate,
+            &mut self.delta.alpha,
+            &mut self.delta.beta,
             &mut self.inner,
             &mut self.experts.scores,
             &mut self.experts.shared,
@@ -254,7 +300,10 @@ impl Scratch {
         let floats = self.stream.most * 2
             + self.queries.most
             + self.attended.most
+            + self.gated.most
             + self.conv_input.most
+            + self.delta.gate.most
+            + self.delta.alpha.most * 2
             + self.keys.most * 2
             + self.inputs.rows.most
             + self.inputs.gated.most
@@ -269,8 +318,8 @@ impl Scratch {
         let angles = self.queries.most.min(1024) * 2;
         let row = floats * 4 + self.widest * per_value / 8 + angles * 4;
         let attention = if rows > 0 { attention_work(rows, self.heads) } else { 0 };
-        let own = rows.min(ROWS) * self.inputs.own.most;
-        let rest = (attention + own) as u64 * 4;
+        let some = rows.min(ROWS) * (self.inputs.own.most + self.delta.mixed.most);
+        let rest = (attention + some) as u64 * 4;
         rows as u64 * row as u64 + rest + outputs as u64 * self.logits.width as u64 * 4
     }
 
@@ -297,6 +346,7 @@ impl Scratch {
             buffer.reserve(rows)?;
         }
         self.inputs.own.reserve(rows.min(ROWS))?;
+        self.delta.mixed.reserve(rows.min(ROWS))?;
         self.attention = Zeroed::new(attention_work(rows, self.heads))?;
         self.activations.reserve(rows, self.widest, self.forms)?;
         self.experts.choices.try_reserve(rows * self.experts.scores.most)?;
@@ -311,6 +361,7 @@ impl Scratch {
         }
         self.logits.data = Zeroed::default();
         self.inputs.own.data = Zeroed::default();
+        self.delta.mixed.data = Zeroed::default();
         self.attention = Zeroed::default();
         self.activations = Activations::default();
         self.angles.iter_mut().for_each(|angles| *angles = RopeTable::default());
@@ -338,6 +389,9 @@ fn all_forms(weights: &ModelWeights) -> Forms {
                 add(&[&attention.output]);
             }
             MixerWeights::ShortConv(ShortConvWeights { input, output, .. }) => add(&[input, output]),
+            MixerWeights::DeltaNet(DeltaNetWeights { input, gate, alpha, beta, output, .. }) => {
+                add(&[input, gate, alpha, beta, output])
+            }
         }
         if let Some(input) = &layer.end.input {
             add(&[&input.gate, &input.projection]);

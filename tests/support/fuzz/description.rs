@@ -6,12 +6,13 @@ use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, Source, TensorType};
 
 /// Keys that loaders look for, behind the architecture's name.
-const KEYS: [&str; 40] = [
+const KEYS: [&str; 49] = [
     "attention.causal",
     "attention.head_count",
     "attention.head_count_kv",
     "attention.key_length",
     "attention.layer_norm_rms_epsilon",
+    "attention.recurrent_layers",
     "attention.scale",
     "attention.sliding_window",
     "attention.sliding_window_pattern",
@@ -30,10 +31,13 @@ const KEYS: [&str; 40] = [
     "expert_weights_scale",
     "feed_forward_length",
     "final_logit_softcapping",
+    "full_attention_interval",
     "leading_dense_block_count",
     "logit_scale",
+    "nextn_predict_layers",
     "residual_scale",
     "rope.dimension_count",
+    "rope.dimension_sections",
     "rope.freq_base",
     "rope.freq_base_swa",
     "rope.scale_linear",
@@ -46,6 +50,11 @@ const KEYS: [&str; 40] = [
     "rope.scaling.yarn_ext_factor",
     "rope.scaling.yarn_log_multiplier",
     "shortconv.l_cache",
+    "ssm.conv_kernel",
+    "ssm.group_count",
+    "ssm.inner_size",
+    "ssm.state_size",
+    "ssm.time_step_rank",
     "vocab_size",
 ];
 

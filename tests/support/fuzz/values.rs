@@ -6,7 +6,7 @@ use wick::gguf::ValueType;
 use wick::gguf::write::MetaValue;
 
 /// Texts that stand for something somewhere.
-const WORDS: [&str; 40] = [
+const WORDS: [&str; 44] = [
     "",
     " ",
     "llama",
@@ -14,14 +14,18 @@ const WORDS: [&str; 40] = [
     "qwen3",
     "qwen2moe",
     "qwen3moe",
+    "qwen35",
+    "qwen35moe",
     "gemma",
     "gemma2",
     "gemma3",
+    "gemma4",
     "phi3",
     "olmo2",
     "granite",
     "smollm3",
     "exaone",
+    "lfm2",
     "gpt2",
     "bert",
     "default",

@@ -145,6 +145,27 @@ pub fn models() -> Vec<(String, Tiny)> {
         }
     }
     models.extend(gemma4());
+    models.extend(qwen35());
+    models
+}
+
+/// What Qwen3.5's files may have and leave out.
+fn qwen35() -> Vec<(String, Tiny)> {
+    let mut models = Vec::new();
+    let mut put = |name: &str, tiny: Tiny| models.push((name.to_owned(), tiny));
+    put("qwen35, tied", Tiny { tied: true, ..known("qwen35") });
+    put("qwen35, with a drafter", qwen35::with_drafter(known("qwen35")));
+    let recurrent = (0..8).map(|layer| MetaValue::Bool((layer + 1) % 4 != 0)).collect();
+    let interval = "qwen35.full_attention_interval".to_owned();
+    put(
+        "qwen35, layers by flag",
+        Tiny { without: vec![interval.clone()], ..known("qwen35") }
+            .with("attention.recurrent_layers", MetaValue::Array(ValueType::Bool, recurrent)),
+    );
+    put("qwen35, each fourth attends by default", Tiny { without: vec![interval], ..known("qwen35") });
+    put("qwen35, yarn", yarn("qwen35"));
+    put("qwen35 of Q4_0", known("qwen35").of(TensorType::Q4_0));
+    put("qwen35 of Q4_K", known("qwen35").of(TensorType::Q4_K));
     models
 }
 
@@ -188,29 +209,13 @@ pub fn newer_types() -> Vec<(String, Tiny)> {
 pub fn ahead() -> Vec<(String, Tiny)> {
     let mut models: Vec<(String, Tiny)> = AHEAD.iter().map(|&name| (name.to_owned(), known(name))).collect();
     let mut put = |name: &str, tiny: Tiny| models.push((name.to_owned(), tiny));
-    let bools = |flags: &[bool]| {
-        MetaValue::Array(ValueType::Bool, flags.iter().copied().map(MetaValue::Bool).collect())
-    };
     let experts = Tiny { experts: (6, 2), shared_kv: false, per_layer: 0, ..known("gemma4") };
     put("gemma4, 6 experts", experts.clone());
     put("gemma4, 6 experts of Q4_0", experts.of(TensorType::Q4_0));
     put("gemma-embedding, dense layers behind", dense_behind(known("gemma-embedding")));
     put("gemma-embedding of Q8_0", known("gemma-embedding").of(TensorType::Q8_0));
-    put("qwen35, tied", Tiny { tied: true, ..known("qwen35") });
-    put("qwen35, with a drafter", qwen35::with_drafter(known("qwen35")));
-    let recurrent: Vec<bool> = (0..8).map(|layer| (layer + 1) % 4 != 0).collect();
-    let interval = "qwen35.full_attention_interval".to_owned();
-    put(
-        "qwen35, layers by flag",
-        Tiny { without: vec![interval.clone()], ..known("qwen35") }
-            .with("attention.recurrent_layers", bools(&recurrent)),
-    );
-    put("qwen35, each fourth attends by default", Tiny { without: vec![interval], ..known("qwen35") });
-    put("qwen35, yarn", yarn("qwen35"));
     put("qwen35moe of Q8_0", known("qwen35moe").of(TensorType::Q8_0));
     put("gpt-oss of MXFP4", known("gpt-oss").of(TensorType::MXFP4));
-    put("qwen35 of Q4_0", known("qwen35").of(TensorType::Q4_0));
-    put("qwen35 of Q4_K", known("qwen35").of(TensorType::Q4_K));
     models
 }
 

@@ -15,10 +15,13 @@ pub const INTERVAL: u64 = 4;
 
 pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
     let state = tiny.head_dim as u32;
+    // Pairs that are turned by a token's first position; one each by the second and third.
+    let first = (state / 4).saturating_sub(2).max(1);
+    let third = u32::from(state >= 16);
     vec![
-        // Half of a head is turned, by four or more pairs; none of them by the fourth position.
+        // Half of a head is turned. Where that is more than four pairs, some take the fourth position.
         ("rope.dimension_count", (state / 2).into()),
-        ("rope.dimension_sections", (&[state / 4 - 2, 1, 1, 0][..]).into()),
+        ("rope.dimension_sections", (&[first, 1, third, 0][..]).into()),
         ("full_attention_interval", (INTERVAL as u32).into()),
         ("ssm.conv_kernel", WINDOW.into()),
         ("ssm.state_size", state.into()),

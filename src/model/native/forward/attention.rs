@@ -64,13 +64,14 @@ impl<'a> Slice<'a> {
         match &self.layer.mixer {
             MixerWeights::Attention(attention) => forms(attention.projections().map(|part| &part.matrix)),
             MixerWeights::ShortConv(conv) => forms([&conv.input]),
+            MixerWeights::DeltaNet(net) => forms([&net.input, &net.gate, &net.alpha, &net.beta]),
         }
     }
 
     fn attention(&self) -> Option<&'a AttentionWeights> {
         match &self.layer.mixer {
             MixerWeights::Attention(attention) => Some(attention),
-            MixerWeights::ShortConv(_) => None,
+            MixerWeights::ShortConv(_) | MixerWeights::DeltaNet(_) => None,
         }
     }
 
@@ -78,7 +79,8 @@ impl<'a> Slice<'a> {
     pub(super) fn qkv(&mut self) -> Step {
         let Some(attention) = self.attention() else { return Step::Done };
         let (rows, gguf) = (self.rows(), &self.model.gguf);
-        let Scratch { queries, keys, values, activations, .. } = &mut *self.scratch;
+        let Scratch { queries, gated, keys, values, activations, .. } = &mut *self.scratch;
+        let queries = if attention.numbers.gated { gated } else { queries };
         let to = [queries.first_mut(rows), keys.first_mut(rows), values.first_mut(rows)];
         let mut products: SmallVec<[Product<'_>; 3]> = attention
             .projections()
@@ -97,7 +99,13 @@ impl<'a> Slice<'a> {
         let (rows, epsilon, numbers) = (self.rows(), self.model.config.epsilon, &attention.numbers);
         // Another layer's are there.
         let own = if attention.keys.is_some() { rows } else { 0 };
-        let Scratch { queries, keys, values, angles, .. } = &mut *self.scratch;
+        let Scratch { queries, gated, keys, values, angles, .. } = &mut *self.scratch;
+        if numbers.gated {
+            let (dim, from) = (numbers.head_dim, gated.first(rows));
+            for (to, from) in queries.first_mut(rows).chunks_exact_mut(dim).zip(from.chunks_exact(2 * dim)) {
+                to.copy_from_slice(&from[..dim]);
+            }
+        }
         let (queries, keys, values) = (queries.first_mut(rows), keys.first_mut(own), values.first_mut(own));
         if attention.values.is_none() {
             values.copy_from_slice(keys);
@@ -167,13 +175,14 @@ impl<'a> Slice<'a> {
         if self.layer_index() != self.model.last_kept {
             return;
         }
-        let Scratch { stream, queries, attended, inputs, angles, .. } = &mut *self.scratch;
+        let Scratch { stream, queries, gated, attended, inputs, angles, .. } = &mut *self.scratch;
         for span in self.pass.spans.iter() {
             let first = span.row + span.count - span.outputs.len();
             for (from, to) in (first..).zip(span.outputs.clone()) {
                 stream.move_row(from, to);
                 // Queries of attention, or what was mixed without any.
                 queries.move_row(from, to);
+                gated.move_row(from, to);
                 attended.move_row(from, to);
                 inputs.rows.move_row(from, to);
                 angles.iter_mut().for_each(|angles| angles.move_token(from, to));
@@ -223,6 +232,16 @@ impl<'a> Slice<'a> {
         )
     }
 
+    /// Attention's result times the sigmoid of its gates.
+    pub(super) fn gate_mixed(&mut self) {
+        let Some(AttentionWeights { numbers, .. }) = self.attention() else { return };
+        let (rows, dim) = (self.rows(), numbers.head_dim);
+        let Scratch { gated, attended, .. } = &mut *self.scratch;
+        // Behind each head's query.
+        let place = (dim, 2 * dim);
+        self.compute.sigmoid_gate(attended.first_mut(rows), dim, gated.first(rows), place);
+    }
+
     /// What was mixed as the right-hand side of the output projection.
     pub(super) fn quantise_mixed(&mut self) -> Result<Step> {
         let rows = self.rows();
@@ -244,6 +263,7 @@ impl<'a> Slice<'a> {
         match &self.layer.mixer {
             MixerWeights::Attention(attention) => (&attention.output, attention.output_bias.as_deref()),
             MixerWeights::ShortConv(conv) => (&conv.output, None),
+            MixerWeights::DeltaNet(net) => (&net.output, None),
         }
     }
 

@@ -1,0 +1,99 @@
+//! The gated delta net as a layer's first half: from the normed stream to what its output projection takes,
+//! and the states that it leaves behind.
+
+use super::Slice;
+use crate::compute::{Before, DeltaNet, Product, Step};
+use crate::kernel::CausalConv;
+use crate::model::description::{DeltaNetWeights, MixerWeights};
+use crate::model::native::pass::Span;
+use crate::model::native::scratch::{ROWS, Scratch};
+use std::ops::Range;
+
+impl<'a> Slice<'a> {
+    fn delta_net(&self) -> Option<&'a DeltaNetWeights> {
+        match &self.layer.mixer {
+            MixerWeights::DeltaNet(net) => Some(net),
+            MixerWeights::Attention(_) | MixerWeights::ShortConv(_) => None,
+        }
+    }
+
+    /// Inputs of the convolution, gates, and what decays and strengths hang on, in one sweep.
+    pub(super) fn delta_input(&mut self) -> Step {
+        let Some(net) = self.delta_net() else { return Step::Done };
+        let (rows, gguf) = (self.rows(), &self.model.gguf);
+        let Scratch { conv_input, delta, activations, .. } = &mut *self.scratch;
+        let mut products = [
+            Product::new(net.input.of(gguf), conv_input.first_mut(rows)),
+            Product::new(net.gate.of(gguf), delta.gate.first_mut(rows)),
+            Product {
+                bias: Some(&net.alpha_bias),
+                ..Product::new(net.alpha.of(gguf), delta.alpha.first_mut(rows))
+            },
+            Product::new(net.beta.of(gguf), delta.beta.first_mut(rows)),
+        ];
+        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// The net over each sequence, some rows at a time; what is paused goes on from the state that it wrote.
+    pub(super) fn delta(&mut self) -> Step {
+        let Some(weights) = self.delta_net() else { return Step::Done };
+        let (_, layer) = self.place();
+        let total = self.pass.tokens.len();
+        loop {
+            let row = self.cursor.unit;
+            let span = self.pass.spans.iter().find(|span| row < span.row + span.count);
+            let Some(span) = span else { break };
+            self.cursor.unit = self.delta_rows(weights, layer, &span.clone(), row);
+            if self.cursor.unit >= total || self.pace.is_over() {
+                break;
+            }
+        }
+        if self.cursor.unit < total { Step::Paused } else { Step::Done }
+    }
+
+    /// Rows of `span` from `row` on, and the state that they leave, beside the one that the pass began with;
+    /// returns the row behind them.
+    fn delta_rows(&mut self, weights: &DeltaNetWeights, layer: usize, span: &Span, row: usize) -> usize {
+        let all = span.row..span.row + span.count;
+        let (Some((before, behind)), Some(states)) = (span.state, self.memory.states_mut()) else {
+            return all.end;
+        };
+        let (past, state) = states.step(before, behind, layer);
+        let conv_len = weights.numbers.conv_state_len();
+        let (past_inputs, past_state) = past.split_at_checked(conv_len).unwrap_or_default();
+        let Some((inputs, state)) = state.split_at_mut_checked(conv_len) else { return all.end };
+        let Scratch { conv_input, delta, attended, .. } = &mut *self.scratch;
+        let (numbers, rows) = (&weights.numbers, all.clone());
+        let net = DeltaNet {
+            key_heads: numbers.key_heads,
+            value_heads: numbers.value_heads,
+            dim: numbers.dim,
+            conv: CausalConv {
+                width: numbers.channels(),
+                kernel: &weights.kernel,
+                inputs: conv_input.range(rows.clone()),
+                past: past_inputs,
+            },
+            rates: &weights.rates,
+            alpha: delta.alpha.range(rows.clone()),
+            beta: delta.beta.range(rows.clone()),
+            norm: &weights.norm,
+            gate: delta.gate.range(rows),
+            epsilon: self.model.config.epsilon,
+        };
+        let most = net.rows_at_once(self.compute.threads()).min(ROWS);
+        let some: Range<usize> = row..all.end.min(row + most);
+        let before = match row == all.start {
+            true if past_state.is_empty() => Before::Nothing,
+            true => Before::Other(past_state),
+            false => Before::Own,
+        };
+        let mixed = delta.mixed.first_mut(some.len());
+        let out = attended.range_mut(some.clone());
+        self.compute.delta_net(&net, row - all.start, mixed, (before, state), out);
+        if some.end == all.end {
+            net.conv.last(span.count, inputs);
+        }
+        some.end
+    }
+}

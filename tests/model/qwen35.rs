@@ -1,0 +1,85 @@
+//! Qwen3.5: numbers of its delta nets, layers and positions that cannot be are refused by name and value.
+#![cfg(feature = "native")]
+
+use super::hyperparameters::{load, refused};
+use crate::support::tiny::Tiny;
+use wick::gguf::ValueType;
+use wick::gguf::write::MetaValue;
+
+#[test]
+fn f4_a_delta_nets_numbers_fit_together() {
+    for (key, values) in [
+        ("ssm.conv_kernel", &[0, 1, 3, 5, 65, u32::MAX][..]),
+        ("ssm.group_count", &[0, 1, 3, 4, 1025, u32::MAX]),
+        ("ssm.time_step_rank", &[0, 1, 2, 3, 5, 1025, u32::MAX]),
+        ("ssm.state_size", &[0, 15, 17, 32, 513, u32::MAX]),
+        ("ssm.inner_size", &[0, 63, 65, 128, u32::MAX]),
+        ("full_attention_interval", &[0, 2, 3, 5, 1025, u32::MAX]),
+        ("nextn_predict_layers", &[1, 4, 5, u32::MAX]),
+    ] {
+        for &value in values {
+            let error = refused(&Tiny::new("qwen35").with(key, value), &format!("{key} {value}"));
+            let named = error.message().contains(key) || error.message().contains("blk.");
+            // With another interval, or fewer layers, others attend than the file has tensors of.
+            let layers = matches!(key, "full_attention_interval" | "nextn_predict_layers");
+            assert!(named || (layers && error.message().contains("without any attention")), "{error}");
+        }
+        let missing = Tiny { without: vec![format!("qwen35.{key}")], ..Tiny::new("qwen35") };
+        match key {
+            "full_attention_interval" | "nextn_predict_layers" => assert!(load(&missing).is_ok(), "{key}"),
+            _ => assert!(refused(&missing, key).message().contains(key)),
+        }
+    }
+}
+
+#[test]
+fn f4_which_layers_recur_is_said_of_each() {
+    let flags = |flags: &[bool]| {
+        let flags = flags.iter().copied().map(MetaValue::Bool).collect();
+        Tiny::new("qwen35")
+            .with("attention.recurrent_layers", MetaValue::Array(ValueType::Bool, flags))
+            .with("full_attention_interval", 1u32)
+    };
+    assert!(load(&flags(&[true, true, true, false])).is_ok(), "flags win");
+    for (given, what) in [
+        (&[true, true, true][..], "3 entries"),
+        (&[true, true, true, false, true], "5 entries"),
+        (&[true; 4], "attention.recurrent_layers"),
+        (&[false; 4], "blk.0"),
+    ] {
+        let error = refused(&flags(given), what);
+        assert!(error.message().contains(what), "{error}");
+    }
+    for value in [MetaValue::Bool(true), 3u32.into(), "all".into()] {
+        refused(&Tiny::new("qwen35").with("attention.recurrent_layers", value), "no array");
+    }
+}
+
+#[test]
+fn f4_sections_of_positions_are_four() {
+    let sections = |value: MetaValue| Tiny::new("qwen35").with("rope.dimension_sections", value);
+    for good in [&[2u32, 1, 1, 0][..], &[0, 0, 0, 1], &[1, 0, 0, 0], &[16, 16, 16, 16]] {
+        assert!(load(&sections(good.into())).is_ok(), "{good:?}");
+    }
+    for bad in [&[2u32, 1, 1][..], &[2, 1, 1, 0, 0], &[0, 0, 0, 0], &[17, 0, 0, 0], &[u32::MAX; 4], &[]] {
+        let error = refused(&sections(bad.into()), &format!("{bad:?}"));
+        assert!(error.message().contains("rope.dimension_sections"), "{error}");
+    }
+    for bad in [4u32.into(), MetaValue::from("four"), (&[1i32, -1, 1, 1][..]).into()] {
+        refused(&sections(bad), "sections that are none");
+    }
+    let missing = vec!["qwen35.rope.dimension_sections".to_owned()];
+    refused(&Tiny { without: missing, ..Tiny::new("qwen35") }, "no sections");
+}
+
+#[test]
+fn f5_a_drafting_block_is_passed_over_and_others_behind_the_layers_are_not() {
+    let whole = || Tiny::new("qwen35").with_tensor("blk.4.nextn.eh_proj.weight", &[128, 64]);
+    let drafting = |layers: u32| whole().with("block_count", 5u32).with("nextn_predict_layers", layers);
+    assert!(load(&drafting(1)).is_ok());
+    for model in [whole(), drafting(0), drafting(1).with_tensor("blk.5.nextn.enorm.weight", &[64])] {
+        refused(&model, "a tensor beyond the layers");
+    }
+    // Only drafting blocks: nothing to draft for.
+    refused(&Tiny::new("qwen35").with("block_count", 1u32).with("nextn_predict_layers", 1u32), "no layers");
+}
