@@ -104,26 +104,41 @@ pub(crate) fn delta<S: Simd>(s: S, head: &DeltaHead<'_>, state: &mut [f32], out:
     let tokens = head.decay.len().min(head.strength.len());
     for (index, tile) in state.as_chunks_mut::<TILE>().0.chunks_exact_mut(head.dim).enumerate() {
         let first = index * TILE;
-        let width = TILE.min(head.dim - first);
         let mut known = s.splat(0.0);
         for token in 0..tokens {
             let [query, key, value] = [head.part(token, 0), head.part(token, 1), head.part(token, 2)];
             if token == 0 {
                 known = read(s, tile, key);
             }
-            let mut lanes = [0.0; TILE];
-            lanes[..width].copy_from_slice(&value[first..first + width]);
+            let value = match value[first..].first_chunk() {
+                Some(whole) => s.load(whole),
+                None => s.load(&padded(&value[first..])),
+            };
             let (decay, strength) = (head.decay[token], head.strength[token]);
             // Sᵀk is read before the decay: the next token's while this one's is written.
-            let lacking = s.fma(known, s.splat(-decay), s.load(&lanes));
+            let lacking = s.fma(known, s.splat(-decay), value);
             let change = s.mul(lacking, s.splat(strength));
             let next = if token + 1 < tokens { head.part(token + 1, 1) } else { key };
             let (result, read) = write(s, tile, s.splat(decay), change, [key, query, next]);
             known = read;
-            s.store(result, &mut lanes);
-            out[token * head.dim + first..][..width].copy_from_slice(&lanes[..width]);
+            let out = &mut out[token * head.dim + first..(token + 1) * head.dim];
+            match out.first_chunk_mut() {
+                Some(whole) => s.store(result, whole),
+                None => {
+                    let mut lanes = [0.0; TILE];
+                    s.store(result, &mut lanes);
+                    out.copy_from_slice(&lanes[..out.len()]);
+                }
+            }
         }
     }
+}
+
+/// The last columns of a row, as those of a whole tile.
+fn padded(columns: &[f32]) -> [f32; TILE] {
+    let mut whole = [0.0; TILE];
+    whole[..columns.len()].copy_from_slice(columns);
+    whole
 }
 
 /// Sᵀk of a tile.

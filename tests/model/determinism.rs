@@ -63,7 +63,7 @@ fn threads_and_cuts_change_nothing_in_any_tensor_type() {
 
 #[test]
 fn a_batch_gives_each_sequence_what_it_gets_alone() {
-    for architecture in ["llama", "gemma3", "gemma4", "qwen2moe", "lfm2", "lfm2moe", "qwen35"] {
+    for architecture in ["llama", "gemma3", "gemma4", "qwen2moe", "lfm2", "lfm2moe", "qwen35", "qwen35moe"] {
         let model = Tiny::new(architecture).of(TensorType::Q8_0);
         let prompts: Vec<Vec<u32>> = (0..9).map(|seed| prompt(seed, 3 + 9 * seed as usize)).collect();
         let mut alone = Driver::over(model.open(), 1);

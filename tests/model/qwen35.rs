@@ -2,9 +2,10 @@
 #![cfg(feature = "native")]
 
 use super::hyperparameters::{load, refused};
-use crate::support::tiny::Tiny;
-use wick::gguf::ValueType;
-use wick::gguf::write::MetaValue;
+use crate::support::driver::{Driver, bits};
+use crate::support::tiny::{Tiny, open, random_tensor};
+use wick::gguf::write::{MetaValue, Writer};
+use wick::gguf::{TensorType, ValueType};
 
 #[test]
 fn f4_a_delta_nets_numbers_fit_together() {
@@ -82,4 +83,47 @@ fn f5_a_drafting_block_is_passed_over_and_others_behind_the_layers_are_not() {
     }
     // Only drafting blocks: nothing to draft for.
     refused(&Tiny::new("qwen35").with("block_count", 1u32).with("nextn_predict_layers", 1u32), "no layers");
+}
+
+/// The logits of some tokens.
+fn logits(file: Writer<'_>) -> Vec<u32> {
+    let mut driver = Driver::over(open(file.to_bytes()), 1);
+    let sequence = driver.sequence();
+    bits(&driver.extend(sequence, &[3, 1, 4, 1, 5, 9, 2, 6]))
+}
+
+#[test]
+fn gates_of_experts_may_lie_with_what_they_gate() {
+    let apart = Tiny::new("qwen35moe");
+    let (width, inner, count) = (apart.width, apart.feed_forward, apart.experts.0);
+    let mut both = apart.clone();
+    let mut put = Vec::new();
+    for layer in 0..apart.layers {
+        let name = |part: &str| format!("blk.{layer}.ffn_{part}_exps.weight");
+        let data =
+            |part: &str| random_tensor(apart.seed, &name(part), &[width, inner, count], TensorType::F32);
+        let (gate, up) = (data("gate"), data("up"));
+        let each = gate.len() / count as usize;
+        let pairs = gate.chunks(each).zip(up.chunks(each));
+        put.push((name("gate_up"), pairs.flat_map(|(gate, up)| [gate, up].concat()).collect::<Vec<u8>>()));
+        both.without.extend([name("gate"), name("up")]);
+    }
+    let file = put.into_iter().fold(both.writer(), |file, (name, data)| {
+        file.tensor(&name, TensorType::F32, &[width, 2 * inner, count], data)
+    });
+    assert_eq!(logits(file), logits(apart.writer()));
+}
+
+#[test]
+fn experts_without_a_width_share_that_of_the_feed_forward() {
+    let given = Tiny::new("qwen35moe").with("expert_shared_feed_forward_length", 96u32);
+    let missing = vec!["qwen35moe.expert_feed_forward_length".to_owned()];
+    let shared = Tiny { without: missing, ..given.clone() };
+    let divided = shared.clone().with("feed_forward_length", 192u32);
+    assert_eq!(logits(divided.writer()), logits(given.writer()));
+    for width in [95, 96, 191, 193] {
+        let error = refused(&shared.clone().with("feed_forward_length", width), &format!("width {width}"));
+        let named = error.message().contains("feed_forward_length") || error.message().contains("exps");
+        assert!(named, "{error}");
+    }
 }

@@ -11,7 +11,8 @@ use wick::kv::SNAPSHOT;
 use wick::model::{Chunk, NativeDecoder, NativeOptions, Pace, PrefixCache, Runner, Step};
 
 /// A layer with attention is between others with states, or behind them.
-const MODELS: [(&str, u64); 5] = [("lfm2", 4), ("lfm2", 3), ("lfm2moe", 4), ("qwen35", 5), ("qwen35", 4)];
+const MODELS: [(&str, u64); 6] =
+    [("lfm2", 4), ("lfm2", 3), ("lfm2moe", 4), ("qwen35", 5), ("qwen35", 4), ("qwen35moe", 4)];
 
 fn models() -> impl Iterator<Item = Tiny> {
     MODELS.into_iter().map(|(architecture, layers)| Tiny { layers, context: 1024, ..Tiny::new(architecture) })

@@ -126,6 +126,9 @@ pub(crate) struct Routing {
     pub(crate) shared: bool,
     /// The file must have experts.
     pub(crate) required: bool,
+    /// Without a width of their own (`expert_feed_forward_length`) those that a token runs through share
+    /// `feed_forward_length`; else each is so wide.
+    pub(crate) divided: bool,
 }
 
 /// One architecture.
@@ -231,6 +234,7 @@ const NORMALISED: Routing = Routing {
     normalised: true,
     shared: false,
     required: false,
+    divided: false,
 };
 
 const QWEN2: Family =
@@ -299,6 +303,11 @@ pub(crate) const FAMILIES: &[Family] = &[
     },
     Family { name: "qwen3moe", experts: Some(Routing { required: true, ..NORMALISED }), ..QWEN3 },
     QWEN35,
+    Family {
+        name: "qwen35moe",
+        experts: Some(Routing { shared: true, required: true, divided: true, ..NORMALISED }),
+        ..QWEN35
+    },
     GEMMA,
     GEMMA2,
     Family {

@@ -464,6 +464,7 @@ impl Experts {
         };
         let feed_forward = match keys.count("expert_feed_forward_length", 1..=MAX_WIDTH)? {
             Some(width) => width,
+            None if routing.divided => divided(keys, used)?,
             None => keys.require("feed_forward_length", 1..=MAX_WIDTH)?,
         };
         let shared_feed_forward = match routing.shared {
@@ -474,5 +475,15 @@ impl Experts {
         };
         let Routing { normalised, biased, .. } = routing;
         Ok(Some(Self { count, used, feed_forward, shared_feed_forward, normalised, sigmoid, biased }))
+    }
+}
+
+/// `feed_forward_length` over the experts that a token runs through.
+fn divided(keys: &Keys<'_>, used: usize) -> Result<usize> {
+    match keys.require("feed_forward_length", 1..=MAX_WIDTH)? {
+        width if width.is_multiple_of(used) => Ok(width / used),
+        width => Err(invalid(format!(
+            "feed_forward_length {width} is no multiple of expert_used_count {used}: how wide is an expert?"
+        ))),
     }
 }

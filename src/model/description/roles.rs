@@ -389,14 +389,21 @@ fn find_experts(
         let name = name(part);
         finder.stack(&name, count, rows, cols)?.ok_or_else(|| missing(&name))
     };
-    let gate = stack("ffn_gate_exps.weight", inner, width)?;
-    let up = stack("ffn_up_exps.weight", inner, width)?;
     let down = stack("ffn_down_exps.weight", width, inner)?;
-    let expert = |index: usize| Gated {
-        gate: gate.part(index, inner),
-        up: up.part(index, inner),
-        down: down.part(index, width),
-    };
+    let firsts: Vec<(Matrix, Matrix)> =
+        match finder.stack(&name("ffn_gate_up_exps.weight"), count, 2 * inner, width)? {
+            Some(both) => {
+                let both = (0..count).map(|index| both.part(index, 2 * inner));
+                both.map(|both| (both.part(0, inner), both.part(inner, inner))).collect()
+            }
+            None => {
+                let gate = stack("ffn_gate_exps.weight", inner, width)?;
+                let up = stack("ffn_up_exps.weight", inner, width)?;
+                (0..count).map(|index| (gate.part(index, inner), up.part(index, inner))).collect()
+            }
+        };
+    let gated = |(index, (gate, up))| Gated { gate, up, down: down.part(index, width) };
+    let experts = firsts.into_iter().enumerate().map(gated).collect();
     let shared = match numbers.shared_feed_forward {
         0 => None,
         inner => {
@@ -413,5 +420,5 @@ fn find_experts(
         true => Some(finder.vector(&name("exp_probs_b.bias"), count)?),
         false => None,
     };
-    Ok(ExpertWeights { numbers, router, bias, experts: (0..count).map(expert).collect(), shared })
+    Ok(ExpertWeights { numbers, router, bias, experts, shared })
 }

@@ -59,6 +59,7 @@ pub const ARCHITECTURES: &[&str] = &[
     "qwen2moe",
     "qwen3moe",
     "qwen35",
+    "qwen35moe",
     "gemma",
     "gemma2",
     "gemma3",
@@ -82,7 +83,7 @@ pub const ARCHITECTURES: &[&str] = &[
 
 /// Architectures that [`Tiny`] can write and the decoder does not know yet; their logits are recorded. One
 /// that it learns moves to [`ARCHITECTURES`], and its models from [`known::ahead`] to [`known::models`].
-pub const AHEAD: &[&str] = &["qwen35moe", "gpt-oss", "gemma-embedding"];
+pub const AHEAD: &[&str] = &["gpt-oss", "gemma-embedding"];
 
 impl Tiny {
     /// A model of `architecture` that has all of its peculiarities.

@@ -5,7 +5,6 @@ use super::Slice;
 use crate::compute::{Before, DeltaNet, Product, Step};
 use crate::kernel::CausalConv;
 use crate::model::description::{DeltaNetWeights, MixerWeights};
-use crate::model::native::pass::Span;
 use crate::model::native::scratch::{ROWS, Scratch};
 use std::ops::Range;
 
@@ -41,9 +40,9 @@ impl<'a> Slice<'a> {
         let total = self.pass.tokens.len();
         loop {
             let row = self.cursor.unit;
-            let span = self.pass.spans.iter().find(|span| row < span.row + span.count);
-            let Some(span) = span else { break };
-            self.cursor.unit = self.delta_rows(weights, layer, &span.clone(), row);
+            let Some(span) = self.pass.spans.iter().find(|span| row < span.row + span.count) else { break };
+            let (all, states) = (span.row..span.row + span.count, span.state);
+            self.cursor.unit = self.delta_rows((weights, layer), all, states, row);
             if self.cursor.unit >= total || self.pace.is_over() {
                 break;
             }
@@ -51,11 +50,16 @@ impl<'a> Slice<'a> {
         if self.cursor.unit < total { Step::Paused } else { Step::Done }
     }
 
-    /// Rows of `span` from `row` on, and the state that they leave, beside the one that the pass began with;
-    /// returns the row behind them.
-    fn delta_rows(&mut self, weights: &DeltaNetWeights, layer: usize, span: &Span, row: usize) -> usize {
-        let all = span.row..span.row + span.count;
-        let (Some((before, behind)), Some(states)) = (span.state, self.memory.states_mut()) else {
+    /// Some of a sequence's rows `all`, from `row` on, and the state that they leave, beside the one that the
+    /// pass began with; returns the row behind them.
+    fn delta_rows(
+        &mut self,
+        (weights, layer): (&DeltaNetWeights, usize),
+        all: Range<usize>,
+        states: Option<(Option<u32>, u32)>,
+        row: usize,
+    ) -> usize {
+        let (Some((before, behind)), Some(states)) = (states, self.memory.states_mut()) else {
             return all.end;
         };
         let (past, state) = states.step(before, behind, layer);
@@ -92,7 +96,7 @@ impl<'a> Slice<'a> {
         let out = attended.range_mut(some.clone());
         self.compute.delta_net(&net, row - all.start, mixed, (before, state), out);
         if some.end == all.end {
-            net.conv.last(span.count, inputs);
+            net.conv.last(all.len(), inputs);
         }
         some.end
     }
