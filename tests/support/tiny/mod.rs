@@ -42,6 +42,9 @@ pub struct Tiny {
     pub own_kv: u64,
     /// Whether a layer attends without a window or a convolution (gemma4, lfm2).
     pub attends: fn(u64) -> bool,
+    /// Heads of keys, and of values, of a delta net, and their width; 0: that of the heads that attend
+    /// (qwen35).
+    pub delta: (u64, u64, u64),
     /// Keys added behind the others, or in place of them.
     pub keys: Vec<(String, MetaValue)>,
     /// Tensors and keys left out.
@@ -111,6 +114,7 @@ impl Tiny {
             shared_kv: true,
             own_kv: 3,
             attends: |layer| layer % 3 == 2,
+            delta: (2, 4, 0),
             keys: Vec::new(),
             without: Vec::new(),
             more: Vec::new(),

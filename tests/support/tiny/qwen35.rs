@@ -4,30 +4,35 @@
 use super::Tiny;
 use wick::gguf::write::MetaValue;
 
-/// Heads of keys, and of values, of a delta net.
-const HEADS: (u64, u64) = (2, 4);
-
 /// Values of the past that a delta net's convolution sees, its own included.
 const WINDOW: u32 = 4;
 
 /// Each how-manieth layer attends.
 pub const INTERVAL: u64 = 4;
 
+/// Heads of keys, and of values, of a delta net, and their width.
+fn delta(tiny: &Tiny) -> (u64, u64, u64) {
+    match tiny.delta {
+        (keys, values, 0) => (keys, values, tiny.head_dim),
+        given => given,
+    }
+}
+
 pub fn keys(tiny: &Tiny) -> Vec<(&'static str, MetaValue)> {
-    let state = tiny.head_dim as u32;
+    let (head, (key_heads, heads, state)) = (tiny.head_dim as u32, delta(tiny));
     // Pairs that are turned by a token's first position; one each by the second and third.
-    let first = (state / 4).saturating_sub(2).max(1);
-    let third = u32::from(state >= 16);
+    let first = (head / 4).saturating_sub(2).max(1);
+    let third = u32::from(head >= 16);
     vec![
         // Half of a head is turned. Where that is more than four pairs, some take the fourth position.
-        ("rope.dimension_count", (state / 2).into()),
+        ("rope.dimension_count", (head / 2).into()),
         ("rope.dimension_sections", (&[first, 1, third, 0][..]).into()),
         ("full_attention_interval", (INTERVAL as u32).into()),
         ("ssm.conv_kernel", WINDOW.into()),
-        ("ssm.state_size", state.into()),
-        ("ssm.group_count", (HEADS.0 as u32).into()),
-        ("ssm.time_step_rank", (HEADS.1 as u32).into()),
-        ("ssm.inner_size", (HEADS.1 as u32 * state).into()),
+        ("ssm.state_size", (state as u32).into()),
+        ("ssm.group_count", (key_heads as u32).into()),
+        ("ssm.time_step_rank", (heads as u32).into()),
+        ("ssm.inner_size", ((heads * state) as u32).into()),
     ]
 }
 
@@ -46,14 +51,15 @@ pub fn layer(tiny: &Tiny, attends: bool, put: &mut dyn FnMut(&str, &[u64])) {
         put("attn_k_norm.weight", &[dim]);
         put("attn_output.weight", &[queries, width]);
     } else {
-        let (keys, values) = (HEADS.0 * dim, HEADS.1 * dim);
+        let (key_heads, heads, dim) = delta(tiny);
+        let (keys, values) = (key_heads * dim, heads * dim);
         put("attn_qkv.weight", &[width, 2 * keys + values]);
         put("attn_gate.weight", &[width, values]);
         put("ssm_conv1d.weight", &[WINDOW.into(), 2 * keys + values]);
-        put("ssm_dt.bias", &[HEADS.1]);
-        put("ssm_a", &[HEADS.1]);
-        put("ssm_beta.weight", &[width, HEADS.1]);
-        put("ssm_alpha.weight", &[width, HEADS.1]);
+        put("ssm_dt.bias", &[heads]);
+        put("ssm_a", &[heads]);
+        put("ssm_beta.weight", &[width, heads]);
+        put("ssm_alpha.weight", &[width, heads]);
         put("ssm_norm.weight", &[dim]);
         put("ssm_out.weight", &[values, width]);
     }

@@ -19,9 +19,14 @@ use wick::gguf::TensorType;
 /// A model's shape, without its types.
 type Shape = fn() -> Tiny;
 
-/// Of TinyLlama, of Llama 3.2 with 3B, of LFM2.5-350M, and of Gemma 4 E2B.
-const SHAPES: [(&str, Shape); 4] =
-    [("1.1b", Tiny::billion), ("3b", llama_3b), ("lfm2.5-350m", lfm2_350m), ("gemma4-e2b", gemma4_e2b)];
+/// Of TinyLlama, of Llama 3.2 with 3B, of LFM2.5-350M, of Qwen3.5-0.8B, and of Gemma 4 E2B.
+const SHAPES: [(&str, Shape); 5] = [
+    ("1.1b", Tiny::billion),
+    ("3b", llama_3b),
+    ("lfm2.5-350m", lfm2_350m),
+    ("qwen3.5-0.8b", qwen35_800m),
+    ("gemma4-e2b", gemma4_e2b),
+];
 
 fn llama_3b() -> Tiny {
     Tiny {
@@ -49,6 +54,25 @@ fn lfm2_350m() -> Tiny {
         attends: |layer| [2, 5, 8, 10, 12, 14].contains(&layer),
         ..Tiny::new("lfm2")
     }
+}
+
+fn qwen35_800m() -> Tiny {
+    Tiny {
+        width: 1024,
+        layers: 24,
+        heads: 8,
+        kv_heads: 2,
+        head_dim: 256,
+        feed_forward: 3584,
+        vocab: 248_320,
+        context: 2048,
+        tied: true,
+        delta: (16, 16, 128),
+        ..Tiny::new("qwen35")
+    }
+    .with("rope.dimension_count", 64u32)
+    .with("rope.dimension_sections", &[11u32, 11, 10, 0][..])
+    .with("rope.freq_base", 10_000_000.0)
 }
 
 fn gemma4_e2b() -> Tiny {
