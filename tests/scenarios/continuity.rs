@@ -1,7 +1,6 @@
 //! What goes on where it ended: characters that a limit, a cancel or a deadline cut, turns that were
 //! prepared, control tokens that the model said.
 #![cfg(feature = "testing")]
-#![allow(clippy::disallowed_methods)]
 
 use crate::in_front::pieces_of;
 use crate::support::scenario::*;
