@@ -184,7 +184,7 @@ mod tests {
                 key_heads,
                 value_heads,
                 dim,
-                conv: CausalConv { width, kernel: &self.kernel, inputs, past },
+                conv: CausalConv { width, kernel: &self.kernel, bias: &[], inputs, past },
                 rates: &self.rates,
                 alpha: &self.alpha[first * value_heads..],
                 beta: &self.beta[first * value_heads..],

@@ -37,6 +37,20 @@ impl<'a> Product<'a> {
     }
 }
 
+/// `act(gate . activations) * (up . activations)`: both matrices of a gated feed-forward.
+pub struct GatedProduct<'a> {
+    /// `(rows, cols)`.
+    pub gate: Weights<'a>,
+    /// `(rows, cols)`.
+    pub up: Weights<'a>,
+    /// Added to what each of them gives: `(rows)`.
+    pub biases: Option<[&'a [f32]; 2]>,
+    /// What the gate goes through.
+    pub act: Gate,
+    /// `(tokens, rows)`.
+    pub out: &'a mut [f32],
+}
+
 /// Elements of a chunk's results.
 const TILE: usize = SCRATCH / 4;
 /// Tokens of a chunk at most: enough to pay for unpacking weights, few enough to end a slice in time.
@@ -133,26 +147,24 @@ impl Compute {
         finish(at, chunks)
     }
 
-    /// `out = act(gate . activations) * (up . activations)`, both matrices in one sweep; `out` is
-    /// `(tokens, rows)`.
+    /// Writes what a [`GatedProduct`] comes to, both matrices in one sweep.
     ///
     /// Call again with the same arguments and cursor `at` after [`Step::Paused`].
     ///
     /// Panics if a shape does not fit, or if the activations lack a form.
-    #[allow(clippy::too_many_arguments)]
     pub fn gated(
         &mut self,
-        gate: &Weights<'_>,
-        up: &Weights<'_>,
-        act: Gate,
+        product: &mut GatedProduct<'_>,
         activations: &Activations,
-        out: &mut [f32],
         at: &mut usize,
         pace: &Pace,
     ) -> Step {
+        let GatedProduct { gate, up, biases, act, out } = product;
+        let (gate, up, biases, act) = (&*gate, &*up, *biases, *act);
         let (rows, tokens) = (gate.rows(), activations.tokens());
         assert_eq!(rows, up.rows(), "{gate:?} beside {up:?}");
         assert_eq!(out.len(), tokens * rows, "out of {gate:?}");
+        assert!(biases.is_none_or(|biases| biases.iter().all(|bias| bias.len() == rows)), "biases");
         let cut =
             Cut::new(rows, tokens, self.threads(), (2 * gate.cols(), gate.row_bytes() + up.row_bytes()));
         let chunks = cut.chunks(rows);
@@ -165,8 +177,12 @@ impl Compute {
             kernels.product(gate, part.clone(), activations, tokens.clone(), left, part.len());
             kernels.product(up, part.clone(), activations, tokens.clone(), right, part.len());
             let width = part.len().max(1);
-            for ((token, gate), up) in tokens.zip(left.chunks_exact_mut(width)).zip(right.chunks_exact(width))
-            {
+            let results = left.chunks_exact_mut(width).zip(right.chunks_exact_mut(width));
+            for (token, (gate, up)) in tokens.zip(results) {
+                if let Some([gate_bias, up_bias]) = biases {
+                    kernels.add(gate, &gate_bias[part.clone()]);
+                    kernels.add(up, &up_bias[part.clone()]);
+                }
                 kernels.gate(act, gate, up);
                 // SAFETY: each row of each token is in one chunk only.
                 let out = unsafe { out.slice(token * rows + part.start..token * rows + part.end) };

@@ -76,8 +76,9 @@ fn feed_forward(compute: &mut Compute, x: &[f32], pause: bool) -> (Vec<f32>, usi
         ];
         compute.products(&mut products, &activations, at, pace)
     });
-    slices +=
-        to_the_end(pause, |at, pace| compute.gated(&a, &c, Gate::Silu, &activations, &mut third, at, pace));
+    let biases = Some([&bias[..], &bias]);
+    let mut gated = GatedProduct { gate: a, up: c, biases, act: Gate::Silu, out: &mut third };
+    slices += to_the_end(pause, |at, pace| compute.gated(&mut gated, &activations, at, pace));
     ([first, second, third].concat(), slices)
 }
 
@@ -196,6 +197,8 @@ fn attention(
             heads: HEADS,
             scale: 0.25,
             window,
+            both_ways: false,
+            sinks: &[],
             soft_cap: None,
             queries: &queries,
             spans: &spans,
@@ -262,6 +265,84 @@ fn attention_is_near_the_exact_one() {
                     / weights.iter().sum::<f64>();
                 let ours = ours[(place * HEADS + head) * 24 + d] as f64;
                 assert!((ours - exact).abs() < 1e-5, "token {t} head {head}: {ours} is not {exact}");
+            }
+        }
+    }
+}
+
+/// Tokens of a sequence that sees both ways: across a section's end.
+const WHOLE: usize = 560;
+
+/// The attention of a whole sequence that sees both ways, as far as `window` says, with `sinks`; with memory
+/// for so many sections' results of each query.
+fn both_ways(
+    compute: &mut Compute,
+    window: Option<usize>,
+    sinks: &[f32],
+    pause: bool,
+    sections: usize,
+) -> Vec<f32> {
+    let layout = KvLayout::new(KvType::F16, 1, 2, 16, 24).expect("layout");
+    let (queries, keys, vals) =
+        (values(11, WHOLE * HEADS * 16), values(12, WHOLE * 32), values(13, WHOLE * 48));
+    let count = WHOLE.div_ceil(KV_BLOCK);
+    // Unwritten places hold NaN.
+    let mut blocks = vec![vec![0x7e00u16; layout.block_len()]; count];
+    let kernels = compute.kernels();
+    for t in 0..WHOLE {
+        let (keys, vals) = (&keys[t * 32..][..32], &vals[t * 48..][..48]);
+        layout.store(kernels, &mut blocks[t / KV_BLOCK], (0, t % KV_BLOCK), keys, vals);
+    }
+    let ids: Vec<u32> = (0..count as u32).collect();
+    let job = Attention {
+        layout: &layout,
+        memory: &blocks[..],
+        layer: 0,
+        heads: HEADS,
+        scale: 0.25,
+        window,
+        both_ways: true,
+        sinks,
+        soft_cap: None,
+        queries: &queries,
+        spans: &[Span { blocks: &ids, position: 0, tokens: WHOLE }],
+    };
+    let lines = WHOLE * HEADS;
+    let mut work = vec![f32::NAN; lines * (2 + sections * 34)];
+    let mut out = vec![f32::NAN; lines * 24];
+    to_the_end(pause, |at, pace| compute.attention(&job, &mut work, &mut out, at, pace));
+    out
+}
+
+#[test]
+fn attention_that_sees_both_ways_is_near_the_exact_one_whoever_computes_it() {
+    let (queries, keys, vals) =
+        (values(11, WHOLE * HEADS * 16), values(12, WHOLE * 32), values(13, WHOLE * 48));
+    let half = |x: f32| f16_to_f32(f32_to_f16(x)) as f64;
+    // Nothing beside the scores, about as much, and all there is.
+    let sinks = [-200.0, -3.0, 0.0, 2.0, 5.0, 200.0];
+    for (window, sinks) in [(None, &[][..]), (Some(21), &[]), (Some(300), &sinks), (None, &sinks)] {
+        let truth = both_ways(&mut Compute::alone().expect("memory"), window, sinks, false, 3);
+        for (t, head) in [(0usize, 0), (1, 5), (20, 4), (513, 2), (550, 1), (559, 3), (300, 5)] {
+            let reach = window.unwrap_or(WHOLE) - 1;
+            let seen = t.saturating_sub(reach)..(t + reach + 1).min(WHOLE);
+            let dot = |j: usize| -> f64 {
+                let key = |d: usize| half(keys[j * 32 + head / 3 * 16 + d]);
+                (0..16).map(|d| queries[(t * HEADS + head) * 16 + d] as f64 * key(d)).sum()
+            };
+            let weights: Vec<f64> = seen.clone().map(|j| (dot(j) * 0.25).exp()).collect();
+            let sum = weights.iter().sum::<f64>() + sinks.get(head).map_or(0.0, |sink| (*sink as f64).exp());
+            for d in 0..24 {
+                let value = |j: usize| half(vals[j * 48 + head / 3 * 24 + d]);
+                let exact = seen.clone().zip(&weights).map(|(j, w)| w * value(j)).sum::<f64>() / sum;
+                let ours = truth[(t * HEADS + head) * 24 + d] as f64;
+                assert!((ours - exact).abs() < 1e-5, "token {t} head {head}: {ours} is not {exact}");
+            }
+        }
+        for mut compute in computes() {
+            for (pause, sections) in [(true, 0), (false, 2)] {
+                let what = format!("{window:?}, {:?}, {}", compute.kernels().set(), compute.threads());
+                same(&both_ways(&mut compute, window, sinks, pause, sections), &truth, &what);
             }
         }
     }

@@ -40,7 +40,8 @@ pub(super) fn is_next(
 /// generation.
 ///
 /// # Errors
-/// `InvalidArgument` if the session does not take this input; `OutOfMemory`.
+/// `InvalidArgument` if the session does not take this input; `Unsupported` for a model that generates none;
+/// `OutOfMemory`.
 pub(super) fn text_job(
     id: u64,
     wanted: Weak<()>,
@@ -54,6 +55,7 @@ pub(super) fn text_job(
     let ready = models.ready(generation.model).ok_or_else(gone)?;
     session.active = Some(id);
     session.errands.pop_front();
+    ready.check_generates()?;
     let context = session.context(ready.spec())?;
     let (request, options) = (&generation.request, generation.request.text_options());
     let work = Work::new(&request.input, options, &mut session.conversation, &session.tokens)?;

@@ -227,6 +227,22 @@ impl Ready {
         self.runner.spec()
     }
 
+    /// Whether it makes tokens.
+    ///
+    /// # Errors
+    /// `Unsupported`: it is an encoder.
+    pub(super) fn check_generates(&self) -> Result<()> {
+        let Spec { encodes, architecture, .. } = self.spec();
+        if !encodes {
+            return Ok(());
+        }
+        let why = format!(
+            "a model of {architecture} generates no text: it makes one vector of a whole text, for search and \
+             comparison; embeddings come with a later release (wick_embed)"
+        );
+        Err(Error::new(ErrorKind::Unsupported, why))
+    }
+
     pub(super) fn vocab(&self) -> &Arc<dyn Vocab> {
         &self.vocab
     }

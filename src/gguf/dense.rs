@@ -6,9 +6,6 @@ use super::open::{Gguf, place};
 use memmap2::Mmap;
 use std::ops::Range;
 
-/// Tables that are a large part of a file, of which a token reads one row.
-const BY_ROW: [&str; 1] = ["per_layer_token_embd.weight"];
-
 impl Gguf {
     /// The mapped bytes that are read whole: of each file those in front of and behind a table that is read
     /// by row.
@@ -24,10 +21,17 @@ impl Gguf {
         })
     }
 
+    /// The same model, of whose tensor `name`, if there is one, a token reads one row: a table that is a
+    /// large part of the file. Whoever knows what is computed with it says so.
+    pub fn read_by_row(mut self, name: &str) -> Self {
+        self.by_row = self.header().tensor(name).and_then(|tensor| Some((tensor.part(), place(tensor)?)));
+        self
+    }
+
     /// Where such a table lies in file `part`.
     fn by_row(&self, part: usize) -> Option<Range<usize>> {
-        let mut tables = BY_ROW.iter().filter_map(|name| self.header().tensor(name));
-        place(tables.find(|tensor| usize::from(tensor.part()) == part)?)
+        let (file, range) = self.by_row.as_ref()?;
+        (usize::from(*file) == part).then(|| range.clone())
     }
 
     /// Asks the system for `bytes`, which are this model's, so that reading them does not wait long.

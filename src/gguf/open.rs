@@ -23,6 +23,8 @@ pub struct Gguf {
     /// One per file.
     pub(super) data: Vec<Data>,
     pub(super) placement: Arc<Placement>,
+    /// The table that is read by row: its file, and where in its data.
+    pub(super) by_row: Option<(u16, Range<usize>)>,
 }
 
 impl Gguf {
@@ -236,7 +238,7 @@ impl Opening {
         assert!(self.inputs.is_empty() && self.reading.is_none(), "the model is not read to its end");
         let mapped = self.data.iter().filter(|data| data.is_mapped()).map(|data| data.bytes().len() as u64);
         let placement = Arc::new(Placement::new(mapped));
-        Gguf { header: self.header, data: self.data, placement }
+        Gguf { header: self.header, data: self.data, placement, by_row: None }
     }
 }
 

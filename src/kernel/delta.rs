@@ -12,13 +12,15 @@ use super::simd::Simd;
 /// Columns of a tile.
 const TILE: usize = 16;
 
-/// The causal convolution of a delta net, channel by channel, with SiLU behind it.
+/// The causal convolution of a delta net or of Mamba-2, channel by channel, with SiLU behind it.
 #[derive(Debug, Clone, Copy)]
 pub struct CausalConv<'a> {
     /// Channels.
     pub width: usize,
     /// (taps, width), the oldest tap first; at least one.
     pub kernel: &'a [f32],
+    /// Added to each row's result: (width); empty: nothing.
+    pub bias: &'a [f32],
     /// (rows, width).
     pub inputs: &'a [f32],
     /// Inputs of the taps − 1 rows before the first: (taps − 1, width); empty: zeros.
@@ -46,11 +48,14 @@ impl<'a> CausalConv<'a> {
     }
 }
 
-/// Result of row `row`: silu(Σ kernel[tap] · x[row − taps + 1 + tap]), taps in ascending order.
+/// Result of row `row`: silu(bias + Σ kernel[tap] · x[row − taps + 1 + tap]), taps in ascending order.
 #[inline(always)]
 pub(crate) fn convolve(conv: &CausalConv<'_>, row: usize, out: &mut [f32]) {
     let past = conv.kernel.len() / conv.width - 1;
-    out.fill(0.0);
+    match conv.bias.is_empty() {
+        true => out.fill(0.0),
+        false => out.copy_from_slice(conv.bias),
+    }
     for (tap, kernel) in conv.kernel.chunks_exact(conv.width).enumerate() {
         match conv.row_at(row + tap, past) {
             Some(inputs) => {

@@ -136,6 +136,16 @@ pub(crate) fn gelu_mul(gate: &mut [f32], up: &[f32]) {
     }
 }
 
+/// `gate = clamped_swish(gate) * (up + 1)`, with up within 7 of 0; NaN where one is infinite.
+#[inline(always)]
+pub(crate) fn clamped_swiglu(gate: &mut [f32], up: &[f32]) {
+    for (gate, &up) in gate.iter_mut().zip(up) {
+        let low = if up > 7.0 { 7.0 } else { up };
+        let within = if low < -7.0 { -7.0 } else { low };
+        *gate = math::clamped_swish(*gate) * (within + 1.0) + up * 0.0;
+    }
+}
+
 /// `x = x * sigmoid(gate)`.
 #[inline(always)]
 pub(crate) fn sigmoid_mul(x: &mut [f32], gate: &[f32]) {

@@ -101,6 +101,14 @@ pub fn gelu(x: f32) -> f32 {
     0.5 * x * (1.0 + tanh(inner))
 }
 
+/// x times the sigmoid of 1.702 x, where x is at most 7: the gate of gpt-oss' experts (its published model
+/// code). An infinite x becomes NaN, not the limit.
+#[inline(always)]
+pub fn clamped_swish(x: f32) -> f32 {
+    let low = if x > 7.0 { 7.0 } else { x };
+    low / (1.0 + exp(-1.702 * low)) + x * 0.0
+}
+
 /// e^x in f64 within 1e-15 relatively, for |x| < 700.
 pub fn exp64(x: f64) -> f64 {
     let n = (x * LOG2_E).round_ties_even();

@@ -32,6 +32,7 @@ mod quantise;
 mod query;
 mod rope;
 mod scalar;
+mod scan;
 mod simd;
 mod store;
 mod table;
@@ -45,15 +46,17 @@ mod x86;
 
 pub(crate) use activations::GROUP;
 pub use activations::{Activations, Forms};
-pub(crate) use attention::{PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Visible};
+pub(crate) use attention::{PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Sight, Visible};
 pub use block::dequantise;
 pub use conv::ShortConv;
 pub use delta::{CausalConv, DeltaHead};
 pub use float::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub use kv::{KV_BLOCK, KvLayout, KvType};
+pub(crate) use math::exp2;
 pub use math::{exp, exp64, ln64, sigmoid, softplus, tanh};
 pub(crate) use quantise::{Group32, Group256};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
+pub use scan::ScanHead;
 pub use table::{Gate, InstructionSet, Kernels};
 pub use types::{Form, Type, Weights};
 

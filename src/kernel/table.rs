@@ -5,6 +5,7 @@ use super::attention::Section;
 use super::delta::{CausalConv, DeltaHead};
 use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
+use super::scan::ScanHead;
 use super::types::Weights;
 use std::ops::Range;
 
@@ -62,6 +63,7 @@ pub struct Kernels {
     pub(super) soft_cap: unsafe fn(&mut [f32], f32),
     pub(super) silu_mul: unsafe fn(&mut [f32], &[f32]),
     pub(super) gelu_mul: unsafe fn(&mut [f32], &[f32]),
+    pub(super) clamped_swiglu: unsafe fn(&mut [f32], &[f32]),
     pub(super) sigmoid_mul: unsafe fn(&mut [f32], &[f32]),
     pub(super) rope_interleaved: Rope,
     pub(super) rope_halves: Rope,
@@ -71,6 +73,7 @@ pub struct Kernels {
     pub(super) finish: unsafe fn(&[f32], usize, &mut [f32]),
     pub(super) convolve: unsafe fn(&CausalConv<'_>, usize, &mut [f32]),
     pub(super) delta: unsafe fn(&DeltaHead<'_>, &mut [f32], &mut [f32]),
+    pub(super) scan: unsafe fn(&ScanHead<'_>, &mut [f32], &mut [f32]),
 }
 
 /// Compiles the generic kernels for an instruction set: `$features` are what the token `$token` proves.
@@ -82,6 +85,7 @@ macro_rules! instantiate {
         use crate::kernel::delta::{self as delta_net, CausalConv, DeltaHead};
         use crate::kernel::generic;
         use crate::kernel::quantise::{self, Group32, Group256};
+        use crate::kernel::scan::{self as mamba, ScanHead};
         use crate::kernel::types::Weights;
         use std::ops::Range;
         $(#[$features])*
@@ -133,6 +137,10 @@ macro_rules! instantiate {
             generic::gelu_mul(gate, up)
         }
         $(#[$features])*
+        fn clamped_swiglu(gate: &mut [f32], up: &[f32]) {
+            generic::clamped_swiglu(gate, up)
+        }
+        $(#[$features])*
         fn sigmoid_mul(x: &mut [f32], gate: &[f32]) {
             generic::sigmoid_mul(x, gate)
         }
@@ -168,6 +176,10 @@ macro_rules! instantiate {
         fn delta(head: &DeltaHead<'_>, state: &mut [f32], out: &mut [f32]) {
             delta_net::delta($token, head, state, out)
         }
+        $(#[$features])*
+        fn scan(head: &ScanHead<'_>, state: &mut [f32], out: &mut [f32]) {
+            mamba::scan($token, head, state, out)
+        }
         $crate::kernel::table::Kernels {
             set: $set,
             product,
@@ -182,6 +194,7 @@ macro_rules! instantiate {
             soft_cap,
             silu_mul,
             gelu_mul,
+            clamped_swiglu,
             sigmoid_mul,
             rope_interleaved,
             rope_halves,
@@ -191,6 +204,7 @@ macro_rules! instantiate {
             finish,
             convolve,
             delta,
+            scan,
         }
     }};
 }
@@ -294,6 +308,7 @@ impl Kernels {
             match activation {
                 Gate::Silu => (self.silu_mul)(gate, up),
                 Gate::Gelu => (self.gelu_mul)(gate, up),
+                Gate::ClampedSwiglu => (self.clamped_swiglu)(gate, up),
             }
         }
     }
@@ -361,6 +376,15 @@ impl Kernels {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.delta)(head, state, out) }
     }
+
+    /// Takes a head's state, [`ScanHead::state_len`], past its tokens; their results are `out`,
+    /// `(tokens, dim)`.
+    ///
+    /// Panics if the lengths do not fit together.
+    pub fn scan(&self, head: &ScanHead<'_>, state: &mut [f32], out: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.scan)(head, state, out) }
+    }
 }
 
 /// What a gated feed-forward applies to its gate.
@@ -370,4 +394,6 @@ pub enum Gate {
     Silu,
     /// GELU, tanh form.
     Gelu,
+    /// x * sigmoid(1.702 x) with x at most 7, times 1 + up with up within 7 of 0 (gpt-oss).
+    ClampedSwiglu,
 }

@@ -13,7 +13,8 @@ pub struct Span<'a> {
     pub past: Past<'a>,
     /// At least one token; each below `vocab_size`.
     pub tokens: &'a [u32],
-    /// Of how many of its last tokens the logits are wanted: 0 to all.
+    /// Of how many of its last tokens the logits are wanted: 0 to all. Of an encoder
+    /// ([`Spec::encodes`]): 1 for the vector of all tokens.
     pub logits: usize,
 }
 
@@ -57,7 +58,8 @@ pub trait Decoder: Send {
     fn storage(&mut self) -> &mut dyn Storage;
 
     /// How many of `wanted` new tokens the next chunk of a sequence that holds `held` may take; at least 1,
-    /// at most `wanted`. A decoder without a resumable prefill wants all of them at once.
+    /// at most `wanted`. A decoder without a resumable prefill wants all of them at once, and an encoder, in
+    /// which every token sees all others, must have them.
     fn chunk_limit(&self, held: usize, wanted: usize) -> usize;
 
     /// Whether the logits behind a token are the same bits however many of its sequence are computed in a
@@ -79,7 +81,7 @@ pub trait Decoder: Send {
     fn run_slice(&mut self, pace: Pace) -> Result<Step>;
 
     /// The logits after one of the tokens of span `index`, (vocab_size): `row` counts those that are wanted.
-    /// Samplers write into them. Only after [`Step::Done`].
+    /// Samplers write into them. Of an encoder: its vector, as the model gives it. Only after [`Step::Done`].
     fn logits(&mut self, index: usize, row: usize) -> &mut [f32];
 
     /// Ends the pass, done or not.

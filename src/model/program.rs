@@ -1,7 +1,7 @@
 //! The operations of a pass, in order: a constant list for each kind of mixer, of feed-forward, and for both
 //! ends. Knows no arithmetic and no backend.
 
-use super::description::{Attention, Feed, Layer, LayerEnd, Mixer};
+use super::description::{Attention, Config, Encoder, Feed, LayerEnd, Mixer};
 use std::ops::Range;
 
 /// One operation on the rows of a pass.
@@ -39,6 +39,10 @@ pub(crate) enum Operation {
     DeltaInput,
     /// The convolution and the delta rule; the states that they leave behind.
     Delta,
+    /// Gates, inputs of the convolution and steps of Mamba-2.
+    MambaInput,
+    /// The convolution and the recurrence; the states that they leave behind.
+    Mamba,
     /// Softmax of queries times keys, times values.
     Attend,
     /// What was mixed times the sigmoid of its gates.
@@ -47,8 +51,16 @@ pub(crate) enum Operation {
     QuantiseMixed,
     /// The mixer's output projection.
     MixerOutput,
-    /// The sum with the residual stream, and the norm before the feed-forward.
+    /// What the mixer has given, normed, to the residual stream, where it is beside it.
+    AddMixed,
+    /// The norm before the feed-forward.
     FeedNorm,
+    /// That before the router of experts which run beside a dense feed-forward,
+    RouterNorm,
+    /// that before those experts,
+    ExpertNorm,
+    /// and that of what they give.
+    NormExperts,
     /// Its result in the forms that come next.
     QuantiseHidden,
     /// Which experts each row runs through.
@@ -65,6 +77,8 @@ pub(crate) enum Operation {
     Scatter,
     /// The sum with the residual stream.
     Add,
+    /// The same of the dense feed-forward and the experts beside it.
+    AddBoth,
     /// The residual stream in the form that the gate of the layer's own embedding is multiplied with.
     QuantiseEnd,
     /// What the gate lets through of that embedding.
@@ -77,10 +91,22 @@ pub(crate) enum Operation {
     AddInput,
     /// The residual stream times a number.
     ScaleEnd,
+    /// The residual stream, normed as behind the last layer.
+    NormEnd,
     /// The norm behind the last layer.
     OutputNorm,
     /// Its result in the form that the output matrix is multiplied with.
     QuantiseOutput,
+    /// The rows of each sequence to one vector.
+    Pool,
+    /// The vectors in the form that the first matrix behind is multiplied with.
+    QuantisePooled,
+    /// That matrix.
+    Widen,
+    /// Its result in the form that the second one is multiplied with.
+    QuantiseWidened,
+    /// The second one.
+    Vector,
     /// Rows of logits.
     Output,
     /// Scale and cap of the logits.
@@ -114,6 +140,9 @@ static ATTENTION: Program =
 static SHARING: Program =
     Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Attend, QuantiseMixed, MixerOutput]);
 
+/// Of keys and values on both sides: all rows go on, since those behind need them.
+static BOTH_WAYS: Program =
+    Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Store, Attend, QuantiseMixed, MixerOutput]);
 /// Of queries with gates.
 static GATED_ATTENTION: Program = Program::once(&[
     MixerNorm,
@@ -131,24 +160,68 @@ static GATED_ATTENTION: Program = Program::once(&[
 static DELTA_NET: Program =
     Program::once(&[MixerNorm, QuantiseStream, DeltaInput, Delta, Narrow, QuantiseMixed, MixerOutput]);
 
+static MAMBA2: Program =
+    Program::once(&[MixerNorm, QuantiseStream, MambaInput, Mamba, Narrow, QuantiseMixed, MixerOutput]);
+
 static SHORT_CONV: Program =
     Program::once(&[MixerNorm, QuantiseStream, ConvInput, Convolve, Narrow, QuantiseMixed, MixerOutput]);
 
-static DENSE: Program = Program::once(&[FeedNorm, QuantiseHidden, GateUp, QuantiseInner, Down, Add]);
+static DENSE: Program =
+    Program::once(&[AddMixed, FeedNorm, QuantiseHidden, GateUp, QuantiseInner, Down, Add]);
 
 static EXPERTS: Program = Program {
-    operations: &[FeedNorm, QuantiseHidden, Route, Gather, GateUp, QuantiseInner, Down, Scatter, Add],
-    repeated: 3..8,
+    operations: &[
+        AddMixed,
+        FeedNorm,
+        QuantiseHidden,
+        Route,
+        Gather,
+        GateUp,
+        QuantiseInner,
+        Down,
+        Scatter,
+        Add,
+    ],
+    repeated: 4..9,
 };
+
+/// Experts beside a dense feed-forward, which comes after them.
+static EXPERTS_BESIDE: Program = Program {
+    operations: &[
+        AddMixed,
+        RouterNorm,
+        QuantiseHidden,
+        Route,
+        ExpertNorm,
+        Gather,
+        GateUp,
+        QuantiseInner,
+        Down,
+        Scatter,
+        NormExperts,
+    ],
+    repeated: 5..10,
+};
+
+/// The dense one.
+static DENSE_BESIDE: Program =
+    Program::once(&[FeedNorm, QuantiseHidden, GateUp, QuantiseInner, Down, AddBoth]);
 
 static PLAIN: Program = Program::once(&[]);
 
 static SCALED: Program = Program::once(&[ScaleEnd]);
 
+static NORMED: Program = Program::once(&[NormEnd]);
+
 static INPUT: Program =
     Program::once(&[QuantiseEnd, GateInput, QuantiseInput, ProjectInput, AddInput, ScaleEnd]);
 
 static END: Program = Program::once(&[OutputNorm, QuantiseOutput, Output, Finish]);
+
+static POOLED: Program = Program::once(&[OutputNorm, Pool]);
+
+static POOLED_DENSE: Program =
+    Program::once(&[OutputNorm, Pool, QuantisePooled, Widen, QuantiseWidened, Vector]);
 
 /// A part of a pass that has a program of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,39 +229,54 @@ pub(crate) enum Stage {
     Begin,
     /// Of this layer.
     Mixer(usize),
-    /// Of this layer.
-    Feed(usize),
+    /// Of this layer: nothing where it has none.
+    Experts(usize),
+    /// The feed-forward that every token runs through, of this layer: nothing where it has none.
+    Dense(usize),
     /// Behind the feed-forward of this layer.
     Behind(usize),
     End,
 }
 
 impl Stage {
-    /// What is computed in it, in a model of these layers.
-    pub(crate) fn program(self, layers: &[Layer]) -> &'static Program {
-        let layer = |index: usize| layers.get(index);
+    /// What is computed in it, in such a model.
+    pub(crate) fn program(self, config: &Config) -> &'static Program {
+        let layer = |index: usize| config.layers.get(index);
         match self {
             Self::Begin => match layer(0).map(|layer| layer.end) {
                 Some(LayerEnd::Input(_)) => &BEGIN_WITH_INPUTS,
-                Some(LayerEnd::Plain | LayerEnd::Scaled) | None => &BEGIN,
+                Some(LayerEnd::Plain | LayerEnd::Scaled | LayerEnd::Normed) | None => &BEGIN,
             },
             Self::Mixer(index) => match layer(index).map(|layer| &layer.mixer) {
                 Some(Mixer::Attention(Attention { shares: Some(_), .. })) => &SHARING,
+                Some(Mixer::Attention(Attention { both_ways: true, .. })) => &BOTH_WAYS,
                 Some(Mixer::Attention(Attention { gated: true, .. })) => &GATED_ATTENTION,
                 Some(Mixer::Attention(_)) | None => &ATTENTION,
                 Some(Mixer::ShortConv(_)) => &SHORT_CONV,
                 Some(Mixer::DeltaNet(_)) => &DELTA_NET,
+                Some(Mixer::Mamba2(_)) => &MAMBA2,
             },
-            Self::Feed(index) => match layer(index).map(|layer| &layer.feed) {
-                Some(Feed::Dense(_)) | None => &DENSE,
+            Self::Experts(index) => match layer(index).map(|layer| &layer.feed) {
+                Some(Feed::Dense(_)) | None => &PLAIN,
                 Some(Feed::Experts(_)) => &EXPERTS,
+                Some(Feed::Both(..)) => &EXPERTS_BESIDE,
+            },
+            Self::Dense(index) => match layer(index).map(|layer| &layer.feed) {
+                Some(Feed::Dense(_)) | None => &DENSE,
+                Some(Feed::Experts(_)) => &PLAIN,
+                Some(Feed::Both(..)) => &DENSE_BESIDE,
             },
             Self::Behind(index) => match layer(index).map(|layer| layer.end) {
                 Some(LayerEnd::Plain) | None => &PLAIN,
                 Some(LayerEnd::Scaled) => &SCALED,
+                Some(LayerEnd::Normed) => &NORMED,
                 Some(LayerEnd::Input(_)) => &INPUT,
             },
-            Self::End => &END,
+            Self::End => match config.encoder {
+                None => &END,
+                Some(Encoder { dense: None, .. }) => &POOLED,
+                Some(Encoder { dense: Some(_), .. }) => &POOLED_DENSE,
+            },
         }
     }
 
@@ -196,8 +284,9 @@ impl Stage {
     pub(crate) fn next(self, layers: usize) -> Option<Self> {
         match self {
             Self::Begin => Some(Self::Mixer(0)),
-            Self::Mixer(layer) => Some(Self::Feed(layer)),
-            Self::Feed(layer) => Some(Self::Behind(layer)),
+            Self::Mixer(layer) => Some(Self::Experts(layer)),
+            Self::Experts(layer) => Some(Self::Dense(layer)),
+            Self::Dense(layer) => Some(Self::Behind(layer)),
             Self::Behind(layer) if layer + 1 < layers => Some(Self::Mixer(layer + 1)),
             Self::Behind(_) => Some(Self::End),
             Self::End => None,
@@ -207,7 +296,9 @@ impl Stage {
     /// The layer that it is of; none before the first and behind the last.
     pub(crate) fn layer(self) -> Option<usize> {
         match self {
-            Self::Mixer(layer) | Self::Feed(layer) | Self::Behind(layer) => Some(layer),
+            Self::Mixer(layer) | Self::Experts(layer) | Self::Dense(layer) | Self::Behind(layer) => {
+                Some(layer)
+            }
             Self::Begin | Self::End => None,
         }
     }

@@ -364,8 +364,14 @@ impl<D: Decoder> Runner<D> {
             if count == 0 || first + count > most {
                 return Err(invalid(format!("a chunk of {count} tokens; a pass takes 1 to {most}")));
             }
-            if chunk.logits > count {
+            if chunk.logits > if spec.encodes { 1 } else { count } {
                 return Err(invalid(format!("{} rows of logits for {count} tokens", chunk.logits)));
+            }
+            if spec.encodes && held > 0 {
+                return Err(invalid(format!(
+                    "an encoder takes a text in one pass, from its beginning; sequence {} holds {held} tokens",
+                    chunk.sequence.0
+                )));
             }
             if let Some(id) = chunk.tokens.iter().find(|&&id| id as usize >= vocab) {
                 return Err(invalid(format!("token {id} is beyond the vocabulary of {vocab}")));

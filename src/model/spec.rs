@@ -31,6 +31,8 @@ pub struct Spec {
     pub max_batch: usize,
     /// Tokens that one pass may take in all; at least 1.
     pub max_tokens: usize,
+    /// It is an encoder: a pass takes a text whole and gives one vector of it, in place of logits.
+    pub encodes: bool,
 }
 
 #[cfg_attr(
@@ -63,6 +65,7 @@ impl Spec {
             kv_bytes_per_token: 0,
             max_batch: 1,
             max_tokens: 1,
+            encodes: false,
         })
     }
 }

@@ -77,6 +77,7 @@ impl FakeDecoder {
             kv_bytes_per_token: BYTES,
             max_batch: script.max_batch,
             max_tokens: script.max_tokens,
+            encodes: false,
         };
         let length = |group: &Group| if group.keeps == Keeps::State { 1 } else { BLOCK };
         let cache = cache_spec(&script);

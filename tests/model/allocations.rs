@@ -37,6 +37,8 @@ fn no_allocation_per_token() {
         ("gemma4", TensorType::Q8_0),
         ("qwen2moe", TensorType::Q8_0),
         ("qwen35", TensorType::Q8_0),
+        ("granitehybrid", TensorType::Q8_0),
+        ("gpt-oss", TensorType::Q8_0),
     ] {
         let gguf = Tiny::new(architecture).of(kind).open();
         let mut decoder = driver::load(gguf, 2).expect("a model");

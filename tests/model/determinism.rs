@@ -3,7 +3,8 @@
 #![cfg(feature = "native")]
 
 use crate::support::driver::{Driver, bits};
-use crate::support::tiny::{ARCHITECTURES, Random, Tiny};
+use crate::support::tiny::known::experts;
+use crate::support::tiny::{Random, Tiny, decoders};
 use std::time::Duration;
 use wick::gguf::TensorType;
 use wick::model::Chunk;
@@ -26,8 +27,8 @@ fn decode(driver: &mut Driver, tokens: &[u32], prefill: usize, most: usize) -> V
 #[test]
 fn threads_and_cuts_change_nothing_in_any_architecture() {
     let tokens = prompt(7, 150);
-    for &architecture in ARCHITECTURES {
-        let model = Tiny::new(architecture);
+    for model in decoders().map(Tiny::new).chain([experts()]) {
+        let architecture = model.architecture;
         let truth = decode(&mut Driver::over(model.open(), 1), &tokens, 147, usize::MAX);
         assert!(truth.iter().flatten().all(|&b| f32::from_bits(b).is_finite()), "{architecture}");
         for (threads, most) in [(2, usize::MAX), (3, 64), (2, 33), (1, 7)] {
@@ -63,8 +64,10 @@ fn threads_and_cuts_change_nothing_in_any_tensor_type() {
 
 #[test]
 fn a_batch_gives_each_sequence_what_it_gets_alone() {
-    for architecture in ["llama", "gemma3", "gemma4", "qwen2moe", "lfm2", "lfm2moe", "qwen35", "qwen35moe"] {
-        let model = Tiny::new(architecture).of(TensorType::Q8_0);
+    let architectures = ["llama", "gemma3", "gemma4", "qwen2moe", "gpt-oss", "lfm2", "lfm2moe"];
+    let states = ["qwen35", "qwen35moe", "granitehybrid"];
+    for model in architectures.into_iter().chain(states).map(Tiny::new).chain([experts()]) {
+        let (architecture, model) = (model.architecture, model.of(TensorType::Q8_0));
         let prompts: Vec<Vec<u32>> = (0..9).map(|seed| prompt(seed, 3 + 9 * seed as usize)).collect();
         let mut alone = Driver::over(model.open(), 1);
         let truth: Vec<_> = prompts.iter().map(|p| decode(&mut alone, p, p.len() - 2, usize::MAX)).collect();

@@ -14,8 +14,9 @@ use wick::gguf::TensorType;
 fn small(architecture: &'static str) -> Tiny {
     let mut tiny = Tiny::new(architecture);
     (tiny.width, tiny.heads, tiny.kv_heads, tiny.head_dim) = (8, 4, 2, 2);
-    // The third layer of LFM2 is the first with attention.
-    let layers = if architecture.starts_with("lfm2") { 3 } else { 2 };
+    // The third layer of LFM2 and Granite's hybrids is the first with attention.
+    let third = architecture.starts_with("lfm2") || architecture == "granitehybrid";
+    let layers = if third { 3 } else { 2 };
     (tiny.feed_forward, tiny.vocab, tiny.layers) = (6, 11, layers);
     if architecture.starts_with("qwen35") {
         // The fourth layer is the first with attention, and of a head two pairs are turned at least.

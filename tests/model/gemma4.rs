@@ -4,10 +4,11 @@
 
 use crate::support::counting::peak_of;
 use crate::support::driver::{self, Driver, bits};
-use crate::support::tiny::{Random, Tiny};
+use crate::support::tiny::known::experts;
+use crate::support::tiny::{Random, Tiny, open};
 use wick::error::{Error, ErrorKind};
-use wick::gguf::ValueType;
 use wick::gguf::write::MetaValue;
+use wick::gguf::{TensorType, ValueType};
 use wick::model::{Decoder, NativeDecoder, NativeOptions};
 
 /// Six layers, of which the third and sixth have no window; the last three read what the second and third
@@ -144,10 +145,54 @@ fn f4_its_numbers_are_refused_or_compute() {
 }
 
 #[test]
-fn f10_its_experts_are_unsupported_by_name() {
-    let error = refused(&tiny().with("expert_count", 8u32).with("expert_used_count", 2u32), "experts");
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.message().contains("gemma4") && error.message().contains("expert_count"), "{error}");
+fn f4_its_experts_are_whole_or_refused_by_name() {
+    let tensors = ["ffn_gate_inp.scale", "ffn_gate_inp.weight", "ffn_down_exps.weight", "ffn_gate.weight"];
+    let norms = ["pre_ffw_norm_2.weight", "post_ffw_norm_1.weight", "post_ffw_norm_2.weight"];
+    for tensor in tensors.into_iter().chain(norms) {
+        let name = format!("blk.1.{tensor}");
+        let error = refused(&Tiny { without: vec![name.clone()], ..experts() }, tensor);
+        assert!(error.kind() == ErrorKind::ModelInvalid && error.message().contains(&name), "{error}");
+    }
+    // Neither in one tensor nor in two.
+    let fused = "blk.0.ffn_gate_up_exps.weight".to_owned();
+    let error = refused(&Tiny { without: vec![fused], ..experts() }, "no gate");
+    assert!(error.message().contains("blk.0.ffn_gate_exps.weight"), "{error}");
+    for key in ["expert_count", "expert_used_count", "expert_feed_forward_length"] {
+        for value in [0, 7, 1025, 1 << 21, u32::MAX] {
+            let error = refused(&experts().with(key, value), &format!("{key} = {value}"));
+            assert!(error.message().chars().any(|c| c == '"' || c.is_ascii_digit()), "{error}");
+        }
+    }
+    // Tensors of experts that no key speaks of.
+    let error = refused(&experts().with("expert_count", 0u32), "no experts");
+    assert!(error.kind() == ErrorKind::Unsupported && error.message().contains("blk.0."), "{error}");
+}
+
+#[test]
+fn gate_and_up_of_experts_may_be_apart() {
+    let (inner, width, count) = (96, 64, 6);
+    let fused = experts();
+    let gguf = fused.open();
+    let mut apart = fused.clone();
+    let names = |layer, part: &str| format!("blk.{layer}.ffn_{part}_exps.weight");
+    apart.without = (0..fused.layers).map(|layer| names(layer, "gate_up")).collect();
+    let mut writer = apart.writer();
+    for layer in 0..fused.layers {
+        let bytes = gguf.bytes(gguf.tensor(&names(layer, "gate_up")).expect("a tensor"));
+        let experts = || bytes.chunks_exact(2 * inner * width * 4);
+        let (gates, ups): (Vec<&[u8]>, Vec<&[u8]>) =
+            experts().map(|both| both.split_at(both.len() / 2)).unzip();
+        let shape = [width as u64, inner as u64, count];
+        for (part, halves) in [("gate", gates), ("up", ups)] {
+            writer = writer.tensor(&names(layer, part), TensorType::F32, &shape, halves.concat());
+        }
+    }
+    let logits = |gguf| {
+        let mut driver = Driver::over(gguf, 1);
+        let sequence = driver.sequence();
+        bits(&driver.extend(sequence, &[9, 8, 7, 6, 5, 4]))
+    };
+    assert!(logits(open(writer.to_bytes())) == logits(fused.open()));
 }
 
 /// Scores are taken as they are, and layers without a scale have none.

@@ -41,6 +41,14 @@ fn f10_an_unknown_architecture_is_unsupported_by_name() {
     let error = refused(&model, "qwen4exp");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.message().contains("qwen4exp"), "{error}");
+    // Families of today that are not computed.
+    for name in ["cohere2", "spark2_5", "apertus", "falcon-h1", "nemotron_h", "deepseek2", "rwkv7", "mamba2"]
+    {
+        model.architecture = name;
+        let error = refused(&model, name);
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.message().contains(&format!("architecture {name:?} is unknown")), "{error}");
+    }
     for (name, nearest) in [("gemma3n", "gemma3"), ("exaone5", "exaone"), ("xyz", ""), ("", "")] {
         model.architecture = name;
         let error = refused(&model, name);
@@ -162,16 +170,25 @@ fn large(value: u32) -> bool {
 /// Whether `architecture` has use for `key`; keys without use are not looked at.
 fn is_read(architecture: &str, key: &str) -> bool {
     match key {
-        "attention.sliding_window" => {
-            ["gemma2", "gemma3", "gemma4", "phi3", "olmo2", "lfm2"].contains(&architecture)
-        }
+        "attention.sliding_window" => [
+            "gemma2",
+            "gemma3",
+            "gemma4",
+            "gemma-embedding",
+            "phi3",
+            "olmo2",
+            "lfm2",
+            "gpt-oss",
+            "granite_swa",
+        ]
+        .contains(&architecture),
         "shortconv.l_cache" => architecture.starts_with("lfm2"),
         "full_attention_interval" | "nextn_predict_layers" => architecture.starts_with("qwen35"),
-        _ if key.starts_with("ssm.") => architecture.starts_with("qwen35"),
+        _ if key.starts_with("ssm.") => architecture.starts_with("qwen35") || architecture == "granitehybrid",
         "leading_dense_block_count" | "expert_gating_func" => architecture == "lfm2moe",
-        "expert_used_count" => architecture.ends_with("moe"),
+        "expert_used_count" => architecture.ends_with("moe") || architecture == "gpt-oss",
         // Experts alone have a feed-forward, of a width of their own.
-        "feed_forward_length" => !architecture.ends_with("moe"),
+        "feed_forward_length" => !architecture.ends_with("moe") && architecture != "gpt-oss",
         _ => true,
     }
 }
@@ -326,9 +343,10 @@ fn f5_missing_tensors_and_wrong_shapes_are_refused_by_name() {
 fn f5_every_tensor_in_every_other_shape_is_invalid() {
     let mut changed = 0;
     for &architecture in ARCHITECTURES {
-        // The third layer of LFM2, and the fourth of Qwen3.5, is the first with attention.
+        // The third layer of LFM2 and Granite's hybrids, and the fourth of Qwen3.5, is the first with
+        // attention.
         let layers = match architecture {
-            "lfm2" | "lfm2moe" => 3,
+            "lfm2" | "lfm2moe" | "granitehybrid" => 3,
             "qwen35" | "qwen35moe" => 4,
             _ => 1,
         };

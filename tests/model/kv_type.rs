@@ -4,7 +4,7 @@
 
 use crate::support::driver;
 use crate::support::driver::{Driver, bits};
-use crate::support::tiny::{ARCHITECTURES, Random, Tiny};
+use crate::support::tiny::{Random, Tiny, decoders};
 use std::time::Duration;
 use wick::budget::Budget;
 use wick::model::{KvType, NativeDecoder, NativeOptions, PrefixCache, Runner};
@@ -29,7 +29,7 @@ fn fresh(driver: &mut Driver, tokens: &[u32], most: usize) -> Vec<f32> {
 #[test]
 fn threads_and_cuts_change_nothing_and_f16_is_near() {
     let tokens = prompt(7, 150);
-    for &architecture in ARCHITECTURES {
+    for architecture in decoders() {
         let model = Tiny::new(architecture);
         let truth = fresh(&mut open(&model, 1, KvType::Q8_0), &tokens, usize::MAX);
         assert!(truth.iter().all(|logit| logit.is_finite()), "{architecture}");

@@ -6,10 +6,14 @@ mod support;
 
 mod allocations;
 mod determinism;
+mod encoder;
 mod fuzz;
 mod gemma4;
+mod gpt_oss;
+mod granite_hybrid;
 mod hyperparameters;
 mod kv_type;
+mod layers;
 mod llama_cpp;
 mod memory;
 mod naive;

@@ -5,6 +5,7 @@
 use crate::support::counting::bytes;
 use crate::support::driver::Driver;
 use crate::support::tiny::Tiny;
+use crate::support::tiny::known::dense_behind;
 use wick::gguf::TensorType;
 use wick::model::{Chunk, Sequence};
 
@@ -55,11 +56,14 @@ fn what_is_predicted_for_keys_values_and_scratch_is_what_is_taken() {
     compare(&model("llama", TensorType::Q4_K, 512), &sizes);
     compare(&model("gemma3", TensorType::Q8_0, 256), &sizes);
     compare(&model("gemma4", TensorType::Q8_0, 256), &sizes);
+    compare(&dense_behind(model("gemma-embedding", TensorType::Q8_0, 256)), &sizes);
     compare(&model("qwen2", TensorType::BF16, 256), &sizes);
+    compare(&model("gpt-oss", TensorType::Q8_0, 256), &sizes);
     compare(&model("qwen3moe", TensorType::Q8_0, 256), &sizes);
     compare(&model("qwen2moe", TensorType::F32, 256), &sizes);
     // Two layers with states, one with keys and values.
     compare(&Tiny { layers: 3, ..model("lfm2", TensorType::Q8_0, 256) }, &sizes);
     // Three with states, one with keys and values.
     compare(&Tiny { layers: 4, ..model("qwen35", TensorType::Q8_0, 256) }, &sizes);
+    compare(&Tiny { layers: 3, ..model("granitehybrid", TensorType::Q8_0, 256) }, &sizes);
 }

@@ -191,10 +191,12 @@ fn nan_and_infinite_weights_reach_the_logits() {
     let usual = ["token_embd", "blk.0.attn_v", "blk.1.attn_output", "output_norm", "output"];
     let recurrent = ["attn_qkv", "attn_gate", "ssm_conv1d", "ssm_alpha", "ssm_beta", "ssm_norm", "ssm_out"];
     let recurrent = recurrent.map(|part| format!("blk.0.{part}"));
-    for architecture in ["llama", "gemma2", "olmo2", "qwen3moe", "qwen35"] {
+    let scanned = ["ssm_in", "ssm_conv1d", "ssm_norm", "ssm_out"].map(|part| format!("blk.0.{part}"));
+    for architecture in ["llama", "gemma2", "olmo2", "qwen3moe", "qwen35", "granitehybrid"] {
         let model = Tiny::new(architecture);
         let names = match architecture {
             "qwen35" => recurrent.iter().map(String::as_str).collect(),
+            "granitehybrid" => scanned.iter().map(String::as_str).collect(),
             _ => usual.to_vec(),
         };
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

@@ -11,8 +11,16 @@ use wick::kv::SNAPSHOT;
 use wick::model::{Chunk, NativeDecoder, NativeOptions, Pace, PrefixCache, Runner, Step};
 
 /// A layer with attention is between others with states, or behind them.
-const MODELS: [(&str, u64); 6] =
-    [("lfm2", 4), ("lfm2", 3), ("lfm2moe", 4), ("qwen35", 5), ("qwen35", 4), ("qwen35moe", 4)];
+const MODELS: [(&str, u64); 8] = [
+    ("lfm2", 4),
+    ("lfm2", 3),
+    ("lfm2moe", 4),
+    ("qwen35", 5),
+    ("qwen35", 4),
+    ("qwen35moe", 4),
+    ("granitehybrid", 4),
+    ("granitehybrid", 3),
+];
 
 fn models() -> impl Iterator<Item = Tiny> {
     MODELS.into_iter().map(|(architecture, layers)| Tiny { layers, context: 1024, ..Tiny::new(architecture) })

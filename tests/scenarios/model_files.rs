@@ -125,6 +125,26 @@ fn f8_experts_weights_that_are_no_numbers_end_in_numeric() {
     }
 }
 
+#[test]
+fn an_encoder_loads_and_says_that_it_generates_nothing() {
+    let _watchdog = watchdog();
+    let runtime = runtime(None);
+    let file = Tiny::new("gemma-embedding").speaking().writer().to_bytes();
+    let (model, end) = load(&runtime, memory(file));
+    assert_eq!(end.reason, EndReason::Ready, "{end:?}");
+    assert!(model.spec().expect("a loaded model").encodes);
+    // Each time, and of whatever is asked.
+    for _ in 0..2 {
+        let end = speak(&model, SamplerOptions::default());
+        assert_eq!(end.reason, EndReason::Error, "{end:?}");
+        let error = end.error.as_ref().expect("an error");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        for part in ["gemma-embedding", "one vector", "wick_embed"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+    }
+}
+
 /// A file, and where its tensor data begins, which is not to be asked for.
 struct HeaderOnly(Vec<u8>, u64);
 

@@ -1,6 +1,6 @@
 //! One layer's attention as a model asks for it; computes nothing.
 
-use crate::kernel::{KV_BLOCK, KvLayout, SECTION, Visible};
+use crate::kernel::{KV_BLOCK, KvLayout, SECTION, Sight};
 use std::ops::Range;
 
 /// What holds blocks of keys and values, by number.
@@ -40,6 +40,11 @@ pub struct Attention<'a, M: ?Sized> {
     pub scale: f32,
     /// A token sees itself and the `window - 1` tokens before it.
     pub window: Option<usize>,
+    /// It sees as far behind itself too: the spans are whole sequences, of an encoder.
+    pub both_ways: bool,
+    /// A score of each query head, `(heads)`, that takes a share of the weights and has no value; empty for
+    /// none.
+    pub sinks: &'a [f32],
     /// Scores become `cap * tanh(score / cap)`.
     pub soft_cap: Option<f32>,
     /// `(tokens, heads, key_dim)`, turned by their rope.
@@ -56,6 +61,7 @@ impl<M: ?Sized> Attention<'_, M> {
         assert_eq!(self.queries.len(), rows * self.heads * self.layout.key_dim(), "queries");
         assert_eq!(out, rows * self.heads * self.layout.value_dim(), "attention's output");
         assert!(self.window != Some(0), "a window of 0 tokens");
+        assert!(self.sinks.is_empty() || self.sinks.len() == self.heads, "sinks");
         for span in self.spans {
             let needed = (span.position + span.tokens).div_ceil(KV_BLOCK);
             assert!(span.blocks.len() >= needed, "{} blocks for {needed}", span.blocks.len());
@@ -72,20 +78,23 @@ impl<M: ?Sized> Attention<'_, M> {
         self.heads / self.layout.heads()
     }
 
-    pub(super) fn window(&self) -> usize {
-        self.window.unwrap_or(usize::MAX)
+    /// How far the tokens of a span see.
+    pub(super) fn sight(&self, span: &Span<'_>) -> Sight {
+        let window = self.window.unwrap_or(usize::MAX);
+        let ahead = if self.both_ways { window - 1 } else { 0 };
+        Sight { window, ahead, end: span.position + span.tokens }
     }
 
-    /// The sections that the token at `position` sees some of.
-    pub(super) fn sections(&self, position: usize) -> Range<usize> {
-        let seen = Visible::of(position, self.window());
+    /// The sections that token `token` of a span sees some of.
+    pub(super) fn sections(&self, span: &Span<'_>, token: usize) -> Range<usize> {
+        let seen = self.sight(span).of(span.position + token);
         seen.start / SECTION..seen.end.div_ceil(SECTION)
     }
 
     /// The sections that the tokens of a span see some of.
     pub(super) fn sections_of(&self, span: &Span<'_>) -> Range<usize> {
         match span.tokens.checked_sub(1) {
-            Some(last) => self.sections(span.position).start..self.sections(span.position + last).end,
+            Some(last) => self.sections(span, 0).start..self.sections(span, last).end,
             None => 0..0,
         }
     }

@@ -5,7 +5,7 @@ use super::job::{Attention, BlockMemory, Span};
 use crate::compute::disjoint::Disjoint;
 use crate::compute::pace::{Pace, Step};
 use crate::compute::{Compute, SCRATCH};
-use crate::kernel::{Kernels, PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Visible};
+use crate::kernel::{Kernels, PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Visible, exp2};
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
@@ -109,7 +109,7 @@ impl<M: BlockMemory + ?Sized> Work<'_, M> {
 
     /// The sections that a chunk's token sees.
     fn sections(&self, chunk: &Chunk<'_>, token: usize) -> Range<usize> {
-        self.attention.sections(chunk.span.position + chunk.tokens.start + token)
+        self.attention.sections(chunk.span, chunk.tokens.start + token)
     }
 
     /// Leaves each section's results in their slots.
@@ -154,7 +154,7 @@ impl<M: BlockMemory + ?Sized> Work<'_, M> {
                 }
             }
         }
-        for (query, total) in totals.chunks_exact(stride).enumerate() {
+        for (query, total) in totals.chunks_exact_mut(stride).enumerate() {
             let sections = self.sections(chunk, query / heads);
             if sections.start < chunk.sections.end && sections.end > chunk.sections.start {
                 self.put(self.line(chunk, query), total, sections.end <= chunk.sections.end);
@@ -167,7 +167,7 @@ impl<M: BlockMemory + ?Sized> Work<'_, M> {
         let total = &mut scratch[..self.stride()];
         for line in lines {
             let Some((span, token)) = self.span(line / self.attention.heads) else { continue };
-            let sections = self.attention.sections(span.position + token);
+            let sections = self.attention.sections(span, token);
             let first = self.attention.sections_of(span).start;
             let in_round = self.cut.in_round(sections.clone(), first, round);
             if in_round.is_empty() {
@@ -213,11 +213,14 @@ impl<M: BlockMemory + ?Sized> Work<'_, M> {
     }
 
     /// Keeps what a line has come to for the next round, or, when it is `done`, writes its output.
-    fn put(&self, line: usize, total: &[f32], done: bool) {
+    fn put(&self, line: usize, total: &mut [f32], done: bool) {
         let (dim, stride) = (self.attention.layout.value_dim(), self.attention.layout.value_stride());
         // SAFETY: in a stage each line is in one chunk only.
         let out = unsafe { self.out.slice(line * dim..(line + 1) * dim) };
         if done {
+            if let Some(&sink) = self.attention.sinks.get(line % self.attention.heads) {
+                sink_into(sink * LOG2_E, &mut total[stride..]);
+            }
             self.kernels.finish(total, stride, out);
             return;
         }
@@ -268,7 +271,7 @@ impl<M: BlockMemory + ?Sized> Work<'_, M> {
             visible: Visible {
                 position: chunk.span.position + chunk.tokens.start + tokens.start,
                 heads,
-                window: self.attention.window(),
+                sight: self.attention.sight(chunk.span),
             },
             count: tokens.len() * heads,
             queries: &queries[tokens.start * heads..],
@@ -276,4 +279,11 @@ impl<M: BlockMemory + ?Sized> Work<'_, M> {
             soft_cap: self.attention.soft_cap.map(|cap| cap * LOG2_E),
         }
     }
+}
+
+/// Adds the weight of `sink`, a score without a value, to the sum of weights behind their maximum.
+fn sink_into(sink: f32, tail: &mut [f32]) {
+    // Far beyond all others it takes everything, as it should; what is not finite stays so.
+    let above = sink - tail[0];
+    tail[1] += exp2(if above > 127.0 { 127.0 } else { above }) + sink * 0.0;
 }

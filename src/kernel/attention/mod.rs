@@ -13,5 +13,5 @@ mod stored;
 mod tile;
 
 pub(crate) use merge::{finish, merge};
-pub(crate) use section::{PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Visible};
+pub(crate) use section::{PARTIAL_TAIL, SECTION, SECTION_BLOCKS, Section, Sight, Visible};
 pub(crate) use tile::attend;

@@ -17,35 +17,52 @@ pub(crate) const SECTION: usize = SECTION_UNITS * UNIT;
 /// Extra elements of a partial result behind its `value_stride` sums: the maximum score, the sum of weights.
 pub(crate) const PARTIAL_TAIL: usize = 2;
 
-/// What each query sees: its own token and what is before it, as far as its window goes.
+/// What each query sees: its own token, what is before it as far as its window goes, and, in an encoder, what
+/// is behind it.
 #[derive(Debug, Clone)]
 pub(crate) struct Visible {
     /// The position of the first query's token; each token has `heads` queries, one token follows the other.
     pub(crate) position: usize,
     pub(crate) heads: usize,
-    /// A token sees itself and the `window - 1` tokens before it.
+    pub(crate) sight: Sight,
+}
+
+/// How far each token of a sequence sees.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
+    /// A token sees itself and the `window - 1` tokens before it,
     pub(crate) window: usize,
+    /// and so many behind it,
+    pub(crate) ahead: usize,
+    /// of so many tokens that there are.
+    pub(crate) end: usize,
+}
+
+impl Sight {
+    /// The positions that the token at `position` sees.
+    #[inline(always)]
+    pub(crate) fn of(&self, position: usize) -> Range<usize> {
+        (position + 1).saturating_sub(self.window)..self.end.min((position + 1).saturating_add(self.ahead))
+    }
 }
 
 impl Visible {
-    /// The positions that the token at `position` sees.
-    #[inline(always)]
-    pub(crate) fn of(position: usize, window: usize) -> Range<usize> {
-        (position + 1).saturating_sub(window)..position + 1
-    }
-
     /// The positions that query `query` sees.
     #[inline(always)]
     pub(super) fn query(&self, query: usize) -> Range<usize> {
-        Self::of(self.position + query / self.heads, self.window)
+        self.sight.of(self.position + query / self.heads)
     }
 
     /// The queries, of `count`, that see some of the `length` positions from `start` on: each other's
     /// neighbours.
     #[inline(always)]
     pub(super) fn seeing(&self, count: usize, start: usize, length: usize) -> Range<usize> {
-        let first = start.saturating_sub(self.position).saturating_mul(self.heads);
-        let tokens = (start + length - 1).saturating_add(self.window).saturating_sub(self.position);
+        let Sight { window, ahead, end } = self.sight;
+        if start >= end {
+            return count..count;
+        }
+        let first = start.saturating_sub(ahead).saturating_sub(self.position).saturating_mul(self.heads);
+        let tokens = (start + length - 1).saturating_add(window).saturating_sub(self.position);
         first.min(count)..tokens.saturating_mul(self.heads).min(count)
     }
 }

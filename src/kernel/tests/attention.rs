@@ -85,26 +85,31 @@ fn every_instruction_set_gives_the_plain_bits() {
     let bytes = [(1, 1), (48, 48), (64, 64), (80, 100)].map(|dims| (KvType::Q8_0, dims));
     for (kv_type, (key_dim, value_dim)) in halves.into_iter().chain(bytes) {
         let layout = KvLayout::new(kv_type, 2, 2, key_dim, value_dim).expect("layout");
-        // (tokens there are, position of the first query, heads, window, section's start)
-        for (tokens, position, heads, window, start) in [
-            (1, 0, 9, usize::MAX, 0),
-            (31, 22, 1, usize::MAX, 0),
-            (33, 24, 1, 4, 0),
-            (100, 95, 2, 100, 0),
-            (133, 124, 1, usize::MAX, 0),
-            (300, 290, 3, 170, 0),
-            (512, 800, 3, usize::MAX, 512),
-            (512, 710, 3, 195, 512),
-            (512, 512, 3, 390, 0),
-            (512, 507, 3, 4, 0),
+        // (tokens there are, position of the first query, heads, window, tokens seen ahead, section's start)
+        for (tokens, position, heads, window, ahead, start) in [
+            (1, 0, 9, usize::MAX, 0, 0),
+            (31, 22, 1, usize::MAX, 0, 0),
+            (33, 24, 1, 4, 0, 0),
+            (100, 95, 2, 100, 0, 0),
+            (133, 124, 1, usize::MAX, 0, 0),
+            (300, 290, 3, 170, 0, 0),
+            (512, 800, 3, usize::MAX, 0, 512),
+            (512, 710, 3, 195, 0, 512),
+            (512, 512, 3, 390, 0, 0),
+            (512, 507, 3, 4, 0, 0),
+            (300, 0, 3, usize::MAX, usize::MAX, 0),
+            (300, 120, 1, 21, 20, 0),
+            (60, 500, 1, 30, 29, 512),
         ] {
             let tokens: usize = tokens;
             let blocks = blocks(&layout, tokens, &mut random);
-            let visible = Visible { position, heads, window };
+            let sight = Sight { window, ahead, end: start + tokens };
+            let visible = Visible { position, heads, sight };
             for count in [1, 2, 3, 4, 6, 8, 9, 12, 18, 24, 27] {
                 let sees = |query: usize| {
-                    let seen = Visible::of(position + query / heads, window);
-                    seen.start < start + 512 && seen.end.min(start + 512) <= start + tokens
+                    let (token, seen) = (position + query / heads, sight.of(position + query / heads));
+                    let all = (token + 1).min(start + 512) <= start + tokens;
+                    seen.start < seen.end.min(start + 512) && start < seen.end && all
                 };
                 if count % heads != 0 || !sees(0) || !sees(count - 1) {
                     continue;
@@ -149,7 +154,8 @@ fn the_plain_attention_is_near_the_exact_one() {
         let blocks = blocks(&layout, 370, &mut random);
         let queries: Vec<f32> = random.values(key_dim).iter().map(|q| q * 3.0).collect();
         let parts = placed(&layout, &queries);
-        let visible = Visible { position: 369, heads: 1, window: 365 };
+        let sight = Sight { window: 365, ahead: 0, end: 370 };
+        let visible = Visible { position: 369, heads: 1, sight };
         let section = section(&layout, &blocks, &parts, 0, visible);
         let mut part = vec![0.0; layout.value_stride() + PARTIAL_TAIL];
         Kernels::scalar().attend(&section, &mut part);

@@ -29,8 +29,31 @@ fn row_kernels_give_the_plain_bits_for_every_length() {
             check("soft_cap", &|k, out| k.soft_cap(out, 0.5));
             check("silu", &|k, out| k.gate(Gate::Silu, out, &y));
             check("gelu", &|k, out| k.gate(Gate::Gelu, out, &y));
+            check("clamped swiglu", &|k, out| k.gate(Gate::ClampedSwiglu, out, &y));
             check("sigmoid_mul", &|k, out| k.sigmoid_mul(out, &y));
             check("softmax", &|k, out| k.softmax(out));
+        }
+    }
+}
+
+#[test]
+fn the_clamped_gate_is_near_the_exact_one_and_hides_nothing() {
+    let values: [f64; 12] = [-30.0, -7.5, -7.0, -1.0, -0.1, 0.0, 0.3, 2.0, 6.9, 7.0, 7.1, 500.0];
+    for (gate, up) in values.into_iter().flat_map(|gate| values.map(|up| (gate, up))) {
+        let mut ours = [gate as f32];
+        Kernels::best().gate(Gate::ClampedSwiglu, &mut ours, &[up as f32]);
+        let (low, within) = (f64::min(gate, 7.0), up.clamp(-7.0, 7.0));
+        let exact = low / (1.0 + (-1.702 * low).exp()) * (within + 1.0);
+        assert!(
+            (ours[0] as f64 - exact).abs() < 1e-5 * (1.0 + exact.abs()),
+            "{gate}, {up}: {ours:?} {exact}"
+        );
+    }
+    for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for (gate, up) in [(broken, 1.0), (1.0, broken)] {
+            let mut ours = [gate];
+            Kernels::best().gate(Gate::ClampedSwiglu, &mut ours, &[up]);
+            assert!(!ours[0].is_finite(), "{gate}, {up}: {ours:?}");
         }
     }
 }

@@ -1,15 +1,21 @@
 //! The numbers of one model: read from the file, checked against each other and against ceilings, so that
 //! nothing after it has to. Knows keys; not tensors.
 
-use super::family::{EmbeddingScale, Family, Multipliers, Norms};
-use super::keys::{Keys, invalid, unsupported};
-use super::layer::{Layer, LayerEnd, Layers, MAX_CONTEXT, MAX_WIDTH};
+use super::encoder::Encoder;
+use super::family::Family;
+use super::keys::{Keys, MAX_CONTEXT, MAX_WIDTH, invalid, unsupported};
+use super::kinds::{EmbeddingScale, Multipliers, Norms};
+use super::layer::{Layer, LayerEnd, Layers};
 use super::rope::RopeKeys;
 use crate::error::Result;
 use crate::gguf::{Metadata, Strs};
 use smallvec::SmallVec;
 
 const MAX_LAYERS: usize = 1024;
+const MAX_LOOPS: usize = 64;
+/// The embeddings that tokens have for each layer.
+pub(super) const INPUT_EMBEDDING: &str = "per_layer_token_embd.weight";
+
 const MAX_VOCAB: usize = 1 << 22;
 
 /// What the forward pass needs to know, beside the weights.
@@ -20,9 +26,11 @@ pub(crate) struct Config {
     pub(crate) context_length: usize,
     /// Width of the residual stream.
     pub(crate) width: usize,
-    /// In order.
+    /// In the order in which they are computed.
     pub(crate) layers: Vec<Layer>,
-    /// Layers of the file behind them that are for drafting: nothing computes with their tensors.
+    /// How many of them the file has: behind these they begin anew.
+    pub(crate) stored: usize,
+    /// Layers of the file behind those that are for drafting: nothing computes with their tensors.
     pub(crate) drafting: usize,
     /// What turns queries and keys: of layers without a window, and, where it differs, of those with one.
     pub(crate) ropes: SmallVec<[RopeKeys; 2]>,
@@ -36,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) logit_scale: f32,
     /// Logits l become cap · tanh(l / cap).
     pub(crate) logit_cap: Option<f32>,
+    /// In place of logits, one vector of a text.
+    pub(crate) encoder: Option<Encoder>,
 }
 
 impl Config {
@@ -75,17 +85,21 @@ impl Config {
         };
         let Layers { layers, ropes } =
             Layers::read(&keys, family, width, (layers, drafting), context_length)?;
+        let stored = layers.len();
+        let layers = if family.loops { looped(&keys, &layers)? } else { layers };
         Ok(Self {
             family,
             context_length,
             width,
             layers,
+            stored,
             drafting,
             ropes,
             epsilon,
             embedding_scale: scales.embedding,
             residual_scale: scales.residual,
             logit_scale: scales.logit,
+            encoder: family.encodes.then(|| Encoder::read(&keys, width)).transpose()?,
             logit_cap: keys.number_unless_zero("final_logit_softcapping")?,
         })
     }
@@ -98,6 +112,11 @@ impl Config {
         }
     }
 
+    /// The tensor of which a token reads one row, where it is a large part of the file.
+    pub(crate) fn read_by_row(&self) -> Option<&'static str> {
+        (self.input_width() > 0).then_some(INPUT_EMBEDDING)
+    }
+
     /// Whether the layers norm before their projections.
     pub(crate) fn norms_before(&self) -> bool {
         self.family.norms != Norms::After
@@ -107,6 +126,18 @@ impl Config {
     pub(crate) fn norms_after(&self) -> bool {
         self.family.norms != Norms::Before
     }
+}
+
+/// The layers as often as the file says.
+fn looped(keys: &Keys<'_>, once: &[Layer]) -> Result<Vec<Layer>> {
+    let most = MAX_LOOPS.min(MAX_LAYERS / once.len().max(1));
+    let loops = keys.count("num_loops", 1..=most)?.unwrap_or(1);
+    let mut layers = once.repeat(loops);
+    if keys.flag("skip_loop_final_norm")? != Some(true) {
+        let last = layers.chunks_exact_mut(once.len().max(1)).filter_map(<[Layer]>::last_mut);
+        last.take(loops - 1).for_each(|layer| layer.end = LayerEnd::Normed);
+    }
+    Ok(layers)
 }
 
 /// What the embedding, what layers add, and the logits are multiplied by.

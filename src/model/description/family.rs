@@ -1,135 +1,11 @@
 //! What an architecture does that its file does not say: one row of data each. Knows no file and no
 //! arithmetic.
 
+use super::kinds::{
+    EmbeddingScale, LocalRope, Multipliers, Norms, QkNorm, Recurrent, Routing, Scoring, Sections, Shared,
+    Windows,
+};
 use crate::kernel::{Gate, RopeStyle};
-
-/// What an embedding is multiplied by before the first layer.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum EmbeddingScale {
-    /// Nothing.
-    One,
-    /// The root of its width.
-    RootOfWidth,
-    /// What the file says (`embedding_scale`), else this.
-    Given(f32),
-}
-
-/// What residual streams and logits are multiplied by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Multipliers {
-    /// Nothing.
-    None,
-    /// What the file says (`residual_scale`, and the inverse of `logit_scale`), else nothing.
-    Given,
-    /// The same, else MiniCPM's: 1.4 / root of the layers, and width / 256 (llama.cpp's behaviour with files
-    /// that leave them out).
-    GivenOrMiniCpm,
-}
-
-/// Where a layer norms, counted at both of its halves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Norms {
-    /// Before the projections: x + f(norm(x)).
-    Before,
-    /// Before them, and again before the sum: x + norm(f(norm(x))).
-    Around,
-    /// Before the sum only: x + norm(f(x)).
-    After,
-}
-
-/// How queries and keys are normed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QkNorm {
-    /// Not at all.
-    None,
-    /// Each head by itself before rope, all with the same weights.
-    PerHead,
-    /// The same, behind rope.
-    PerHeadTurned,
-    /// All heads as one vector, before rope.
-    WholeRow,
-}
-
-/// Which layers look back over a sliding window only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Windows {
-    /// None, whatever the file says.
-    None,
-    /// All, if the file has a window.
-    All,
-    /// All but each `n`-th; the file must have a window.
-    AllButEach(usize),
-    /// The same, if the file has a window.
-    AllButEachIfAny(usize),
-    /// None but in models of so many layers: there all but each `n`-th, over the file's window or this one.
-    AllButEachOf { layers: usize, n: usize, window: usize },
-    /// Those that the file names one by one.
-    Named,
-}
-
-/// The rope of layers with a window.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum LocalRope {
-    /// That of the others.
-    Same,
-    /// The base of the others and no scaling.
-    Unscaled,
-    /// This base, unless the file has another (`rope.freq_base_swa`), and no scaling.
-    Base(f32),
-}
-
-/// What makes probabilities of a router's scores.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scoring {
-    /// A softmax over all experts, whatever the file says.
-    Softmax,
-    /// What the file must say (`expert_gating_func`): 1 softmax, 2 a sigmoid of each.
-    Given,
-}
-
-/// What layers do that do not attend, and which these are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Recurrent {
-    /// There are none.
-    None,
-    /// A short convolution, where there are no heads of keys and values (`attention.head_count_kv` 0).
-    ShortConv,
-    /// A gated delta net, where the file says so (`attention.recurrent_layers`), else in all layers but each
-    /// n-th (`full_attention_interval`, 4 if it is missing).
-    DeltaNet,
-}
-
-/// What becomes of a file that gives tokens several positions, one for each section of pairs
-/// (`rope.dimension_sections`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sections {
-    /// All are the same here: it is as if there were none.
-    Ignored,
-    /// It turns other pairs, which is not computed.
-    Refused,
-    /// It must have four, whose pairs take turns: of text the first three are the token's own, the fourth is
-    /// 0.
-    Interleaved,
-}
-
-/// How the router's scores become the weights of experts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Routing {
-    pub(crate) scoring: Scoring,
-    /// Experts are chosen by their scores and a bias each (`exp_probs_b.bias`), and weighted without it.
-    pub(crate) biased: bool,
-    /// The file may say how many layers in front are dense (`leading_dense_block_count`).
-    pub(crate) leading_dense: bool,
-    /// The weights of the chosen experts are made to add up to one.
-    pub(crate) normalised: bool,
-    /// An expert that always runs, behind a sigmoid gate of its own.
-    pub(crate) shared: bool,
-    /// The file must have experts.
-    pub(crate) required: bool,
-    /// Without a width of their own (`expert_feed_forward_length`) those that a token runs through share
-    /// `feed_forward_length`; else each is so wide.
-    pub(crate) divided: bool,
-}
 
 /// One architecture.
 #[derive(Debug)]
@@ -164,6 +40,12 @@ pub(crate) struct Family {
     pub(crate) rope_in_windows: bool,
     /// No layer has rope if the file says that it is not finetuned (`rope.scaling.finetuned`).
     pub(crate) rope_if_finetuned: bool,
+    /// The file may say which layers have rope (`attention.rope_pattern`).
+    pub(crate) rope_by_layer: bool,
+    /// The layers of the file may run several times (`num_loops`), each time with keys and values of their
+    /// own; between two times the stream is normed as behind the last, unless the file says no
+    /// (`skip_loop_final_norm`).
+    pub(crate) loops: bool,
     /// Projections of q, k and v must have biases (elsewhere they may).
     pub(crate) qkv_bias: bool,
     pub(crate) multipliers: Multipliers,
@@ -178,6 +60,8 @@ pub(crate) struct Family {
     /// The layer count at which the attention scale is the root of width / heads, not of the head: 0 for
     /// none.
     pub(crate) wide_scale_layers: usize,
+    /// Each head has a score without a value (`attn_sinks`), which takes a share of the weights.
+    pub(crate) sinks: bool,
     /// Scores are multiplied by nothing, whatever the file says.
     pub(crate) plain_scores: bool,
     /// Values are normed by head too, without weights; where a layer has no matrix of its own for them, they
@@ -189,6 +73,9 @@ pub(crate) struct Family {
     /// The file says how wide the embedding is that a token has of its own for each layer
     /// (`embedding_length_per_layer_input`), and layers may be scaled at their end.
     pub(crate) layer_inputs: bool,
+    /// Every token sees those behind it too, as far as those before it, and what comes out is one vector of a
+    /// text (`pooling_type`).
+    pub(crate) encodes: bool,
     /// Experts, where the file has them; `None`: a file with experts is not this architecture.
     pub(crate) experts: Option<Routing>,
 }
@@ -213,6 +100,8 @@ const LLAMA: Family = Family {
     no_rope_each: 0,
     rope_in_windows: false,
     rope_if_finetuned: false,
+    rope_by_layer: false,
+    loops: false,
     qkv_bias: false,
     multipliers: Multipliers::None,
     tempered: false,
@@ -220,10 +109,12 @@ const LLAMA: Family = Family {
     sections: Sections::Ignored,
     drafts: false,
     wide_scale_layers: 0,
+    sinks: false,
     plain_scores: false,
     value_norm: false,
     shared_kv: false,
     layer_inputs: false,
+    encodes: false,
     experts: Some(NORMALISED),
 };
 
@@ -231,8 +122,10 @@ const NORMALISED: Routing = Routing {
     scoring: Scoring::Softmax,
     biased: false,
     leading_dense: false,
+    beside_dense: false,
+    biases: false,
     normalised: true,
-    shared: false,
+    shared: Shared::None,
     required: false,
     divided: false,
 };
@@ -270,6 +163,16 @@ const GEMMA2: Family = Family {
     ..GEMMA
 };
 
+const GEMMA3: Family = Family {
+    name: "gemma3",
+    qk_norm: QkNorm::PerHead,
+    // Rnj-1 writes itself as gemma3 without.
+    windows: Windows::AllButEachIfAny(6),
+    local_rope: LocalRope::Base(10_000.0),
+    wide_scale_layers: 62,
+    ..GEMMA2
+};
+
 const GRANITE: Family = Family {
     name: "granite",
     embedding: EmbeddingScale::Given(1.0),
@@ -298,26 +201,25 @@ pub(crate) const FAMILIES: &[Family] = &[
     QWEN3,
     Family {
         name: "qwen2moe",
-        experts: Some(Routing { normalised: false, shared: true, required: true, ..NORMALISED }),
+        experts: Some(Routing { normalised: false, shared: Shared::Gated, required: true, ..NORMALISED }),
         ..QWEN2
     },
     Family { name: "qwen3moe", experts: Some(Routing { required: true, ..NORMALISED }), ..QWEN3 },
     QWEN35,
     Family {
         name: "qwen35moe",
-        experts: Some(Routing { shared: true, required: true, divided: true, ..NORMALISED }),
+        experts: Some(Routing { shared: Shared::Gated, required: true, divided: true, ..NORMALISED }),
         ..QWEN35
     },
     GEMMA,
     GEMMA2,
+    GEMMA3,
     Family {
-        name: "gemma3",
-        qk_norm: QkNorm::PerHead,
-        // Rnj-1 writes itself as gemma3 without.
-        windows: Windows::AllButEachIfAny(6),
-        local_rope: LocalRope::Base(10_000.0),
-        wide_scale_layers: 62,
-        ..GEMMA2
+        name: "gemma-embedding",
+        windows: Windows::AllButEach(6),
+        wide_scale_layers: 0,
+        encodes: true,
+        ..GEMMA3
     },
     Family {
         name: "gemma4",
@@ -331,6 +233,7 @@ pub(crate) const FAMILIES: &[Family] = &[
         value_norm: true,
         shared_kv: true,
         layer_inputs: true,
+        experts: Some(Routing { beside_dense: true, ..NORMALISED }),
         ..GEMMA
     },
     Family {
@@ -353,6 +256,21 @@ pub(crate) const FAMILIES: &[Family] = &[
         ..LLAMA
     },
     GRANITE,
+    Family {
+        name: "granite_swa",
+        windows: Windows::Named,
+        sinks: true,
+        rope_by_layer: true,
+        rope_if_finetuned: false,
+        ..GRANITE
+    },
+    Family {
+        name: "granitehybrid",
+        recurrent: Recurrent::Mamba2,
+        experts: Some(Routing { shared: Shared::IfGiven, ..NORMALISED }),
+        ..GRANITE
+    },
+    Family { name: "nanbeige", loops: true, experts: None, ..LLAMA },
     Family { name: "smollm3", no_rope_each: 4, experts: None, ..LLAMA },
     Family { name: "exaone", rope: RopeStyle::Halves, experts: None, ..LLAMA },
     Family { name: "mistral3", tempered: true, experts: None, ..LLAMA },
@@ -392,6 +310,18 @@ pub(crate) const FAMILIES: &[Family] = &[
         fused_gate: true,
         sections: Sections::Refused,
         experts: None,
+        ..LLAMA
+    },
+    Family {
+        name: "gpt-oss",
+        rope: RopeStyle::Halves,
+        gate: Gate::ClampedSwiglu,
+        feed_norm: "post_attention_norm.weight",
+        windows: Windows::AllButEach(2),
+        local_rope: LocalRope::GivenBase,
+        qkv_bias: true,
+        sinks: true,
+        experts: Some(Routing { scoring: Scoring::OfChosen, biases: true, required: true, ..NORMALISED }),
         ..LLAMA
     },
     LFM2,

@@ -10,6 +10,9 @@ pub(crate) struct Keys<'a> {
     architecture: &'a str,
 }
 
+/// Ceilings far above any model that exists, low enough that no product of two of them overflows.
+pub(super) const MAX_WIDTH: usize = 1 << 20;
+pub(super) const MAX_CONTEXT: usize = 1 << 24;
 /// A greatest period of layers, far above any that exists.
 pub(super) const MAX_PERIOD: usize = 1024;
 
@@ -144,6 +147,20 @@ impl<'a> Keys<'a> {
     /// A text.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>> {
         self.metadata.find::<&str>(&self.full(key))
+    }
+
+    /// A bool for each of `layers` layers; a missing key is `None`.
+    pub(crate) fn flags(&self, key: &str, layers: usize) -> Result<Option<Vec<bool>>> {
+        match self.per_layer(key, layers)? {
+            PerLayer::None => Ok(None),
+            PerLayer::Each(array) => {
+                let is_set = |flag: Value<'_>| flag == Value::Bool(true) || flag.as_integer() == Some(1);
+                Ok(Some(array.iter().map(is_set).collect()))
+            }
+            PerLayer::Every(_) => {
+                Err(invalid(format!("metadata key {:?} is no array of {layers} bools", self.full(key))))
+            }
+        }
     }
 
     /// What holds for some of `layers` layers: one entry for each, or every how-manieth is left out (0: none

@@ -1,21 +1,20 @@
-//! What one layer is: its mixer, which lets a token see those before it, and its feed-forward. Reads their
-//! numbers, each with its range; knows no tensor.
+//! What one layer is: its mixer, which lets a token see those before it, its feed-forward, and its end. Reads
+//! their numbers, each with its range; knows no tensor.
 
-use super::family::{Family, LocalRope, QkNorm, Recurrent, Routing, Scoring, Windows};
-use super::keys::{Keys, PerLayer, invalid, unsupported};
-use super::recurrent::{DeltaNet, ShortConv, recurrent};
+use super::family::Family;
+use super::feed::Feed;
+use super::keys::{Keys, MAX_CONTEXT, PerLayer, invalid, unsupported};
+use super::kinds::{LocalRope, QkNorm, Recurrent, Windows};
+use super::recurrent::{DeltaNet, Mamba2, ShortConv, recurrent};
 use super::rope::RopeKeys;
 use crate::error::Result;
 use crate::gguf::Value;
 use crate::kernel::KvLayout;
 use smallvec::SmallVec;
 
-/// Ceilings far above any model that exists, low enough that no product of two of them overflows.
-pub(super) const MAX_WIDTH: usize = 1 << 20;
-pub(super) const MAX_CONTEXT: usize = 1 << 24;
+/// Ceilings far above any model that exists.
 const MAX_HEADS: usize = 4096;
 const MAX_HEAD_DIM: usize = KvLayout::MAX_DIM;
-const MAX_EXPERTS: usize = 1024;
 const MAX_INPUT: usize = 1 << 14;
 
 /// One layer: what its mixer adds to the residual stream, then what its feed-forward adds, then its end.
@@ -36,15 +35,8 @@ pub(crate) enum Mixer {
     ShortConv(ShortConv),
     /// A matrix a head that each token decays and corrects, behind a causal convolution.
     DeltaNet(DeltaNet),
-}
-
-/// What a token goes through by itself.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Feed {
-    /// down(gate(x) · up(x)), so wide inside.
-    Dense(usize),
-    /// A few of many such.
-    Experts(Experts),
+    /// A matrix a head that each token decays and adds to, behind a causal convolution.
+    Mamba2(Mamba2),
 }
 
 /// What becomes of the residual stream behind the feed-forward.
@@ -54,6 +46,8 @@ pub(crate) enum LayerEnd {
     Plain,
     /// It may be multiplied by a number.
     Scaled,
+    /// It is normed as behind the last layer: the layers of the file run once more.
+    Normed,
     /// What its gate lets through of the token's embedding for this layer, so wide, is added; then the same.
     Input(usize),
 }
@@ -72,6 +66,8 @@ pub(crate) struct Attention {
     pub(crate) cap: Option<f32>,
     /// Tokens that it looks back over, its own included; `None`: all.
     pub(crate) window: Option<usize>,
+    /// It looks ahead as far: an encoder's.
+    pub(crate) both_ways: bool,
     /// Which of the model's ropes turns queries and keys.
     pub(crate) rope: Option<usize>,
     /// Queries and keys are normed behind rope, not before.
@@ -94,23 +90,6 @@ pub(crate) struct Temperature {
     pub(crate) length: usize,
 }
 
-/// The numbers of a feed-forward of experts.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Experts {
-    pub(crate) count: usize,
-    /// Experts that a token runs through.
-    pub(crate) used: usize,
-    /// Inner width of one expert.
-    pub(crate) feed_forward: usize,
-    /// Inner width of the expert that always runs; 0 for none.
-    pub(crate) shared_feed_forward: usize,
-    pub(crate) normalised: bool,
-    /// Probabilities are sigmoids of scores, not their softmax.
-    pub(crate) sigmoid: bool,
-    /// A bias helps to choose.
-    pub(crate) biased: bool,
-}
-
 impl Mixer {
     /// f32 elements of the state that a sequence keeps for it.
     pub(crate) fn state_len(&self) -> usize {
@@ -118,6 +97,7 @@ impl Mixer {
             Self::Attention(_) => 0,
             Self::ShortConv(conv) => conv.state_len(),
             Self::DeltaNet(net) => net.state_len(),
+            Self::Mamba2(net) => net.state_len(),
         }
     }
 }
@@ -127,17 +107,7 @@ impl Layer {
     pub(crate) fn keeps(&self) -> bool {
         match &self.mixer {
             Mixer::Attention(attention) => attention.shares.is_none(),
-            Mixer::ShortConv(_) | Mixer::DeltaNet(_) => true,
-        }
-    }
-}
-
-impl Feed {
-    /// Its greatest inner width.
-    pub(crate) fn inner_width(&self) -> usize {
-        match self {
-            Self::Dense(width) => *width,
-            Self::Experts(experts) => experts.feed_forward.max(experts.shared_feed_forward),
+            Mixer::ShortConv(_) | Mixer::DeltaNet(_) | Mixer::Mamba2(_) => true,
         }
     }
 }
@@ -177,13 +147,13 @@ impl Layers {
         (count, drafting): (usize, usize),
         context_length: usize,
     ) -> Result<Self> {
-        if keys.flag("attention.causal")? == Some(false) {
+        if keys.flag("attention.causal")? == Some(false) && !family.encodes {
             return Err(unsupported(format!(
                 "{}.attention.causal is false: every token would see those behind it too",
                 family.name
             )));
         }
-        let feeds = feeds(keys, family, count)?;
+        let feeds = Feed::read(keys, family, count)?;
         let (mixers, ropes) = mixers(keys, family, width, count, context_length)?;
         let end = end(keys, family)?;
         let layers = mixers.into_iter().zip(feeds).map(|(mixer, feed)| Layer { mixer, feed, end });
@@ -191,32 +161,12 @@ impl Layers {
         if !layers.iter().any(|layer| matches!(layer.mixer, Mixer::Attention(_))) {
             let key = match family.recurrent {
                 Recurrent::DeltaNet => "full_attention_interval, attention.recurrent_layers",
-                Recurrent::ShortConv | Recurrent::None => "attention.head_count_kv",
+                Recurrent::ShortConv | Recurrent::Mamba2 | Recurrent::None => "attention.head_count_kv",
             };
             return Err(unsupported(format!("{} without any attention ({key})", family.name)));
         }
         Ok(Self { layers, ropes })
     }
-}
-
-fn feeds(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Feed>> {
-    if let Some(experts) = Experts::read(keys, family)? {
-        let leading = match family.experts {
-            Some(Routing { leading_dense: true, .. }) => {
-                keys.count("leading_dense_block_count", 0..=layers)?
-            }
-            _ => None,
-        };
-        let leading = leading.unwrap_or(0);
-        let dense = match leading {
-            0 => keys.by_layer("feed_forward_length", layers, 0..=MAX_WIDTH)?.unwrap_or_default(),
-            _ => keys.require_by_layer("feed_forward_length", layers, 1..=MAX_WIDTH)?,
-        };
-        let leading = dense.into_iter().take(leading).map(Feed::Dense);
-        return Ok(leading.chain(std::iter::repeat(Feed::Experts(experts))).take(layers).collect());
-    }
-    let dense = keys.require_by_layer("feed_forward_length", layers, 1..=MAX_WIDTH)?;
-    Ok(dense.into_iter().map(Feed::Dense).collect())
 }
 
 fn end(keys: &Keys<'_>, family: &Family) -> Result<LayerEnd> {
@@ -244,6 +194,7 @@ fn mixers(
         Recurrent::None => None,
         Recurrent::ShortConv => Some(Mixer::ShortConv(ShortConv::read(keys, width)?)),
         Recurrent::DeltaNet => Some(Mixer::DeltaNet(DeltaNet::read(keys)?)),
+        Recurrent::Mamba2 => Some(Mixer::Mamba2(Mamba2::read(keys)?)),
     };
     let dim = head_dim(keys, width, &heads)?;
     let local_dim = if family.local_heads { local_head_dim(keys)? } else { dim };
@@ -253,6 +204,10 @@ fn mixers(
     let windows = windows(keys, family, layers)?;
     let windowed = windows.iter().any(Option::is_some);
     let temperature = temperature(keys, family, &ropes)?;
+    let turns = match family.rope_by_layer {
+        true => keys.flags("attention.rope_pattern", layers)?,
+        false => None,
+    };
     let turned = !family.rope_if_finetuned || keys.flag("rope.scaling.finetuned")? != Some(false);
     let mut attentions = Vec::new();
     for (layer, ((heads, kv_heads), window)) in heads.into_iter().zip(kv_heads).zip(windows).enumerate() {
@@ -267,14 +222,17 @@ fn mixers(
         let local = window.is_some() && ropes.len() > 1;
         // No number but 0 is a multiple of 0.
         let left_out = (layer + 1).is_multiple_of(family.no_rope_each)
-            || (family.rope_in_windows && windowed && window.is_none());
+            || (family.rope_in_windows && windowed && window.is_none())
+            || turns.as_ref().is_some_and(|turns| turns.get(layer) == Some(&false));
         attentions.push(Attention {
             heads,
             kv_heads,
             head_dim,
             scale,
             cap,
-            window,
+            // An encoder's reaches half as far on either side.
+            window: window.map(|window| if family.encodes { window / 2 + 1 } else { window }),
+            both_ways: family.encodes,
             rope: (turned && !left_out).then_some(usize::from(local)),
             turned_first: family.qk_norm == QkNorm::PerHeadTurned,
             temperature,
@@ -292,7 +250,7 @@ fn mixers(
 
 /// Heads of queries, and of keys and values, layer by layer.
 fn heads(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<(Vec<usize>, Vec<usize>)> {
-    let fewest = usize::from(family.recurrent != Recurrent::ShortConv);
+    let fewest = usize::from(!matches!(family.recurrent, Recurrent::ShortConv | Recurrent::Mamba2));
     let heads = keys.require_by_layer("attention.head_count", layers, 1..=MAX_HEADS)?;
     let kv_heads = match keys.by_layer("attention.head_count_kv", layers, fewest..=MAX_HEADS)? {
         Some(kv_heads) => kv_heads,
@@ -352,6 +310,9 @@ fn ropes(
     let local = match family.local_rope {
         LocalRope::Same => None,
         LocalRope::Unscaled => Some(rope.unscaled()),
+        LocalRope::GivenBase => {
+            keys.number("rope.freq_base_swa", 1.0)?.map(|base| rope.clone().with_base(base))
+        }
         LocalRope::Base(base) => {
             let local = rope.unscaled().with_base(keys.number("rope.freq_base_swa", 1.0)?.unwrap_or(base));
             let key = "rope.dimension_count_swa";
@@ -441,49 +402,4 @@ fn windows(keys: &Keys<'_>, family: &Family, layers: usize) -> Result<Vec<Option
         ) => but_each(n, layer),
     };
     Ok((0..layers).map(|layer| window.filter(|_| has_window(layer))).collect())
-}
-
-impl Experts {
-    fn read(keys: &Keys<'_>, family: &Family) -> Result<Option<Self>> {
-        let count = keys.count("expert_count", 0..=MAX_EXPERTS)?.unwrap_or(0);
-        let routing = match (family.experts, count) {
-            (Some(Routing { required: true, .. }), 0) => {
-                let name = family.name;
-                return Err(invalid(format!("\"{name}.expert_count\" is 0 or missing: {name} has experts")));
-            }
-            (_, 0) => return Ok(None),
-            (Some(routing), _) => routing,
-            (None, _) => {
-                return Err(unsupported(format!("{} with {count} experts (expert_count)", family.name)));
-            }
-        };
-        let used = keys.require("expert_used_count", 1..=count)?;
-        let sigmoid = match routing.scoring {
-            Scoring::Softmax => false,
-            Scoring::Given => keys.require("expert_gating_func", 1..=2)? == 2,
-        };
-        let feed_forward = match keys.count("expert_feed_forward_length", 1..=MAX_WIDTH)? {
-            Some(width) => width,
-            None if routing.divided => divided(keys, used)?,
-            None => keys.require("feed_forward_length", 1..=MAX_WIDTH)?,
-        };
-        let shared_feed_forward = match routing.shared {
-            false => 0,
-            true => keys
-                .count("expert_shared_feed_forward_length", 1..=MAX_WIDTH)?
-                .map_or_else(|| keys.require("feed_forward_length", 1..=MAX_WIDTH), Ok)?,
-        };
-        let Routing { normalised, biased, .. } = routing;
-        Ok(Some(Self { count, used, feed_forward, shared_feed_forward, normalised, sigmoid, biased }))
-    }
-}
-
-/// `feed_forward_length` over the experts that a token runs through.
-fn divided(keys: &Keys<'_>, used: usize) -> Result<usize> {
-    match keys.require("feed_forward_length", 1..=MAX_WIDTH)? {
-        width if width.is_multiple_of(used) => Ok(width / used),
-        width => Err(invalid(format!(
-            "feed_forward_length {width} is no multiple of expert_used_count {used}: how wide is an expert?"
-        ))),
-    }
 }

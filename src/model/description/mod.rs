@@ -2,8 +2,12 @@
 //! what is in them; computes nothing, and no backend.
 
 mod config;
+mod encoder;
 mod family;
+mod feed;
+mod feed_roles;
 mod keys;
+mod kinds;
 mod layer;
 mod recurrent;
 mod recurrent_roles;
@@ -12,11 +16,14 @@ mod rope;
 mod tensors;
 
 pub(crate) use config::Config;
+pub(crate) use encoder::{Encoder, Pooling};
 pub(crate) use family::Family;
-pub(crate) use layer::{Attention, Experts, Feed, Layer, LayerEnd, Mixer, Temperature};
-pub(crate) use recurrent::DeltaNet;
-pub(crate) use recurrent_roles::{DeltaNetWeights, ShortConvWeights};
-pub(crate) use roles::{AttentionWeights, ExpertWeights, FeedWeights, Gated, LayerWeights};
+pub(crate) use feed::{Experts, Feed, WeightedBy};
+pub(crate) use feed_roles::{ExpertWeights, Gated};
+pub(crate) use layer::{Attention, Layer, LayerEnd, Mixer, Temperature};
+pub(crate) use recurrent::{DeltaNet, Mamba2};
+pub(crate) use recurrent_roles::{DeltaNetWeights, Mamba2Weights, ShortConvWeights};
+pub(crate) use roles::{AttentionWeights, LayerWeights};
 pub(crate) use roles::{LayerInput, MixerWeights, ModelWeights};
 pub(crate) use rope::RopeKeys;
 pub(crate) use tensors::Matrix;

@@ -1,6 +1,6 @@
 //! The tensors of mixers that keep a state, by role. Knows where weights lie; computes nothing.
 
-use super::recurrent::{DeltaNet, ShortConv};
+use super::recurrent::{DeltaNet, Mamba2, ShortConv};
 use super::tensors::{Finder, Matrix, Vector};
 use crate::error::Result;
 
@@ -37,6 +37,30 @@ pub(crate) struct DeltaNetWeights {
     pub(crate) output: Matrix,
 }
 
+/// out(norm(scan of conv(input) ⊙ silu(gate))).
+pub(crate) struct Mamba2Weights {
+    pub(crate) numbers: Mamba2,
+    /// (inner, width).
+    pub(crate) gate: Matrix,
+    /// Inputs, B and C: (channels, width).
+    pub(crate) input: Matrix,
+    /// Steps before their softplus: (heads, width), with a bias.
+    pub(crate) steps: Matrix,
+    pub(crate) step_bias: Vector,
+    /// ln of a decay, by which steps are multiplied, below 0: (heads).
+    pub(crate) rates: Vector,
+    /// (heads).
+    pub(crate) skips: Vector,
+    /// (taps, channels), the oldest tap first.
+    pub(crate) kernel: Vector,
+    /// Of the convolution: (channels).
+    pub(crate) bias: Option<Vector>,
+    /// Of each group's results: (inner).
+    pub(crate) norm: Vector,
+    /// (width, inner).
+    pub(crate) output: Matrix,
+}
+
 pub(super) fn find_short_conv(
     finder: &Finder<'_>,
     numbers: ShortConv,
@@ -69,6 +93,30 @@ pub(super) fn find_delta_net(
         kernel: find_kernel(finder, &name("ssm_conv1d.weight"), channels, numbers.taps)?,
         norm: finder.vector(&name("ssm_norm.weight"), numbers.dim)?,
         output: finder.matrix(&name("ssm_out.weight"), width, values)?,
+    })
+}
+
+pub(super) fn find_mamba2(
+    finder: &Finder<'_>,
+    width: usize,
+    numbers: Mamba2,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Mamba2Weights> {
+    let Mamba2 { heads, inner, groups, taps, .. } = numbers;
+    let channels = numbers.channels();
+    let all = finder.matrix(&name("ssm_in.weight"), inner + channels + heads, width)?;
+    Ok(Mamba2Weights {
+        numbers,
+        gate: all.part(0, inner),
+        input: all.part(inner, channels),
+        steps: all.part(inner + channels, heads),
+        step_bias: finder.vector(&name("ssm_dt.bias"), heads)?,
+        rates: finder.grid(&name("ssm_a"), heads, 1)?,
+        skips: finder.grid(&name("ssm_d"), heads, 1)?,
+        kernel: find_kernel(finder, &name("ssm_conv1d.weight"), channels, taps)?,
+        bias: finder.optional(&name("ssm_conv1d.bias"), channels)?,
+        norm: finder.grid(&name("ssm_norm.weight"), groups, inner / groups)?,
+        output: finder.matrix(&name("ssm_out.weight"), width, inner)?,
     })
 }
 

@@ -1,11 +1,13 @@
 //! A model's tensors by role, each with the one shape that the configuration allows. Knows where weights lie;
 //! computes nothing.
 
-use super::config::{Config, check_vocabulary};
-use super::family::QkNorm;
+use super::config::{Config, INPUT_EMBEDDING, check_vocabulary};
+use super::feed_roles::FeedWeights;
 use super::keys::invalid;
-use super::layer::{Attention, Experts, Feed, Layer, LayerEnd, Mixer};
-use super::recurrent_roles::{DeltaNetWeights, ShortConvWeights, find_delta_net, find_short_conv};
+use super::kinds::QkNorm;
+use super::layer::{Attention, Layer, LayerEnd, Mixer};
+use super::recurrent_roles::{DeltaNetWeights, Mamba2Weights, ShortConvWeights};
+use super::recurrent_roles::{find_delta_net, find_mamba2, find_short_conv};
 use super::tensors::{Finder, Matrix, Vector, missing};
 use crate::error::Result;
 use crate::gguf::{Gguf, Header, TensorInfo};
@@ -25,6 +27,8 @@ pub(crate) struct ModelWeights {
     pub(crate) rope_factors: Option<Vector>,
     /// Where tokens have an embedding for each layer.
     pub(crate) inputs: Option<InputWeights>,
+    /// An encoder's behind its pooling: (inner, width), (vector, inner).
+    pub(crate) dense: Option<[Matrix; 2]>,
 }
 
 /// What gives the embeddings, `input` wide each, that the layers have of their own.
@@ -73,6 +77,7 @@ pub(crate) enum MixerWeights {
     Attention(AttentionWeights),
     ShortConv(ShortConvWeights),
     DeltaNet(DeltaNetWeights),
+    Mamba2(Mamba2Weights),
 }
 
 /// Softmax over keys and values.
@@ -89,6 +94,8 @@ pub(crate) struct AttentionWeights {
     /// (width, query width).
     pub(crate) output: Matrix,
     pub(crate) output_bias: Option<Vector>,
+    /// Scores without values: (heads).
+    pub(crate) sinks: Option<Vector>,
 }
 
 /// A matrix, and what is added to what it gives: (rows).
@@ -102,33 +109,6 @@ impl AttentionWeights {
     pub(crate) fn projections(&self) -> impl Iterator<Item = &Projection> {
         [Some(&self.queries), self.keys.as_ref(), self.values.as_ref()].into_iter().flatten()
     }
-}
-
-pub(crate) enum FeedWeights {
-    Dense(Gated),
-    Experts(ExpertWeights),
-}
-
-/// A feed-forward of experts.
-pub(crate) struct ExpertWeights {
-    pub(crate) numbers: Experts,
-    /// (experts, width).
-    pub(crate) router: Matrix,
-    /// Added to probabilities to choose, and for nothing else: (experts).
-    pub(crate) bias: Option<Vector>,
-    pub(crate) experts: Vec<Gated>,
-    /// The expert that always runs, and the (1, width) row of its gate.
-    pub(crate) shared: Option<(Gated, Matrix)>,
-}
-
-/// down(gate(x) · up(x)).
-pub(crate) struct Gated {
-    /// (inner, width).
-    pub(crate) gate: Matrix,
-    /// (inner, width).
-    pub(crate) up: Matrix,
-    /// (width, inner).
-    pub(crate) down: Matrix,
 }
 
 impl ModelWeights {
@@ -158,7 +138,7 @@ impl ModelWeights {
         // Grows layer by layer, so that a file that claims more layers than it has ends at the first missing
         // tensor.
         for (index, layer) in config.layers.iter().enumerate() {
-            layers.push(find_layer(&finder, config, index, layer)?);
+            layers.push(find_layer(&finder, config, index % config.stored, layer)?);
         }
         let weights = Self {
             embedding,
@@ -168,10 +148,16 @@ impl ModelWeights {
             output_bias: finder.optional("output.bias", vocab)?,
             rope_factors: rope_factors(&finder, config, context)?,
             inputs: find_inputs(&finder, config, vocab)?,
+            dense: match config.encoder.and_then(|encoder| encoder.dense) {
+                None => None,
+                Some([inner, vector]) => Some([
+                    finder.matrix("dense_2.weight", inner, config.width)?,
+                    finder.matrix("dense_3.weight", vector, inner)?,
+                ]),
+            },
         };
-        let computed = config.layers.len();
-        finder.pass_over_layers(computed..computed + config.drafting);
-        finder.refuse_strangers(config.family.name, computed + config.drafting)?;
+        finder.pass_over_layers(config.stored..config.stored + config.drafting);
+        finder.refuse_strangers(config.family.name, config.stored + config.drafting)?;
         Ok(weights)
     }
 }
@@ -214,7 +200,7 @@ fn find_inputs(finder: &Finder<'_>, config: &Config, vocab: usize) -> Result<Opt
     }
     let all = config.layers.len() * input;
     Ok(Some(InputWeights {
-        embedding: finder.plain_matrix("per_layer_token_embd.weight", vocab, all)?,
+        embedding: finder.plain_matrix(INPUT_EMBEDDING, vocab, all)?,
         projection: finder.matrix("per_layer_model_proj.weight", all, width)?,
         norm: finder.vector("per_layer_proj_norm.weight", input)?,
     }))
@@ -227,7 +213,7 @@ fn find_end(
     name: &dyn Fn(&str) -> String,
 ) -> Result<EndWeights> {
     let input = match end {
-        LayerEnd::Plain => return Ok(EndWeights { input: None, scale: None }),
+        LayerEnd::Plain | LayerEnd::Normed => return Ok(EndWeights { input: None, scale: None }),
         LayerEnd::Scaled => None,
         LayerEnd::Input(input) => Some(LayerInput {
             gate: finder.matrix(&name("inp_gate.weight"), input, width)?,
@@ -251,13 +237,13 @@ fn find_layer(finder: &Finder<'_>, config: &Config, index: usize, layer: &Layer)
             Mixer::DeltaNet(numbers) => {
                 MixerWeights::DeltaNet(find_delta_net(finder, config.width, *numbers, &name)?)
             }
+            Mixer::Mamba2(numbers) => {
+                MixerWeights::Mamba2(find_mamba2(finder, config.width, *numbers, &name)?)
+            }
         },
         post_norm: finder.vector_if(after, &name("post_attention_norm.weight"))?,
         feed_norm: finder.vector_if(before, &name(config.family.feed_norm))?,
-        feed: match layer.feed {
-            Feed::Dense(inner) => FeedWeights::Dense(find_dense(finder, config, inner, &name)?),
-            Feed::Experts(numbers) => FeedWeights::Experts(find_experts(finder, config, numbers, &name)?),
-        },
+        feed: FeedWeights::find(finder, config, &layer.feed, &name)?,
         post_feed_norm: finder.vector_if(after, &name("post_ffw_norm.weight"))?,
         end: find_end(finder, config.width, layer.end, &name)?,
     })
@@ -286,6 +272,10 @@ fn find_attention(
         qk_norm: find_qk_norm(finder, config, numbers, name)?,
         output: finder.matrix(&name("attn_output.weight"), config.width, numbers.query_width())?,
         output_bias: finder.optional(&name("attn_output.bias"), config.width)?,
+        sinks: match config.family.sinks {
+            true => Some(finder.vector(&name("attn_sinks.weight"), numbers.heads)?),
+            false => None,
+        },
         queries,
         keys,
         values,
@@ -360,65 +350,4 @@ fn find_qk_norm(
         Some(_) => None,
     };
     Ok([Some(queries), keys])
-}
-
-fn find_dense(
-    finder: &Finder<'_>,
-    config: &Config,
-    inner: usize,
-    name: &dyn Fn(&str) -> String,
-) -> Result<Gated> {
-    let width = config.width;
-    let down = finder.matrix(&name("ffn_down.weight"), width, inner)?;
-    if config.family.fused_gate {
-        let both = finder.matrix(&name("ffn_up.weight"), 2 * inner, width)?;
-        return Ok(Gated { gate: both.part(0, inner), up: both.part(inner, inner), down });
-    }
-    let gate = finder.matrix(&name("ffn_gate.weight"), inner, width)?;
-    Ok(Gated { gate, up: finder.matrix(&name("ffn_up.weight"), inner, width)?, down })
-}
-
-fn find_experts(
-    finder: &Finder<'_>,
-    config: &Config,
-    numbers: Experts,
-    name: &dyn Fn(&str) -> String,
-) -> Result<ExpertWeights> {
-    let (count, inner, width) = (numbers.count, numbers.feed_forward, config.width);
-    let stack = |part: &str, rows: usize, cols: usize| {
-        let name = name(part);
-        finder.stack(&name, count, rows, cols)?.ok_or_else(|| missing(&name))
-    };
-    let down = stack("ffn_down_exps.weight", width, inner)?;
-    let firsts: Vec<(Matrix, Matrix)> =
-        match finder.stack(&name("ffn_gate_up_exps.weight"), count, 2 * inner, width)? {
-            Some(both) => {
-                let both = (0..count).map(|index| both.part(index, 2 * inner));
-                both.map(|both| (both.part(0, inner), both.part(inner, inner))).collect()
-            }
-            None => {
-                let gate = stack("ffn_gate_exps.weight", inner, width)?;
-                let up = stack("ffn_up_exps.weight", inner, width)?;
-                (0..count).map(|index| (gate.part(index, inner), up.part(index, inner))).collect()
-            }
-        };
-    let gated = |(index, (gate, up))| Gated { gate, up, down: down.part(index, width) };
-    let experts = firsts.into_iter().enumerate().map(gated).collect();
-    let shared = match numbers.shared_feed_forward {
-        0 => None,
-        inner => {
-            let gated = Gated {
-                gate: finder.matrix(&name("ffn_gate_shexp.weight"), inner, width)?,
-                up: finder.matrix(&name("ffn_up_shexp.weight"), inner, width)?,
-                down: finder.matrix(&name("ffn_down_shexp.weight"), width, inner)?,
-            };
-            Some((gated, finder.plain_matrix(&name("ffn_gate_inp_shexp.weight"), 1, width)?))
-        }
-    };
-    let router = finder.plain_matrix(&name("ffn_gate_inp.weight"), count, width)?;
-    let bias = match numbers.biased {
-        true => Some(finder.vector(&name("exp_probs_b.bias"), count)?),
-        false => None,
-    };
-    Ok(ExpertWeights { numbers, router, bias, experts, shared })
 }

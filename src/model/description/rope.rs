@@ -3,8 +3,9 @@
 //!
 //! Source of the conventions: ggml's `ggml_rope_ext` and the converters that write the keys.
 
-use super::family::{Family, Sections};
+use super::family::Family;
 use super::keys::{Keys, invalid, unsupported};
+use super::kinds::Sections;
 use crate::error::Result;
 use crate::kernel::{Rope, RopeConfig, RopeScaling, RopeStyle, exp64, ln64};
 

@@ -3,7 +3,7 @@
 
 use super::forward::Forward;
 use super::kv::KvMemory;
-use super::outline::{self, MAX_BATCH, MAX_TOKENS};
+use super::outline::{self, MAX_BATCH};
 use super::pass::Pass;
 use crate::budget::{Budget, Share};
 use crate::compute::Compute;
@@ -76,23 +76,17 @@ impl NativeDecoder {
             weight_bytes: gguf.data_bytes(),
             kv_bytes_per_token: memory.block_bytes() / KV_BLOCK as u64,
             max_batch: MAX_BATCH,
-            max_tokens: MAX_TOKENS.min(context_length),
+            max_tokens: outline::max_tokens(&config, context_length),
+            encodes: config.encoder.is_some(),
             ..Spec::from_header(&gguf)?
         };
+        let pass = Pass::new(MAX_BATCH, spec.max_tokens)?;
         let forward = Forward::new(gguf, config, weights, options.compute)?;
         let mut share = options.budget.share("scratch");
         // The least that a pass takes, with its keys and values.
         share.resize(forward.scratch().bytes_for(1, 1) + memory.block_bytes() + memory.state_bytes())?;
         share.shrink(0);
-        Ok(Self {
-            spec,
-            forward,
-            memory,
-            pass: Pass::new(MAX_BATCH, MAX_TOKENS)?,
-            share,
-            moving: Moving::default(),
-            _weights: None,
-        })
+        Ok(Self { spec, forward, memory, pass, share, moving: Moving::default(), _weights: None })
     }
 
     /// The same, holding what its weights have of the budget.
@@ -141,11 +135,12 @@ impl Decoder for NativeDecoder {
     }
 
     fn chunk_limit(&self, _held: usize, wanted: usize) -> usize {
-        wanted.clamp(1, self.spec.max_tokens)
+        // What an encoder is given in parts would see less.
+        if self.spec.encodes { wanted } else { wanted.clamp(1, self.spec.max_tokens) }
     }
 
     fn verifies(&self) -> bool {
-        true
+        !self.spec.encodes
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
@@ -182,8 +177,8 @@ impl Decoder for NativeDecoder {
         let layers = self.forward.layers().max(1) as u64;
         let done = self.pass.cursor.map_or(layers, |cursor| match cursor.stage {
             Stage::Begin => 0,
-            Stage::Mixer(layer) | Stage::Feed(layer) | Stage::Behind(layer) => layer as u64,
             Stage::End => layers - 1,
+            stage => stage.layer().unwrap_or(0) as u64,
         });
         self.forward.gguf().is_mapped().then(|| self.spec.weight_bytes / layers * done.min(layers))
     }

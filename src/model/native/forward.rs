@@ -6,7 +6,9 @@ mod delta_net;
 mod experts;
 mod feed_forward;
 mod inputs;
+mod mamba;
 mod output;
+mod pooling;
 mod short_conv;
 
 use super::kv::KvMemory;
@@ -119,7 +121,7 @@ impl Slice<'_> {
     /// Operation after operation, until the pass is done or the time is over.
     fn run(&mut self) -> Result<Step> {
         while !self.pass.done {
-            let program = self.cursor.stage.program(&self.model.config.layers);
+            let program = self.cursor.stage.program(&self.model.config);
             let Some(operation) = program.operations.get(self.cursor.index) else {
                 self.next_stage();
                 continue;
@@ -156,11 +158,17 @@ impl Slice<'_> {
             Convolve => return Ok(self.convolve()),
             DeltaInput => return Ok(self.delta_input()),
             Delta => return Ok(self.delta()),
+            MambaInput => return Ok(self.mamba_input()),
+            Mamba => return Ok(self.mamba()),
             Attend => return Ok(self.attend()),
             GateMixed => self.gate_mixed(),
             QuantiseMixed => return self.quantise_mixed(),
             MixerOutput => return Ok(self.mixer_output()),
-            FeedNorm => self.feed_norm(),
+            AddMixed => self.add_branch(self.layer.post_norm.as_deref()),
+            FeedNorm => self.norm_stream(self.layer.feed_norm.as_deref()),
+            RouterNorm => self.router_norm(),
+            ExpertNorm => self.expert_norm(),
+            NormExperts => self.norm_experts(),
             QuantiseHidden => return self.quantise_hidden(),
             Route => return self.route(),
             Gather => return self.gather(),
@@ -169,14 +177,21 @@ impl Slice<'_> {
             Down => return Ok(self.down()),
             Scatter => self.scatter(),
             Add => self.add_feed(),
+            AddBoth => self.add_both(),
             QuantiseEnd => return self.quantise_end(),
             GateInput => return Ok(self.gate_input()),
             QuantiseInput => return self.quantise_input(),
             ProjectInput => return Ok(self.project_input()),
             AddInput => self.add_input(),
             ScaleEnd => self.scale_end(),
+            NormEnd => self.norm_end(),
             OutputNorm => self.norm_stream(Some(&self.model.weights.output_norm)),
             QuantiseOutput => return self.quantise_output(),
+            Pool => return Ok(self.pool()),
+            QuantisePooled => return self.quantise_pooled(),
+            Widen => return Ok(self.widen()),
+            QuantiseWidened => return self.quantise_widened(),
+            Vector => return Ok(self.vector()),
             Output => return Ok(self.output()),
             Finish => self.finish(),
         }

@@ -85,6 +85,8 @@ pub(super) struct KvMemory {
     /// Each layer's group, and its number in it: where a layer shares another's, that one's.
     places: Vec<(usize, usize)>,
     kv_type: KvType,
+    /// What is kept of a token depends on no token behind it.
+    shares: bool,
     /// What keys depend on beside the file and the tokens, as a word.
     turned_by: String,
 }
@@ -97,11 +99,12 @@ impl KvMemory {
     /// `Unsupported` for dimensions out of range.
     pub(super) fn new(layers: &[Layer], kv_type: KvType, turned_by: String) -> Result<Self> {
         let kind = |layer: &Layer| -> Option<Kind> {
-            let Mixer::Attention(Attention { window, kv_heads, head_dim, shares: None, .. }) = layer.mixer
-            else {
+            let Mixer::Attention(attention) = &layer.mixer else { return None };
+            let Attention { window, both_ways, kv_heads, head_dim, shares: None, .. } = *attention else {
                 return None;
             };
-            Some((window.map_or(Keeps::All, Keeps::Window), kv_heads, head_dim))
+            let keeps = window.filter(|_| !both_ways).map_or(Keeps::All, Keeps::Window);
+            Some((keeps, kv_heads, head_dim))
         };
         let mut kinds: SmallVec<[(Kind, usize); 2]> = SmallVec::new();
         for kind in layers.iter().filter_map(kind) {
@@ -130,7 +133,10 @@ impl KvMemory {
             let layout = KvLayout::new(kv_type, layers, heads, dim, dim)?;
             groups.push(LayerGroup { layout, keeps, blocks: Vec::new() });
         }
-        Ok(Self { groups, states, places, kv_type, turned_by })
+        let both_ways =
+            |layer: &Layer| matches!(layer.mixer, Mixer::Attention(Attention { both_ways: true, .. }));
+        let shares = !layers.iter().any(both_ways);
+        Ok(Self { groups, states, places, kv_type, shares, turned_by })
     }
 
     /// What is kept of a token's past.
@@ -138,7 +144,7 @@ impl KvMemory {
         let group = |group: &LayerGroup| Group { keeps: group.keeps, bytes: bytes(&group.layout) };
         let states = self.states.iter().map(|_| Group { keeps: Keeps::State, bytes: self.state_bytes() });
         let groups = self.groups.iter().map(group).chain(states).collect();
-        CacheSpec { block: KV_BLOCK, groups, shares: true, rewinds: true }
+        CacheSpec { block: KV_BLOCK, groups, shares: self.shares, rewinds: true }
     }
 
     /// Bytes of a block in every group.

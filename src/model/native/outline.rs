@@ -13,7 +13,10 @@ pub(super) const MAX_BATCH: usize = 64;
 
 /// Tokens that one pass takes at most: enough that reading the weights costs little beside the arithmetic,
 /// few enough that operations that do not rest take a fraction of a millisecond.
-pub(super) const MAX_TOKENS: usize = 256;
+const MAX_TOKENS: usize = 256;
+
+/// Tokens that an encoder takes at most: one pass works on all of them.
+const MAX_ENCODED: usize = 8192;
 
 /// Positions that rope's tables are exact for.
 const MAX_POSITION: usize = 1_000_000;
@@ -22,6 +25,8 @@ const MAX_POSITION: usize = 1_000_000;
 pub struct NativeOutline {
     weight_bytes: u64,
     context_length: usize,
+    max_tokens: usize,
+    read_by_row: Option<&'static str>,
     memory: KvMemory,
     /// None taken.
     scratch: Scratch,
@@ -39,12 +44,19 @@ impl NativeOutline {
         let weights = ModelWeights::outline(header, &config, context_length)?;
         let memory = KvMemory::new(&config.layers, kv_type, weights.rope_word())?;
         let scratch = Scratch::new(&config, &weights);
-        Ok(Self { weight_bytes: header.held_bytes(), context_length, memory, scratch })
+        let max_tokens = max_tokens(&config, context_length);
+        let (weight_bytes, read_by_row) = (header.held_bytes(), config.read_by_row());
+        Ok(Self { weight_bytes, context_length, max_tokens, read_by_row, memory, scratch })
     }
 
     /// Bytes of tensors, mapped or read, and of the header's metadata.
     pub fn weight_bytes(&self) -> u64 {
         self.weight_bytes
+    }
+
+    /// The tensor that is to be [read by row](crate::gguf::Gguf::read_by_row).
+    pub fn read_by_row(&self) -> Option<&'static str> {
+        self.read_by_row
     }
 
     /// Tokens that a sequence may hold at most.
@@ -64,7 +76,7 @@ impl NativeOutline {
 
     /// Tokens that a pass takes at most.
     pub fn max_tokens(&self) -> usize {
-        MAX_TOKENS.min(self.context_length)
+        self.max_tokens
     }
 
     /// Bytes that passes work in, of up to `tokens` tokens, which give a token to up to `sequences`
@@ -76,6 +88,12 @@ impl NativeOutline {
 
 /// The context length of a model that was made for that of `config`, where another is wanted: a cap.
 pub(super) fn context_length(config: &Config, wanted: Option<usize>) -> usize {
-    let made_for = config.context_length.min(MAX_POSITION);
+    let most = if config.encoder.is_some() { MAX_ENCODED } else { MAX_POSITION };
+    let made_for = config.context_length.min(most);
     wanted.unwrap_or(made_for).clamp(1, made_for)
+}
+
+/// Tokens that a pass takes at most, of sequences of up to `context_length`: all of an encoder's.
+pub(super) fn max_tokens(config: &Config, context_length: usize) -> usize {
+    if config.encoder.is_some() { context_length } else { MAX_TOKENS.min(context_length) }
 }

@@ -9,6 +9,9 @@ use crate::model::program::Stage;
 use smallvec::SmallVec;
 use std::ops::Range;
 
+/// The state that a sequence begins with (none at position 0), and the one that it leaves.
+pub(super) type States = Option<(Option<u32>, u32)>;
+
 /// One sequence's rows in a pass.
 #[derive(Debug, Clone)]
 pub(super) struct Span {
@@ -20,9 +23,8 @@ pub(super) struct Span {
     pub(super) position: usize,
     /// The rows of logits of its last tokens.
     pub(super) outputs: Range<usize>,
-    /// The state that it begins with (none at position 0), and the one that it leaves, where the model has
-    /// any.
-    pub(super) state: Option<(Option<u32>, u32)>,
+    /// Its states, where the model has any.
+    pub(super) state: States,
     /// Where in the pass' list its blocks are, group by group.
     blocks: SmallVec<[Range<usize>; 2]>,
 }

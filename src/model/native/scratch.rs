@@ -4,9 +4,9 @@
 use crate::compute::{Zeroed, attention_work};
 use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
-use crate::model::description::{Attention, Config, ExpertWeights, Feed, FeedWeights};
-use crate::model::description::{DeltaNet, DeltaNetWeights, ShortConvWeights};
-use crate::model::description::{Layer, Matrix, Mixer, MixerWeights, ModelWeights};
+use crate::model::description::ShortConvWeights;
+use crate::model::description::{Attention, Config, DeltaNet, DeltaNetWeights, Gated, Layer, Mamba2};
+use crate::model::description::{Mamba2Weights, Matrix, Mixer, MixerWeights, ModelWeights};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -71,6 +71,15 @@ impl Rows {
         self.data.get_mut(row * self.width..(row + 1) * self.width).unwrap_or(&mut [])
     }
 
+    /// Adds row `from` to row `to`, which is in front of it.
+    pub(super) fn add_row(&mut self, from: usize, to: usize) {
+        let (front, back) = self.data.split_at_mut(from * self.width);
+        let (Some(to), Some(from)) = (front.get_mut(to * self.width..), back.get(..self.width)) else {
+            return;
+        };
+        to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+    }
+
     /// Moves row `from` to row `to`.
     pub(super) fn move_row(&mut self, from: usize, to: usize) {
         if from != to && (from.max(to) + 1) * self.width <= self.data.len() {
@@ -116,7 +125,9 @@ pub(super) struct Scratch {
     /// Angles of each rope.
     pub(super) angles: SmallVec<[RopeTable; 2]>,
     pub(super) experts: ExpertScratch,
-    /// Rows are outputs: (vocabulary).
+    /// Rows are outputs: an encoder's vectors behind the first of two matrices.
+    pub(super) widened: Rows,
+    /// Rows are outputs: (vocabulary), or an encoder's (vector).
     pub(super) logits: Rows,
 }
 
@@ -131,7 +142,7 @@ pub(super) struct InputScratch {
     pub(super) gated: Rows,
 }
 
-/// What delta nets need beside.
+/// What delta nets and Mamba-2 need beside.
 #[derive(Default)]
 pub(super) struct DeltaScratch {
     /// What results are gated with: (values).
@@ -173,28 +184,34 @@ impl Scratch {
         let attention = |of: fn(&Attention) -> usize| {
             most(&|layer| match &layer.mixer {
                 Mixer::Attention(attention) => of(attention),
-                Mixer::ShortConv(_) | Mixer::DeltaNet(_) => 0,
+                Mixer::ShortConv(_) | Mixer::DeltaNet(_) | Mixer::Mamba2(_) => 0,
             })
         };
         let delta = |of: fn(&DeltaNet) -> usize| {
             most(&|layer| match &layer.mixer {
                 Mixer::DeltaNet(net) => of(net),
-                Mixer::Attention(_) | Mixer::ShortConv(_) => 0,
+                Mixer::Attention(_) | Mixer::ShortConv(_) | Mixer::Mamba2(_) => 0,
+            })
+        };
+        let mamba = |of: fn(&Mamba2) -> usize| {
+            most(&|layer| match &layer.mixer {
+                Mixer::Mamba2(net) => of(net),
+                Mixer::Attention(_) | Mixer::ShortConv(_) | Mixer::DeltaNet(_) => 0,
             })
         };
         let conv = most(&|layer| match &layer.mixer {
-            Mixer::Attention(_) | Mixer::DeltaNet(_) => 0,
+            Mixer::Attention(_) | Mixer::DeltaNet(_) | Mixer::Mamba2(_) => 0,
             Mixer::ShortConv(conv) => conv.width,
         });
-        let (channels, delta_values) = (delta(DeltaNet::channels), delta(DeltaNet::values));
+        let channels = delta(DeltaNet::channels).max(mamba(Mamba2::channels));
+        let delta_values = delta(DeltaNet::values).max(mamba(|net| net.inner));
         let mixed = attention(Attention::query_width).max(conv).max(delta_values);
         let gated = |numbers: &Attention| if numbers.gated { numbers.projected_width() } else { 0 };
         let (queries, kv) = (attention(Attention::query_width), attention(Attention::kv_width));
         let inner = most(&|layer| layer.feed.inner_width());
-        let experts = most(&|layer| match layer.feed {
-            Feed::Dense(_) => 0,
-            Feed::Experts(experts) => experts.count,
-        });
+        let experts = most(&|layer| layer.feed.experts().map_or(0, |experts| experts.count));
+        let widened = config.encoder.and_then(|encoder| encoder.dense).map_or(0, |[inner, _]| inner);
+        let output = config.encoder.map_or(weights.output.rows, |encoder| encoder.vector(config.width));
         let experts = match experts {
             0 => ExpertScratch::default(),
             count => ExpertScratch {
@@ -208,7 +225,7 @@ impl Scratch {
         Self {
             rows: 0,
             outputs: 0,
-            widest: config.width.max(mixed).max(inner).max(config.input_width()),
+            widest: config.width.max(mixed).max(inner).max(config.input_width()).max(widened),
             forms: all_forms(weights),
             stream: Rows::new(config.width),
             branch: Rows::new(config.width),
@@ -221,7 +238,7 @@ impl Scratch {
             conv_input: Rows::new((3 * conv).max(channels)),
             delta: DeltaScratch {
                 gate: Rows::new(delta_values),
-                alpha: Rows::new(delta(|net| net.value_heads)),
+                alpha: Rows::new(delta(|net| net.value_heads).max(mamba(|net| net.heads))),
                 beta: Rows::new(delta(|net| net.value_heads)),
                 mixed: Rows::new(channels),
             },
@@ -236,7 +253,8 @@ impl Scratch {
             activations: Activations::default(),
             angles: config.ropes.iter().map(|_| RopeTable::default()).collect(),
             experts,
-            logits: Rows::new(weights.output.rows),
+            widened: Rows::new(widened),
+            logits: Rows::new(output),
         }
     }
 
@@ -264,9 +282,16 @@ impl Scratch {
                 self.delta.beta.set_width(net.value_heads);
                 self.delta.mixed.set_width(net.channels());
             }
+            Mixer::Mamba2(net) => {
+                self.attended.set_width(net.inner);
+                self.conv_input.set_width(net.channels());
+                self.delta.gate.set_width(net.inner);
+                self.delta.alpha.set_width(net.heads);
+                self.delta.mixed.set_width(net.channels());
+            }
         }
         self.inner.set_width(layer.feed.inner_width());
-        if let Feed::Experts(experts) = layer.feed {
+        if let Some(experts) = layer.feed.experts() {
             self.experts.scores.set_width(experts.count);
         }
     }
@@ -320,7 +345,8 @@ impl Scratch {
         let attention = if rows > 0 { attention_work(rows, self.heads) } else { 0 };
         let some = rows.min(ROWS) * (self.inputs.own.most + self.delta.mixed.most);
         let rest = (attention + some) as u64 * 4;
-        rows as u64 * row as u64 + rest + outputs as u64 * self.logits.width as u64 * 4
+        let output = (self.logits.width + self.widened.width) as u64 * 4;
+        rows as u64 * row as u64 + rest + outputs as u64 * output
     }
 
     /// Bytes taken once there is room for such a pass.
@@ -337,6 +363,7 @@ impl Scratch {
     pub(super) fn reserve(&mut self, rows: usize, outputs: usize) -> Result<()> {
         if outputs > self.outputs {
             self.logits.reserve(outputs)?;
+            self.widened.reserve(outputs)?;
             self.outputs = outputs;
         }
         if rows <= self.rows {
@@ -360,6 +387,7 @@ impl Scratch {
             buffer.data = Zeroed::default();
         }
         self.logits.data = Zeroed::default();
+        self.widened.data = Zeroed::default();
         self.inputs.own.data = Zeroed::default();
         self.delta.mixed.data = Zeroed::default();
         self.attention = Zeroed::default();
@@ -376,7 +404,8 @@ pub(super) fn forms<'a>(matrices: impl IntoIterator<Item = &'a Matrix>) -> Forms
 }
 
 fn all_forms(weights: &ModelWeights) -> Forms {
-    let mut all = forms([&weights.output].into_iter().chain(weights.inputs.iter().map(|i| &i.projection)));
+    let behind = weights.dense.iter().flatten().chain([&weights.output]);
+    let mut all = forms(behind.chain(weights.inputs.iter().map(|i| &i.projection)));
     let mut add = |matrices: &[&Matrix]| {
         for matrix in matrices {
             all = all.with(matrix.ty.form());
@@ -392,20 +421,13 @@ fn all_forms(weights: &ModelWeights) -> Forms {
             MixerWeights::DeltaNet(DeltaNetWeights { input, gate, alpha, beta, output, .. }) => {
                 add(&[input, gate, alpha, beta, output])
             }
+            MixerWeights::Mamba2(Mamba2Weights { input, output, .. }) => add(&[input, output]),
         }
         if let Some(input) = &layer.end.input {
             add(&[&input.gate, &input.projection]);
         }
-        match &layer.feed {
-            FeedWeights::Dense(gated) => add(&[&gated.gate, &gated.up, &gated.down]),
-            FeedWeights::Experts(ExpertWeights { router, experts, shared, .. }) => {
-                add(&[router]);
-                for gated in experts.iter().take(1).chain(shared.iter().map(|(gated, _)| gated)) {
-                    add(&[&gated.gate, &gated.up, &gated.down]);
-                }
-                shared.iter().for_each(|(_, gate)| add(&[gate]));
-            }
-        }
+        layer.feed.dense().into_iter().for_each(|gated: &Gated| add(&gated.matrices()));
+        layer.feed.experts().into_iter().flat_map(|experts| experts.matrices()).for_each(|m| add(&[m]));
     }
     all
 }

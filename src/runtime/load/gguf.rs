@@ -94,14 +94,18 @@ pub(super) async fn open(
     }
     let maps = matches!(source, Source::File { no_mmap: false, .. });
     let mut opening = Opening::begin(source, &limits, pauses).await?;
-    let needed = check(opening.header(), wanted)?;
+    let Checked { weight_bytes: needed, read_by_row } = check(opening.header(), wanted)?;
     let recommended = recommended(opening.header(), wanted)?;
     let mut weights = Some(fit(resources, || resources.budget.take("weights", needed)).await?);
     let preloads = wanted.preload && maps;
     // Mapped pages count as there once they are.
     read(&mut opening, resources, &mut |done, total| progress(if preloads { 0 } else { done }, total))
         .await?;
-    let gguf = Arc::new(opening.finish());
+    let gguf = opening.finish();
+    let gguf = Arc::new(match read_by_row {
+        Some(name) => gguf.read_by_row(name),
+        None => gguf,
+    });
     if preloads {
         preload(&gguf, resources, progress).await?;
     }
@@ -198,21 +202,29 @@ fn recommended(header: &Header, wanted: &Wanted) -> Result<Recommended> {
     if wanted.sampling { read } else { Ok(read.unwrap_or_default()) }
 }
 
+/// What a header says of a model that can become a decoder.
+struct Checked {
+    /// Bytes that its weights take.
+    weight_bytes: u64,
+    read_by_row: Option<&'static str>,
+}
+
 /// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before.
-/// Else the bytes that its weights take.
-fn check(header: &Header, wanted: &Wanted) -> Result<u64> {
+fn check(header: &Header, wanted: &Wanted) -> Result<Checked> {
     let context = wanted.context_length;
     by_backend(wanted.backend, header, |backend| match backend {
         #[cfg(feature = "native")]
         Backend::Native => {
-            Ok(crate::model::NativeOutline::new(header, context, wanted.kv_type)?.weight_bytes())
+            let outline = crate::model::NativeOutline::new(header, context, wanted.kv_type)?;
+            Ok(Checked { weight_bytes: outline.weight_bytes(), read_by_row: outline.read_by_row() })
         }
         #[cfg(feature = "candle")]
         Backend::Candle => {
             use crate::model::candle::{CandleDecoder, Precision};
             has_kv_type(wanted.kv_type)?;
             CandleDecoder::check(header, context)?;
-            Ok(CandleDecoder::weight_bytes(header, Precision::default()))
+            let weight_bytes = CandleDecoder::weight_bytes(header, Precision::default());
+            Ok(Checked { weight_bytes, read_by_row: None })
         }
         backend => Err(lacking(backend)),
     })

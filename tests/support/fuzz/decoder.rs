@@ -54,6 +54,9 @@ fn compute(mut decoder: Runner<NativeDecoder>) {
     assert!(spec.vocab_size > 0 && spec.context_length > 0 && spec.max_tokens > 0);
     let prompt: Vec<u32> =
         (0..CONTEXT.min(spec.context_length)).map(|at| (at % spec.vocab_size) as u32).collect();
+    if spec.encodes {
+        return encode(decoder, &prompt);
+    }
     let [one, two, three] = [(); 3].map(|()| decoder.open(spec.context_length).expect("a sequence"));
     let (first, last) = prompt.split_at(prompt.len() - 1);
     let Some(batched) = prefilled(&mut decoder, one, two, first, last) else { return };
@@ -73,6 +76,23 @@ fn compute(mut decoder: Runner<NativeDecoder>) {
     }
     sample(batched);
     assert_eq!(decoder.length(three), prompt.len());
+    assert!(decoder.memory() <= BUDGET);
+}
+
+/// A text's vector beside that of another text, and the same alone: the same bits.
+fn encode(mut decoder: Runner<NativeDecoder>, prompt: &[u32]) {
+    let (text, _) = prompt.split_at(prompt.len().saturating_sub(1).max(1));
+    let [one, two, three] = [(); 3].map(|()| decoder.open(prompt.len()).expect("a sequence"));
+    let chunk = |sequence, tokens| Chunk { sequence, tokens, logits: 1 };
+    let beside = [chunk(one, text), chunk(two, &[0])];
+    let fits = text.len() < decoder.spec().max_tokens;
+    let beside = if fits { &beside[..] } else { &beside[..1] };
+    let Some(together) = pass(&mut decoder, beside) else { return };
+    let Some(alone) = pass(&mut decoder, &[chunk(three, text)]) else { return };
+    if together.iter().all(|value| value.is_finite()) {
+        let same = together.iter().zip(&alone).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "{together:?}, {alone:?}");
+    }
     assert!(decoder.memory() <= BUDGET);
 }
 

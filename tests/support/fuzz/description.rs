@@ -6,13 +6,15 @@ use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, Limits, Source, TensorType};
 
 /// Keys that loaders look for, behind the architecture's name.
-const KEYS: [&str; 49] = [
+const KEYS: [&str; 58] = [
     "attention.causal",
     "attention.head_count",
     "attention.head_count_kv",
     "attention.key_length",
+    "attention.key_length_swa",
     "attention.layer_norm_rms_epsilon",
     "attention.recurrent_layers",
+    "attention.rope_pattern",
     "attention.scale",
     "attention.sliding_window",
     "attention.sliding_window_pattern",
@@ -20,6 +22,10 @@ const KEYS: [&str; 49] = [
     "attn_logit_softcapping",
     "block_count",
     "context_length",
+    "dense_2_feat_in",
+    "dense_2_feat_out",
+    "dense_3_feat_in",
+    "dense_3_feat_out",
     "embedding_length",
     "embedding_scale",
     "expert_count",
@@ -35,6 +41,8 @@ const KEYS: [&str; 49] = [
     "leading_dense_block_count",
     "logit_scale",
     "nextn_predict_layers",
+    "num_loops",
+    "pooling_type",
     "residual_scale",
     "rope.dimension_count",
     "rope.dimension_sections",
@@ -50,6 +58,7 @@ const KEYS: [&str; 49] = [
     "rope.scaling.yarn_ext_factor",
     "rope.scaling.yarn_log_multiplier",
     "shortconv.l_cache",
+    "skip_loop_final_norm",
     "ssm.conv_kernel",
     "ssm.group_count",
     "ssm.inner_size",

@@ -6,7 +6,7 @@ use wick::gguf::ValueType;
 use wick::gguf::write::MetaValue;
 
 /// Texts that stand for something somewhere.
-const WORDS: [&str; 44] = [
+const WORDS: [&str; 58] = [
     "",
     " ",
     "llama",
@@ -26,6 +26,20 @@ const WORDS: [&str; 44] = [
     "smollm3",
     "exaone",
     "lfm2",
+    "lfm2moe",
+    "gemma-embedding",
+    "gpt-oss",
+    "mistral3",
+    "hunyuan-dense",
+    "exaone4",
+    "ernie4_5",
+    "minicpm",
+    "granitemoe",
+    "olmoe",
+    "glm4",
+    "granitehybrid",
+    "granite_swa",
+    "nanbeige",
     "gpt2",
     "bert",
     "default",

@@ -18,7 +18,8 @@ const FLOAT_GELU: f64 = 0.006;
 /// errors of a wrong factor or order are ten times that.
 const QUANTISED: f64 = 0.035;
 
-/// Those of the newest types, and of heads that are 128 wide, whose scores nothing scales.
+/// Those of the newest types, of heads that are 128 wide, whose scores nothing scales, and of states that
+/// carry the rounding of four bits on.
 const FEW_BITS: f64 = 0.06;
 
 /// Those of quantised weights with experts: of two that score nearly the same, either may be chosen.
@@ -42,6 +43,7 @@ pub fn allowed(tiny: &Tiny) -> f64 {
         TensorType::Q4_0 | TensorType::Q8_0 if tiny.architecture.starts_with("qwen35") => QUANTISED_DELTA,
         _ if tiny.experts.0 > 0 => QUANTISED_EXPERTS,
         TensorType::Q4_K if tiny.architecture == "gemma4" => FEW_BITS,
+        TensorType::Q4_0 if matches!(tiny.architecture, "lfm2" | "granitehybrid") => FEW_BITS,
         TensorType::NVFP4 | TensorType::Q1_0 | TensorType::Q2_0 => FEW_BITS,
         _ => QUANTISED,
     }
@@ -93,6 +95,8 @@ pub fn models() -> Vec<(String, Tiny)> {
     put("gemma2, heads wider than the model", wide(8, "gemma2"));
     put("gemma2, the scale of 27B", wide(46, "gemma2"));
     put("gemma3, the scale of 27B", wide(62, "gemma3"));
+    put("gemma-embedding, dense layers behind", dense_behind(known("gemma-embedding")));
+    put("gemma-embedding of Q8_0", known("gemma-embedding").of(TensorType::Q8_0));
     put("phi3, half of a head turned", known("phi3").with("rope.dimension_count", 8u32));
     put("phi3, not fused", Tiny { fused: false, ..known("phi3") });
     put("phi3, longrope", longrope(known("phi3"), 512, 128));
@@ -100,6 +104,17 @@ pub fn models() -> Vec<(String, Tiny)> {
     put("olmo2, windows", known("olmo2").with("attention.sliding_window", 40u32));
     put("olmo2, windows and yarn", yarn("olmo2").with("attention.sliding_window", 40u32));
     put("granite, without rope", known("granite").with("rope.scaling.finetuned", MetaValue::Bool(false)));
+    let pattern = "granite_swa.attention.rope_pattern".to_owned();
+    put("granite_swa, rope in all layers", Tiny { without: vec![pattern], ..known("granite_swa") });
+    put("nanbeige, no norm between", known("nanbeige").with("skip_loop_final_norm", MetaValue::Bool(true)));
+    put("nanbeige, thrice", Tiny { layers: 3, tied: true, ..known("nanbeige") }.with("num_loops", 3u32));
+    let switch = "rope.scaling.finetuned";
+    put("granitehybrid, without rope", known("granitehybrid").with(switch, MetaValue::Bool(false)));
+    put("granitehybrid, attention last", Tiny { layers: 9, tied: true, ..known("granitehybrid") });
+    put("granitehybrid, 6 experts", Tiny { experts: (6, 2), ..known("granitehybrid") });
+    put("granitehybrid of Q4_0", known("granitehybrid").of(TensorType::Q4_0));
+    put("granitehybrid of Q4_K", known("granitehybrid").of(TensorType::Q4_K));
+    put("granite_swa of Q4_0", known("granite_swa").of(TensorType::Q4_0));
     put("exaone, rope by frequency", known("exaone").with_tensor("rope_freqs.weight", &[8]));
     put("mistral3, biases", biases("mistral3"));
     let multiplier = "mistral3.rope.scaling.yarn_log_multiplier".to_owned();
@@ -119,6 +134,7 @@ pub fn models() -> Vec<(String, Tiny)> {
     put("minicpm, longrope not stretched", longrope(known("minicpm"), 512, 512));
     // GLM-4 has none behind attention.
     let without = (0..8).map(|layer| format!("blk.{layer}.attn_output.bias")).collect();
+    put("gpt-oss of MXFP4", known("gpt-oss").of(TensorType::MXFP4));
     put("glm4, biases", Tiny { without, ..biases("glm4") });
     put("lfm2, tied", Tiny { tied: true, ..known("lfm2") });
     put("lfm2, attention last", Tiny { layers: 9, ..known("lfm2") });
@@ -187,6 +203,8 @@ fn gemma4() -> Vec<(String, Tiny)> {
         without_values(Tiny { shared_kv: false, per_layer: 0, ..known("gemma4") }),
     );
     put("gemma4, unused keys and values", unused(known("gemma4")));
+    put("gemma4, 6 experts", experts());
+    put("gemma4, 6 experts of Q4_0", experts().of(TensorType::Q4_0));
     put("gemma4, linear rope", known("gemma4").with("rope.scaling.factor", 4.0));
     put("gemma4 of Q4_0", known("gemma4").of(TensorType::Q4_0));
     put("gemma4 of Q4_K", known("gemma4").of(TensorType::Q4_K));
@@ -216,17 +234,11 @@ pub fn newer_types() -> Vec<(String, Tiny)> {
 pub fn ahead() -> Vec<(String, Tiny)> {
     let mut models: Vec<(String, Tiny)> = AHEAD.iter().map(|&name| (name.to_owned(), known(name))).collect();
     let mut put = |name: &str, tiny: Tiny| models.push((name.to_owned(), tiny));
-    let experts = Tiny { experts: (6, 2), shared_kv: false, per_layer: 0, ..known("gemma4") };
-    put("gemma4, 6 experts", experts.clone());
-    put("gemma4, 6 experts of Q4_0", experts.of(TensorType::Q4_0));
-    put("gemma-embedding, dense layers behind", dense_behind(known("gemma-embedding")));
-    put("gemma-embedding of Q8_0", known("gemma-embedding").of(TensorType::Q8_0));
-    put("gpt-oss of MXFP4", known("gpt-oss").of(TensorType::MXFP4));
     models
 }
 
 /// An embedding of two more matrices.
-fn dense_behind(tiny: Tiny) -> Tiny {
+pub fn dense_behind(tiny: Tiny) -> Tiny {
     let (width, inner) = (tiny.width, 3 * tiny.width);
     tiny.with("dense_2_feat_in", width as u32)
         .with("dense_2_feat_out", inner as u32)
@@ -234,6 +246,11 @@ fn dense_behind(tiny: Tiny) -> Tiny {
         .with("dense_3_feat_out", width as u32)
         .with_tensor("dense_2.weight", &[width, inner])
         .with_tensor("dense_3.weight", &[inner, width])
+}
+
+/// Gemma 4 with experts beside its dense feed-forward.
+pub fn experts() -> Tiny {
+    Tiny { experts: (6, 2), shared_kv: false, per_layer: 0, ..known("gemma4") }
 }
 
 /// Gemma 4 whose full layers take their keys, before they are normed, for values.

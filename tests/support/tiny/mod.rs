@@ -5,6 +5,7 @@
 
 mod gemma4;
 mod gpt_oss;
+mod granite_hybrid;
 pub mod known;
 mod lfm2;
 mod qwen35;
@@ -13,7 +14,7 @@ mod random;
 pub use random::{Random, random_tensor};
 use std::sync::Arc;
 use wick::gguf::write::{MetaValue, Writer};
-use wick::gguf::{Gguf, Limits, Source, TensorType};
+use wick::gguf::{Gguf, Limits, Source, TensorType, ValueType};
 
 /// What to write; change fields before [`Tiny::writer`].
 #[derive(Clone)]
@@ -67,6 +68,7 @@ pub const ARCHITECTURES: &[&str] = &[
     "gemma2",
     "gemma3",
     "gemma4",
+    "gemma-embedding",
     "phi3",
     "olmo2",
     "granite",
@@ -78,7 +80,11 @@ pub const ARCHITECTURES: &[&str] = &[
     "ernie4_5",
     "minicpm",
     "granitemoe",
+    "granite_swa",
+    "granitehybrid",
+    "nanbeige",
     "olmoe",
+    "gpt-oss",
     "glm4",
     "lfm2",
     "lfm2moe",
@@ -86,7 +92,12 @@ pub const ARCHITECTURES: &[&str] = &[
 
 /// Architectures that [`Tiny`] can write and the decoder does not know yet; their logits are recorded. One
 /// that it learns moves to [`ARCHITECTURES`], and its models from [`known::ahead`] to [`known::models`].
-pub const AHEAD: &[&str] = &["gpt-oss", "gemma-embedding"];
+pub const AHEAD: &[&str] = &[];
+
+/// Those of [`ARCHITECTURES`] that give logits; the others are encoders.
+pub fn decoders() -> impl Iterator<Item = &'static str> {
+    ARCHITECTURES.iter().copied().filter(|architecture| !Tiny::new(architecture).embeds())
+}
 
 impl Tiny {
     /// A model of `architecture` that has all of its peculiarities.
@@ -270,7 +281,7 @@ impl Tiny {
                 put("pooling_type", 1.into());
             }
             "glm4" => put("rope.dimension_count", (self.head_dim as u32 / 2).max(2).into()),
-            "granite" | "granitemoe" => {
+            "granite" | "granitemoe" | "granite_swa" => {
                 put("embedding_scale", 3.0.into());
                 put("residual_scale", 0.7.into());
                 put("attention.scale", 0.125.into());
@@ -285,12 +296,23 @@ impl Tiny {
                 put("rope.scaling.yarn_log_multiplier", 0.7.into());
                 put("attention.temperature_scale", 0.1.into());
             }
+            "nanbeige" => put("num_loops", 2u32.into()),
             _ => {}
+        }
+        if self.architecture == "granite_swa" {
+            let layers = |flag: &dyn Fn(u64) -> bool| {
+                let flags = (0..self.layers).map(|layer| MetaValue::Bool(flag(layer))).collect();
+                MetaValue::Array(ValueType::Bool, flags)
+            };
+            put("attention.sliding_window", 40u32.into());
+            put("attention.sliding_window_pattern", layers(&|layer| layer % 3 != 2));
+            put("attention.rope_pattern", layers(&|layer| layer % 4 != 1));
         }
         let own = match self.architecture {
             "lfm2" | "lfm2moe" => lfm2::keys(self),
             "gemma4" => gemma4::keys(self),
             "gpt-oss" => gpt_oss::keys(self),
+            "granitehybrid" => granite_hybrid::keys(self),
             "qwen35" | "qwen35moe" => qwen35::keys(self),
             _ => Vec::new(),
         };
@@ -313,7 +335,8 @@ impl Tiny {
                 && whole
                 && !name.ends_with("bias")
                 && !name.contains("conv.weight")
-                && !name.contains("conv1d");
+                && !name.contains("conv1d")
+                && !name.contains("ssm_norm");
             let kind = if matrix { self.matrices } else { TensorType::F32 };
             tensors.push((name, shape.to_vec(), kind));
         };
@@ -343,9 +366,13 @@ impl Tiny {
             "lfm2" | "lfm2moe" => lfm2::layer(self, layer, put),
             "gemma4" => gemma4::layer(self, layer, put),
             "gpt-oss" => gpt_oss::layer(self, put),
+            "granitehybrid" => granite_hybrid::layer(self, layer, put),
             "qwen35" | "qwen35moe" => qwen35::layer(self, (layer + 1).is_multiple_of(qwen35::INTERVAL), put),
             _ => {
                 self.attention_tensors(put);
+                if self.architecture == "granite_swa" {
+                    put("attn_sinks.weight", &[self.heads]);
+                }
                 self.feed_forward_tensors(put);
             }
         }

@@ -65,13 +65,14 @@ impl<'a> Slice<'a> {
             MixerWeights::Attention(attention) => forms(attention.projections().map(|part| &part.matrix)),
             MixerWeights::ShortConv(conv) => forms([&conv.input]),
             MixerWeights::DeltaNet(net) => forms([&net.input, &net.gate, &net.alpha, &net.beta]),
+            MixerWeights::Mamba2(net) => forms([&net.input]),
         }
     }
 
     fn attention(&self) -> Option<&'a AttentionWeights> {
         match &self.layer.mixer {
             MixerWeights::Attention(attention) => Some(attention),
-            MixerWeights::ShortConv(_) | MixerWeights::DeltaNet(_) => None,
+            MixerWeights::ShortConv(_) | MixerWeights::DeltaNet(_) | MixerWeights::Mamba2(_) => None,
         }
     }
 
@@ -219,6 +220,8 @@ impl<'a> Slice<'a> {
             heads: numbers.heads,
             scale: numbers.scale,
             window: numbers.window,
+            both_ways: numbers.both_ways,
+            sinks: weights.sinks.as_deref().unwrap_or(&[]),
             soft_cap: numbers.cap,
             queries: scratch.queries.first(rows),
             spans: &spans,
@@ -264,6 +267,7 @@ impl<'a> Slice<'a> {
             MixerWeights::Attention(attention) => (&attention.output, attention.output_bias.as_deref()),
             MixerWeights::ShortConv(conv) => (&conv.output, None),
             MixerWeights::DeltaNet(net) => (&net.output, None),
+            MixerWeights::Mamba2(net) => (&net.output, None),
         }
     }
 

@@ -5,6 +5,7 @@ use super::Slice;
 use crate::compute::{Before, DeltaNet, Product, Step};
 use crate::kernel::CausalConv;
 use crate::model::description::{DeltaNetWeights, MixerWeights};
+use crate::model::native::pass::States;
 use crate::model::native::scratch::{ROWS, Scratch};
 use std::ops::Range;
 
@@ -12,7 +13,7 @@ impl<'a> Slice<'a> {
     fn delta_net(&self) -> Option<&'a DeltaNetWeights> {
         match &self.layer.mixer {
             MixerWeights::DeltaNet(net) => Some(net),
-            MixerWeights::Attention(_) | MixerWeights::ShortConv(_) => None,
+            MixerWeights::Attention(_) | MixerWeights::ShortConv(_) | MixerWeights::Mamba2(_) => None,
         }
     }
 
@@ -37,12 +38,17 @@ impl<'a> Slice<'a> {
     pub(super) fn delta(&mut self) -> Step {
         let Some(weights) = self.delta_net() else { return Step::Done };
         let (_, layer) = self.place();
+        self.recur(|slice, all, states, row| slice.delta_rows((weights, layer), all, states, row))
+    }
+
+    /// Calls `rows` with a sequence and the next of its rows, and goes on behind those that it has computed.
+    pub(super) fn recur(&mut self, rows: impl Fn(&mut Self, Range<usize>, States, usize) -> usize) -> Step {
         let total = self.pass.tokens.len();
         loop {
             let row = self.cursor.unit;
             let Some(span) = self.pass.spans.iter().find(|span| row < span.row + span.count) else { break };
             let (all, states) = (span.row..span.row + span.count, span.state);
-            self.cursor.unit = self.delta_rows((weights, layer), all, states, row);
+            self.cursor.unit = rows(self, all, states, row);
             if self.cursor.unit >= total || self.pace.is_over() {
                 break;
             }
@@ -56,7 +62,7 @@ impl<'a> Slice<'a> {
         &mut self,
         (weights, layer): (&DeltaNetWeights, usize),
         all: Range<usize>,
-        states: Option<(Option<u32>, u32)>,
+        states: States,
         row: usize,
     ) -> usize {
         let (Some((before, behind)), Some(states)) = (states, self.memory.states_mut()) else {
@@ -75,6 +81,7 @@ impl<'a> Slice<'a> {
             conv: CausalConv {
                 width: numbers.channels(),
                 kernel: &weights.kernel,
+                bias: &[],
                 inputs: conv_input.range(rows.clone()),
                 past: past_inputs,
             },

@@ -5,24 +5,50 @@ use super::Slice;
 use crate::compute::{Product, Step};
 use crate::error::Result;
 use crate::kernel::{Weights, exp};
-use crate::model::description::{ExpertWeights, Experts, FeedWeights, Gated};
+use crate::model::description::{ExpertWeights, Experts, Gated, WeightedBy};
 use crate::model::native::scratch::{Choice, Rows, Scratch, forms};
+use crate::model::program::Stage;
 use std::ops::Range;
 
 /// The least that weights are divided by: the smallest normal number of f16.
 const LEAST_SUM: f32 = 6.103_515_6e-5;
 
 impl<'a> Slice<'a> {
+    /// The experts of the layer, while they are in progress.
+    pub(super) fn experts(&self) -> Option<&'a ExpertWeights> {
+        self.layer.feed.experts().filter(|_| matches!(self.cursor.stage, Stage::Experts(_)))
+    }
+
+    /// The stream as the router of experts sees it that run beside a dense feed-forward.
+    pub(super) fn router_norm(&mut self) {
+        self.norm_stream(self.layer.feed.both().map(|both| &*both.router_norm));
+    }
+
+    /// The stream as those experts see it.
+    pub(super) fn expert_norm(&mut self) {
+        self.norm_stream(self.layer.feed.both().map(|both| &*both.expert_norm));
+    }
+
+    /// What they have come to, normed.
+    pub(super) fn norm_experts(&mut self) {
+        let Some(both) = self.layer.feed.both() else { return };
+        let sum = self.scratch.experts.sum.first_mut(self.rows());
+        self.compute.rms_norm_in_place(sum, &both.post_expert_norm, self.model.config.epsilon);
+    }
+
     /// Scores of all experts, and each row's choice among them.
     pub(super) fn route(&mut self) -> Result<Step> {
-        let FeedWeights::Experts(weights) = &self.layer.feed else { return Ok(Step::Done) };
-        let ExpertWeights { numbers, router, bias, shared, .. } = weights;
+        let Some(weights) = self.experts() else { return Ok(Step::Done) };
+        let ExpertWeights { numbers, router, router_bias, bias, .. } = weights;
         let (rows, gguf) = (self.rows(), &self.model.gguf);
         let Scratch { experts, activations, .. } = &mut *self.scratch;
-        let scores = Product::new(router.of(gguf), experts.scores.first_mut(rows));
-        let step = match shared {
+        let scores = Product {
+            bias: router_bias.as_deref(),
+            ..Product::new(router.of(gguf), experts.scores.first_mut(rows))
+        };
+        let step = match weights.shared_gate() {
             None => self.compute.products(&mut [scores], activations, &mut self.cursor.unit, &self.pace),
-            Some((_, gate)) => {
+            Some(gate) => {
                 let gate = Product::new(gate.of(gguf), experts.shared.first_mut(rows));
                 self.compute.products(&mut [scores, gate], activations, &mut self.cursor.unit, &self.pace)
             }
@@ -43,9 +69,12 @@ impl<'a> Slice<'a> {
             if scores.iter().any(|score| !score.is_finite()) {
                 scores.fill(f32::NAN);
             }
-            match numbers.sigmoid {
-                false => self.compute.kernels().softmax(scores),
-                true => scores.iter_mut().for_each(|score| *score = 1.0 / (1.0 + exp(-*score))),
+            match numbers.weighted_by {
+                WeightedBy::Softmax => self.compute.kernels().softmax(scores),
+                WeightedBy::Sigmoid => {
+                    scores.iter_mut().for_each(|score| *score = 1.0 / (1.0 + exp(-*score)));
+                }
+                WeightedBy::SoftmaxOfChosen => {}
             }
             let first = experts.choices.len();
             let rank = |expert: usize, weight: f32| weight + bias.map_or(0.0, |bias| bias[expert]);
@@ -58,9 +87,13 @@ impl<'a> Slice<'a> {
                 let Some((expert, weight, _)) = best else { break };
                 experts.choices.push(Choice { expert, row, weight });
             }
-            if numbers.normalised
-                && let Some(chosen) = experts.choices.get_mut(first..)
-            {
+            let chosen = experts.choices.get_mut(first..).unwrap_or(&mut []);
+            if numbers.weighted_by == WeightedBy::SoftmaxOfChosen {
+                // The first is the greatest.
+                let most = chosen.first().map_or(0.0, |choice| choice.weight);
+                chosen.iter_mut().for_each(|choice| choice.weight = exp(choice.weight - most));
+            }
+            if numbers.normalised {
                 let sum: f32 = chosen.iter().map(|choice| choice.weight).sum();
                 // As llama.cpp: what f16 has room for. A NaN stays.
                 let sum = if sum < LEAST_SUM { LEAST_SUM } else { sum };
@@ -78,10 +111,7 @@ impl<'a> Slice<'a> {
 
     /// Experts that rows run through one after the other: the shared one is the last.
     pub(super) fn expert_count(&self) -> usize {
-        match &self.layer.feed {
-            FeedWeights::Dense(_) => 0,
-            FeedWeights::Experts(weights) => weights.experts.len() + usize::from(weights.shared.is_some()),
-        }
+        self.experts().map_or(0, |weights| weights.experts.len() + usize::from(weights.shared.is_some()))
     }
 
     /// Rows that run through the expert in progress.
@@ -94,10 +124,7 @@ impl<'a> Slice<'a> {
 
     /// Whether the expert in progress is the one that always runs.
     fn is_shared(&self) -> bool {
-        match &self.layer.feed {
-            FeedWeights::Dense(_) => false,
-            FeedWeights::Experts(weights) => self.cursor.expert >= weights.experts.len(),
-        }
+        self.experts().is_some_and(|weights| self.cursor.expert >= weights.experts.len())
     }
 
     /// Where the choices of the expert in progress are.
@@ -109,12 +136,8 @@ impl<'a> Slice<'a> {
 
     /// The expert in progress.
     pub(super) fn expert(&self) -> Option<&'a Gated> {
-        match &self.layer.feed {
-            FeedWeights::Dense(_) => None,
-            FeedWeights::Experts(ExpertWeights { experts, shared, .. }) => {
-                experts.get(self.cursor.expert).or(shared.as_ref().map(|(gated, _)| gated))
-            }
-        }
+        let ExpertWeights { experts, shared, .. } = self.experts()?;
+        experts.get(self.cursor.expert).or(shared.as_ref().map(|(gated, _)| gated))
     }
 
     /// The rows of the expert in progress as the right-hand side of its gate and up.
@@ -139,19 +162,26 @@ impl<'a> Slice<'a> {
     }
 
     /// The expert's projection back, row beside row.
-    pub(super) fn project_gathered(&mut self, weights: Weights<'_>, rows: usize) -> Step {
+    pub(super) fn project_gathered(
+        &mut self,
+        weights: Weights<'_>,
+        bias: Option<&[f32]>,
+        rows: usize,
+    ) -> Step {
         let Scratch { experts, activations, .. } = &mut *self.scratch;
-        let mut products = [Product::new(weights, experts.gathered.first_mut(rows))];
+        let mut products = [Product { bias, ..Product::new(weights, experts.gathered.first_mut(rows)) }];
         self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
     }
 
     /// Adds the expert's results, weighted, to the sums of their rows.
     pub(super) fn scatter(&mut self) {
         let (rows, shared, choices) = (self.expert_rows(), self.is_shared(), self.choices());
+        let gated = self.experts().is_some_and(|weights| weights.numbers.shared_gate);
         let experts = &mut self.scratch.experts;
         let chosen = experts.choices.get(choices).unwrap_or(&[]);
         for from in 0..rows {
             let (row, weight) = match shared {
+                true if !gated => (from, 1.0),
                 true => (from, experts.shared.row(from).first().copied().unwrap_or(0.0)),
                 false => chosen.get(from).map_or((from, 0.0), |choice| (choice.row, choice.weight)),
             };

@@ -1,23 +1,22 @@
 //! The second half of a layer: from the residual stream to what the feed-forward adds to it.
 
 use super::Slice;
-use crate::compute::Step;
+use crate::compute::{GatedProduct, Step};
 use crate::error::Result;
-use crate::kernel::Forms;
-use crate::model::description::{ExpertWeights, FeedWeights, Gated};
+use crate::model::description::Gated;
 use crate::model::native::scratch::{Scratch, forms};
+use crate::model::program::Stage;
 
 impl<'a> Slice<'a> {
-    /// What the mixer adds where that is normed first; then the norm of the stream.
-    pub(super) fn feed_norm(&mut self) {
-        let layer = self.layer;
-        self.add_branch(layer.post_norm.as_deref());
-        self.norm_stream(layer.feed_norm.as_deref());
-    }
-
-    /// Its result as the right-hand side of what comes.
+    /// The normed stream as the right-hand side of what comes.
     pub(super) fn quantise_hidden(&mut self) -> Result<Step> {
-        self.quantise_stream(first_forms(&self.layer.feed))
+        match (self.dense(), self.experts()) {
+            (Some(gated), _) => self.quantise_stream(forms([&gated.gate, &gated.up])),
+            (None, Some(experts)) => {
+                self.quantise_stream(forms([&experts.router].into_iter().chain(experts.shared_gate())))
+            }
+            (None, None) => Ok(Step::Done),
+        }
     }
 
     /// gate · up of this expert, or of the only feed-forward.
@@ -29,7 +28,9 @@ impl<'a> Slice<'a> {
             return Step::Done;
         };
         let act = self.model.config.family.gate;
-        self.compute.gated(&gate, &up, act, &scratch.activations, out, &mut self.cursor.unit, &self.pace)
+        let biases = gated.biases.as_ref().map(|[gate, up, _]| [&**gate, &**up]);
+        let mut product = GatedProduct { gate, up, biases, act, out };
+        self.compute.gated(&mut product, &scratch.activations, &mut self.cursor.unit, &self.pace)
     }
 
     /// Its result as the right-hand side of the projection back.
@@ -46,37 +47,43 @@ impl<'a> Slice<'a> {
     pub(super) fn down(&mut self) -> Step {
         let Some((gated, rows)) = self.gated() else { return Step::Done };
         let weights = gated.down.of(&self.model.gguf);
-        match self.layer.feed {
-            FeedWeights::Dense(_) => self.project(weights, None),
-            FeedWeights::Experts(_) => self.project_gathered(weights, rows),
+        let bias = gated.biases.as_ref().map(|[_, _, down]| &**down);
+        match self.dense() {
+            Some(_) => self.project(weights, bias),
+            None => self.project_gathered(weights, bias, rows),
         }
     }
 
     /// Adds what was written beside the stream.
     pub(super) fn add_feed(&mut self) {
-        let layer = self.layer;
-        if let FeedWeights::Experts(_) = layer.feed {
-            self.add_experts(layer.post_feed_norm.as_deref());
-        } else {
-            self.add_branch(layer.post_feed_norm.as_deref());
+        let norm = self.layer.post_feed_norm.as_deref();
+        match self.experts() {
+            Some(_) => self.add_experts(norm),
+            None => self.add_branch(norm),
         }
+    }
+
+    /// Adds what the dense feed-forward and the experts beside it have come to, each normed, and their sum
+    /// once more.
+    pub(super) fn add_both(&mut self) {
+        let Some(both) = self.layer.feed.both() else { return };
+        let (rows, epsilon) = (self.rows(), self.model.config.epsilon);
+        let Scratch { branch, experts, .. } = &mut *self.scratch;
+        self.compute.rms_norm_in_place(branch.first_mut(rows), &both.post_dense_norm, epsilon);
+        self.compute.add(branch.first_mut(rows), experts.sum.first(rows));
+        self.add_branch(self.layer.post_feed_norm.as_deref());
+    }
+
+    /// The feed-forward that every token runs through, while it is in progress.
+    fn dense(&self) -> Option<&'a Gated> {
+        self.layer.feed.dense().filter(|_| matches!(self.cursor.stage, Stage::Dense(_)))
     }
 
     /// The feed-forward in progress, and how many rows run through it.
     fn gated(&self) -> Option<(&'a Gated, usize)> {
-        match &self.layer.feed {
-            FeedWeights::Dense(gated) => Some((gated, self.rows())),
-            FeedWeights::Experts(_) => Some((self.expert()?, self.expert_rows())),
-        }
-    }
-}
-
-/// The forms that the first matrices of a feed-forward need.
-fn first_forms(kind: &FeedWeights) -> Forms {
-    match kind {
-        FeedWeights::Dense(gated) => forms([&gated.gate, &gated.up]),
-        FeedWeights::Experts(ExpertWeights { router, shared, .. }) => {
-            forms([router].into_iter().chain(shared.iter().map(|(_, gate)| gate)))
+        match self.dense() {
+            Some(gated) => Some((gated, self.rows())),
+            None => Some((self.expert()?, self.expert_rows())),
         }
     }
 }

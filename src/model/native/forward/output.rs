@@ -6,6 +6,12 @@ use crate::error::Result;
 use crate::model::native::scratch::{Scratch, forms};
 
 impl Slice<'_> {
+    /// The norm of the stream between two times that the layers run.
+    pub(super) fn norm_end(&mut self) {
+        let stream = self.scratch.stream.first_mut(self.rows());
+        self.compute.rms_norm_in_place(stream, &self.model.weights.output_norm, self.model.config.epsilon);
+    }
+
     /// The normed stream as the right-hand side of the output matrix.
     pub(super) fn quantise_output(&mut self) -> Result<Step> {
         self.quantise_stream(forms([&self.model.weights.output]))

@@ -12,7 +12,7 @@ impl<'a> Slice<'a> {
     fn short_conv(&self) -> Option<&'a ShortConvWeights> {
         match &self.layer.mixer {
             MixerWeights::ShortConv(conv) => Some(conv),
-            MixerWeights::Attention(_) | MixerWeights::DeltaNet(_) => None,
+            MixerWeights::Attention(_) | MixerWeights::DeltaNet(_) | MixerWeights::Mamba2(_) => None,
         }
     }
 

@@ -77,7 +77,9 @@ fn measure(file: &Path, tiny: &Tiny, known: bool) -> Result<Outcome> {
         return Err("llama.cpp gave a logit that is no number".into());
     }
     let apart = known.then(|| -> Result<_> {
-        let found = Native::open(file, 1).rows(&tokens, 0)?;
+        // An encoder takes all tokens at once.
+        let from = if tiny.embeds() { tokens.len() - 1 } else { 0 };
+        let found = Native::open(file, 1).rows(&tokens, from)?;
         let rows = || wanted.iter().zip(&found);
         let total: f64 = rows().map(|(wanted, found)| apart(wanted, found)).sum();
         let others = rows().filter(|(wanted, found)| lead(wanted).0 != lead(found).0).count();

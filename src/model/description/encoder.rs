@@ -1,0 +1,55 @@
+//! What an encoder makes of the rows behind its last layer: one vector of a whole text. Reads its keys; knows
+//! no tensor.
+
+use super::keys::{Keys, MAX_WIDTH, unsupported};
+use crate::error::Result;
+
+/// From rows to a vector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encoder {
+    pub(crate) pooling: Pooling,
+    /// Two matrices behind it, where the file has them: the width between them, and that of the vector.
+    pub(crate) dense: Option<[usize; 2]>,
+}
+
+/// Which rows a vector is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// All: their mean.
+    Mean,
+    /// That of the first token.
+    First,
+    /// That of the last token.
+    Last,
+}
+
+impl Encoder {
+    /// Reads what becomes of rows that are `width` wide.
+    ///
+    /// # Errors
+    /// `Unsupported`, by name, for a pooling that gives no vector; `ModelInvalid` for widths out of range, or
+    /// that do not fit each other.
+    pub(super) fn read(keys: &Keys<'_>, width: usize) -> Result<Self> {
+        let pooling = match keys.require("pooling_type", 0..=usize::MAX)? {
+            1 => Pooling::Mean,
+            2 => Pooling::First,
+            3 => Pooling::Last,
+            other => {
+                return Err(unsupported(format!(
+                    "pooling_type is {other}; 1 (mean), 2 (first token) and 3 (last token) are possible"
+                )));
+            }
+        };
+        let Some(inner) = keys.count("dense_2_feat_out", 1..=MAX_WIDTH)? else {
+            return Ok(Self { pooling, dense: None });
+        };
+        keys.require("dense_2_feat_in", width..=width)?;
+        keys.require("dense_3_feat_in", inner..=inner)?;
+        Ok(Self { pooling, dense: Some([inner, keys.require("dense_3_feat_out", 1..=MAX_WIDTH)?]) })
+    }
+
+    /// Width of the vector made of rows `width` wide.
+    pub(crate) fn vector(&self, width: usize) -> usize {
+        self.dense.map_or(width, |[_, vector]| vector)
+    }
+}

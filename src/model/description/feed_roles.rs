@@ -1,0 +1,215 @@
+//! The tensors of a feed-forward by role, each with the one shape that its numbers allow. Knows where weights
+//! lie; computes nothing.
+
+use super::config::Config;
+use super::feed::{Experts, Feed};
+use super::tensors::{Finder, Matrix, Vector, missing};
+use crate::error::Result;
+
+pub(crate) enum FeedWeights {
+    Dense(Gated),
+    Experts(ExpertWeights),
+    Both(Box<Both>),
+}
+
+/// A feed-forward and experts beside it.
+pub(crate) struct Both {
+    pub(crate) dense: Gated,
+    pub(crate) experts: ExpertWeights,
+    /// Before the router: (width).
+    pub(crate) router_norm: Vector,
+    /// Before the experts: (width).
+    pub(crate) expert_norm: Vector,
+    /// Of what the experts give: (width).
+    pub(crate) post_expert_norm: Vector,
+    /// Of what the dense one gives: (width).
+    pub(crate) post_dense_norm: Vector,
+}
+
+/// A feed-forward of experts.
+pub(crate) struct ExpertWeights {
+    pub(crate) numbers: Experts,
+    /// (experts, width).
+    pub(crate) router: Matrix,
+    /// Added to scores: (experts).
+    pub(crate) router_bias: Option<Vector>,
+    /// Added to probabilities to choose, and for nothing else: (experts).
+    pub(crate) bias: Option<Vector>,
+    pub(crate) experts: Vec<Gated>,
+    /// The expert that always runs, and the (1, width) row of its gate, if it has one.
+    pub(crate) shared: Option<(Gated, Option<Matrix>)>,
+}
+
+/// down(gate(x) · up(x)).
+pub(crate) struct Gated {
+    /// (inner, width).
+    pub(crate) gate: Matrix,
+    /// (inner, width).
+    pub(crate) up: Matrix,
+    /// (width, inner).
+    pub(crate) down: Matrix,
+    /// Added to what gate, up and down give: (inner), (inner), (width).
+    pub(crate) biases: Option<[Vector; 3]>,
+}
+
+impl FeedWeights {
+    pub(super) fn find(
+        finder: &Finder<'_>,
+        config: &Config,
+        feed: &Feed,
+        name: &dyn Fn(&str) -> String,
+    ) -> Result<Self> {
+        Ok(match *feed {
+            Feed::Dense(inner) => Self::Dense(find_dense(finder, config, inner, name)?),
+            Feed::Experts(numbers) => Self::Experts(find_experts(finder, config, numbers, name)?),
+            Feed::Both(inner, numbers) => {
+                let norm = |part: &str| finder.vector(&name(part), config.width);
+                let mut router_norm = norm("ffn_gate_inp.scale")?;
+                let root = (config.width as f32).sqrt();
+                router_norm.iter_mut().for_each(|weight| *weight /= root);
+                Self::Both(Box::new(Both {
+                    dense: find_dense(finder, config, inner, name)?,
+                    experts: find_experts(finder, config, numbers, name)?,
+                    router_norm,
+                    expert_norm: norm("pre_ffw_norm_2.weight")?,
+                    post_expert_norm: norm("post_ffw_norm_2.weight")?,
+                    post_dense_norm: norm("post_ffw_norm_1.weight")?,
+                }))
+            }
+        })
+    }
+
+    /// The one that every token runs through, if there is one.
+    pub(crate) fn dense(&self) -> Option<&Gated> {
+        match self {
+            Self::Dense(gated) => Some(gated),
+            Self::Experts(_) => None,
+            Self::Both(both) => Some(&both.dense),
+        }
+    }
+
+    /// The experts, if there are any.
+    pub(crate) fn experts(&self) -> Option<&ExpertWeights> {
+        match self {
+            Self::Dense(_) => None,
+            Self::Experts(experts) => Some(experts),
+            Self::Both(both) => Some(&both.experts),
+        }
+    }
+
+    /// What is beside what, where both are there.
+    pub(crate) fn both(&self) -> Option<&Both> {
+        match self {
+            Self::Both(both) => Some(both),
+            Self::Dense(_) | Self::Experts(_) => None,
+        }
+    }
+}
+
+impl Gated {
+    /// Its matrices.
+    pub(crate) fn matrices(&self) -> [&Matrix; 3] {
+        [&self.gate, &self.up, &self.down]
+    }
+}
+
+impl ExpertWeights {
+    /// The gate of the expert that always runs.
+    pub(crate) fn shared_gate(&self) -> Option<&Matrix> {
+        self.shared.as_ref()?.1.as_ref()
+    }
+
+    /// A matrix of each kind: those of all experts are of the same types.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let gates = self.shared_gate();
+        let gated = self.experts.iter().take(1).chain(self.shared.iter().map(|(gated, _)| gated));
+        gated.flat_map(Gated::matrices).chain([&self.router]).chain(gates)
+    }
+}
+
+fn find_dense(
+    finder: &Finder<'_>,
+    config: &Config,
+    inner: usize,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Gated> {
+    let width = config.width;
+    let down = finder.matrix(&name("ffn_down.weight"), width, inner)?;
+    if config.family.fused_gate {
+        let both = finder.matrix(&name("ffn_up.weight"), 2 * inner, width)?;
+        return Ok(Gated { gate: both.part(0, inner), up: both.part(inner, inner), down, biases: None });
+    }
+    let gate = finder.matrix(&name("ffn_gate.weight"), inner, width)?;
+    Ok(Gated { gate, up: finder.matrix(&name("ffn_up.weight"), inner, width)?, down, biases: None })
+}
+
+fn find_experts(
+    finder: &Finder<'_>,
+    config: &Config,
+    numbers: Experts,
+    name: &dyn Fn(&str) -> String,
+) -> Result<ExpertWeights> {
+    let (count, inner, width) = (numbers.count, numbers.feed_forward, config.width);
+    let stack = |part: &str, rows: usize, cols: usize| finder.stack(&name(part), count, rows, cols);
+    let required =
+        |part: &str, rows: usize, cols: usize| stack(part, rows, cols)?.ok_or_else(|| missing(&name(part)));
+    let down = required("ffn_down_exps.weight", width, inner)?;
+    // Gate and up may be in one tensor, the gate's rows first.
+    let fused = stack("ffn_gate_up_exps.weight", 2 * inner, width)?;
+    let apart = match &fused {
+        Some(_) => None,
+        None => Some((
+            required("ffn_gate_exps.weight", inner, width)?,
+            required("ffn_up_exps.weight", inner, width)?,
+        )),
+    };
+    let biases = match numbers.biases {
+        false => None,
+        true => Some([
+            finder.grid(&name("ffn_gate_exps.bias"), count, inner)?,
+            finder.grid(&name("ffn_up_exps.bias"), count, inner)?,
+            finder.grid(&name("ffn_down_exps.bias"), count, width)?,
+        ]),
+    };
+    let expert = |index: usize| {
+        let (gate, up) = match (&fused, &apart) {
+            (_, Some((gate, up))) => (gate.part(index, inner), up.part(index, inner)),
+            (Some(fused), None) => {
+                let both = fused.part(index, 2 * inner);
+                (both.part(0, inner), both.part(inner, inner))
+            }
+            (None, None) => unreachable!("one of them was found"),
+        };
+        let bias = |all: &Vector| {
+            let len = all.len() / count;
+            Vector::from(all.get(index * len..(index + 1) * len).unwrap_or(&[]))
+        };
+        let biases = biases.as_ref().map(|biases| biases.each_ref().map(bias));
+        Gated { gate, up, down: down.part(index, width), biases }
+    };
+    let shared = match numbers.shared_feed_forward {
+        0 => None,
+        inner => {
+            let gated = Gated {
+                gate: finder.matrix(&name("ffn_gate_shexp.weight"), inner, width)?,
+                up: finder.matrix(&name("ffn_up_shexp.weight"), inner, width)?,
+                down: finder.matrix(&name("ffn_down_shexp.weight"), width, inner)?,
+                biases: None,
+            };
+            let gate = match numbers.shared_gate {
+                true => Some(finder.plain_matrix(&name("ffn_gate_inp_shexp.weight"), 1, width)?),
+                false => None,
+            };
+            Some((gated, gate))
+        }
+    };
+    let vector = |wanted: bool, part: &str| wanted.then(|| finder.vector(&name(part), count)).transpose();
+    Ok(ExpertWeights {
+        numbers,
+        router: finder.plain_matrix(&name("ffn_gate_inp.weight"), count, width)?,
+        router_bias: vector(numbers.biases, "ffn_gate_inp.bias")?,
+        bias: vector(numbers.biased, "exp_probs_b.bias")?,
+        experts: (0..count).map(expert).collect(),
+        shared,
+    })
+}

@@ -1,0 +1,76 @@
+//! From the residual stream behind an encoder's last layer to one vector of each sequence.
+
+use super::Slice;
+use crate::compute::{Product, Step};
+use crate::error::Result;
+use crate::model::description::Pooling;
+use crate::model::native::scratch::{Scratch, forms};
+
+impl Slice<'_> {
+    /// The normed rows of each sequence to one, in front of all others; some rows at a time.
+    pub(super) fn pool(&mut self) -> Step {
+        let Some(encoder) = self.model.config.encoder else { return Step::Done };
+        let total = self.pass.tokens.len();
+        let rows = self.cursor.block(total);
+        let Scratch { branch, logits, .. } = &mut *self.scratch;
+        let wanted = || self.pass.spans.iter().filter_map(|span| Some((span, span.outputs.clone().next()?)));
+        // A sequence's row lies in front of its own rows, or is the first of them.
+        for (span, to) in wanted() {
+            let end = span.row + span.count;
+            for row in rows.start.max(span.row)..rows.end.min(end) {
+                match encoder.pooling {
+                    Pooling::Mean if row > span.row => branch.add_row(row, to),
+                    Pooling::Last if row + 1 < end => {}
+                    Pooling::First if row > span.row => {}
+                    Pooling::Mean | Pooling::First | Pooling::Last => branch.move_row(row, to),
+                }
+            }
+        }
+        let step = self.cursor.step(total);
+        if step == Step::Done {
+            for (span, to) in wanted().filter(|_| encoder.pooling == Pooling::Mean) {
+                self.compute.scale(branch.row_mut(to), 1.0 / span.count as f32);
+            }
+            self.pass.narrowed = true;
+            if encoder.dense.is_none() {
+                let outputs = self.pass.outputs();
+                logits.first_mut(outputs).copy_from_slice(branch.first(outputs));
+            }
+        }
+        step
+    }
+
+    /// The vectors as the right-hand side of the first matrix behind.
+    pub(super) fn quantise_pooled(&mut self) -> Result<Step> {
+        let Some([first, _]) = &self.model.weights.dense else { return Ok(Step::Done) };
+        self.quantise_stream(forms([first]))
+    }
+
+    /// The first matrix.
+    pub(super) fn widen(&mut self) -> Step {
+        let Some([first, _]) = &self.model.weights.dense else { return Step::Done };
+        let rows = self.rows();
+        let Scratch { widened, activations, .. } = &mut *self.scratch;
+        let mut products = [Product::new(first.of(&self.model.gguf), widened.first_mut(rows))];
+        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// Its result as the right-hand side of the second one.
+    pub(super) fn quantise_widened(&mut self) -> Result<Step> {
+        let Some([_, second]) = &self.model.weights.dense else { return Ok(Step::Done) };
+        let rows = self.rows();
+        let Scratch { widened, activations, .. } = &mut *self.scratch;
+        let (at, pace) = (&mut self.cursor.unit, &self.pace);
+        let forms = forms([second]);
+        self.compute.activations_from(widened.first(rows), widened.width, forms, activations, at, pace)
+    }
+
+    /// The second matrix.
+    pub(super) fn vector(&mut self) -> Step {
+        let Some([_, second]) = &self.model.weights.dense else { return Step::Done };
+        let rows = self.rows();
+        let Scratch { logits, activations, .. } = &mut *self.scratch;
+        let mut products = [Product::new(second.of(&self.model.gguf), logits.first_mut(rows))];
+        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+}
