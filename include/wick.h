@@ -1009,8 +1009,9 @@ wick_status wick_model_load(struct wick_runtime runtime,
  * memory, or the host's; "none"), `mapped_bytes` and `huge_bytes` of them, `kv_bytes_per_token`,
  * `chat_template` (boolean: there is one), `suppressed_ids` (array: what no answer says), `sampling` (what
  * the file recommends, where it says so: `temperature`, `top_p`, `min_p`, `repeat_penalty` as floats,
- * `top_k`, `penalty_last_n`). Names are strings, all else are integers. `(json, cap, needed)` as in
- * wick_build_info. After a failed load: its error. */
+ * `top_k`, `penalty_last_n`), `encodes` (boolean: it makes one vector of a text and generates none, so that
+ * generations end with WICK_E_UNSUPPORTED). Names are strings, all else are integers.
+ * `(json, cap, needed)` as in wick_build_info. After a failed load: its error. */
 wick_status wick_model_info(struct wick_model model, char *json, size_t cap, size_t *needed);
 
 /* [ANY] Leaves the weights of a mapped file where they are, from now on; call it right after wick_model_load

@@ -58,6 +58,7 @@ pub(super) fn model(info: Result<ModelInfo>) -> Result<String> {
         "kv_bytes_per_token": info.spec.kv_bytes_per_token,
         "chat_template": info.has_template,
         "suppressed_ids": info.suppressed,
+        "encodes": info.spec.encodes,
         "sampling": sampling(&info.recommended),
     });
     Ok(known.to_string())
@@ -65,19 +66,8 @@ pub(super) fn model(info: Result<ModelInfo>) -> Result<String> {
 
 /// What a file recommends, where it says so.
 fn sampling(recommended: &Recommended) -> Value {
-    let Recommended { temperature, top_k, top_p, min_p, repeat_penalty, penalty_last_n } = recommended;
-    // 0.6 as it is, not as the nearest number of 64 bits to it.
-    let float = |value: &Option<f32>| json!(value.and_then(|value| value.to_string().parse::<f64>().ok()));
-    let all = [
-        ("temperature", float(temperature)),
-        ("top_k", json!(top_k)),
-        ("top_p", float(top_p)),
-        ("min_p", float(min_p)),
-        ("repeat_penalty", float(repeat_penalty)),
-        ("penalty_last_n", json!(penalty_last_n)),
-    ];
-    let said = all.into_iter().filter(|(_, value)| !value.is_null());
-    Value::Object(said.map(|(name, value)| (name.to_owned(), value)).collect())
+    let number = |(name, value): (&str, String)| Some((name.to_owned(), serde_json::from_str(&value).ok()?));
+    Value::Object(recommended.said().filter_map(number).collect())
 }
 
 /// As the docs of wick_session_info say.

@@ -42,6 +42,22 @@ impl Recommended {
         })
     }
 
+    /// Name and value of each that the file says, as JSON has numbers: 0.6 as it is, not as the nearest
+    /// number of 64 bits to it.
+    pub fn said(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let float = |value: Option<f32>| value.map(|value| format!("{value:?}"));
+        let integer = |value: Option<i32>| value.map(|value| value.to_string());
+        let all = [
+            ("temperature", float(self.temperature)),
+            ("top_k", integer(self.top_k)),
+            ("top_p", float(self.top_p)),
+            ("min_p", float(self.min_p)),
+            ("repeat_penalty", float(self.repeat_penalty)),
+            ("penalty_last_n", integer(self.penalty_last_n)),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?)))
+    }
+
     /// Checks the ranges.
     ///
     /// # Errors

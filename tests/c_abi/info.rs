@@ -91,6 +91,7 @@ fn a_model_says_that_it_loads_and_then_what_it_is() {
         "kv_bytes_per_token",
         "chat_template",
         "suppressed_ids",
+        "encodes",
         "sampling",
     ]);
     assert_eq!(found, expected);

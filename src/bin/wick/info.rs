@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use wick::gguf::{Array, Gguf, Header, Limits, Source};
 use wick::kernel::Kernels;
-use wick::{ErrorKind, ModelOptions, Result, Runtime};
+use wick::{ErrorKind, ModelOptions, Recommended, Result, Runtime};
 
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.
 const SPECIAL: [&str; 9] = ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "cls", "mask"];
@@ -49,6 +49,7 @@ impl Info {
                     (backend == "native").then(|| Kernels::best().set().name()).into(),
                 );
                 facts.insert("backend".to_owned(), backend.into());
+                facts.insert("encodes".to_owned(), spec.encodes.into());
             }
             Err(error) => drop(facts.insert("why_not".to_owned(), error.message().into())),
         }
@@ -92,6 +93,12 @@ fn facts(header: &Header) -> Result<Map<String, Value>> {
             special.insert(name.to_owned(), id.into());
         }
     }
+    let suppressed = metadata.find::<Array>("tokenizer.ggml.suppress_tokens")?.and_then(|ids| {
+        let ids = ids.integers()?.filter_map(|id| u32::try_from(id).ok());
+        Some(ids.collect::<Vec<_>>())
+    });
+    let number = |(name, value): (&str, String)| Some((name.to_owned(), value.parse::<Value>().ok()?));
+    let sampling: Map<_, _> = Recommended::from_gguf(metadata)?.said().filter_map(number).collect();
     let (tensors, most) = tensors(header);
     let facts = json!({
         "name": metadata.find::<&str>("general.name")?,
@@ -101,6 +108,8 @@ fn facts(header: &Header) -> Result<Map<String, Value>> {
         "context_length": context,
         "vocab_size": vocabulary.map(|tokens| tokens.len()),
         "special_ids": special,
+        "suppressed_ids": suppressed,
+        "sampling": sampling,
         "tensors": tensors,
         "chat_template": metadata.find::<&str>("tokenizer.chat_template")?.is_some(),
         "file_bytes": header.file_bytes(),
@@ -132,12 +141,14 @@ fn tensors(header: &Header) -> (Map<String, Value>, Option<&'static str>) {
 /// One fact in a line; what is not in the file is "-".
 fn table(facts: &Map<String, Value>) -> String {
     let mut text = String::new();
-    let on_one_line = ["runs_here", "kernels", "backend", "why_not", "memory"];
+    let on_one_line = ["runs_here", "kernels", "backend", "encodes", "why_not", "memory"];
     for (key, value) in facts.iter().filter(|(key, _)| !on_one_line.contains(&key.as_str())) {
         let shown = match value {
             Value::Null => "-".to_owned(),
             Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
             Value::String(text) => output::plain(text),
+            Value::Object(entries) if entries.is_empty() => "-".to_owned(),
+            Value::Array(items) => items.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
             Value::Object(entries) => entries.iter().map(entry).collect::<Vec<_>>().join(", "),
             other => other.to_string(),
         };
@@ -150,7 +161,10 @@ fn table(facts: &Map<String, Value>) -> String {
     let runs = match said("why_not") {
         Some(why) => format!("no: {}", output::plain(why)),
         None => {
-            ["yes"].into_iter().chain(said("backend")).chain(said("kernels")).collect::<Vec<_>>().join(", ")
+            let encodes = facts.get("encodes") == Some(&Value::Bool(true));
+            let encodes = encodes.then_some("an encoder: it makes vectors of texts, and generates none");
+            let all = ["yes"].into_iter().chain(said("backend")).chain(said("kernels")).chain(encodes);
+            all.collect::<Vec<_>>().join(", ")
         }
     };
     text + &format!("{:15} {runs}\n", "runs here")
