@@ -510,8 +510,8 @@ typedef struct wick_model_options {
   uint32_t struct_size;
   /* WICK_BACKEND_… */
   uint32_t backend;
-  /* A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this
-   * release. */
+  /* A .gguf file; or a folder with safetensors, config.json and tokenizer.json, in builds with the feature
+   * folders: WICK_E_UNSUPPORTED in others. */
   struct wick_str path;
   /* Where in the file the .gguf begins: in bytes. */
   uint64_t path_offset;

@@ -31,7 +31,7 @@
 //!
 //! # Features
 //! `native` (default): the own CPU decoder. `text` (default): tokenizers and chat templates;
-//! without it no model file can be loaded. `folders`: vocabularies out of a `tokenizer.json`. `candle`: the
+//! without it no model file can be loaded. `folders`: models in folders of safetensors. `candle`: the
 //! second backend, a second opinion. `cli`: the `wick` command. `testing`: a scriptable model, from Rust and
 //! C.
 

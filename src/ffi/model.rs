@@ -44,8 +44,8 @@ pub struct wick_model_options {
     pub struct_size: u32,
     /// WICK_BACKEND_…
     pub backend: u32,
-    /// A .gguf file. A folder with safetensors, config.json and tokenizer.json: WICK_E_UNSUPPORTED in this
-    /// release.
+    /// A .gguf file; or a folder with safetensors, config.json and tokenizer.json, in builds with the feature
+    /// folders: WICK_E_UNSUPPORTED in others.
     pub path: wick_str,
     /// Where in the file the .gguf begins: in bytes.
     pub path_offset: u64,

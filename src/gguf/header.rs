@@ -31,7 +31,7 @@ pub struct Header {
 /// Where one file's tensor data lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Extent {
-    /// Bytes of the whole file.
+    /// Bytes of the whole file; 0: it is in none.
     pub(super) file_bytes: u64,
     /// Where the tensor data starts.
     pub(super) offset: u64,
@@ -88,7 +88,7 @@ impl Header {
 
     /// The number of files: 1, or more for a split model.
     pub fn parts(&self) -> usize {
-        self.extents.len()
+        self.extents.iter().filter(|extent| extent.file_bytes > 0).count()
     }
 
     /// Reads a file's header, and no byte behind it but what the last fetch brought along.
@@ -118,14 +118,26 @@ impl Header {
 
     /// Takes the tensors of the next file of a split model.
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
+        self.append_tensors(other.tensors, &other.extents)
+    }
+
+    /// Takes tensors that lie in another file, as `extents` say.
+    pub(super) fn append_tensors(&mut self, tensors: Vec<TensorInfo>, extents: &[Extent]) -> Result<()> {
         let part =
             u16::try_from(self.extents.len()).map_err(|_| invalid("more than 65535 files".to_owned()))?;
-        for mut tensor in other.tensors {
+        for mut tensor in tensors {
             tensor.set_part(part);
             push(&mut self.tensors, tensor)?;
         }
-        self.extents.extend(other.extents);
+        self.extents.extend(extents);
         self.index()
+    }
+
+    /// The same, whose bytes so far are no file's.
+    #[cfg(feature = "folders")]
+    pub(super) fn of_no_file(mut self) -> Self {
+        self.extents.iter_mut().for_each(|extent| extent.file_bytes = 0);
+        self
     }
 
     /// Sorts the names; an error if two are equal.

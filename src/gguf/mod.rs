@@ -1,5 +1,6 @@
 //! Bytes (a mapped file, memory, a reader) to a validated layout: typed metadata and tensors that lie where
-//! they say. Knows the GGUF container; not what a key or a tensor means.
+//! they say. Knows the GGUF container, and a folder of safetensors as the same (feature `folders`); not
+//! what a key or a tensor means.
 //!
 //! Source: the GGUF specification (ggml, `docs/gguf.md`), versions 2 and 3, little-endian.
 
@@ -13,6 +14,8 @@ mod metadata;
 mod open;
 mod placement;
 mod preload;
+#[cfg(feature = "folders")]
+mod safetensors;
 mod source;
 #[cfg(target_os = "linux")]
 mod spare;
@@ -20,7 +23,7 @@ mod split;
 mod tensor;
 mod together;
 mod value;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(any(test, feature = "folders", feature = "testing"))]
 pub mod write;
 
 pub use header::Header;
@@ -29,6 +32,8 @@ pub use limits::Limits;
 pub use metadata::Metadata;
 pub use open::{Gguf, Opening};
 pub use placement::Placement;
+#[cfg(feature = "folders")]
+pub use safetensors::{Described, Entry, Folder, entries};
 pub use source::{ReadAt, Source};
 pub use tensor::{TensorInfo, TensorType};
 pub use together::Readers;

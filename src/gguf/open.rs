@@ -143,9 +143,14 @@ impl Opening {
     pub async fn begin(source: Source, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<Self> {
         let (header, inputs) = read_headers(source, limits, pauses).await?;
         allow_tensors(&header, &inputs, limits)?;
+        Ok(Self::over(header, inputs))
+    }
+
+    /// Of a header, and the files that it describes, in order.
+    pub(super) fn over(header: Header, inputs: Vec<Input>) -> Self {
         let mut inputs: Vec<_> = inputs.into_iter().zip(header.extents.iter().copied()).collect();
         inputs.reverse();
-        Ok(Self { header, inputs, reading: None, data: Vec::new(), done: 0 })
+        Self { header, inputs, reading: None, data: Vec::new(), done: 0 }
     }
 
     /// The header.

@@ -2,9 +2,13 @@
 
 #[cfg(feature = "candle")]
 pub mod candle;
+#[cfg(any(feature = "native", feature = "folders"))]
+mod closest;
 mod decoder;
 #[cfg(feature = "native")]
 mod description;
+#[cfg(feature = "folders")]
+mod folder;
 #[cfg(feature = "native")]
 mod native;
 #[cfg(feature = "native")]
@@ -15,6 +19,8 @@ mod spec;
 pub use crate::kernel::KvType;
 pub use crate::kv::Sequence;
 pub use decoder::{Decoder, Pace, Span, Step};
+#[cfg(feature = "folders")]
+pub use folder::{FolderModel, FolderNames};
 #[cfg(feature = "native")]
 pub use native::{NativeDecoder, NativeOptions, NativeOutline};
 pub use runner::{Chunk, PrefixCache, Runner};

@@ -143,7 +143,7 @@ pub struct ModelOptions {
 }
 
 impl ModelOptions {
-    /// The model in the file at `path`. A folder is `Unsupported` in this release; the load looks at that.
+    /// The model in the file or, with the feature `folders`, in the folder at `path`; the load looks there.
     pub fn path(path: impl Into<std::path::PathBuf>) -> Self {
         let source = Source::File { path: path.into(), offset: 0, size: 0, no_mmap: false };
         Self::from_source(ModelSource::Gguf(source))

@@ -1,5 +1,5 @@
-/* A folder in place of a file: what this release does not read yet is UNSUPPORTED, any other folder is an IO
- * error. */
+/* A folder in place of a file: one with a config.json is UNSUPPORTED where the build reads none, any other is
+ * an IO error. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

@@ -11,6 +11,7 @@ mod hostile;
 mod huge;
 mod memory;
 mod read;
+mod safetensors;
 mod split;
 mod together;
 

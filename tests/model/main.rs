@@ -7,6 +7,7 @@ mod support;
 mod allocations;
 mod determinism;
 mod encoder;
+mod folders;
 mod fuzz;
 mod gemma4;
 mod gpt_oss;

@@ -15,6 +15,7 @@ mod ends;
 mod estimate;
 mod failures;
 mod file_sampling;
+mod folders;
 mod fork;
 mod in_front;
 mod input;

@@ -27,7 +27,7 @@ const FIGURES: [(&str, &str); 9] = [
 
 #[derive(Args)]
 pub struct Bench {
-    /// A .gguf file
+    /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
     model: PathBuf,
     /// Processes that are measured; shown are medians
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]

@@ -14,7 +14,7 @@ use wick::{Message, RenderInput, Result};
 #[derive(Args)]
 #[command(after_help = "The text is shown as it is, without an end of line after it.")]
 pub struct Render {
-    /// A .gguf file
+    /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
     model: PathBuf,
     #[command(flatten)]
     text: TextInput,

@@ -18,7 +18,7 @@ use wick::{EndReason, Model, ModelOptions, Reading, Result, Runtime, SessionOpti
     after_help = "Without a prompt, on a terminal: a conversation, a line a turn. Ctrl-C stops an answer, /clear forgets, Ctrl-D ends."
 )]
 pub struct Run {
-    /// A .gguf file
+    /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
     model: PathBuf,
     #[command(flatten)]
     prompt: TextInput,

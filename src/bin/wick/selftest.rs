@@ -18,7 +18,7 @@ const WATCHDOG_STACK: usize = 256 << 10;
 
 #[derive(Args)]
 pub struct Selftest {
-    /// A .gguf file to check as well
+    /// A .gguf file, or a folder, to check as well
     model: Option<PathBuf>,
     /// Seconds after which the process ends with exit code 3, whatever hangs
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..), allow_negative_numbers = true)]

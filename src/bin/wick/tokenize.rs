@@ -12,7 +12,7 @@ use wick::{Result, Vocab};
 #[derive(Args)]
 #[command(after_help = "A line a token: its id and its bytes as text, bytes that are no text as \\xNN.")]
 pub struct Tokenize {
-    /// A .gguf file
+    /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
     model: PathBuf,
     #[command(flatten)]
     text: TextInput,

@@ -42,6 +42,9 @@ pub(crate) struct Config {
     pub(crate) residual_scale: f32,
     /// Logits are multiplied by it.
     pub(crate) logit_scale: f32,
+    /// Added to the weights of norms: 1 where the file has what they differ from 1 by, as Gemma's training
+    /// does.
+    pub(crate) norm_offset: f32,
     /// Logits l become cap · tanh(l / cap).
     pub(crate) logit_cap: Option<f32>,
     /// In place of logits, one vector of a text.
@@ -99,6 +102,7 @@ impl Config {
             embedding_scale: scales.embedding,
             residual_scale: scales.residual,
             logit_scale: scales.logit,
+            norm_offset: keys.number("norm_offset", 0.0)?.unwrap_or(0.0),
             encoder: family.encodes.then(|| Encoder::read(&keys, width)).transpose()?,
             logit_cap: keys.number_unless_zero("final_logit_softcapping")?,
         })

@@ -6,6 +6,7 @@ use super::kinds::{
     Windows,
 };
 use crate::kernel::{Gate, RopeStyle};
+use crate::model::closest::closest;
 
 /// One architecture.
 #[derive(Debug)]
@@ -347,25 +348,6 @@ impl Family {
 
     /// The name that takes the fewest changes to become `name`: the first of equals.
     pub(crate) fn nearest(name: &str) -> &'static str {
-        let names = FAMILIES.iter().map(|family| family.name);
-        names.min_by_key(|known| changes(known, name)).unwrap_or(LLAMA.name)
+        closest(FAMILIES.iter().map(|family| family.name), name).unwrap_or(LLAMA.name)
     }
-}
-
-/// Bytes that have to be put in, left out or changed to make one word of the other (Levenshtein).
-fn changes(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, byte) in from.bytes().enumerate() {
-        let mut diagonal = index;
-        let mut left = index + 1;
-        for (cell, other) in row.iter_mut().skip(1).zip(to.bytes()) {
-            let here = (diagonal + usize::from(byte != other)).min(*cell + 1).min(left + 1);
-            diagonal = std::mem::replace(cell, here);
-            left = here;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or(0)
 }

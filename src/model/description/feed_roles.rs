@@ -143,6 +143,24 @@ fn find_dense(
     Ok(Gated { gate, up: finder.matrix(&name("ffn_up.weight"), inner, width)?, down, biases: None })
 }
 
+/// The matrix `part` of each of `count` experts, (rows, cols): from one tensor, or, as folders have it, each
+/// from its own.
+fn of_each(
+    finder: &Finder<'_>,
+    count: usize,
+    (rows, cols): (usize, usize),
+    part: &str,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Option<Vec<Matrix>>> {
+    if let Some(stack) = finder.stack(&name(&format!("{part}_exps.weight")), count, rows, cols)? {
+        return Ok(Some((0..count).map(|index| stack.part(index, rows)).collect()));
+    }
+    let own = |index: usize| name(&format!("{part}.{index}.weight"));
+    let Some(first) = finder.if_there(&own(0), rows, cols)? else { return Ok(None) };
+    let others = (1..count).map(|index| finder.matrix(&own(index), rows, cols));
+    std::iter::once(Ok(first)).chain(others).collect::<Result<_>>().map(Some)
+}
+
 fn find_experts(
     finder: &Finder<'_>,
     config: &Config,
@@ -150,18 +168,15 @@ fn find_experts(
     name: &dyn Fn(&str) -> String,
 ) -> Result<ExpertWeights> {
     let (count, inner, width) = (numbers.count, numbers.feed_forward, config.width);
-    let stack = |part: &str, rows: usize, cols: usize| finder.stack(&name(part), count, rows, cols);
-    let required =
-        |part: &str, rows: usize, cols: usize| stack(part, rows, cols)?.ok_or_else(|| missing(&name(part)));
-    let down = required("ffn_down_exps.weight", width, inner)?;
+    let each = |part: &str, rows: usize, cols: usize| of_each(finder, count, (rows, cols), part, name);
+    let required = |part: &str, rows: usize, cols: usize| {
+        each(part, rows, cols)?.ok_or_else(|| missing(&name(&format!("{part}_exps.weight"))))
+    };
+    let downs = required("ffn_down", width, inner)?;
     // Gate and up may be in one tensor, the gate's rows first.
-    let fused = stack("ffn_gate_up_exps.weight", 2 * inner, width)?;
-    let apart = match &fused {
-        Some(_) => None,
-        None => Some((
-            required("ffn_gate_exps.weight", inner, width)?,
-            required("ffn_up_exps.weight", inner, width)?,
-        )),
+    let (gates, ups) = match each("ffn_gate_up", 2 * inner, width)? {
+        Some(both) => both.iter().map(|both| (both.part(0, inner), both.part(inner, inner))).unzip(),
+        None => (required("ffn_gate", inner, width)?, required("ffn_up", inner, width)?),
     };
     let biases = match numbers.biases {
         false => None,
@@ -171,22 +186,15 @@ fn find_experts(
             finder.grid(&name("ffn_down_exps.bias"), count, width)?,
         ]),
     };
-    let expert = |index: usize| {
-        let (gate, up) = match (&fused, &apart) {
-            (_, Some((gate, up))) => (gate.part(index, inner), up.part(index, inner)),
-            (Some(fused), None) => {
-                let both = fused.part(index, 2 * inner);
-                (both.part(0, inner), both.part(inner, inner))
-            }
-            (None, None) => unreachable!("one of them was found"),
-        };
-        let bias = |all: &Vector| {
-            let len = all.len() / count;
-            Vector::from(all.get(index * len..(index + 1) * len).unwrap_or(&[]))
-        };
-        let biases = biases.as_ref().map(|biases| biases.each_ref().map(bias));
-        Gated { gate, up, down: down.part(index, width), biases }
+    let bias = |index: usize, all: &Vector| {
+        let len = all.len() / count;
+        Vector::from(all.get(index * len..(index + 1) * len).unwrap_or(&[]))
     };
+    let matrices = gates.into_iter().zip(ups).zip(downs);
+    let experts = matrices.enumerate().map(|(index, ((gate, up), down))| {
+        let biases = biases.as_ref().map(|biases| biases.each_ref().map(|all| bias(index, all)));
+        Gated { gate, up, down, biases }
+    });
     let shared = match numbers.shared_feed_forward {
         0 => None,
         inner => {
@@ -209,7 +217,7 @@ fn find_experts(
         router: finder.plain_matrix(&name("ffn_gate_inp.weight"), count, width)?,
         router_bias: vector(numbers.biases, "ffn_gate_inp.bias")?,
         bias: vector(numbers.biased, "exp_probs_b.bias")?,
-        experts: (0..count).map(expert).collect(),
+        experts: experts.collect(),
         shared,
     })
 }

@@ -127,7 +127,7 @@ impl ModelWeights {
     }
 
     fn find_in(header: &Header, data: Option<&Gguf>, config: &Config, context: usize) -> Result<Self> {
-        let finder = Finder::new(header, data, config.width)?;
+        let finder = Finder::new(header, data, config.width)?.adding_to_norms(config.norm_offset);
         let vocab = match header.tensor("token_embd.weight").map(TensorInfo::shape) {
             Some(&[_, rows]) => usize::try_from(rows).unwrap_or(usize::MAX),
             _ => return Err(invalid("tensor \"token_embd.weight\" is missing or no matrix".into())),

@@ -59,7 +59,11 @@ impl RopeKeys {
             keys.count("rope.scaling.original_context_length", 1..=1 << 24)?.unwrap_or(context_length);
         let scaling = read_scaling(keys, family, original_context)?;
         let magnitude = keys.number_unless_zero("rope.scaling.attn_factor")?.unwrap_or(1.0).into();
-        let style = family.rope;
+        // A model in a folder has the rows of queries and keys as they were trained.
+        let style = match keys.flag("rope.rotate_half")? {
+            Some(true) => RopeStyle::Halves,
+            _ => family.rope,
+        };
         Ok(Self { style, dims, base, scaling, magnitude, original_context, has_factors: true, sections })
     }
 

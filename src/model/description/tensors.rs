@@ -66,6 +66,8 @@ pub(super) struct Finder<'a> {
     /// Where values are; `None`: only what the header says is checked, and vectors are empty.
     data: Option<&'a Gguf>,
     width: usize,
+    /// What is added to the weights of norms.
+    norm_offset: f32,
     /// (tensors).
     found: RefCell<Vec<bool>>,
 }
@@ -75,7 +77,12 @@ impl<'a> Finder<'a> {
         let mut found = Vec::new();
         found.try_reserve_exact(header.tensors().len())?;
         found.resize(header.tensors().len(), false);
-        Ok(Self { header, data, width, found: RefCell::new(found) })
+        Ok(Self { header, data, width, norm_offset: 0.0, found: RefCell::new(found) })
+    }
+
+    /// The same, which adds this to the weights of norms.
+    pub(super) fn adding_to_norms(self, norm_offset: f32) -> Self {
+        Self { norm_offset, ..self }
     }
 
     /// Refuses tensors that nobody asked for: what they are for would be left out.
@@ -193,6 +200,9 @@ impl<'a> Finder<'a> {
             vector.try_reserve_exact(len)?;
             vector.resize(len, 0.0);
             dequantise(ty, data.bytes(tensor), &mut vector);
+            if self.norm_offset != 0.0 && tensor.name().ends_with("norm.weight") {
+                vector.iter_mut().for_each(|weight| *weight += self.norm_offset);
+            }
         }
         Ok(vector.into())
     }

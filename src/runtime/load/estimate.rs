@@ -3,7 +3,7 @@
 use super::gguf::{Wanted, by_backend, lacking};
 use crate::engine::check_context;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, Header, Limits};
+use crate::gguf::{Header, Limits};
 use crate::pause::{Pauses, at_once};
 use crate::runtime::estimate::{Estimate, Sessions};
 use crate::runtime::options::{Backend, ModelOptions};
@@ -18,7 +18,7 @@ pub(super) fn estimate(
     sessions: &Sessions,
     deadline: Option<Instant>,
 ) -> Result<Estimate> {
-    let (source, wanted) = Wanted::of(options)?;
+    let (container, wanted) = Wanted::of(options)?;
     let mut look = || match deadline {
         Some(deadline) if Instant::now() >= deadline => {
             Err(Error::new(ErrorKind::Timeout, "the model's header is not read yet; give it more time"))
@@ -27,7 +27,7 @@ pub(super) fn estimate(
     };
     let mut pauses = Pauses::new(&mut look, None);
     let limits = Limits { max_bytes: sessions.limit };
-    let header = at_once(Gguf::open_header_in_pieces(source, &limits, &mut pauses))?;
+    let (header, words) = at_once(container.header(&limits, &mut pauses))?;
     let file_bytes = header.file_bytes();
     if wanted.vocab_only {
         return Ok(Estimate { file_bytes, ..Estimate::default() });
@@ -41,7 +41,8 @@ pub(super) fn estimate(
             Err(Error::new(ErrorKind::Unsupported, why))
         }
         backend => Err(lacking(backend)),
-    })?;
+    })
+    .map_err(|e| words.explain(e))?;
     Ok(Estimate { file_bytes, ..taken })
 }
 

@@ -1,9 +1,10 @@
-//! A GGUF to a decoder and a vocabulary; knows no stream.
+//! A model's file, or its folder, to a decoder and a vocabulary; knows no stream.
 
+use super::container::{Container, Words};
 use super::opened::Opened;
 use crate::budget::Share;
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, Header, Limits, Opening, Source};
+use crate::gguf::{Gguf, Header, Limits, Opening};
 use crate::log::Level;
 use crate::model::{Decoder, KvType, Spec};
 use crate::pause::Pauses;
@@ -12,7 +13,6 @@ use crate::runtime::options::{Backend, ModelOptions, ModelSource};
 use crate::runtime::resources::{Progress, Resources};
 use crate::sample::Recommended;
 use crate::text::Vocab;
-use crate::text::tokenizer::{Tokenizer, VocabularyData, chat_template};
 use smol::future::yield_now;
 use std::sync::Arc;
 
@@ -36,20 +36,14 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// What is wanted of which file.
+    /// What is wanted of which model.
     ///
     /// # Errors
-    /// `Unsupported` for what is none.
-    pub(super) fn of(options: ModelOptions) -> Result<(Source, Self)> {
-        let source = match options.source {
+    /// `Unsupported` for what is no file, and for a folder where the build reads none.
+    pub(super) fn of(options: ModelOptions) -> Result<(Container, Self)> {
+        let container = match options.source {
             // Looked at here: a file system may take its time.
-            ModelSource::Gguf(Source::File { path, .. }) if path.join("config.json").is_file() => {
-                let path = path.display();
-                let message =
-                    format!("{path}: folders with safetensors are not read yet; convert the model to GGUF");
-                return Err(Error::new(ErrorKind::Unsupported, message));
-            }
-            ModelSource::Gguf(source) => source,
+            ModelSource::Gguf(source) => Container::of(source)?,
             ModelSource::Custom(_) => {
                 return Err(Error::new(ErrorKind::Unsupported, "the model is no file, and has no header"));
             }
@@ -63,13 +57,13 @@ impl Wanted {
             kv_type: options.kv_type,
             sampling: options.sampling_from_model,
         };
-        Ok((source, wanted))
+        Ok((container, wanted))
     }
 }
 
-/// Opens the model in `source`, with a pause after each piece of the work.
+/// Opens the model in `container`, with a pause after each piece of the work.
 pub(super) async fn open(
-    source: Source,
+    container: Container,
     wanted: &Wanted,
     resources: &Resources,
     progress: &mut Progress<'_>,
@@ -77,8 +71,8 @@ pub(super) async fn open(
 ) -> Result<Opened> {
     let limits = Limits { max_bytes: resources.budget.limit() };
     if wanted.vocab_only {
-        let header = Gguf::open_header_in_pieces(source, &limits, pauses).await?;
-        let (vocab, has_template) = vocabulary(&header, wanted, resources, pauses).await?;
+        let (header, words) = container.header(&limits, pauses).await?;
+        let (vocab, has_template) = vocabulary(&header, &words, wanted, resources, pauses).await?;
         let spec = Spec { vocab_size: vocab.len(), ..Spec::from_header(&header)? };
         let identity = Identity::new(Weights::Hashed(0));
         let recommended = recommended(&header, wanted)?;
@@ -92,9 +86,10 @@ pub(super) async fn open(
             identity,
         });
     }
-    let maps = matches!(source, Source::File { no_mmap: false, .. });
-    let mut opening = Opening::begin(source, &limits, pauses).await?;
-    let Checked { weight_bytes: needed, read_by_row } = check(opening.header(), wanted)?;
+    let maps = container.maps();
+    let (mut opening, words) = container.opening(&limits, pauses).await?;
+    let checked = check(opening.header(), wanted).map_err(|e| words.explain(e))?;
+    let Checked { weight_bytes: needed, read_by_row } = checked;
     let recommended = recommended(opening.header(), wanted)?;
     let mut weights = Some(fit(resources, || resources.budget.take("weights", needed)).await?);
     let preloads = wanted.preload && maps;
@@ -109,9 +104,10 @@ pub(super) async fn open(
     if preloads {
         preload(&gguf, resources, progress).await?;
     }
-    let (vocab, has_template) = vocabulary(gguf.header(), wanted, resources, pauses).await?;
+    let (vocab, has_template) = vocabulary(gguf.header(), &words, wanted, resources, pauses).await?;
     pauses.look_up().await?;
-    let decoder = fit(resources, || decoder(&gguf, wanted, resources, &mut weights, &mut *progress)).await?;
+    let decoder = fit(resources, || decoder(&gguf, wanted, resources, &mut weights, &mut *progress)).await;
+    let decoder = decoder.map_err(|e| words.explain(e))?;
     let spec = decoder.spec().clone();
     if spec.vocab_size != vocab.len() {
         let message = format!(
@@ -179,17 +175,16 @@ async fn fit<T>(resources: &Resources, mut work: impl FnMut() -> Result<T>) -> R
 
 async fn vocabulary(
     header: &Header,
+    words: &Words,
     wanted: &Wanted,
     resources: &Resources,
     pauses: &mut Pauses<'_>,
 ) -> Result<(Arc<dyn Vocab>, bool)> {
-    let data = VocabularyData::from_gguf_in_pieces(header.metadata(), pauses).await?;
-    let tokenizer = Tokenizer::new_in_pieces(&data, pauses).await?;
+    let (tokenizer, own) = words.read(header, pauses).await?;
     for note in tokenizer.notes() {
         resources.links.log.line(Level::Warning, "vocabulary").with("message", note).send();
     }
-    let own = chat_template(header.metadata())?;
-    match wanted.chat_template.as_deref().or(own) {
+    match wanted.chat_template.as_deref().or(own.as_deref()) {
         Some(template) => Ok((Arc::new(tokenizer.with_template_in_pieces(template, pauses).await?), true)),
         None => Ok((Arc::new(tokenizer), false)),
     }

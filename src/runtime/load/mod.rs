@@ -2,6 +2,8 @@
 //! cancellable. In HOST_STEP others have their turn between its pieces.
 
 #[cfg(feature = "text")]
+mod container;
+#[cfg(feature = "text")]
 mod estimate;
 #[cfg(feature = "text")]
 mod gguf;
@@ -106,8 +108,8 @@ async fn open(
         }
         #[cfg(feature = "text")]
         _ => {
-            let (source, wanted) = gguf::Wanted::of(options)?;
-            gguf::open(source, &wanted, resources, progress, pauses).await
+            let (container, wanted) = gguf::Wanted::of(options)?;
+            gguf::open(container, &wanted, resources, progress, pauses).await
         }
         #[cfg(not(feature = "text"))]
         ModelSource::Gguf(_) => {

@@ -11,6 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct Hub {
     pub(super) parsing: HubTokenizer,
     pub(super) plain: HubTokenizer,
+    /// Ids that the model has.
+    pub(super) count: usize,
 }
 
 impl Hub {
@@ -19,6 +21,10 @@ impl Hub {
         let tokenizer = if parse_special { &self.parsing } else { &self.plain };
         let encoded = guarded(|| tokenizer.encode_fast(text, false))
             .map_err(|e| Error::new(ErrorKind::Tokenizer, format!("the text cannot be tokenized: {e}")))?;
+        if let Some(id) = encoded.get_ids().iter().find(|id| **id as usize >= self.count) {
+            let message = format!("the text has token {id}, and the model {} tokens", self.count);
+            return Err(Error::new(ErrorKind::Tokenizer, message));
+        }
         out.extend_from_slice(encoded.get_ids());
         Ok(())
     }

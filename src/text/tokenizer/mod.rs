@@ -27,6 +27,8 @@ mod tests;
 
 pub use data::{TokenKind, VocabularyData, VocabularyModel};
 pub use from_gguf::chat_template;
+#[cfg(feature = "folders")]
+pub use from_json::VocabularyFiles;
 use model::{Encoding, Model};
 use pieces::Pieces;
 use prompt::Chat;

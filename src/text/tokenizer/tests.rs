@@ -442,13 +442,19 @@ fn tokenizer_json() -> String {
     .to_string()
 }
 
+/// The tokenizer of a folder with this tokenizer.json and this config.json.
+#[cfg(feature = "folders")]
+fn from_folder(tokenizer: &str, config: &str) -> Result<Tokenizer> {
+    let model = [config.as_bytes().to_vec(), Vec::new()];
+    let files = VocabularyFiles { tokenizer: tokenizer.into(), model, ..VocabularyFiles::default() };
+    at_once(Tokenizer::from_folder_in_pieces(&files, None, &mut Pauses::none()))
+}
+
 #[cfg(feature = "folders")]
 #[test]
 fn a_tokenizer_json_gives_the_same_kind_of_vocabulary() {
-    let tokenizer = Tokenizer::from_tokenizer_json(tokenizer_json().as_bytes(), &[3])
-        .unwrap()
-        .with_template("chatml")
-        .unwrap();
+    let tokenizer =
+        from_folder(&tokenizer_json(), "{\"eos_token_id\": 3}").unwrap().with_template("chatml").unwrap();
     let first = letters().len() as u32;
     assert_eq!(ids(&tokenizer, "ab", true, false), [first + 1, first]);
     assert_eq!(tokenizer.bos(), Some(first + 1));
@@ -462,10 +468,10 @@ fn a_tokenizer_json_gives_the_same_kind_of_vocabulary() {
 #[cfg(feature = "folders")]
 #[test]
 fn f12_a_malformed_tokenizer_json_is_refused_by_name() {
-    let beyond = Tokenizer::from_tokenizer_json(tokenizer_json().as_bytes(), &[5000]).unwrap_err();
+    let beyond = from_folder(&tokenizer_json(), "{\"eos_token_id\": [1, 5000]}").unwrap_err();
     let cases = ["", "{}", "[1", "{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[\"a b\"]}}"];
     for json in cases {
-        let error = Tokenizer::from_tokenizer_json(json.as_bytes(), &[]).unwrap_err();
+        let error = from_folder(json, "").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ModelInvalid);
         assert!(error.message().contains("tokenizer.json"), "{error}");
     }

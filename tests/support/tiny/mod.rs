@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unused_imports)]
 
+#[cfg(feature = "folders")]
+pub mod folder;
 mod gemma4;
 mod gpt_oss;
 mod granite_hybrid;

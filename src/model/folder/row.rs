@@ -1,0 +1,29 @@
+//! What a family of folders is, as data. Knows no family.
+
+use super::config::Config;
+use super::keys::Keys;
+use crate::error::Result;
+
+/// One family of folders.
+pub(super) struct Row {
+    /// What `config.json` calls it (`model_type`).
+    pub(super) names: &'static [&'static str],
+    /// What `general.architecture` calls it.
+    pub(super) architecture: &'static str,
+    /// Gates that are the architecture's (`hidden_act`).
+    pub(super) gates: &'static [&'static str],
+    /// GGUF has its rows of queries and keys in another order, which the folder's rope does not want.
+    pub(super) rotate_half: bool,
+    /// Weights of norms are written as what they differ from 1 by.
+    pub(super) norms_from_one: bool,
+    /// What the family's class has where the file says nothing.
+    pub(super) defaults: &'static [(&'static str, f64)],
+    /// The field of what is added to the mean square in norms.
+    pub(super) epsilon: &'static str,
+    /// Parts of names of a layer's tensors, as the folder and as GGUF has them: before those of all families.
+    pub(super) parts: &'static [(&'static str, &'static str)],
+    /// Names of tensors of no layer, likewise.
+    pub(super) whole: &'static [(&'static str, &'static str)],
+    /// Puts what other families have not.
+    pub(super) own: fn(&Config<'_>, &mut Keys) -> Result<()>,
+}
