@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod folders;
 mod info;
 
 use serde_json::Value;

@@ -6,16 +6,18 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::gguf::{Array, Gguf, Header, Limits, Source};
+use wick::gguf::{Array, Folder, Gguf, Header, Limits, Source};
 use wick::kernel::Kernels;
-use wick::{ErrorKind, ModelOptions, Recommended, Result, Runtime};
+use wick::model::FolderModel;
+use wick::pause::{Pauses, at_once};
+use wick::{ErrorKind, ModelInfo, ModelOptions, Recommended, Result, Runtime};
 
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.
 const SPECIAL: [&str; 9] = ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "cls", "mask"];
 
 #[derive(Args)]
 pub struct Info {
-    /// A .gguf file
+    /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
     model: PathBuf,
     /// As JSON
     #[arg(long)]
@@ -33,17 +35,27 @@ pub struct Info {
 
 impl Info {
     pub fn run(self) -> Result<ExitCode> {
-        let header = Gguf::open_header(Source::path(&self.model), &Limits::default())?;
+        let source = Source::path(&self.model);
+        let folder = Folder::of(&source);
+        let header = match &folder {
+            Some(folder) => at_once(FolderModel::read(folder, &Limits::default(), &mut Pauses::none()))?
+                .described
+                .header(),
+            None => Gguf::open_header(source, &Limits::default())?,
+        };
         let mut facts = facts(&header).map_err(|error| error.within(self.model.display()))?;
         let runtime = Computing { threads: 1, ..Computing::default() }.runtime()?;
         // It is loaded, which maps its weights and reads none of them.
-        let runs = Computing::default().open(&runtime, &self.model).and_then(|model| model.spec());
+        let runs = Computing::default().open(&runtime, &self.model).and_then(|model| model.info());
         let runs_here = runs.is_ok();
         facts.insert("runs_here".to_owned(), runs_here.into());
         match runs {
-            Ok(spec) => {
-                let backend = spec.backend;
-                facts.insert("memory".to_owned(), self.memory(&runtime, spec.context_length)?);
+            Ok(info) => {
+                let backend = info.spec.backend;
+                if folder.is_some() {
+                    facts.extend(words(&info));
+                }
+                facts.insert("memory".to_owned(), self.memory(&runtime, info.spec.context_length)?);
                 facts.insert(
                     "kernels".to_owned(),
                     (backend == "native").then(|| Kernels::best().set().name()).into(),
@@ -119,6 +131,18 @@ fn facts(header: &Header) -> Result<Map<String, Value>> {
         Value::Object(facts) => Ok(facts),
         _ => Ok(Map::new()),
     }
+}
+
+/// What a header does not say of a folder's vocabulary.
+fn words(info: &ModelInfo) -> [(String, Value); 3] {
+    let ids = info.bos.map(|id| ("bos".to_owned(), Value::from(id)));
+    let special: Map<String, Value> =
+        ids.into_iter().chain([("ends".to_owned(), info.end_ids.as_slice().into())]).collect();
+    [
+        ("vocab_size".to_owned(), info.vocab_len.into()),
+        ("special_ids".to_owned(), special.into()),
+        ("chat_template".to_owned(), info.has_template.into()),
+    ]
 }
 
 /// Count and bytes of each tensor type, in order of appearance, and the type that holds most bytes.
