@@ -676,9 +676,10 @@ typedef struct wick_session_options {
    * system and developer messages that the conversation begins with stay anyway, and do not count. With
    * WICK_OVERFLOW_STOP anything but 0 is WICK_E_INVALID_ARGUMENT. */
   uint32_t pinned_messages;
-  /* id 0: none. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* An adapter of the same model, loaded or loading; id 0: none. Sessions share keys and values only where
+   * adapter and scale are the same. */
   struct wick_adapter adapter;
-  /* 0. */
+  /* How strongly the session takes it, besides its own alpha / rank; finite; 0: 1. */
   float adapter_scale;
   /* 0. */
   uint32_t reserved;
@@ -710,7 +711,8 @@ typedef struct wick_store_options {
   void *user;
   /* As in wick_generate_options. */
   wick_drop_fn drop;
-  /* wick_session_restore, wick_model_warm: the adapter that it was saved with; id 0: none. */
+  /* wick_session_restore, wick_model_warm: the adapter that it was saved with, known by its content;
+   * id 0: none. None or another: END (ERROR, UNSUPPORTED). wick_session_save: id 0. */
   struct wick_adapter adapter;
 } wick_store_options;
 
@@ -1101,23 +1103,33 @@ wick_status wick_model_count_messages(struct wick_model model,
                                       size_t *tokens,
                                       struct wick_error *error);
 
-/* [ANY] Starts to load an adapter for `model`. WICK_E_UNSUPPORTED in this release; the drop functions have
- * been called then. */
+/* [ANY] Starts to load an adapter for `model` out of a GGUF of low-rank matrices (LoRA); returns at once. A
+ * stream like a model's load: PROGRESS in bytes and END; `stream` may be NULL; closing it before END cancels
+ * the load. Sessions may be made with the adapter at once: their generations wait for it, and end with its
+ * error if it fails. The load waits for the model's. What the adapter holds counts in the memory budget and
+ * is never evicted; of its file nothing is needed behind the END. END (ERROR): WICK_E_UNSUPPORTED for
+ * another architecture's adapter, one of another kind, one that changes what adapters may not change (the
+ * embedding, norms), and for a model whose backend computes none; WICK_E_MODEL_INVALID for what is no
+ * adapter, or for a tensor that is missing or of another shape, by name; WICK_E_OUT_OF_MEMORY; WICK_E_IO. */
 wick_status wick_adapter_load(struct wick_model model,
                               const struct wick_adapter_options *options,
                               struct wick_adapter *out,
                               struct wick_stream *stream,
                               struct wick_error *error);
 
-/* [ANY] What is known of an adapter, as JSON. In this release every handle is stale. */
+/* [ANY] What is known of an adapter, as JSON: `state` ("loading": nothing else is known yet; "ready"),
+ * `name`, `architecture`, `content` (32 hexadecimal digits that saves know it by: a hash of what it
+ * computes), strings; `alpha`, a float; `rank` (the largest of its matrices), `matrices` that it changes,
+ * `bytes` that it holds, integers. `(json, cap, needed)` as in wick_build_info. After a failed load: its
+ * error. */
 wick_status wick_adapter_info(struct wick_adapter adapter, char *json, size_t cap, size_t *needed);
 
-/* [ANY] Lets go of an adapter; sessions keep what they need. In this release every handle is stale. */
+/* [ANY] Lets go of an adapter; never blocks. Sessions keep what they need; a load without any is cancelled. */
 wick_status wick_adapter_close(struct wick_adapter adapter);
 
 /* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
  * WICK_E_INVALID_ARGUMENT for a context beyond the model's (while the model loads: as END (ERROR) of the
- * session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
+ * session's generations), and for another model's adapter; WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
  * error. */
 wick_status wick_session_create(struct wick_model model,
                                 const struct wick_session_options *options,
@@ -1161,8 +1173,10 @@ wick_status wick_session_info(struct wick_session session, char *json, size_t ca
  * generation is live that brings it. */
 wick_status wick_session_set_system(struct wick_session session, struct wick_str system, struct wick_error *error);
 
-/* [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this
- * release. */
+/* [ANY] Another adapter of the same model for the session, from the next turn on; id 0: none; scale 0: 1.
+ * Also while a generation is live, which keeps what it was started with. The past is computed again then.
+ * WICK_E_INVALID_ARGUMENT for another model's, and for a scale that is not finite; WICK_E_BUSY while the
+ * session is being restored. */
 wick_status wick_session_set_adapter(struct wick_session session, struct wick_adapter adapter, float scale, struct wick_error *error);
 
 /* [ANY] The conversation, as a JSON array of {"role", "content", and the keys of extra_json}, the session's

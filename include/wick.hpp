@@ -188,7 +188,13 @@ public:
 
 /* ---------------------------------------------------------------- sessions, models, the runtime */
 /* Goes: sessions keep what they need. */
-using Adapter = detail::Owner<wick_adapter, wick_adapter_close>;
+class Adapter : public detail::Owner<wick_adapter, wick_adapter_close> {
+public:
+  using Owner::Owner;
+  wick_status info(std::string &json) const {
+    return detail::read_text(json, [this](char *to, std::size_t cap, std::size_t *n) { return wick_adapter_info(get(), to, cap, n); });
+  }
+};
 
 /* A conversation. Goes: a running generation is cancelled. */
 class Session : public detail::Owner<wick_session, wick_session_close> {
@@ -213,6 +219,9 @@ public:
   wick_status keep(std::size_t bytes) noexcept { return wick_session_keep(get(), bytes); }
   wick_status set_system(wick_str system, wick_error *error = nullptr) noexcept {
     return wick_session_set_system(get(), system, error);
+  }
+  wick_status set_adapter(wick_adapter adapter, float scale = 0, wick_error *error = nullptr) noexcept {
+    return wick_session_set_adapter(get(), adapter, scale, error);
   }
   /* The session as it is now; it may go on, and go, at once. `out`: to be kept until its END. */
   wick_status save(const wick_store_options &options, Stream &out, wick_error *error = nullptr) const noexcept {
@@ -268,6 +277,16 @@ public:
   wick_status keep_mapped() const noexcept { return wick_model_keep_mapped(get()); }
   wick_status session(const wick_session_options &options, Session &out, wick_error *error = nullptr) const noexcept {
     return detail::own(out, wick_session(), [&](wick_session *at) { return wick_session_create(get(), &options, at, error); });
+  }
+  /* An adapter, which sessions may have at once. `load`: its PROGRESS and END, to be kept until then; nullptr:
+   * nothing is told. */
+  wick_status load_adapter(const wick_adapter_options &options, Adapter &out, Stream *load = nullptr, wick_error *error = nullptr) const noexcept {
+    wick_stream stream = wick_stream();
+    wick_status status = detail::own(out, wick_adapter(), [&](wick_adapter *at) {
+      return wick_adapter_load(get(), &options, at, load ? &stream : nullptr, error);
+    });
+    if (status == WICK_OK && load) *load = Stream(stream);
+    return status;
   }
   /* A session out of a save, which can be used at once. `restore`: its PROGRESS and END, to be kept until
    * then. */

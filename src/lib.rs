@@ -101,10 +101,11 @@ pub use gguf::{ReadAt, Source};
 pub use model::Spec;
 pub use nearest::{Neighbour, nearest};
 pub use runtime::{
-    Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Estimate, Event, EventKind, Input,
-    KvType, Level, Loaded, Loader, LogFn, Mode, Model, ModelInfo, ModelOptions, ModelSource, Next, Overflow,
-    PrefixCache, Queue, QueueNext, Reading, Request, Runtime, RuntimeInfo, RuntimeOptions, SavePlace,
-    Session, SessionInfo, SessionOptions, SessionState, Stats, Stepped, Stream, Text, ThreadFn, WriteAt,
+    Adapter, AdapterAbout, Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Estimate, Event,
+    EventKind, Input, KvType, Level, Loaded, Loader, LogFn, Mode, Model, ModelInfo, ModelOptions,
+    ModelSource, Next, Overflow, PrefixCache, Queue, QueueNext, Reading, Request, Runtime, RuntimeInfo,
+    RuntimeOptions, SavePlace, Session, SessionAdapter, SessionInfo, SessionOptions, SessionState, Stats,
+    Stepped, Stream, Text, ThreadFn, WriteAt,
 };
 pub use sample::{Recommended, SamplerOptions};
 pub use stream::OnEvent;

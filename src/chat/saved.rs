@@ -76,9 +76,6 @@ impl Conversation {
     /// `Unsupported`: it has what this release does not know.
     pub(crate) fn restored(saved: store::Session) -> Result<Self> {
         let lacks = |what: String| Err(Error::new(ErrorKind::Unsupported, what));
-        if saved.adapter.is_some() {
-            return lacks("the session was saved with an adapter, which this release lacks".to_owned());
-        }
         let overflow = match saved.overflow {
             STOP => Overflow::Stop,
             ROLL => Overflow::Roll { pinned_messages: saved.pinned_messages as usize },

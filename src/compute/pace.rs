@@ -32,3 +32,12 @@ pub enum Step {
     /// The slice is over; call again with the same arguments and the cursor as it is now.
     Paused,
 }
+
+/// Where a cursor stands after a slice.
+pub(super) fn finish(at: &mut usize, chunks: usize) -> Step {
+    if *at < chunks {
+        return Step::Paused;
+    }
+    *at = 0;
+    Step::Done
+}

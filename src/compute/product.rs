@@ -1,7 +1,8 @@
 //! Products of weights and activations, split over threads by rows and tokens; knows no layer.
 
 use super::disjoint::Disjoint;
-use super::pace::{Pace, Step};
+use super::low_rank::Added;
+use super::pace::{Pace, Step, finish};
 use super::{Compute, SCRATCH};
 use crate::kernel::{Activations, GROUP, Gate, Kernels, Weights};
 use smallvec::SmallVec;
@@ -24,6 +25,8 @@ pub struct Product<'a> {
     pub weights: Weights<'a>,
     /// Added to each token's results: `(rows)`.
     pub bias: Option<&'a [f32]>,
+    /// Added to some tokens' results.
+    pub added: Added<'a>,
     /// How results go to `out`.
     pub output: Output,
     /// `(tokens, rows)`.
@@ -31,9 +34,9 @@ pub struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// A product without bias, to be written to `out`.
+    /// A product to which nothing is added, to be written to `out`.
     pub fn new(weights: Weights<'a>, out: &'a mut [f32]) -> Self {
-        Self { weights, bias: None, output: Output::Store, out }
+        Self { weights, bias: None, added: Added::default(), output: Output::Store, out }
     }
 }
 
@@ -45,6 +48,8 @@ pub struct GatedProduct<'a> {
     pub up: Weights<'a>,
     /// Added to what each of them gives: `(rows)`.
     pub biases: Option<[&'a [f32]; 2]>,
+    /// What adapters add to each of them.
+    pub added: [Added<'a>; 2],
     /// What the gate goes through.
     pub act: Gate,
     /// `(tokens, rows)`.
@@ -137,6 +142,7 @@ impl Compute {
             let Some((product, chunk)) = find(&shared, chunk, &cut) else { return };
             let (rows, tokens) = cut.part(chunk, product.weights.rows(), tokens);
             kernels.product(&product.weights, rows.clone(), activations, tokens.clone(), tile, rows.len());
+            product.added.to(kernels, &rows, &tokens, tile);
             for (token, results) in tokens.zip(tile.chunks_exact_mut(rows.len().max(1))) {
                 let place = token * product.weights.rows();
                 // SAFETY: each row of each token is in one chunk only.
@@ -159,7 +165,7 @@ impl Compute {
         at: &mut usize,
         pace: &Pace,
     ) -> Step {
-        let GatedProduct { gate, up, biases, act, out } = product;
+        let GatedProduct { gate, up, biases, added, act, out } = product;
         let (gate, up, biases, act) = (&*gate, &*up, *biases, *act);
         let (rows, tokens) = (gate.rows(), activations.tokens());
         assert_eq!(rows, up.rows(), "{gate:?} beside {up:?}");
@@ -176,6 +182,8 @@ impl Compute {
             let (part, tokens) = cut.part(chunk, rows, tokens);
             kernels.product(gate, part.clone(), activations, tokens.clone(), left, part.len());
             kernels.product(up, part.clone(), activations, tokens.clone(), right, part.len());
+            added[0].to(kernels, &part, &tokens, left);
+            added[1].to(kernels, &part, &tokens, right);
             let width = part.len().max(1);
             let results = left.chunks_exact_mut(width).zip(right.chunks_exact_mut(width));
             for (token, (gate, up)) in tokens.zip(results) {
@@ -197,6 +205,7 @@ impl Compute {
 struct Shared<'a> {
     weights: Weights<'a>,
     bias: Option<&'a [f32]>,
+    added: Added<'a>,
     output: Output,
     out: Disjoint<'a, f32>,
 }
@@ -204,7 +213,8 @@ struct Shared<'a> {
 impl<'a> Shared<'a> {
     fn new(product: &'a mut Product<'_>) -> Self {
         let out = Disjoint::new(&mut *product.out);
-        Self { weights: product.weights, bias: product.bias, output: product.output, out }
+        let Product { weights, bias, added, output, .. } = *product;
+        Self { weights, bias, added, output, out }
     }
 }
 
@@ -236,13 +246,4 @@ fn deliver(
         Output::Add => kernels.add(out, results),
         Output::AddScaled(scale) => kernels.add_scaled(out, results, scale),
     }
-}
-
-/// Where a cursor stands after a slice.
-pub(super) fn finish(at: &mut usize, chunks: usize) -> Step {
-    if *at < chunks {
-        return Step::Paused;
-    }
-    *at = 0;
-    Step::Done
 }

@@ -3,8 +3,7 @@
 
 use super::Compute;
 use super::disjoint::Disjoint;
-use super::pace::{Pace, Step};
-use super::product::finish;
+use super::pace::{Pace, Step, finish};
 use crate::error::Result;
 use crate::kernel::{
     Activations, Form, Forms, GROUP, Gate, Group32, Group256, RopeTable, ShortConv, Weights, dequantise,

@@ -77,7 +77,8 @@ fn feed_forward(compute: &mut Compute, x: &[f32], pause: bool) -> (Vec<f32>, usi
         compute.products(&mut products, &activations, at, pace)
     });
     let biases = Some([&bias[..], &bias]);
-    let mut gated = GatedProduct { gate: a, up: c, biases, act: Gate::Silu, out: &mut third };
+    let mut gated =
+        GatedProduct { gate: a, up: c, biases, added: Default::default(), act: Gate::Silu, out: &mut third };
     slices += to_the_end(pause, |at, pace| compute.gated(&mut gated, &activations, at, pace));
     ([first, second, third].concat(), slices)
 }

@@ -33,7 +33,12 @@ pub(super) fn is_next(
         return Err(error.clone());
     }
     let free = session.active.is_none() && session.errands.front() == Some(&Errand::Generate(id));
-    Ok(models.is_ready(generation.model)? && free && !is_in(busy, generation.session))
+    if !models.is_ready(generation.model)? || !free {
+        return Ok(false);
+    }
+    let adapter = session.facts.adapter();
+    let adapter_is_ready = adapter.map_or(Ok(true), |adapter| adapter.is_ready())?;
+    Ok(adapter_is_ready && !is_in(busy, generation.session))
 }
 
 /// The text work of a generation that starts; the session is its own from here on. `wanted`: gone with the
@@ -94,7 +99,7 @@ pub(super) fn prepare(
     tokens.iter().for_each(|token| sampler.accept(*token));
     let sequence = match session.sequence {
         Some(sequence) => sequence,
-        None => ready.open(context)?,
+        None => ready.open(context, session.facts.adapter().as_ref())?,
     };
     session.sequence = Some(sequence);
     let input = std::mem::replace(&mut generation.request.input, Input::Continue);

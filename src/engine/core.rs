@@ -1,6 +1,7 @@
 //! The engine: its parts, what it is told, its steps, and the one way in which a generation ends. Knows no
 //! thread and no waiting.
 
+use super::adapters::SessionAdapter;
 use super::admit;
 use super::costs::Costs;
 use super::errands;
@@ -341,6 +342,16 @@ impl Engine {
     /// Gives the session another system message, or none, from the turn after the last submitted one on.
     pub fn set_system(&mut self, session: u64, system: Option<String>) {
         self.add_errand(session, Errand::SetSystem(system));
+    }
+
+    /// Computes the session with another adapter, or none, from the turn after the last submitted one on.
+    pub fn set_adapter(&mut self, session: u64, adapter: Option<SessionAdapter>) {
+        self.add_errand(session, Errand::SetAdapter(adapter));
+    }
+
+    /// An adapter's load is over: generations of its sessions start, or end with its error.
+    pub fn adapter_loaded(&mut self) {
+        self.queue.set_admission_due();
     }
 
     /// Empties the session as soon as its generation has stopped.

@@ -41,6 +41,16 @@ pub(super) fn run(
                     changes += 1;
                 }
                 Errand::SetSystem(system) => session.conversation.set_system(system),
+                Errand::SetAdapter(adapter) => {
+                    session.facts.set_adapter(adapter);
+                    // What it holds was computed with another.
+                    session.cut = None;
+                    if let Some(sequence) = session.sequence.take()
+                        && let Some(ready) = models.ready_mut(session.model)
+                    {
+                        ready.close(sequence);
+                    }
+                }
                 Errand::Fork(twin) => {
                     fork(id, twin, sessions, models);
                     begun = true;
@@ -92,7 +102,7 @@ fn fork(from: u64, twin: u64, sessions: &mut Sessions, models: &mut Models) {
         // Without memory for it the past is computed again.
         models.ready_mut(session.model)?.fork(session.sequence?, session.cut.unwrap_or(usize::MAX))
     });
-    let restored = session.facts.restored.get().cloned();
+    let (restored, adapter) = (session.facts.restored.get().cloned(), session.facts.adapter());
     let Some(waiting) = sessions.get_mut(&twin) else { return };
     if let Some(restored) = restored {
         waiting.facts.restored.set(restored);
@@ -102,6 +112,7 @@ fn fork(from: u64, twin: u64, sessions: &mut Sessions, models: &mut Models) {
             let mut errands = std::mem::take(&mut waiting.errands);
             errands.pop_front();
             *waiting = Session { sequence, errands, ..made };
+            waiting.facts.set_adapter(adapter);
             waiting.publish();
             waiting.facts.changes_done(1, 0);
         }

@@ -1,5 +1,6 @@
 //! Figures that the engine publishes and others read without waiting for it, and its log; knows no engine.
 
+use super::adapters::SessionAdapter;
 use crate::chat::{Gone, Record};
 use crate::error::Result;
 use crate::log::Log;
@@ -35,6 +36,8 @@ pub struct SessionFacts {
     changes: AtomicUsize,
     /// and clears among them.
     clears: AtomicUsize,
+    /// What it is computed with.
+    adapter: Mutex<Option<SessionAdapter>>,
     /// How it came out of a save, once that is over.
     pub(super) restored: SetOnce<Result<Restored>>,
     pub(super) past: Record,
@@ -62,6 +65,15 @@ impl SessionFacts {
     /// `OutOfMemory`.
     pub fn past_tokens(&self) -> Result<Vec<u32>> {
         self.past.tokens()
+    }
+
+    /// The adapter that the session is computed with from its next turn on.
+    pub fn adapter(&self) -> Option<SessionAdapter> {
+        lock(&self.adapter).clone()
+    }
+
+    pub(super) fn set_adapter(&self, adapter: Option<SessionAdapter>) {
+        *lock(&self.adapter) = adapter;
     }
 
     /// How a session came out of a save, once that is over.

@@ -1,6 +1,7 @@
 //! Tokens, sequences and passes: a synchronous state machine over decoders; knows no thread, no consumer and
 //! no C.
 
+mod adapters;
 mod admit;
 mod commit;
 mod core;
@@ -28,6 +29,7 @@ mod span;
 mod warm;
 
 pub use crate::chat::{Input, Overflow, TextDone, TextJob, check_beside_system};
+pub use adapters::{PendingAdapter, SessionAdapter};
 pub use core::{Engine, EngineLimits, Outcome};
 pub use costs::Costs;
 pub use facts::{EngineFacts, Place, Restored, SessionFacts};

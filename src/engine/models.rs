@@ -1,6 +1,7 @@
 //! The models of a runtime, and all that the engine asks of their decoders: a panic in one is an error of
 //! what it was asked for. Knows no session and no generation.
 
+use super::adapters::SessionAdapter;
 use super::costs::{Costs, Rows};
 use super::guard::{guarded, quietly};
 use super::plan::Capacity;
@@ -247,12 +248,13 @@ impl Ready {
         &self.vocab
     }
 
-    /// A new, empty sequence of at most `context` tokens.
+    /// A new, empty sequence of at most `context` tokens, which is computed with `adapter`.
     ///
     /// # Errors
-    /// `OutOfMemory`.
-    pub(super) fn open(&mut self, context: usize) -> Result<Sequence> {
-        self.runner.open(context)
+    /// `OutOfMemory`; those of the adapter's load.
+    pub(super) fn open(&mut self, context: usize, adapter: Option<&SessionAdapter>) -> Result<Sequence> {
+        let adapter = adapter.map(SessionAdapter::adapted).transpose()?;
+        self.runner.open_adapted(context, adapter)
     }
 
     pub(super) fn close(&mut self, sequence: Sequence) {

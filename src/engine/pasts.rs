@@ -1,6 +1,7 @@
 //! Keys, values and states on their way into saves and out of them, piece by piece between two slices. Knows
 //! no session and no file.
 
+use super::adapters::SessionAdapter;
 use super::models::{Models, Ready};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::IdMap;
@@ -45,6 +46,8 @@ pub struct Arrival {
     pub tokens: Vec<u32>,
     /// Tokens that its sequence may have.
     pub context: usize,
+    /// What it was computed with.
+    pub adapter: Option<SessionAdapter>,
     /// It is to be shared: [`ErrorKind::Unsupported`] where it cannot be.
     pub shared: bool,
 }
@@ -152,7 +155,8 @@ impl Pasts {
     /// # Errors
     /// `OutOfMemory`; `Unsupported`: it is to be shared, and nothing is.
     fn arrive(&mut self, id: u64, model: u64, arrival: Arrival, models: &mut Models) -> Result<Arriving> {
-        let Arrival { past, tokens, context, shared } = arrival;
+        let Arrival { past, tokens, context, adapter, shared } = arrival;
+        let adapter = adapter.as_ref().map(SessionAdapter::adapted).transpose()?;
         let ready = models.ready_mut(model).ok_or_else(gone)?;
         let import = ready.ask(|runner| {
             if shared && !runner.shares() {
@@ -169,7 +173,7 @@ impl Pasts {
             if !same || here != (past.block, Some(past.layout)) {
                 return Ok(None);
             }
-            runner.import(past.image, &tokens, context).map(Some)
+            runner.import(past.image, &tokens, context, adapter).map(Some)
         });
         let Some(import) = import? else { return Ok(Arriving::Foreign) };
         let arriving = if import.is_done() { Arriving::Known } else { Arriving::Wanted };

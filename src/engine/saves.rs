@@ -1,5 +1,6 @@
 //! Sessions on their way into saves and out of them. Knows no bytes and no file.
 
+use super::adapters::SessionAdapter;
 use super::facts::Restored;
 use super::models::Models;
 use super::pasts::{Answer, PastOrder, Pasts};
@@ -18,6 +19,8 @@ pub struct Saved {
     pub tokens: Vec<u32>,
     /// Where it can go back to; `None`: the save does not say it.
     pub places: Option<store::Places>,
+    /// What it is computed with, of a session that comes out of a save.
+    pub adapter: Option<SessionAdapter>,
     /// Its keys and values, whose bytes can be read from now on ([`PastOrder::Read`]).
     pub past: Option<store::Past>,
 }
@@ -60,14 +63,19 @@ impl Saves {
         let most = models.ready(of.model).map(|ready| ready.spec().context_length);
         // One that was given no length has the model's by now.
         let context_length = of.context.filter(|own| Some(*own) != most).map(|own| own as u64);
-        let session = store::Session { context_length, ..of.conversation.saved()? };
+        let adapter = of.facts.adapter().map(|adapter| adapter.adapted()).transpose()?;
+        let adapter = adapter.map(|adapted| {
+            let content = adapted.adapter.about().content;
+            store::Adapter { content, scale: adapted.scale }
+        });
+        let session = store::Session { context_length, adapter, ..of.conversation.saved()? };
         let places = Some(of.conversation.saved_places()?);
         let length = of.cut.map_or(tokens.len(), |cut| cut.min(tokens.len()));
         let past = match of.sequence.filter(|_| with_kv) {
             Some(sequence) => self.pasts.leave(id, of.model, (sequence, length), &tokens, models)?,
             None => None,
         };
-        Ok(Saved { session, tokens, places, past })
+        Ok(Saved { session, tokens, places, adapter: None, past })
     }
 
     /// Does something with the keys and values of a save or restore.
@@ -127,6 +135,7 @@ fn fill(session: &mut Session, saved: Saved, models: &Models) -> Result<Restored
     check_saved(context, saved.tokens.len(), model.context_length)?;
     let has_system = saved.session.system.is_some();
     session.conversation = Conversation::restored(saved.session)?;
+    session.facts.set_adapter(saved.adapter);
     session.tokens = saved.tokens;
     match saved.places {
         Some(places) => session.conversation.restore_places(places),

@@ -1,6 +1,7 @@
 //! A session inside the engine: what it holds, what waits for it, and how a generation that came to nothing
 //! is undone.
 
+use super::adapters::SessionAdapter;
 use super::facts::SessionFacts;
 use crate::chat::{Conversation, Input, Mark, Mode, Overflow, Rolled, TextOptions, copies, system_message};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,6 +30,8 @@ pub struct SessionOptions {
     pub template: Option<Map<String, Value>>,
     /// What becomes of a conversation for whose next turn there is no room.
     pub overflow: Overflow,
+    /// The adapter that it is computed with, of its model; it may still load: generations wait for it.
+    pub adapter: Option<SessionAdapter>,
 }
 
 impl SessionOptions {
@@ -63,6 +66,8 @@ pub(super) enum Errand {
     Clear,
     /// Another system message, or none.
     SetSystem(Option<String>),
+    /// Another adapter, or none.
+    SetAdapter(Option<SessionAdapter>),
     /// Back to so many tokens.
     Rewind(usize),
     /// So many bytes of the last answer are kept.
@@ -107,6 +112,9 @@ pub(super) struct Undo {
 
 impl Session {
     pub(super) fn new(model: u64, options: SessionOptions, facts: Arc<SessionFacts>) -> Self {
+        if options.adapter.is_some() {
+            facts.set_adapter(options.adapter);
+        }
         Self {
             model,
             context: options.context_length,

@@ -1,7 +1,7 @@
 //! What is known of runtimes, models and sessions, as the JSON that C gets; knows no handle.
 
 use crate::error::{ErrorKind, Result};
-use crate::runtime::{Mode, ModelInfo, RuntimeInfo, SessionInfo, SessionState};
+use crate::runtime::{AdapterAbout, Mode, ModelInfo, RuntimeInfo, SessionInfo, SessionState};
 use crate::sample::Recommended;
 use serde_json::{Value, json};
 
@@ -60,6 +60,28 @@ pub(super) fn model(info: Result<ModelInfo>) -> Result<String> {
         "suppressed_ids": info.suppressed,
         "encodes": info.spec.encodes,
         "sampling": sampling(&info.recommended),
+    });
+    Ok(known.to_string())
+}
+
+/// As the docs of wick_adapter_info say: of an adapter that loads its state alone.
+///
+/// # Errors
+/// That of a failed load.
+pub(super) fn adapter(info: Result<AdapterAbout>) -> Result<String> {
+    let about = match info {
+        Err(error) if error.kind() == ErrorKind::Busy => return Ok(json!({ "state": "loading" }).to_string()),
+        known => known?,
+    };
+    let known = json!({
+        "state": "ready",
+        "name": about.name,
+        "architecture": about.architecture,
+        "content": format!("{:032x}", about.content),
+        "alpha": about.alpha,
+        "rank": about.rank,
+        "matrices": about.matrices,
+        "bytes": about.bytes,
     });
     Ok(known.to_string())
 }

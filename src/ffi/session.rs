@@ -60,9 +60,10 @@ pub struct wick_session_options {
     /// system and developer messages that the conversation begins with stay anyway, and do not count. With
     /// WICK_OVERFLOW_STOP anything but 0 is WICK_E_INVALID_ARGUMENT.
     pub pinned_messages: u32,
-    /// id 0: none. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// An adapter of the same model, loaded or loading; id 0: none. Sessions share keys and values only where
+    /// adapter and scale are the same.
     pub adapter: wick_adapter,
-    /// 0.
+    /// How strongly the session takes it, besides its own alpha / rank; finite; 0: 1.
     pub adapter_scale: f32,
     /// 0.
     pub reserved: u32,
@@ -90,6 +91,7 @@ impl wick_session_options {
             tools: variables.tools,
             template: variables.template,
             overflow: self.overflow()?,
+            adapter: self.adapter.scaled(self.adapter_scale)?,
         })
     }
 
@@ -108,11 +110,7 @@ impl wick_session_options {
 
     fn refuse_the_rest(&self) -> Result<()> {
         constant(self.overflow, WICK_OVERFLOW_ROLL, "overflow", "WICK_OVERFLOW_…")?;
-        let lacking = [
-            (self.adapter.id != 0, "wick_session_options.adapter"),
-            (self.adapter_scale != 0.0, "adapter_scale"),
-            (self.reserved != 0, "wick_session_options.reserved"),
-        ];
+        let lacking = [(self.reserved != 0, "wick_session_options.reserved")];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
     }
 }
@@ -131,7 +129,7 @@ impl Handled for SessionObject {
 
 /// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
 /// WICK_E_INVALID_ARGUMENT for a context beyond the model's (while the model loads: as END (ERROR) of the
-/// session's generations); WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
+/// session's generations), and for another model's adapter; WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
 /// error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_create(
@@ -243,8 +241,10 @@ pub unsafe extern "C" fn wick_session_set_system(
     })
 }
 
-/// [ANY] Another adapter for the session, from the next turn on; id 0: none. WICK_E_UNSUPPORTED in this
-/// release.
+/// [ANY] Another adapter of the same model for the session, from the next turn on; id 0: none; scale 0: 1.
+/// Also while a generation is live, which keeps what it was started with. The past is computed again then.
+/// WICK_E_INVALID_ARGUMENT for another model's, and for a scale that is not finite; WICK_E_BUSY while the
+/// session is being restored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_set_adapter(
     session: wick_session,
@@ -253,11 +253,11 @@ pub unsafe extern "C" fn wick_session_set_adapter(
     error: *mut wick_error,
 ) -> wick_status {
     guard(Tag::Any, error, || {
-        handles::get::<SessionObject>(session.id)?;
+        let object = handles::get::<SessionObject>(session.id)?;
         // SAFETY: the caller's struct, as this function's docs say.
         unsafe { wick_error::check(error) }?;
-        let _ = (adapter, scale);
-        Err(lacking("wick_session_set_adapter"))
+        object.session.set_adapter(adapter.scaled(scale)?)?;
+        Ok(WICK_OK)
     })
 }
 

@@ -18,7 +18,7 @@ use super::session::SessionObject;
 use super::source::file;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
-use crate::runtime::SavePlace;
+use crate::runtime::{Adapter, SavePlace};
 use std::ffi::c_void;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -45,7 +45,8 @@ pub struct wick_store_options {
     pub user: *mut c_void,
     /// As in wick_generate_options.
     pub drop: wick_drop_fn,
-    /// wick_session_restore, wick_model_warm: the adapter that it was saved with; id 0: none.
+    /// wick_session_restore, wick_model_warm: the adapter that it was saved with, known by its content;
+    /// id 0: none. None or another: END (ERROR, UNSUPPORTED). wick_session_save: id 0.
     pub adapter: wick_adapter,
 }
 
@@ -90,6 +91,7 @@ impl Given {
     /// The path is readable.
     unsafe fn place(self) -> Result<(SavePlace, bool, Reader)> {
         let with_kv = flag(self.options.with_kv, "with_kv")?;
+        refuse(self.options.adapter.id != 0, "wick_store_options.adapter")?;
         // SAFETY: as promised by the caller.
         let (given, reader) = unsafe { self.check() }?;
         let place = match given {
@@ -106,14 +108,15 @@ impl Given {
     ///
     /// # Safety
     /// The path is readable.
-    unsafe fn source(self) -> Result<(Source, Reader)> {
+    unsafe fn source(self) -> Result<(Source, Option<Adapter>, Reader)> {
+        let adapter = self.options.adapter.find()?;
         // SAFETY: as promised by the caller.
         let (given, reader) = unsafe { self.check() }?;
         let source = match given {
             Storage::File(file) => Source::path(file),
             Storage::Host(io, user) => Source::Reader(Box::new(HostReader::new(&io, user)?)),
         };
-        Ok((source, reader))
+        Ok((source, adapter, reader))
     }
 
     /// # Safety
@@ -123,7 +126,6 @@ impl Given {
         let io = io?;
         flag(given.with_kv, "with_kv")?;
         refuse(given.reserved != [0; 3], "wick_store_options.reserved")?;
-        refuse(given.adapter.id != 0, "wick_store_options.adapter")?;
         // SAFETY: as promised by the caller.
         let path = unsafe { given.path.read("path") }?;
         let storage = match (path, io) {
@@ -200,9 +202,10 @@ pub unsafe extern "C" fn wick_session_restore(
         };
         let object = object?;
         // SAFETY: as above, for the text.
-        let (source, reader) = unsafe { given.source() }?;
+        let (source, adapter, reader) = unsafe { given.source() }?;
         let (new, reading) = reader.start(object.runtime, true)?;
-        let started = object.model.start_restore(source, reading, |_, restore| new.register(restore))?;
+        let started =
+            object.model.start_restore(source, adapter, reading, |_, restore| new.register(restore))?;
         let session = SessionObject { session: started.0, runtime: object.runtime };
         let id = handles::insert(object.runtime, Arc::new(session)).inspect_err(|_| new.abandon())?;
         out.set(wick_session { id });
@@ -237,12 +240,12 @@ pub unsafe extern "C" fn wick_model_warm(
         };
         let object = object?;
         // SAFETY: as above, for the text.
-        let (source, mut reader) = unsafe { given.source() }?;
+        let (source, adapter, mut reader) = unsafe { given.source() }?;
         if stream.is_none() && reader.queue.id == 0 {
             reader.on_event = reader.on_event.or(Some(ignore));
         }
         let (new, reading) = reader.start(object.runtime, stream.is_some())?;
-        object.model.start_warm(source, reading, |warm| new.register(warm))?;
+        object.model.start_warm(source, adapter, reading, |warm| new.register(warm))?;
         let id = new.keep();
         stream.into_iter().for_each(|stream| stream.set(wick_stream { id }));
         Ok(WICK_OK)

@@ -104,6 +104,30 @@ pub(crate) fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) {
     }
 }
 
+/// `x += scales[0] * row 0 + scales[1] * row 1 + …`, in this order, each step rounded once; row k begins at
+/// `rows[k * stride]` and is as long as x.
+#[inline(always)]
+pub(crate) fn add_rows(x: &mut [f32], scales: &[f32], rows: &[f32], stride: usize) {
+    const LANES: usize = 32;
+    let done = x.len() / LANES * LANES;
+    let (blocks, rest) = x.as_chunks_mut::<LANES>();
+    for (index, block) in blocks.iter_mut().enumerate() {
+        // Sums stay in registers over all rows.
+        let mut sums = *block;
+        for (k, &scale) in scales.iter().enumerate() {
+            let start = k * stride + index * LANES;
+            for (sum, &y) in sums.iter_mut().zip(&rows[start..start + LANES]) {
+                *sum = y.mul_add(scale, *sum);
+            }
+        }
+        *block = sums;
+    }
+    for (k, &scale) in scales.iter().enumerate() {
+        let start = k * stride + done;
+        add_scaled(rest, &rows[start..start + rest.len()], scale);
+    }
+}
+
 /// `x *= scale`.
 #[inline(always)]
 pub(crate) fn scale(x: &mut [f32], scale: f32) {

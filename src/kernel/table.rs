@@ -6,7 +6,7 @@ use super::delta::{CausalConv, DeltaHead};
 use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
 use super::scan::ScanHead;
-use super::types::Weights;
+use super::types::{Form, Weights};
 use std::ops::Range;
 
 /// The instruction sets that kernels exist for.
@@ -59,6 +59,7 @@ pub struct Kernels {
     pub(super) to_f16: unsafe fn(&[f32], &mut [u16]),
     pub(super) add: unsafe fn(&mut [f32], &[f32]),
     pub(super) add_scaled: unsafe fn(&mut [f32], &[f32], f32),
+    pub(super) add_rows: unsafe fn(&mut [f32], &[f32], &[f32], usize),
     pub(super) scale: unsafe fn(&mut [f32], f32),
     pub(super) soft_cap: unsafe fn(&mut [f32], f32),
     pub(super) silu_mul: unsafe fn(&mut [f32], &[f32]),
@@ -119,6 +120,10 @@ macro_rules! instantiate {
         $(#[$features])*
         fn add_scaled(x: &mut [f32], y: &[f32], scale: f32) {
             generic::add_scaled(x, y, scale)
+        }
+        $(#[$features])*
+        fn add_rows(x: &mut [f32], scales: &[f32], rows: &[f32], stride: usize) {
+            generic::add_rows(x, scales, rows, stride)
         }
         $(#[$features])*
         fn scale(x: &mut [f32], scale: f32) {
@@ -190,6 +195,7 @@ macro_rules! instantiate {
             to_f16,
             add,
             add_scaled,
+            add_rows,
             scale,
             soft_cap,
             silu_mul,
@@ -221,7 +227,7 @@ impl Kernels {
     /// factor.
     ///
     /// Panics if rows, tokens or tile are out of range, the activations lack the weights' form or
-    /// length, or tokens begin or end within a group of 8.
+    /// length, or, of quantised weights, tokens begin or end within a group of 8.
     pub fn product(
         &self,
         weights: &Weights<'_>,
@@ -233,7 +239,9 @@ impl Kernels {
     ) {
         assert!(rows.start <= rows.end && rows.end <= weights.rows(), "rows {rows:?} of {weights:?}");
         assert!(tokens.start <= tokens.end && tokens.end <= activations.tokens(), "tokens {tokens:?}");
-        let whole = |end: usize| end.is_multiple_of(GROUP) || end == activations.tokens();
+        // Only quantised forms keep tokens in groups.
+        let floats = weights.ty().form() == Form::F32;
+        let whole = |end: usize| floats || end.is_multiple_of(GROUP) || end == activations.tokens();
         assert!(whole(tokens.start) && whole(tokens.end), "tokens {tokens:?} begin or end within a group");
         assert_eq!(weights.cols(), activations.cols(), "{weights:?}");
         assert!(activations.forms().contains(weights.ty().form()), "no activations for {weights:?}");
@@ -287,6 +295,15 @@ impl Kernels {
     pub fn add_scaled(&self, x: &mut [f32], y: &[f32], scale: f32) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.add_scaled)(x, y, scale) }
+    }
+
+    /// `x += scales[0] * row 0 + scales[1] * row 1 + …`, in this order, each step rounded once: the bits of
+    /// as many [`Kernels::add_scaled`]. Row k begins at `rows[k * stride]` and is as long as x.
+    ///
+    /// Panics if `rows` ends before the last of them.
+    pub fn add_rows(&self, x: &mut [f32], scales: &[f32], rows: &[f32], stride: usize) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.add_rows)(x, scales, rows, stride) }
     }
 
     /// `x *= scale`.

@@ -1,9 +1,11 @@
 //! The contract between passes and whatever computes logits; knows no implementation and no memory of the
 //! past.
 
+use super::adapter::{Adaptable, Adapted};
 use super::spec::Spec;
 use crate::error::Result;
 use crate::kv::{CacheSpec, Past, Storage};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One sequence's share of a pass, with what is known of its past.
@@ -16,6 +18,9 @@ pub struct Span<'a> {
     /// Of how many of its last tokens the logits are wanted: 0 to all. Of an encoder
     /// ([`Spec::encodes`]): 1 for the vector of all tokens.
     pub logits: usize,
+    /// What is added to the model's matrices for these tokens: an adapter for what [`Decoder::adaptable`]
+    /// gave.
+    pub adapter: Option<&'a Adapted>,
 }
 
 /// How long a slice may take.
@@ -66,6 +71,11 @@ pub trait Decoder: Send {
     /// pass: then drafts can be verified in one, and the text is the same. Where not, nothing is drafted.
     fn verifies(&self) -> bool {
         false
+    }
+
+    /// What adapters may change of it; `None`: it computes none.
+    fn adaptable(&self) -> Option<Arc<Adaptable>> {
+        None
     }
 
     /// Starts a pass over `spans`, which are as [`super::Runner::begin`] checks them; none is in progress.
@@ -126,6 +136,10 @@ impl<D: Decoder + ?Sized> Decoder for Box<D> {
 
     fn verifies(&self) -> bool {
         (**self).verifies()
+    }
+
+    fn adaptable(&self) -> Option<Arc<Adaptable>> {
+        (**self).adaptable()
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {

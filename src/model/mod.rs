@@ -1,5 +1,7 @@
 //! Weights and tokens to logits, behind one trait; knows no text and no request.
 
+#[cfg_attr(not(feature = "native"), allow(dead_code, reason = "nobody else computes adapters"))]
+mod adapter;
 #[cfg(feature = "candle")]
 pub mod candle;
 #[cfg(any(feature = "native", feature = "folders"))]
@@ -18,7 +20,10 @@ mod spec;
 
 pub use crate::kernel::KvType;
 pub use crate::kv::Sequence;
+pub use adapter::{Adaptable, Adapted, Adapter, AdapterAbout};
 pub use decoder::{Decoder, Pace, Span, Step};
+#[cfg(feature = "native")]
+pub(crate) use description::AdapterReader;
 #[cfg(feature = "folders")]
 pub use folder::{FolderModel, FolderNames};
 #[cfg(feature = "native")]

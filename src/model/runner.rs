@@ -1,5 +1,6 @@
 //! A decoder and the past of its sequences, driven pass by pass; knows no request and no schedule.
 
+use super::adapter::Adapted;
 use super::decoder::{Decoder, Pace, Span, Step};
 use super::spec::Spec;
 use crate::budget::{Budget, Share};
@@ -70,6 +71,8 @@ pub struct Runner<D: Decoder> {
     parts: Vec<Part>,
     /// Those of the pass, chunk by chunk.
     tokens: Vec<u32>,
+    /// By sequence.
+    adapters: Vec<Option<Adapted>>,
     is_done: bool,
 }
 
@@ -86,7 +89,8 @@ impl<D: Decoder> Runner<D> {
         let context = spec.kv_bytes_per_token.saturating_mul(spec.context_length as u64);
         let bytes = prefixes.bytes(context, budget.limit());
         let cache = Cache::new(cache_spec, budget.share("keys and values"), bytes);
-        Ok(Self { decoder, cache, budget: budget.clone(), prefixes, parts, tokens, is_done: false })
+        let budget = budget.clone();
+        Ok(Self { decoder, cache, budget, prefixes, parts, tokens, adapters: Vec::new(), is_done: false })
     }
 
     /// An empty share of what keys and values are taken from; `what` it is for is said when more is refused.
@@ -114,25 +118,71 @@ impl<D: Decoder> Runner<D> {
     /// # Errors
     /// `InvalidArgument` for a context of 0 or over the model's; `OutOfMemory`.
     pub fn open(&mut self, context: usize) -> Result<Sequence> {
+        self.open_adapted(context, None)
+    }
+
+    /// As [`Runner::open`], of a sequence that is computed with an adapter, and shares nothing with others
+    /// than those that have the same one, as strongly.
+    ///
+    /// # Errors
+    /// As [`Runner::open`]; `InvalidArgument` for another model's adapter.
+    pub fn open_adapted(&mut self, context: usize, adapter: Option<Adapted>) -> Result<Sequence> {
         let most = self.spec().context_length;
         if context == 0 || context > most {
             return Err(invalid(format!("a context of {context} tokens; this model takes 1 to {most}")));
         }
-        self.cache.open(context, self.key())
+        self.check_adapter(adapter.as_ref())?;
+        let sequence = self.cache.open(context, self.key(adapter.as_ref()))?;
+        self.keep_adapter(sequence, adapter)
+    }
+
+    fn check_adapter(&self, adapter: Option<&Adapted>) -> Result<()> {
+        match adapter {
+            Some(adapted) if !adapted.adapter.is_of(self.decoder.adaptable().as_ref()) => {
+                Err(invalid("the adapter was loaded for another model; load it for this one".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a new sequence is computed with.
+    fn keep_adapter(&mut self, sequence: Sequence, adapter: Option<Adapted>) -> Result<Sequence> {
+        let index = sequence.0 as usize;
+        if self.adapters.len() <= index {
+            if let Err(error) = self.adapters.try_reserve(index + 1 - self.adapters.len()) {
+                self.close(sequence);
+                return Err(error.into());
+            }
+            self.adapters.resize(index + 1, None);
+        }
+        self.adapters[index] = adapter;
+        Ok(sequence)
+    }
+
+    /// The pass in progress has its own.
+    fn forget_adapter(&mut self, sequence: Sequence) {
+        if let Some(adapter) = self.adapters.get_mut(sequence.0 as usize) {
+            *adapter = None;
+        }
+    }
+
+    fn adapter(&self, sequence: Sequence) -> Option<&Adapted> {
+        self.adapters.get(sequence.0 as usize)?.as_ref()
     }
 
     /// Whether sequences share what they have computed of the same tokens.
     pub fn shares(&self) -> bool {
-        self.key().is_some() && self.cache.spec().shares
+        self.key(None).is_some() && self.cache.spec().shares
     }
 
     /// What pasts depend on besides their tokens.
-    fn key(&self) -> Option<u64> {
-        (self.prefixes != PrefixCache::Off).then_some(0)
+    fn key(&self, adapter: Option<&Adapted>) -> Option<u64> {
+        (self.prefixes != PrefixCache::Off).then(|| adapter.map_or(0, Adapted::key))
     }
 
     /// Forgets a sequence and its past; one that takes part in a pass goes when the pass is finished.
     pub fn close(&mut self, sequence: Sequence) {
+        self.forget_adapter(sequence);
         self.cache.close(sequence, self.decoder.storage());
     }
 
@@ -159,7 +209,9 @@ impl<D: Decoder> Runner<D> {
     /// # Errors
     /// `StaleHandle` for a sequence that is closed; `OutOfMemory`.
     pub fn fork(&mut self, from: Sequence, length: usize) -> Result<Sequence> {
-        self.cache.fork(from, length, self.decoder.storage())
+        let adapter = self.adapter(from).cloned();
+        let twin = self.cache.fork(from, length, self.decoder.storage())?;
+        self.keep_adapter(twin, adapter)
     }
 
     /// As [`crate::kv::Storage::layout`].
@@ -198,13 +250,22 @@ impl<D: Decoder> Runner<D> {
         self.cache.end_export(export, self.decoder.storage());
     }
 
-    /// As [`Cache::import`], for a sequence of at most `context` tokens.
+    /// As [`Cache::import`], for a sequence of at most `context` tokens that is computed with `adapter`.
     ///
     /// # Errors
-    /// `OutOfMemory`.
-    pub fn import(&mut self, image: Image, tokens: &[u32], context: usize) -> Result<Import> {
-        let key = self.key();
-        self.cache.import(image, tokens, context, key, self.decoder.storage())
+    /// `OutOfMemory`; as [`Runner::open_adapted`].
+    pub fn import(
+        &mut self,
+        image: Image,
+        tokens: &[u32],
+        context: usize,
+        adapter: Option<Adapted>,
+    ) -> Result<Import> {
+        self.check_adapter(adapter.as_ref())?;
+        let key = self.key(adapter.as_ref());
+        let import = self.cache.import(image, tokens, context, key, self.decoder.storage())?;
+        self.keep_adapter(import.sequence(), adapter)?;
+        Ok(import)
     }
 
     /// As [`Cache::wants`].
@@ -230,6 +291,7 @@ impl<D: Decoder> Runner<D> {
 
     /// As [`Cache::end_import`].
     pub fn end_import(&mut self, import: Import) {
+        self.forget_adapter(import.sequence());
         self.cache.end_import(import, self.decoder.storage());
     }
 
@@ -399,7 +461,8 @@ impl<D: Decoder> Runner<D> {
         let mut spans: SmallVec<[Span<'_>; 16]> = SmallVec::new();
         for chunk in chunks {
             let Some(past) = self.cache.past(chunk.sequence) else { continue };
-            spans.push(Span { past, tokens: chunk.tokens, logits: chunk.logits });
+            let adapter = self.adapters.get(chunk.sequence.0 as usize).and_then(Option::as_ref);
+            spans.push(Span { past, tokens: chunk.tokens, logits: chunk.logits, adapter });
         }
         self.decoder.begin(&spans)
     }

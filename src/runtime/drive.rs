@@ -107,6 +107,8 @@ fn obey(engine: &mut Engine, command: Command) {
         Command::SaveSession(session, order) => engine.save_session(session, order),
         Command::MovePast(id, order) => engine.move_past(id, order),
         Command::SetSystem(session, system) => engine.set_system(session, system),
+        Command::SetAdapter(session, adapter) => engine.set_adapter(session, adapter),
+        Command::AdapterLoaded => engine.adapter_loaded(),
         Command::ClearSession(session) => engine.clear_session(session),
         Command::RemoveSession(session) => engine.remove_session(session),
         Command::Submit { session, request, producer, place } => {

@@ -3,7 +3,7 @@
 use super::identity::Identity;
 use crate::error::Error;
 use crate::gguf::Placement;
-use crate::model::Spec;
+use crate::model::{Adaptable, Spec};
 use crate::sample::Recommended;
 use crate::text::Vocab;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub(super) struct ModelFacts {
     pub(super) placement: Option<Arc<Placement>>,
     /// Which model it is to its saves.
     pub(super) identity: Arc<Identity>,
+    /// What adapters may change of it; `None`: its backend computes none.
+    pub(super) adaptable: Option<Arc<Adaptable>>,
 }
 
 /// What is known of a model that is loaded.

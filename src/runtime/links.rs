@@ -5,7 +5,8 @@ use super::pace::Share;
 use crate::compute::float_state;
 use crate::engine::Runnable;
 use crate::engine::{
-    Answer, EngineFacts, PastOrder, Place, Request, SaveOrder, Saved, SessionFacts, SessionOptions, TextDone,
+    Answer, EngineFacts, PastOrder, Place, Request, SaveOrder, Saved, SessionAdapter, SessionFacts,
+    SessionOptions, TextDone,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogFn};
@@ -58,6 +59,8 @@ pub(super) enum Command {
     RewindSession(u64, usize),
     KeepSaid(u64, usize),
     SetSystem(u64, Option<String>),
+    SetAdapter(u64, Option<SessionAdapter>),
+    AdapterLoaded,
     RemoveSession(u64),
     Submit {
         session: u64,

@@ -1,5 +1,6 @@
 //! The public Rust API: a runtime with its executor and threads, models, sessions, streams; knows no C.
 
+mod adapter;
 mod asked;
 mod core;
 mod drive;
@@ -9,6 +10,7 @@ mod handle;
 #[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
 mod identity;
 mod info;
+mod job;
 mod lane;
 mod links;
 mod load;
@@ -23,13 +25,14 @@ mod store;
 mod stream;
 
 pub use self::core::Stepped;
-pub use crate::engine::{Input, Overflow, Request, SessionOptions};
+pub use crate::engine::{Input, Overflow, Request, SessionAdapter, SessionOptions};
 pub use crate::log::{Level, LogFn};
-pub use crate::model::{KvType, PrefixCache};
+pub use crate::model::{AdapterAbout, KvType, PrefixCache};
 pub use crate::stream::{
     Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Next, Queue, QueueNext, Stats,
     Text,
 };
+pub use adapter::Adapter;
 pub use estimate::Estimate;
 pub use facts::ModelInfo;
 pub use handle::Runtime;

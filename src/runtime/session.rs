@@ -1,12 +1,14 @@
 //! A session's handle: a conversation, one generation at a time.
 
+use super::adapter::Adapter;
 use super::asked::Asked;
+use super::job::{Job, ask};
 use super::links::Command;
 use super::model::Model;
 use super::options::Reading;
-use super::store::{Job, Restore, Save, SavePlace, Transfer, ask};
+use super::store::{Restore, Save, SavePlace, Transfer};
 use super::stream::Stream;
-use crate::engine::{Input, Request, SaveOrder, SessionFacts, SessionOptions, check_context};
+use crate::engine::{Input, Request, SaveOrder, SessionAdapter, SessionFacts, SessionOptions, check_context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use crate::sample::Recommended;
@@ -91,7 +93,7 @@ impl Model {
     ///
     /// # Errors
     /// `InvalidArgument` for a context beyond the model's (while the model loads: as the end of the session's
-    /// generations); `Unsupported` for a model that was loaded for its vocabulary only; the load's error
+    /// generations), for another model's adapter, and for a scale of it that is not finite; `Unsupported` for a model that was loaded for its vocabulary only; the load's error
     /// after a failed load; `Shutdown`.
     pub fn session_with(&self, options: SessionOptions) -> Result<Session> {
         Session::new(self, options)
@@ -106,19 +108,22 @@ impl Model {
     /// # Errors
     /// As [`Model::session_with`]; `StaleHandle` for a closed queue. As the stream's end: `Io` for a save
     /// that is damaged, with the place, or that cannot be read; `Unsupported` for another model's, a later
-    /// release's, or one with an adapter; `InvalidArgument`, `ContextFull` where the model's context is
+    /// release's, or one with an adapter ([`Model::start_restore`]); `InvalidArgument`, `ContextFull` where the model's context is
     /// shorter now than what the session has; the error of the model's load.
     pub fn restore(&self, source: Source, reading: Reading) -> Result<(Session, Stream)> {
-        self.start_restore(source, reading, |_, stream| stream)
+        self.start_restore(source, None, reading, |_, stream| stream)
     }
 
-    /// As [`Model::restore`], and hands the stream to `adopt` before its first event can be delivered.
+    /// As [`Model::restore`], of a session that was saved with this adapter, known by its content, which may
+    /// still load; hands the stream to `adopt` before its first event can be delivered.
     ///
     /// # Errors
-    /// As [`Model::restore`].
+    /// As [`Model::restore`]. As the stream's end: `Unsupported` for a save that was made with another
+    /// adapter, or none; the error of the adapter's load.
     pub fn start_restore<T>(
         &self,
         source: Source,
+        adapter: Option<Adapter>,
         reading: Reading,
         adopt: impl FnOnce(&Session, Stream) -> T,
     ) -> Result<(Session, T)> {
@@ -139,7 +144,7 @@ impl Model {
         let session = Session { shared: Arc::new(shared) };
         let adopted = adopt(&session, Stream::new(consumer, core));
         let job = Job { model: self.shared.clone(), producer, nudge, slice: core.slice() };
-        core.load(Box::pin(Restore { job, session: id, source }.run()));
+        core.load(Box::pin(Restore { job, session: id, source, adapter }.run()));
         Ok((session, adopted))
     }
 }
@@ -151,6 +156,7 @@ impl Session {
         if let Ok(known) = model.facts() {
             check_context(options.context_length, known.spec.context_length)?;
         }
+        model.check_adapter(options.adapter.as_ref())?;
         let facts = Arc::new(SessionFacts::new(options.system_message().as_ref()));
         let shared = SessionShared {
             id: links.name(),
@@ -327,6 +333,23 @@ impl Session {
         self.check_not_failed()?;
         asked.set_system(system.is_some())?;
         links.tell(Command::SetSystem(self.shared.id, system));
+        Ok(())
+    }
+
+    /// Changes what the session is computed with, from the next turn on; `None`: the model alone. The past is
+    /// computed again then. Also while a generation is live, which keeps what it was started with.
+    ///
+    /// # Errors
+    /// `InvalidArgument` for another model's adapter, and for a scale that is not finite; `Busy` while the
+    /// session is being restored; the error of a failed restore; `Shutdown`.
+    pub fn set_adapter(&self, adapter: Option<SessionAdapter>) -> Result<()> {
+        let links = &self.shared.model.shared.links;
+        let asked = self.asked();
+        links.check_open()?;
+        asked.check_restored()?;
+        self.check_not_failed()?;
+        self.shared.model.check_adapter(adapter.as_ref())?;
+        links.tell(Command::SetAdapter(self.shared.id, adapter));
         Ok(())
     }
 

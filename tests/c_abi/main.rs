@@ -4,6 +4,7 @@
 mod support;
 
 mod abi;
+mod adapters;
 mod arguments;
 mod drop;
 mod estimate;

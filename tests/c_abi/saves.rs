@@ -212,7 +212,7 @@ fn what_is_wrong_with_the_options_is_said_and_what_came_with_them_is_dropped() {
             "adapter",
             wick_store_options { adapter: wick_adapter { id: 1 }, io: &reads, ..options },
             Some(lacks),
-            Some(lacks),
+            Some(WICK_E_STALE_HANDLE),
         ),
     ];
     let (mut calls, mut with_io) = (0, 0);

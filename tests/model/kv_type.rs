@@ -103,7 +103,7 @@ fn q8_0_takes_about_half_of_the_bytes_and_is_another_layout() {
     let image = export.image().clone();
     let mut other = open(&model, 1, KvType::Q8_0);
     let context = other.decoder.spec().context_length;
-    let mut import = other.decoder.import(image, &tokens, context).expect("an import");
+    let mut import = other.decoder.import(image, &tokens, context, None).expect("an import");
     let mut piece = Vec::new();
     while bytes.decoder.read(&mut export, &mut piece).expect("a piece") {
         other.decoder.write(&mut import, &tokens, &piece).expect("written");

@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod adapter_files;
+mod adapters;
 mod allocations;
 mod determinism;
 mod encoder;

@@ -149,7 +149,8 @@ fn a_restored_past_goes_on() {
         let mut export = driver.decoder.export(sequence, 70, &tokens).expect("memory").expect("a past");
         let mut other = Driver::over(model.open(), 1);
         assert_eq!(driver.decoder.layout().expect("a layout"), other.decoder.layout().expect("a layout"));
-        let mut import = other.decoder.import(export.image().clone(), &tokens, 1024).expect("an import");
+        let mut import =
+            other.decoder.import(export.image().clone(), &tokens, 1024, None).expect("an import");
         let mut piece = Vec::new();
         while driver.decoder.read(&mut export, &mut piece).expect("a piece") {
             assert_eq!(other.decoder.wants(&import), Some(piece.len()));

@@ -69,6 +69,7 @@ fn s48_a_conversation_comes_back_with_all_that_belongs_to_it() {
             tools: Some(json!([{"name": "add"}])),
             template: json!({"enable_thinking": false}).as_object().cloned(),
             overflow: Overflow::Roll { pinned_messages: 1 },
+            adapter: None,
         };
         let session = first.model.session_with(options).unwrap();
         told(&session, user("Hi"));

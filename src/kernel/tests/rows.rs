@@ -25,6 +25,15 @@ fn row_kernels_give_the_plain_bits_for_every_length() {
             check("rms_norm_in_place", &|k, out| k.rms_norm_in_place(out, Some(&y), 1e-5));
             check("add", &|k, out| k.add(out, &y));
             check("add_scaled", &|k, out| k.add_scaled(out, &y, 0.37));
+            let rows: Vec<f32> = (0..3).flat_map(|k| y.iter().map(move |y| y * k as f32)).collect();
+            let scales = [0.37, -2.0, 1e-3];
+            check("add_rows", &|k, out| k.add_rows(out, &scales, &rows, len));
+            let (mut together, mut apart) = (x.clone(), x.clone());
+            kernels.add_rows(&mut together, &scales, &rows, len);
+            for (row, &scale) in rows.chunks_exact(len).zip(&scales) {
+                kernels.add_scaled(&mut apart, row, scale);
+            }
+            same(&together, &apart, &name("add_rows and as many add_scaled"));
             check("scale", &|k, out| k.scale(out, 0.37));
             check("soft_cap", &|k, out| k.soft_cap(out, 0.5));
             check("silu", &|k, out| k.gate(Gate::Silu, out, &y));

@@ -1,6 +1,7 @@
 //! What a model is, as data: its architecture's row, its numbers, every tensor by its role. Knows files and
 //! what is in them; computes nothing, and no backend.
 
+mod adapter;
 mod config;
 mod encoder;
 mod family;
@@ -15,6 +16,7 @@ mod roles;
 mod rope;
 mod tensors;
 
+pub(crate) use adapter::AdapterReader;
 pub(crate) use config::Config;
 pub(crate) use encoder::{Encoder, Pooling};
 pub(crate) use family::Family;

@@ -2,7 +2,7 @@
 //! computes nothing.
 
 use super::config::{Config, INPUT_EMBEDDING, check_vocabulary};
-use super::feed_roles::FeedWeights;
+use super::feed_roles::{ExpertWeights, FeedWeights, Gated};
 use super::keys::invalid;
 use super::kinds::QkNorm;
 use super::layer::{Attention, Layer, LayerEnd, Mixer};
@@ -111,6 +111,22 @@ impl AttentionWeights {
     }
 }
 
+impl MixerWeights {
+    fn each_matrix(&self, with: &mut dyn FnMut(&Matrix)) {
+        match self {
+            Self::Attention(attention) => {
+                attention.projections().for_each(|part| with(&part.matrix));
+                with(&attention.output);
+            }
+            Self::ShortConv(net) => [&net.input, &net.output].into_iter().for_each(with),
+            Self::DeltaNet(net) => {
+                [&net.input, &net.gate, &net.alpha, &net.beta, &net.output].into_iter().for_each(with)
+            }
+            Self::Mamba2(net) => [&net.gate, &net.input, &net.steps, &net.output].into_iter().for_each(with),
+        }
+    }
+}
+
 impl ModelWeights {
     /// Finds every tensor of the model, for contexts of up to `context` tokens.
     ///
@@ -163,6 +179,21 @@ impl ModelWeights {
 }
 
 impl ModelWeights {
+    /// Every matrix that activations are multiplied with; of experts the first stands for all.
+    pub(crate) fn each_matrix(&self, with: &mut dyn FnMut(&Matrix)) {
+        self.dense.iter().flatten().chain([&self.output]).for_each(&mut *with);
+        self.inputs.iter().for_each(|inputs| with(&inputs.projection));
+        for layer in &self.layers {
+            layer.mixer.each_matrix(with);
+            if let Some(input) = &layer.end.input {
+                with(&input.gate);
+                with(&input.projection);
+            }
+            layer.feed.dense().into_iter().flat_map(Gated::matrices).for_each(&mut *with);
+            layer.feed.experts().into_iter().flat_map(ExpertWeights::matrices).for_each(&mut *with);
+        }
+    }
+
     /// Rope's dividers as a word: others are another one.
     pub(crate) fn rope_word(&self) -> String {
         let bits = self.rope_factors.iter().flat_map(|factors| factors.iter().map(|factor| factor.to_bits()));

@@ -39,6 +39,16 @@ impl Matrix {
         }
     }
 
+    /// Index in the file's tensors.
+    pub(crate) fn tensor(&self) -> usize {
+        self.tensor
+    }
+
+    /// The tensor's row that it begins with; the matrices of one tensor follow each other.
+    pub(crate) fn first_row(&self) -> usize {
+        self.first_row
+    }
+
     /// Rows `first` to `first + rows` of it.
     pub(super) fn part(&self, first: usize, rows: usize) -> Self {
         Self { first_row: self.first_row + first, rows, ..*self }
@@ -226,7 +236,7 @@ pub(super) fn missing(name: &str) -> Error {
 }
 
 /// The kernels' type for what a tensor is stored as.
-fn kernel_type(tensor: &TensorInfo) -> Result<Type> {
+pub(super) fn kernel_type(tensor: &TensorInfo) -> Result<Type> {
     let known = match tensor.kind() {
         TensorType::F32 => Type::F32,
         TensorType::F16 => Type::F16,

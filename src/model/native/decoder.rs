@@ -13,7 +13,7 @@ use crate::kernel::{KV_BLOCK, KvType};
 use crate::kv::{CacheSpec, Storage};
 use crate::model::description::{Config, Family, ModelWeights};
 use crate::model::program::Stage;
-use crate::model::{Decoder, Pace, Span, Spec, Step};
+use crate::model::{Adaptable, Decoder, Pace, Span, Spec, Step};
 use std::sync::{Arc, Mutex};
 
 /// How a model is to be loaded.
@@ -47,6 +47,7 @@ pub struct NativeDecoder {
     /// What [`Decoder::memory`] says, at least.
     share: Share,
     moving: Moving,
+    adaptable: Arc<Adaptable>,
     /// Given back with the weights.
     _weights: Option<Share>,
 }
@@ -81,12 +82,13 @@ impl NativeDecoder {
             ..Spec::from_header(&gguf)?
         };
         let pass = Pass::new(MAX_BATCH, spec.max_tokens)?;
+        let adaptable = Adaptable::new(&gguf, &weights);
         let forward = Forward::new(gguf, config, weights, options.compute)?;
         let mut share = options.budget.share("scratch");
         // The least that a pass takes, with its keys and values.
-        share.resize(forward.scratch().bytes_for(1, 1) + memory.block_bytes() + memory.state_bytes())?;
+        share.resize(forward.scratch().bytes_for(1, 1, 0) + memory.block_bytes() + memory.state_bytes())?;
         share.shrink(0);
-        Ok(Self { spec, forward, memory, pass, share, moving: Moving::default(), _weights: None })
+        Ok(Self { spec, forward, memory, pass, share, moving: Moving::default(), adaptable, _weights: None })
     }
 
     /// The same, holding what its weights have of the budget.
@@ -97,13 +99,14 @@ impl NativeDecoder {
     /// Takes scratch for the pass, within the budget.
     fn make_room(&mut self) -> Result<()> {
         let (tokens, outputs) = (self.pass.tokens.len(), self.pass.outputs());
-        let needed = self.forward.scratch().bytes_with(tokens, outputs);
+        let rank = self.pass.adapters.rank();
+        let needed = self.forward.scratch().bytes_with(tokens, outputs, rank);
         if self.share.resize(needed + self.moving.held()).is_err() {
             // Copies of weights on their way can wait.
             self.moving.drop_copies();
             self.share.resize(needed)?;
         }
-        self.forward.scratch_mut().reserve(tokens, outputs)
+        self.forward.scratch_mut().reserve(tokens, outputs, rank)
     }
 
     fn prepare(&mut self, spans: &[Span<'_>]) -> Result<()> {
@@ -141,6 +144,10 @@ impl Decoder for NativeDecoder {
 
     fn verifies(&self) -> bool {
         !self.spec.encodes
+    }
+
+    fn adaptable(&self) -> Option<Arc<Adaptable>> {
+        (!self.spec.encodes).then(|| self.adaptable.clone())
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {

@@ -11,14 +11,15 @@ mod output;
 mod pooling;
 mod short_conv;
 
+use super::adapted::{Adapters, Additions, Runs};
 use super::kv::KvMemory;
 use super::pass::{Cursor, Pass};
-use super::scratch::Scratch;
+use super::scratch::{Scratch, forms};
 use crate::compute::{self, Compute};
 use crate::error::Result;
 use crate::gguf::Gguf;
-use crate::kernel::Rope;
-use crate::model::description::{Config, Layer, LayerWeights, ModelWeights, RopeKeys};
+use crate::kernel::{Form, Forms, Rope};
+use crate::model::description::{Config, Layer, LayerWeights, Matrix, ModelWeights, RopeKeys};
 use crate::model::program::{Operation, Program};
 use crate::model::{Pace, Step};
 use smallvec::SmallVec;
@@ -51,6 +52,8 @@ struct Slice<'a> {
     compute: &'a mut Compute,
     pass: &'a mut Pass,
     memory: &'a mut KvMemory,
+    /// The pass' own.
+    adapters: &'a Adapters,
     pace: compute::Pace,
     /// The pass' cursor, while the operation moves it.
     cursor: Cursor,
@@ -103,6 +106,8 @@ impl Forward {
         let layers = &self.model.weights.layers;
         let layer = layers.get(cursor.stage.layer().unwrap_or(0));
         let Some(layer) = layer else { return Ok(Step::Done) };
+        // Apart from what operations change; back behind the slice, or gone with a pass that fails.
+        let adapters = std::mem::take(&mut pass.adapters);
         let mut slice = Slice {
             model: &self.model,
             layer,
@@ -110,14 +115,17 @@ impl Forward {
             compute: &mut compute,
             pass,
             memory,
+            adapters: &adapters,
             pace: compute::Pace::until(pace.until),
             cursor,
         };
-        slice.run()
+        let step = slice.run();
+        pass.adapters = adapters;
+        step
     }
 }
 
-impl Slice<'_> {
+impl<'a> Slice<'a> {
     /// Operation after operation, until the pass is done or the time is over.
     fn run(&mut self) -> Result<Step> {
         while !self.pass.done {
@@ -228,6 +236,56 @@ impl Slice<'_> {
         if let Some(layer) = stage.layer().and_then(|layer| self.model.config.layers.get(layer)) {
             self.scratch.fit(layer);
         }
+    }
+
+    /// The forms that `matrices` are multiplied with, and what adapters add to them.
+    fn forms<'b>(&self, matrices: impl IntoIterator<Item = &'b Matrix>) -> Forms {
+        let forms = forms(matrices);
+        if self.adapters.rank() > 0 { forms.with(Form::F32) } else { forms }
+    }
+
+    /// What adapters add to products of the pass' rows with `matrices`.
+    fn additions(&mut self, matrices: impl IntoIterator<Item = &'a Matrix>) -> Additions<'a> {
+        self.additions_to(matrices, self.rows(), |slice| slice.pass.runs())
+    }
+
+    /// The same of `rows` rows, which `runs` says whose they are.
+    fn additions_to(
+        &mut self,
+        matrices: impl IntoIterator<Item = &'a Matrix>,
+        rows: usize,
+        runs: impl FnOnce(&Self) -> Runs,
+    ) -> Additions<'a> {
+        if self.adapters.rank() == 0 {
+            return Additions::none();
+        }
+        let (runs, spare) = (runs(self), std::mem::take(&mut self.scratch.spare));
+        self.adapters.additions(matrices.into_iter(), &runs, rows, spare)
+    }
+
+    /// A product and what is added to it: first the activations are lowered, then `multiply` goes on from
+    /// where it was paused.
+    fn sweep(
+        &mut self,
+        additions: Additions<'a>,
+        multiply: impl FnOnce(&mut Self, &Additions<'a>, &mut usize) -> compute::Step,
+    ) -> compute::Step {
+        let chunks = additions.chunks();
+        if self.cursor.unit < chunks {
+            let Scratch { activations, lowered, .. } = &mut *self.scratch;
+            let (at, pace) = (&mut self.cursor.unit, &self.pace);
+            let step = self.compute.lower(additions.parts(), activations, lowered, at, pace);
+            if step == compute::Step::Paused {
+                self.scratch.spare = additions.into_spare();
+                return step;
+            }
+            self.cursor.unit = chunks;
+        }
+        let mut at = self.cursor.unit - chunks;
+        let step = multiply(self, &additions, &mut at);
+        self.scratch.spare = additions.into_spare();
+        self.cursor.unit = if step == compute::Step::Paused { chunks + at } else { 0 };
+        step
     }
 
     /// Rows that are still computed: all tokens, then only those whose logits are wanted.

@@ -2,6 +2,7 @@
 //! together. Knows architectures, weights and the order of operations; arithmetic and threads are the floors'
 //! below.
 
+mod adapted;
 mod decoder;
 mod forward;
 mod kv;

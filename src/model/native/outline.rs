@@ -82,7 +82,7 @@ impl NativeOutline {
     /// Bytes that passes work in, of up to `tokens` tokens, which give a token to up to `sequences`
     /// sequences.
     pub fn scratch_bytes(&self, tokens: usize, sequences: usize) -> u64 {
-        self.scratch.bytes_for(tokens.min(self.max_tokens()), sequences.min(MAX_BATCH))
+        self.scratch.bytes_for(tokens.min(self.max_tokens()), sequences.min(MAX_BATCH), 0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One pass: which tokens of which sequences, and how far it has come. Knows rows and order; computes
 //! nothing.
 
+use super::adapted::{Adapters, Run, Runs};
 use super::scratch::ROWS;
 use crate::compute;
 use crate::error::Result;
@@ -64,6 +65,7 @@ pub(super) struct Pass {
     pub(super) tokens: Vec<u32>,
     /// Numbers of the spans' blocks.
     blocks: Vec<u32>,
+    pub(super) adapters: Adapters,
     /// Only rows whose logits are wanted are left.
     pub(super) narrowed: bool,
     /// `None`: no pass is in progress.
@@ -76,7 +78,8 @@ impl Pass {
     /// No pass; room for one of `batch` sequences and `rows` tokens.
     pub(super) fn new(batch: usize, rows: usize) -> Result<Self> {
         let (spans, tokens, blocks) = (Vec::new(), Vec::new(), Vec::new());
-        let mut pass = Self { spans, tokens, blocks, narrowed: false, cursor: None, done: false };
+        let adapters = Adapters::default();
+        let mut pass = Self { spans, tokens, blocks, adapters, narrowed: false, cursor: None, done: false };
         pass.spans.try_reserve_exact(batch)?;
         pass.tokens.try_reserve_exact(rows)?;
         Ok(pass)
@@ -87,6 +90,7 @@ impl Pass {
         self.spans.clear();
         self.tokens.clear();
         self.blocks.clear();
+        self.adapters.clear();
         self.narrowed = false;
         self.cursor = None;
         self.done = false;
@@ -115,6 +119,7 @@ impl Pass {
             blocks: lists,
         });
         self.tokens.extend_from_slice(span.tokens);
+        self.adapters.push(span.adapter);
         Ok(())
     }
 
@@ -132,6 +137,21 @@ impl Pass {
     pub(super) fn position(&self, row: usize) -> Option<usize> {
         let span = self.spans.iter().find(|span| (span.row..span.row + span.count).contains(&row))?;
         Some(span.position + row - span.row)
+    }
+
+    /// The rows of each span that are still computed.
+    pub(super) fn runs(&self) -> Runs {
+        let runs = self.spans.iter().enumerate().map(|(span, of)| {
+            let rows = if self.narrowed { of.outputs.clone() } else { of.row..of.row + of.count };
+            Run { span, rows }
+        });
+        runs.filter(|run| !run.rows.is_empty()).collect()
+    }
+
+    /// The span of row `row` of those that are still computed.
+    pub(super) fn span_of(&self, row: usize) -> Option<usize> {
+        let end = |span: &Span| if self.narrowed { span.outputs.end } else { span.row + span.count };
+        Some(self.spans.partition_point(|span| end(span) <= row)).filter(|span| *span < self.spans.len())
     }
 
     /// Sets the cursor to the beginning.

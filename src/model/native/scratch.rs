@@ -1,12 +1,11 @@
 //! The memory that a pass works in: taken once for the largest pass so far, kept for the next. Knows widths;
 //! not what is computed.
 
+use super::adapted::{SWEEP, Spare};
 use crate::compute::{Zeroed, attention_work};
 use crate::error::Result;
 use crate::kernel::{Activations, Form, Forms, RopeTable};
-use crate::model::description::ShortConvWeights;
-use crate::model::description::{Attention, Config, DeltaNet, DeltaNetWeights, Gated, Layer, Mamba2};
-use crate::model::description::{Mamba2Weights, Matrix, Mixer, MixerWeights, ModelWeights};
+use crate::model::description::{Attention, Config, DeltaNet, Layer, Mamba2, Matrix, Mixer, ModelWeights};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -122,6 +121,11 @@ pub(super) struct Scratch {
     pub(super) inner: Rows,
     /// The right-hand side of the next product.
     pub(super) activations: Activations,
+    /// What adapters lower it to, of up to three matrices: (rank) each.
+    pub(super) lowered: Zeroed<f32>,
+    pub(super) spare: Spare,
+    /// The largest rank that there is room for.
+    rank: usize,
     /// Angles of each rope.
     pub(super) angles: SmallVec<[RopeTable; 2]>,
     pub(super) experts: ExpertScratch,
@@ -251,6 +255,9 @@ impl Scratch {
             },
             inner: Rows::new(inner),
             activations: Activations::default(),
+            lowered: Zeroed::default(),
+            spare: Vec::new(),
+            rank: 0,
             angles: config.ropes.iter().map(|_| RopeTable::default()).collect(),
             experts,
             widened: Rows::new(widened),
@@ -319,8 +326,8 @@ impl Scratch {
         ]
     }
 
-    /// Bytes that a pass of `rows` tokens and `outputs` rows of logits works in.
-    pub(super) fn bytes_for(&self, rows: usize, outputs: usize) -> u64 {
+    /// Bytes that a pass of `rows` tokens and `outputs` rows of logits works in, with adapters of up to `rank`.
+    pub(super) fn bytes_for(&self, rows: usize, outputs: usize, rank: usize) -> u64 {
         let experts = &self.experts;
         let floats = self.stream.most * 2
             + self.queries.most
@@ -334,11 +341,12 @@ impl Scratch {
             + self.inputs.gated.most
             + self.inner.most
             + experts.scores.most * 4
-            + experts.gathered.most * 2;
+            + experts.gathered.most * 2
+            + SWEEP * rank;
         // Quantised activations take 12 bytes for 8 values at most.
         let mut per_value = 0;
         for (form, bytes) in [(Form::F32, 32), (Form::Q32, 12), (Form::Q256, 10)] {
-            per_value += if self.forms.contains(form) { bytes } else { 0 };
+            per_value += if self.forms(rank).contains(form) { bytes } else { 0 };
         }
         let angles = self.queries.most.min(1024) * 2;
         let row = floats * 4 + self.widest * per_value / 8 + angles * 4;
@@ -349,22 +357,34 @@ impl Scratch {
         rows as u64 * row as u64 + rest + outputs as u64 * output
     }
 
+    /// The forms that matrices, and adapters of up to `rank`, need.
+    fn forms(&self, rank: usize) -> Forms {
+        if rank > 0 { self.forms.with(Form::F32) } else { self.forms }
+    }
+
     /// Bytes taken once there is room for such a pass.
-    pub(super) fn bytes_with(&self, rows: usize, outputs: usize) -> u64 {
-        self.bytes_for(rows.max(self.rows), outputs.max(self.outputs))
+    pub(super) fn bytes_with(&self, rows: usize, outputs: usize, rank: usize) -> u64 {
+        self.bytes_for(rows.max(self.rows), outputs.max(self.outputs), rank.max(self.rank))
     }
 
     /// Bytes taken.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes_for(self.rows, self.outputs)
+        self.bytes_for(self.rows, self.outputs, self.rank)
     }
 
-    /// Takes memory for a pass of `rows` tokens and `outputs` rows of logits, unless it is there.
-    pub(super) fn reserve(&mut self, rows: usize, outputs: usize) -> Result<()> {
+    /// Takes memory for a pass of `rows` tokens and `outputs` rows of logits, with adapters of up to `rank`,
+    /// unless it is there.
+    pub(super) fn reserve(&mut self, rows: usize, outputs: usize, rank: usize) -> Result<()> {
         if outputs > self.outputs {
             self.logits.reserve(outputs)?;
             self.widened.reserve(outputs)?;
             self.outputs = outputs;
+        }
+        let (all, rank) = (rows.max(self.rows), rank.max(self.rank));
+        if all > self.rows || rank > self.rank {
+            self.activations.reserve(all, self.widest, self.forms(rank))?;
+            self.lowered = Zeroed::new(SWEEP * all * rank)?;
+            self.rank = rank;
         }
         if rows <= self.rows {
             return Ok(());
@@ -375,7 +395,6 @@ impl Scratch {
         self.inputs.own.reserve(rows.min(ROWS))?;
         self.delta.mixed.reserve(rows.min(ROWS))?;
         self.attention = Zeroed::new(attention_work(rows, self.heads))?;
-        self.activations.reserve(rows, self.widest, self.forms)?;
         self.experts.choices.try_reserve(rows * self.experts.scores.most)?;
         self.rows = rows;
         Ok(())
@@ -392,9 +411,10 @@ impl Scratch {
         self.delta.mixed.data = Zeroed::default();
         self.attention = Zeroed::default();
         self.activations = Activations::default();
+        self.lowered = Zeroed::default();
         self.angles.iter_mut().for_each(|angles| *angles = RopeTable::default());
         self.experts.choices = Vec::new();
-        (self.rows, self.outputs) = (0, 0);
+        (self.rows, self.outputs, self.rank) = (0, 0, 0);
     }
 }
 
@@ -404,30 +424,7 @@ pub(super) fn forms<'a>(matrices: impl IntoIterator<Item = &'a Matrix>) -> Forms
 }
 
 fn all_forms(weights: &ModelWeights) -> Forms {
-    let behind = weights.dense.iter().flatten().chain([&weights.output]);
-    let mut all = forms(behind.chain(weights.inputs.iter().map(|i| &i.projection)));
-    let mut add = |matrices: &[&Matrix]| {
-        for matrix in matrices {
-            all = all.with(matrix.ty.form());
-        }
-    };
-    for layer in &weights.layers {
-        match &layer.mixer {
-            MixerWeights::Attention(attention) => {
-                attention.projections().for_each(|part| add(&[&part.matrix]));
-                add(&[&attention.output]);
-            }
-            MixerWeights::ShortConv(ShortConvWeights { input, output, .. }) => add(&[input, output]),
-            MixerWeights::DeltaNet(DeltaNetWeights { input, gate, alpha, beta, output, .. }) => {
-                add(&[input, gate, alpha, beta, output])
-            }
-            MixerWeights::Mamba2(Mamba2Weights { input, output, .. }) => add(&[input, output]),
-        }
-        if let Some(input) = &layer.end.input {
-            add(&[&input.gate, &input.projection]);
-        }
-        layer.feed.dense().into_iter().for_each(|gated: &Gated| add(&gated.matrices()));
-        layer.feed.experts().into_iter().flat_map(|experts| experts.matrices()).for_each(|m| add(&[m]));
-    }
+    let mut all = Forms::NONE;
+    weights.each_matrix(&mut |matrix| all = all.with(matrix.ty.form()));
     all
 }

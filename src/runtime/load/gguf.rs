@@ -128,7 +128,11 @@ pub(super) async fn open(
 }
 
 /// Maps or reads all tensors, with a rest after each piece.
-async fn read(opening: &mut Opening, resources: &Resources, progress: &mut Progress<'_>) -> Result<()> {
+pub(super) async fn read(
+    opening: &mut Opening,
+    resources: &Resources,
+    progress: &mut Progress<'_>,
+) -> Result<()> {
     progress(opening.done(), opening.total())?;
     yield_now().await;
     match &resources.readers {
@@ -160,7 +164,7 @@ async fn preload(gguf: &Gguf, resources: &Resources, progress: &mut Progress<'_>
 }
 
 /// What `work` comes to when idle sessions have made room for it, as far as they can.
-async fn fit<T>(resources: &Resources, mut work: impl FnMut() -> Result<T>) -> Result<T> {
+pub(super) async fn fit<T>(resources: &Resources, mut work: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match work() {
             Err(error) if error.kind() == ErrorKind::OutOfMemory => {

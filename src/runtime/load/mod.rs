@@ -1,6 +1,8 @@
 //! A model's load, on a thread of its own: from its source to a decoder and a vocabulary, with progress,
 //! cancellable. In HOST_STEP others have their turn between its pieces.
 
+#[cfg(all(feature = "native", feature = "text"))]
+mod adapter;
 #[cfg(feature = "text")]
 mod container;
 #[cfg(feature = "text")]
@@ -17,6 +19,8 @@ use super::links::{Command, Links, interrupted};
 use super::options::{ModelOptions, ModelSource};
 use super::resources::{Progress, Resources};
 use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Source;
+use crate::model::{Adaptable, Adapter};
 use crate::pause::Pauses;
 use crate::sample::Recommended;
 use crate::stream::{End, EndReason, Producer};
@@ -134,6 +138,30 @@ pub(super) fn estimate(
     {
         let _ = (options, sessions, deadline);
         Err(no_files())
+    }
+}
+
+/// The adapter in `source`, for a model with these matrices; `look` stops it by an error.
+///
+/// # Errors
+/// As [`super::Model::load_adapter`]'s stream.
+pub(super) async fn adapter(
+    source: Source,
+    base: &Arc<Adaptable>,
+    resources: &Resources,
+    progress: &mut Progress<'_>,
+    look: &mut (dyn FnMut() -> Result<()> + Send),
+) -> Result<Arc<Adapter>> {
+    #[cfg(all(feature = "native", feature = "text"))]
+    {
+        let mut pauses = Pauses::new(look, Some(resources.slice));
+        adapter::open(source, base, resources, progress, &mut pauses).await
+    }
+    #[cfg(not(all(feature = "native", feature = "text")))]
+    {
+        let _ = (source, base, resources, progress, look);
+        let why = "this build reads no adapters: build it with the features text and native";
+        Err(Error::new(ErrorKind::Unsupported, why))
     }
 }
 

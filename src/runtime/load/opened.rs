@@ -33,6 +33,7 @@ impl Opened {
             recommended: self.recommended,
             placement,
             identity: self.identity.clone(),
+            adaptable: self.decoder.as_ref().and_then(|decoder| decoder.adaptable()),
         }
     }
 

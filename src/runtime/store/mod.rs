@@ -1,6 +1,5 @@
 //! Sessions written into files and storages of hosts, and read again: jobs beside the engine.
 
-mod job;
 mod past;
 mod place;
 mod reading;
@@ -8,7 +7,6 @@ mod restore;
 mod save;
 mod warm;
 
-pub(super) use job::{Job, ask};
 pub(super) use past::Transfer;
 pub use place::{SavePlace, WriteAt};
 pub(super) use restore::Restore;

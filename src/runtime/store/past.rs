@@ -1,8 +1,8 @@
 //! Keys and values of a save, between the engine and the save's bytes. Knows no file.
 
-use super::job::{Job, ask};
 use crate::engine::{Arrival, Arriving, PastOrder};
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::job::{Job, ask};
 use crate::runtime::links::Command;
 use crate::runtime::model::ModelShared;
 use crate::store::Records;

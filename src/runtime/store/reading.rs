@@ -1,12 +1,12 @@
 //! A save that is read by a job: opened, checked against the model, its keys and values handed on. Knows not
 //! what becomes of it.
 
-use super::job::Job;
 use super::past::Transfer;
-use crate::engine::{Arrival, Arriving};
+use crate::engine::{Arrival, Arriving, SessionAdapter};
 use crate::error::Result;
 use crate::gguf::{ReadAt, Source};
 use crate::runtime::facts::ModelFacts;
+use crate::runtime::job::Job;
 use crate::store::{Opened, Records};
 
 /// A save that is read.
@@ -43,7 +43,7 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes the keys and values of `tokens` into the engine, for a sequence of at most `context` tokens or,
-    /// `shared`, for the prefix cache. `None`: there are none, or none that the model has a use for.
+    /// `shared`, for the prefix cache; they were computed with `adapter`. `None`: there are none, or none that the model has a use for.
     ///
     /// # Errors
     /// `Io`: they are damaged, or cannot be read; `OutOfMemory`; `Unsupported`: nothing is shared.
@@ -52,13 +52,14 @@ impl<'a> Reading<'a> {
         opened: &Opened,
         tokens: &[u32],
         context: usize,
+        adapter: Option<SessionAdapter>,
         shared: bool,
     ) -> Result<Option<Transfer>> {
         let past = opened.past(tokens.len(), &mut |at, to| self.read(at, to))?;
         let Some((past, offset)) = past else { return Ok(None) };
         let (transfer, job) = (Transfer::new(&self.job.model), self.job);
         let records = Records::new(past.clone());
-        let arrival = Arrival { past, tokens: tokens.to_vec(), context, shared };
+        let arrival = Arrival { past, tokens: tokens.to_vec(), context, adapter, shared };
         match transfer.begin(arrival).await? {
             Arriving::Foreign => return Ok(None),
             Arriving::Known => {}

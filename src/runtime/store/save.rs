@@ -1,10 +1,10 @@
 //! A session on its way into a save, piece by piece. Knows no engine's inside.
 
-use super::job::{Asked, Job};
 use super::past::Transfer;
 use super::place::{Output, SavePlace};
 use crate::engine::Saved;
 use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::job::{Asked, Job};
 use crate::store::{Records, head};
 
 /// Bytes that are written before others have their turn.
@@ -32,7 +32,7 @@ impl Save {
 async fn write(job: &Job, transfer: Transfer, saved: Asked<Saved>, place: SavePlace) -> Result<()> {
     job.check()?;
     let gone = |_| Err(Error::new(ErrorKind::StaleHandle, "the session was closed before it was restored"));
-    let Saved { session, tokens, places, past } = saved.recv().await.unwrap_or_else(gone)?;
+    let Saved { session, tokens, places, past, .. } = saved.recv().await.unwrap_or_else(gone)?;
     let facts = job.model().await?;
     let model = job.identity(&facts).await?;
     let head = head(&model, &session, &tokens, places.as_ref(), past.as_ref())?;

@@ -1,10 +1,11 @@
 //! A save's keys and values on their way into the prefix cache of its model. Knows no engine's inside.
 
-use super::job::Job;
 use super::reading::Reading;
 use crate::engine::check_saved;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
+use crate::runtime::adapter::Adapter;
+use crate::runtime::job::Job;
 use crate::runtime::model::Model;
 use crate::runtime::options;
 use crate::runtime::stream::Stream;
@@ -13,6 +14,8 @@ use crate::runtime::stream::Stream;
 struct Warm {
     job: Job,
     source: Source,
+    /// What it was saved with.
+    adapter: Option<Adapter>,
 }
 
 impl Model {
@@ -28,16 +31,19 @@ impl Model {
     /// one without keys and values or with those of another layout, and for a model whose sessions share
     /// nothing; `OutOfMemory`.
     pub fn warm(&self, source: Source, reading: options::Reading) -> Result<Stream> {
-        self.start_warm(source, reading, |stream| stream)
+        self.start_warm(source, None, reading, |stream| stream)
     }
 
-    /// As [`Model::warm`], and hands the stream to `adopt` before its first event can be delivered.
+    /// As [`Model::warm`], of a session that was saved with this adapter, known by its content, which may
+    /// still load; hands the stream to `adopt` before its first event can be delivered.
     ///
     /// # Errors
-    /// As [`Model::warm`].
+    /// As [`Model::warm`]. As the stream's end: `Unsupported` for a save that was made with another adapter,
+    /// or none; the error of the adapter's load.
     pub fn start_warm<T>(
         &self,
         source: Source,
+        adapter: Option<Adapter>,
         reading: options::Reading,
         adopt: impl FnOnce(Stream) -> T,
     ) -> Result<T> {
@@ -46,30 +52,32 @@ impl Model {
         let (producer, consumer, nudge) = self.shared.links.job_stream(reading)?;
         let adopted = adopt(Stream::new(consumer, core));
         let job = Job { model: self.shared.clone(), producer, nudge, slice: core.slice() };
-        core.load(Box::pin(Warm { job, source }.run()));
+        core.load(Box::pin(Warm { job, source, adapter }.run()));
         Ok(adopted)
     }
 }
 
 impl Warm {
     async fn run(self) {
-        let Self { job, source } = self;
-        let result = take(&job, source).await;
+        let Self { job, source, adapter } = self;
+        let result = take(&job, source, adapter).await;
         job.end(result);
     }
 }
 
-async fn take(job: &Job, source: Source) -> Result<()> {
+async fn take(job: &Job, source: Source, adapter: Option<Adapter>) -> Result<()> {
     let lacks = |what| Error::new(ErrorKind::Unsupported, what);
     let facts = job.model().await?;
     let (opened, mut reading) = Reading::open(job, &facts, source).await?;
+    let session = opened.session(&mut |at, to| reading.read(at, to))?;
+    let adapter = Adapter::of_save(adapter.as_ref(), session.adapter, job).await?;
     let tokens = opened.tokens(facts.spec.vocab_size, &mut |at, to| reading.read(at, to))?;
     job.rest().await?;
     if !opened.has_past() {
         return Err(lacks("the save has no keys and values; save the session with them (with_kv)"));
     }
     let context = check_saved(None, tokens.len(), facts.spec.context_length)?;
-    let transfer = reading.take(&opened, &tokens, context, true).await?.ok_or_else(|| {
+    let transfer = reading.take(&opened, &tokens, context, adapter, true).await?.ok_or_else(|| {
         lacks("the save's keys and values are of another layout than the model's now; save the session again")
     })?;
     job.check()?;

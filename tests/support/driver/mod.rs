@@ -48,6 +48,12 @@ impl Driver {
         Self { decoder: load(gguf, threads).expect("a model that loads"), slice: Duration::from_millis(1) }
     }
 
+    /// The same, computed by what others compute with too.
+    pub fn with_compute(gguf: Arc<Gguf>, compute: Arc<Mutex<Compute>>) -> Self {
+        let decoder = run(gguf, NativeOptions::new(compute)).expect("a model that loads");
+        Self { decoder, slice: Duration::from_millis(1) }
+    }
+
     /// The same with keys and values of another type.
     pub fn with_kv_type(gguf: Arc<Gguf>, threads: usize, kv_type: KvType) -> Self {
         let options = NativeOptions { kv_type, ..NativeOptions::new(compute(threads)) };

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unused_imports)]
 
+pub mod adapter;
 #[cfg(feature = "folders")]
 pub mod folder;
 mod gemma4;

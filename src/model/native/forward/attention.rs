@@ -3,9 +3,9 @@
 use super::Slice;
 use crate::compute::{Attention, Output, Product, Span, Step};
 use crate::error::Result;
-use crate::kernel::{Forms, KV_BLOCK, Weights, ln64};
+use crate::kernel::{Forms, KV_BLOCK, ln64};
 use crate::model::description::{AttentionWeights, Matrix, MixerWeights, Temperature};
-use crate::model::native::scratch::{Scratch, forms};
+use crate::model::native::scratch::Scratch;
 use smallvec::SmallVec;
 
 /// Spans that a pass has room for without allocating.
@@ -62,10 +62,12 @@ impl<'a> Slice<'a> {
     /// The forms that the mixer's first matrices are multiplied with.
     pub(super) fn mixer_forms(&self) -> Forms {
         match &self.layer.mixer {
-            MixerWeights::Attention(attention) => forms(attention.projections().map(|part| &part.matrix)),
-            MixerWeights::ShortConv(conv) => forms([&conv.input]),
-            MixerWeights::DeltaNet(net) => forms([&net.input, &net.gate, &net.alpha, &net.beta]),
-            MixerWeights::Mamba2(net) => forms([&net.input]),
+            MixerWeights::Attention(attention) => {
+                self.forms(attention.projections().map(|part| &part.matrix))
+            }
+            MixerWeights::ShortConv(conv) => self.forms([&conv.input]),
+            MixerWeights::DeltaNet(net) => self.forms([&net.input, &net.gate, &net.alpha, &net.beta]),
+            MixerWeights::Mamba2(net) => self.forms([&net.input]),
         }
     }
 
@@ -80,18 +82,23 @@ impl<'a> Slice<'a> {
     pub(super) fn qkv(&mut self) -> Step {
         let Some(attention) = self.attention() else { return Step::Done };
         let (rows, gguf) = (self.rows(), &self.model.gguf);
-        let Scratch { queries, gated, keys, values, activations, .. } = &mut *self.scratch;
-        let queries = if attention.numbers.gated { gated } else { queries };
-        let to = [queries.first_mut(rows), keys.first_mut(rows), values.first_mut(rows)];
-        let mut products: SmallVec<[Product<'_>; 3]> = attention
-            .projections()
-            .zip(to)
-            .map(|(part, to)| Product {
-                bias: part.bias.as_deref(),
-                ..Product::new(part.matrix.of(gguf), to)
-            })
-            .collect();
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let additions = self.additions(attention.projections().map(|part| &part.matrix));
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { queries, gated, keys, values, activations, lowered, .. } = &mut *slice.scratch;
+            let queries = if attention.numbers.gated { gated } else { queries };
+            let to = [queries.first_mut(rows), keys.first_mut(rows), values.first_mut(rows)];
+            let mut products: SmallVec<[Product<'_>; 3]> = attention
+                .projections()
+                .zip(to)
+                .enumerate()
+                .map(|(index, (part, to))| Product {
+                    bias: part.bias.as_deref(),
+                    added: additions.of(index, lowered),
+                    ..Product::new(part.matrix.of(gguf), to)
+                })
+                .collect();
+            slice.compute.products(&mut products, activations, at, &slice.pace)
+        })
     }
 
     /// Norms and turns queries and the layer's own keys, and norms its values.
@@ -249,16 +256,16 @@ impl<'a> Slice<'a> {
     pub(super) fn quantise_mixed(&mut self) -> Result<Step> {
         let rows = self.rows();
         let (output, _) = self.output_weights();
+        let forms = self.forms([output]);
         let Scratch { attended, activations, .. } = &mut *self.scratch;
         let (at, pace) = (&mut self.cursor.unit, &self.pace);
-        let forms = forms([output]);
         self.compute.activations_from(attended.first(rows), attended.width, forms, activations, at, pace)
     }
 
     /// The output projection: onto the stream, or beside it where it is normed first.
     pub(super) fn mixer_output(&mut self) -> Step {
         let (output, bias) = self.output_weights();
-        self.project(output.of(&self.model.gguf), bias)
+        self.project(output, bias)
     }
 
     /// The mixer's output projection.
@@ -273,17 +280,21 @@ impl<'a> Slice<'a> {
 
     /// Adds a projection of the activations to the stream, or writes it beside the stream where it is normed
     /// first.
-    pub(super) fn project(&mut self, weights: Weights<'_>, bias: Option<&[f32]>) -> Step {
-        let rows = self.rows();
-        let scratch = &mut *self.scratch;
-        let config = &self.model.config;
-        let (output, to) = match (config.norms_after(), config.residual_scale) {
-            (true, _) => (Output::Store, &mut scratch.branch),
-            (false, 1.0) => (Output::Add, &mut scratch.stream),
-            (false, scale) => (Output::AddScaled(scale), &mut scratch.stream),
-        };
-        let mut products = [Product { weights, bias, output, out: to.first_mut(rows) }];
-        self.compute.products(&mut products, &scratch.activations, &mut self.cursor.unit, &self.pace)
+    pub(super) fn project(&mut self, matrix: &'a Matrix, bias: Option<&[f32]>) -> Step {
+        let (rows, model) = (self.rows(), self.model);
+        let additions = self.additions([matrix]);
+        self.sweep(additions, |slice, additions, at| {
+            let scratch = &mut *slice.scratch;
+            let (output, to) = match (model.config.norms_after(), model.config.residual_scale) {
+                (true, _) => (Output::Store, &mut scratch.branch),
+                (false, 1.0) => (Output::Add, &mut scratch.stream),
+                (false, scale) => (Output::AddScaled(scale), &mut scratch.stream),
+            };
+            let added = additions.of(0, &scratch.lowered);
+            let product = Product::new(matrix.of(&model.gguf), to.first_mut(rows));
+            let mut products = [Product { bias, output, added, ..product }];
+            slice.compute.products(&mut products, &scratch.activations, at, &slice.pace)
+        })
     }
 
     /// Adds what was written beside the stream, normed with `weight`.

@@ -21,17 +21,22 @@ impl<'a> Slice<'a> {
     pub(super) fn delta_input(&mut self) -> Step {
         let Some(net) = self.delta_net() else { return Step::Done };
         let (rows, gguf) = (self.rows(), &self.model.gguf);
-        let Scratch { conv_input, delta, activations, .. } = &mut *self.scratch;
-        let mut products = [
-            Product::new(net.input.of(gguf), conv_input.first_mut(rows)),
-            Product::new(net.gate.of(gguf), delta.gate.first_mut(rows)),
-            Product {
-                bias: Some(&net.alpha_bias),
-                ..Product::new(net.alpha.of(gguf), delta.alpha.first_mut(rows))
-            },
-            Product::new(net.beta.of(gguf), delta.beta.first_mut(rows)),
-        ];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let additions = self.additions([&net.input, &net.gate, &net.alpha, &net.beta]);
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { conv_input, delta, activations, lowered, .. } = &mut *slice.scratch;
+            let added = |index| additions.of(index, lowered);
+            let mut products = [
+                Product { added: added(0), ..Product::new(net.input.of(gguf), conv_input.first_mut(rows)) },
+                Product { added: added(1), ..Product::new(net.gate.of(gguf), delta.gate.first_mut(rows)) },
+                Product {
+                    bias: Some(&net.alpha_bias),
+                    added: added(2),
+                    ..Product::new(net.alpha.of(gguf), delta.alpha.first_mut(rows))
+                },
+                Product { added: added(3), ..Product::new(net.beta.of(gguf), delta.beta.first_mut(rows)) },
+            ];
+            slice.compute.products(&mut products, activations, at, &slice.pace)
+        })
     }
 
     /// The net over each sequence, some rows at a time; what is paused goes on from the state that it wrote.

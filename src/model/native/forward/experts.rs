@@ -4,9 +4,10 @@
 use super::Slice;
 use crate::compute::{Product, Step};
 use crate::error::Result;
-use crate::kernel::{Weights, exp};
-use crate::model::description::{ExpertWeights, Experts, Gated, WeightedBy};
-use crate::model::native::scratch::{Choice, Rows, Scratch, forms};
+use crate::kernel::exp;
+use crate::model::description::{ExpertWeights, Experts, Gated, Matrix, WeightedBy};
+use crate::model::native::adapted::{Additions, Run, Runs};
+use crate::model::native::scratch::{Choice, Rows, Scratch};
 use crate::model::program::Stage;
 use std::ops::Range;
 
@@ -41,18 +42,24 @@ impl<'a> Slice<'a> {
         let Some(weights) = self.experts() else { return Ok(Step::Done) };
         let ExpertWeights { numbers, router, router_bias, bias, .. } = weights;
         let (rows, gguf) = (self.rows(), &self.model.gguf);
-        let Scratch { experts, activations, .. } = &mut *self.scratch;
-        let scores = Product {
-            bias: router_bias.as_deref(),
-            ..Product::new(router.of(gguf), experts.scores.first_mut(rows))
-        };
-        let step = match weights.shared_gate() {
-            None => self.compute.products(&mut [scores], activations, &mut self.cursor.unit, &self.pace),
-            Some(gate) => {
-                let gate = Product::new(gate.of(gguf), experts.shared.first_mut(rows));
-                self.compute.products(&mut [scores, gate], activations, &mut self.cursor.unit, &self.pace)
-            }
-        };
+        let shared = weights.shared_gate();
+        let additions = self.additions([router].into_iter().chain(shared));
+        let step = self.sweep(additions, |slice, additions, at| {
+            let Scratch { experts, activations, lowered, .. } = &mut *slice.scratch;
+            let scores = Product {
+                bias: router_bias.as_deref(),
+                added: additions.of(0, lowered),
+                ..Product::new(router.of(gguf), experts.scores.first_mut(rows))
+            };
+            let Some(gate) = shared else {
+                return slice.compute.products(&mut [scores], activations, at, &slice.pace);
+            };
+            let gate = Product {
+                added: additions.of(1, lowered),
+                ..Product::new(gate.of(gguf), experts.shared.first_mut(rows))
+            };
+            slice.compute.products(&mut [scores, gate], activations, at, &slice.pace)
+        });
         if step == Step::Done {
             self.choose(*numbers, bias.as_deref(), rows);
         }
@@ -147,6 +154,7 @@ impl<'a> Slice<'a> {
         else {
             return Ok(Step::Done);
         };
+        let forms = self.forms([&expert.gate, &expert.up]);
         let Scratch { stream, branch, normed, experts, activations, .. } = &mut *self.scratch;
         let from: &Rows = if *normed { branch } else { stream };
         let chosen = experts.choices.get(choices).unwrap_or(&[]);
@@ -157,20 +165,42 @@ impl<'a> Slice<'a> {
             }
         }
         let right = experts.gathered.first(rows);
-        self.compute.activations(right, from.width, forms([&expert.gate, &expert.up]), activations)?;
+        self.compute.activations(right, from.width, forms, activations)?;
         Ok(Step::Done)
     }
 
     /// The expert's projection back, row beside row.
     pub(super) fn project_gathered(
         &mut self,
-        weights: Weights<'_>,
+        matrix: &'a Matrix,
         bias: Option<&[f32]>,
+        additions: Additions<'a>,
         rows: usize,
     ) -> Step {
-        let Scratch { experts, activations, .. } = &mut *self.scratch;
-        let mut products = [Product { bias, ..Product::new(weights, experts.gathered.first_mut(rows)) }];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let gguf = &self.model.gguf;
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { experts, activations, lowered, .. } = &mut *slice.scratch;
+            let added = additions.of(0, lowered);
+            let product = Product::new(matrix.of(gguf), experts.gathered.first_mut(rows));
+            slice.compute.products(&mut [Product { bias, added, ..product }], activations, at, &slice.pace)
+        })
+    }
+
+    /// Whose rows run through the expert in progress.
+    pub(super) fn expert_runs(&self) -> Runs {
+        if self.is_shared() {
+            return self.pass.runs();
+        }
+        let mut runs = Runs::new();
+        let chosen = self.scratch.experts.choices.get(self.choices()).unwrap_or(&[]);
+        for (to, choice) in chosen.iter().enumerate() {
+            let Some(span) = self.pass.span_of(choice.row) else { continue };
+            match runs.last_mut() {
+                Some(run) if run.span == span => run.rows.end = to + 1,
+                _ => runs.push(Run { span, rows: to..to + 1 }),
+            }
+        }
+        runs
     }
 
     /// Adds the expert's results, weighted, to the sums of their rows.

@@ -3,17 +3,18 @@
 use super::Slice;
 use crate::compute::{GatedProduct, Step};
 use crate::error::Result;
-use crate::model::description::Gated;
-use crate::model::native::scratch::{Scratch, forms};
+use crate::model::description::{Gated, Matrix};
+use crate::model::native::adapted::Additions;
+use crate::model::native::scratch::Scratch;
 use crate::model::program::Stage;
 
 impl<'a> Slice<'a> {
     /// The normed stream as the right-hand side of what comes.
     pub(super) fn quantise_hidden(&mut self) -> Result<Step> {
         match (self.dense(), self.experts()) {
-            (Some(gated), _) => self.quantise_stream(forms([&gated.gate, &gated.up])),
+            (Some(gated), _) => self.quantise_stream(self.forms([&gated.gate, &gated.up])),
             (None, Some(experts)) => {
-                self.quantise_stream(forms([&experts.router].into_iter().chain(experts.shared_gate())))
+                self.quantise_stream(self.forms([&experts.router].into_iter().chain(experts.shared_gate())))
             }
             (None, None) => Ok(Step::Done),
         }
@@ -23,34 +24,47 @@ impl<'a> Slice<'a> {
     pub(super) fn gate_up(&mut self) -> Step {
         let Some((gated, rows)) = self.gated() else { return Step::Done };
         let (gate, up) = (gated.gate.of(&self.model.gguf), gated.up.of(&self.model.gguf));
-        let scratch = &mut *self.scratch;
-        let Some(out) = scratch.inner.first_mut(rows).get_mut(..rows * gate.rows()) else {
-            return Step::Done;
-        };
-        let act = self.model.config.family.gate;
         let biases = gated.biases.as_ref().map(|[gate, up, _]| [&**gate, &**up]);
-        let mut product = GatedProduct { gate, up, biases, act, out };
-        self.compute.gated(&mut product, &scratch.activations, &mut self.cursor.unit, &self.pace)
+        let (act, additions) =
+            (self.model.config.family.gate, self.gated_additions([&gated.gate, &gated.up]));
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { inner, activations, lowered, .. } = &mut *slice.scratch;
+            let Some(out) = inner.first_mut(rows).get_mut(..rows * gate.rows()) else { return Step::Done };
+            let added = [0, 1].map(|index| additions.of(index, lowered));
+            let mut product = GatedProduct { gate, up, biases, added, act, out };
+            slice.compute.gated(&mut product, activations, at, &slice.pace)
+        })
+    }
+
+    /// What adapters add to products of the rows that run through the feed-forward in progress.
+    fn gated_additions(&mut self, matrices: impl IntoIterator<Item = &'a Matrix>) -> Additions<'a> {
+        match self.dense() {
+            Some(_) => self.additions(matrices),
+            None => self.additions_to(matrices, self.expert_rows(), |slice| slice.expert_runs()),
+        }
     }
 
     /// Its result as the right-hand side of the projection back.
     pub(super) fn quantise_inner(&mut self) -> Result<Step> {
         let Some((gated, rows)) = self.gated() else { return Ok(Step::Done) };
+        let forms = self.forms([&gated.down]);
         let Scratch { inner, activations, .. } = &mut *self.scratch;
         let width = gated.down.cols;
         let right = inner.first(rows).get(..rows * width).unwrap_or(&[]);
-        let (forms, at, pace) = (forms([&gated.down]), &mut self.cursor.unit, &self.pace);
+        let (at, pace) = (&mut self.cursor.unit, &self.pace);
         self.compute.activations_from(right, width, forms, activations, at, pace)
     }
 
     /// The projection back.
     pub(super) fn down(&mut self) -> Step {
         let Some((gated, rows)) = self.gated() else { return Step::Done };
-        let weights = gated.down.of(&self.model.gguf);
         let bias = gated.biases.as_ref().map(|[_, _, down]| &**down);
         match self.dense() {
-            Some(_) => self.project(weights, bias),
-            None => self.project_gathered(weights, bias, rows),
+            Some(_) => self.project(&gated.down, bias),
+            None => {
+                let additions = self.gated_additions([&gated.down]);
+                self.project_gathered(&gated.down, bias, additions, rows)
+            }
         }
     }
 

@@ -5,19 +5,20 @@ use super::Slice;
 use crate::compute::{Product, Step};
 use crate::error::Result;
 use crate::model::description::LayerInput;
-use crate::model::native::scratch::{Scratch, forms};
+use crate::model::native::scratch::Scratch;
 
 impl<'a> Slice<'a> {
     /// The embeddings as the right-hand side of the projection to the layers' own.
     pub(super) fn quantise_embedded(&mut self) -> Result<Step> {
         let Some(weights) = &self.model.weights.inputs else { return Ok(Step::Done) };
         self.scratch.normed = false;
-        self.quantise_stream(forms([&weights.projection]))
+        self.quantise_stream(self.forms([&weights.projection]))
     }
 
     /// Their projection to embeddings for each layer.
     pub(super) fn project_inputs(&mut self) -> Step {
-        let Some(weights) = &self.model.weights.inputs else { return Step::Done };
+        let model = self.model;
+        let Some(weights) = &model.weights.inputs else { return Step::Done };
         let rows = self.rows();
         if self.cursor.unit == 0 {
             // They come from the disk, perhaps, while the product is computed.
@@ -25,10 +26,13 @@ impl<'a> Slice<'a> {
             let rows = self.pass.tokens.iter().filter_map(|&id| own.row(id as usize));
             rows.for_each(|row| self.model.gguf.will_need(row));
         }
-        let Scratch { inputs, activations, .. } = &mut *self.scratch;
-        let mut products =
-            [Product::new(weights.projection.of(&self.model.gguf), inputs.rows.first_mut(rows))];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let additions = self.additions([&weights.projection]);
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { inputs, activations, lowered, .. } = &mut *slice.scratch;
+            let added = additions.of(0, lowered);
+            let product = Product::new(weights.projection.of(&model.gguf), inputs.rows.first_mut(rows));
+            slice.compute.products(&mut [Product { added, ..product }], activations, at, &slice.pace)
+        })
     }
 
     /// (norm(projection / √width) + √input · the token's own) / √2, some rows at a time. Of the table of the
@@ -56,20 +60,25 @@ impl<'a> Slice<'a> {
     pub(super) fn quantise_end(&mut self) -> Result<Step> {
         let Some(input) = self.layer_input() else { return Ok(Step::Done) };
         self.scratch.normed = false;
-        self.quantise_stream(forms([&input.gate]))
+        self.quantise_stream(self.forms([&input.gate]))
     }
 
     /// act(gate · stream) ⊙ the layer's own embedding.
     pub(super) fn gate_input(&mut self) -> Step {
         let Some(input) = self.layer_input() else { return Step::Done };
-        let (rows, layer) = (self.rows(), self.layer_index());
-        let Scratch { inputs, activations, .. } = &mut *self.scratch;
-        let gated = inputs.gated.first_mut(rows);
-        let mut products = [Product::new(input.gate.of(&self.model.gguf), &mut *gated)];
-        let step = self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace);
+        let (rows, layer, gguf) = (self.rows(), self.layer_index(), &self.model.gguf);
+        let additions = self.additions([&input.gate]);
+        let step = self.sweep(additions, |slice, additions, at| {
+            let Scratch { inputs, activations, lowered, .. } = &mut *slice.scratch;
+            let added = additions.of(0, lowered);
+            let product = Product::new(input.gate.of(gguf), inputs.gated.first_mut(rows));
+            slice.compute.products(&mut [Product { added, ..product }], activations, at, &slice.pace)
+        });
         if step == Step::Done {
+            let inputs = &mut self.scratch.inputs;
             let (width, act) = (input.gate.rows, self.model.config.family.gate);
             let place = (layer * width, inputs.rows.width);
+            let gated = inputs.gated.first_mut(rows);
             self.compute.gate(act, gated, width, inputs.rows.first(rows), place);
         }
         step
@@ -79,19 +88,24 @@ impl<'a> Slice<'a> {
     pub(super) fn quantise_input(&mut self) -> Result<Step> {
         let Some(input) = self.layer_input() else { return Ok(Step::Done) };
         let rows = self.rows();
+        let forms = self.forms([&input.projection]);
         let Scratch { inputs, activations, .. } = &mut *self.scratch;
         let (right, width) = (inputs.gated.first(rows), inputs.gated.width);
-        let (forms, at, pace) = (forms([&input.projection]), &mut self.cursor.unit, &self.pace);
+        let (at, pace) = (&mut self.cursor.unit, &self.pace);
         self.compute.activations_from(right, width, forms, activations, at, pace)
     }
 
     /// The projection back, beside the stream.
     pub(super) fn project_input(&mut self) -> Step {
         let Some(input) = self.layer_input() else { return Step::Done };
-        let rows = self.rows();
-        let Scratch { branch, activations, .. } = &mut *self.scratch;
-        let mut products = [Product::new(input.projection.of(&self.model.gguf), branch.first_mut(rows))];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let (rows, gguf) = (self.rows(), &self.model.gguf);
+        let additions = self.additions([&input.projection]);
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { branch, activations, lowered, .. } = &mut *slice.scratch;
+            let added = additions.of(0, lowered);
+            let product = Product::new(input.projection.of(gguf), branch.first_mut(rows));
+            slice.compute.products(&mut [Product { added, ..product }], activations, at, &slice.pace)
+        })
     }
 
     /// Adds it to the stream, normed.

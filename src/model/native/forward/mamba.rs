@@ -21,16 +21,21 @@ impl<'a> Slice<'a> {
     pub(super) fn mamba_input(&mut self) -> Step {
         let Some(net) = self.mamba2() else { return Step::Done };
         let (rows, gguf) = (self.rows(), &self.model.gguf);
-        let Scratch { conv_input, delta, activations, .. } = &mut *self.scratch;
-        let mut products = [
-            Product::new(net.gate.of(gguf), delta.gate.first_mut(rows)),
-            Product::new(net.input.of(gguf), conv_input.first_mut(rows)),
-            Product {
-                bias: Some(&net.step_bias),
-                ..Product::new(net.steps.of(gguf), delta.alpha.first_mut(rows))
-            },
-        ];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let additions = self.additions([&net.gate, &net.input, &net.steps]);
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { conv_input, delta, activations, lowered, .. } = &mut *slice.scratch;
+            let added = |index| additions.of(index, lowered);
+            let mut products = [
+                Product { added: added(0), ..Product::new(net.gate.of(gguf), delta.gate.first_mut(rows)) },
+                Product { added: added(1), ..Product::new(net.input.of(gguf), conv_input.first_mut(rows)) },
+                Product {
+                    bias: Some(&net.step_bias),
+                    added: added(2),
+                    ..Product::new(net.steps.of(gguf), delta.alpha.first_mut(rows))
+                },
+            ];
+            slice.compute.products(&mut products, activations, at, &slice.pace)
+        })
     }
 
     /// The recurrence over each sequence, some rows at a time.

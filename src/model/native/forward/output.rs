@@ -3,9 +3,9 @@
 use super::Slice;
 use crate::compute::{Product, Step};
 use crate::error::Result;
-use crate::model::native::scratch::{Scratch, forms};
+use crate::model::native::scratch::Scratch;
 
-impl Slice<'_> {
+impl<'a> Slice<'a> {
     /// The norm of the stream between two times that the layers run.
     pub(super) fn norm_end(&mut self) {
         let stream = self.scratch.stream.first_mut(self.rows());
@@ -14,18 +14,22 @@ impl Slice<'_> {
 
     /// The normed stream as the right-hand side of the output matrix.
     pub(super) fn quantise_output(&mut self) -> Result<Step> {
-        self.quantise_stream(forms([&self.model.weights.output]))
+        self.quantise_stream(self.forms([&self.model.weights.output]))
     }
 
     /// Rows of logits.
     pub(super) fn output(&mut self) -> Step {
-        let (rows, weights) = (self.rows(), &self.model.weights);
-        let Scratch { logits, activations, .. } = &mut *self.scratch;
-        let mut products = [Product {
-            bias: weights.output_bias.as_deref(),
-            ..Product::new(weights.output.of(&self.model.gguf), logits.first_mut(rows))
-        }];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let (rows, model) = (self.rows(), self.model);
+        let additions = self.additions([&model.weights.output]);
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { logits, activations, lowered, .. } = &mut *slice.scratch;
+            let mut products = [Product {
+                bias: model.weights.output_bias.as_deref(),
+                added: additions.of(0, lowered),
+                ..Product::new(model.weights.output.of(&model.gguf), logits.first_mut(rows))
+            }];
+            slice.compute.products(&mut products, activations, at, &slice.pace)
+        })
     }
 
     /// Scale and cap of the logits.

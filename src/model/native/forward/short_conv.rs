@@ -19,10 +19,14 @@ impl<'a> Slice<'a> {
     /// Gates and inputs in one sweep.
     pub(super) fn conv_input(&mut self) -> Step {
         let Some(conv) = self.short_conv() else { return Step::Done };
-        let rows = self.rows();
-        let Scratch { conv_input, activations, .. } = &mut *self.scratch;
-        let mut products = [Product::new(conv.input.of(&self.model.gguf), conv_input.first_mut(rows))];
-        self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+        let (rows, gguf) = (self.rows(), &self.model.gguf);
+        let additions = self.additions([&conv.input]);
+        self.sweep(additions, |slice, additions, at| {
+            let Scratch { conv_input, activations, lowered, .. } = &mut *slice.scratch;
+            let added = additions.of(0, lowered);
+            let product = Product::new(conv.input.of(gguf), conv_input.first_mut(rows));
+            slice.compute.products(&mut [Product { added, ..product }], activations, at, &slice.pace)
+        })
     }
 
     /// The convolution of each sequence, some rows at a time; behind the last of them, what it leaves.

@@ -1,11 +1,12 @@
-//! What saves and restores wait for, and when they are over. Knows no bytes.
+//! What jobs beside the engine (saves, restores, loads of adapters) wait for, and when they are over. Knows no
+//! bytes.
 
+use super::facts::ModelFacts;
+use super::links::{Nudge, interrupted};
+use super::model::ModelShared;
 use crate::engine::Answer;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::Pauses;
-use crate::runtime::facts::ModelFacts;
-use crate::runtime::links::{Nudge, interrupted};
-use crate::runtime::model::ModelShared;
 use crate::store::Model;
 use crate::stream::{End, EndReason, Producer};
 use smol::future::{or, yield_now};
@@ -13,21 +14,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A job beside the engine, and the stream that tells of it.
-pub(in crate::runtime) struct Job {
+pub(super) struct Job {
     /// The model that it is about.
-    pub(in crate::runtime) model: Arc<ModelShared>,
-    pub(in crate::runtime) producer: Producer,
+    pub(super) model: Arc<ModelShared>,
+    pub(super) producer: Producer,
     /// Comes when the stream's consumer may have cancelled.
-    pub(in crate::runtime) nudge: Nudge,
+    pub(super) nudge: Nudge,
     /// How long it goes on before others on its thread have their turn.
-    pub(in crate::runtime) slice: Duration,
+    pub(super) slice: Duration,
 }
 
 /// What the engine was asked for.
-pub(in crate::runtime) type Asked<T> = async_channel::Receiver<Result<T>>;
+pub(super) type Asked<T> = async_channel::Receiver<Result<T>>;
 
 /// A question to the engine, and where its answer comes.
-pub(in crate::runtime) fn ask<T: Send + 'static>() -> (Answer<T>, Asked<T>) {
+pub(super) fn ask<T: Send + 'static>() -> (Answer<T>, Asked<T>) {
     let (sender, answer) = async_channel::bounded(1);
     let give = move |result| {
         let _ = sender.try_send(result);
@@ -59,13 +60,18 @@ impl Job {
                 true
             };
             let nudged = async {
-                let _ = self.nudge.recv().await;
+                self.nudged().await;
                 false
             };
             if or(loaded, nudged).await {
                 return self.model.facts();
             }
         }
+    }
+
+    /// Comes when its stream may have been cancelled.
+    pub(super) async fn nudged(&self) {
+        let _ = self.nudge.recv().await;
     }
 
     /// What the model is to its saves.
