@@ -278,8 +278,8 @@ public:
   wick_status session(const wick_session_options &options, Session &out, wick_error *error = nullptr) const noexcept {
     return detail::own(out, wick_session(), [&](wick_session *at) { return wick_session_create(get(), &options, at, error); });
   }
-  /* An adapter, which sessions may have at once. `load`: its PROGRESS and END, to be kept until then; nullptr:
-   * nothing is told. */
+  /* An adapter, which sessions may have at once. `load`: its PROGRESS and END, to be kept until then;
+   * nullptr: nothing is told. */
   wick_status load_adapter(const wick_adapter_options &options, Adapter &out, Stream *load = nullptr, wick_error *error = nullptr) const noexcept {
     wick_stream stream = wick_stream();
     wick_status status = detail::own(out, wick_adapter(), [&](wick_adapter *at) {

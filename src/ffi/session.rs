@@ -129,8 +129,8 @@ impl Handled for SessionObject {
 
 /// [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
 /// WICK_E_INVALID_ARGUMENT for a context beyond the model's (while the model loads: as END (ERROR) of the
-/// session's generations), and for another model's adapter; WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
-/// error.
+/// session's generations), and for another model's adapter; WICK_E_UNSUPPORTED for a model loaded with
+/// vocab_only; after a failed load its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_session_create(
     model: wick_model,

@@ -54,7 +54,8 @@ pub struct AdapterAbout {
     pub matrices: usize,
     /// Bytes that it holds.
     pub bytes: u64,
-    /// What it is known by: a hash (XXH3, 128 bits) of alpha and of all its tensors. Its name is not part of it.
+    /// What it is known by: a hash (XXH3, 128 bits) of alpha and of all its tensors. Its name is not part of
+    /// it.
     pub content: u128,
 }
 

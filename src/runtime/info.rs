@@ -1,4 +1,4 @@
-//! What a runtime says of itself, from figures that nobody has to be waited for.
+//! What a runtime and its sessions say of themselves, from figures that nobody has to be waited for.
 
 use super::core::Core;
 use super::options::Mode;
@@ -59,5 +59,44 @@ impl Core {
             memory_budget: self.options.memory_budget,
             queues: self.queues().iter().map(|queue| queue.len()).collect(),
         }
+    }
+}
+
+/// What a session does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SessionState {
+    /// No generation is live.
+    Idle,
+    /// One is.
+    Generating,
+    /// It was cancelled and has not stopped yet.
+    Stopping,
+    /// It comes out of a save, which is still being read: what is asked of it waits.
+    Restoring,
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionInfo {
+    /// What it does.
+    pub state: SessionState,
+    /// Tokens that it holds.
+    pub tokens: usize,
+    /// Messages of the conversation, without the session's own system message.
+    pub messages: usize,
+    /// Messages that have gone since it was made or cleared ([`Overflow::Roll`](super::Overflow::Roll)).
+    pub rolled_messages: usize,
+    /// Their tokens.
+    pub rolled_tokens: usize,
+    /// The most tokens that it may hold; `None` while the model loads, if it was given no length.
+    pub context_length: Option<usize>,
+}
+
+impl SessionInfo {
+    /// Tokens that may still come.
+    pub fn context_left(&self) -> Option<usize> {
+        self.context_length.map(|context| context.saturating_sub(self.tokens))
     }
 }

@@ -1,5 +1,5 @@
-//! What jobs beside the engine (saves, restores, loads of adapters) wait for, and when they are over. Knows no
-//! bytes.
+//! What jobs beside the engine (saves, restores, loads of adapters) wait for, and when they are over. Knows
+//! no bytes.
 
 use super::facts::ModelFacts;
 use super::links::{Nudge, interrupted};

@@ -36,11 +36,11 @@ pub use adapter::Adapter;
 pub use estimate::Estimate;
 pub use facts::ModelInfo;
 pub use handle::Runtime;
-pub use info::RuntimeInfo;
+pub use info::{RuntimeInfo, SessionInfo, SessionState};
 pub use model::Model;
 pub use options::{
     Backend, Loaded, Loader, Mode, ModelOptions, ModelSource, Reading, RuntimeOptions, ThreadFn,
 };
-pub use session::{Session, SessionInfo, SessionState};
+pub use session::Session;
 pub use store::{SavePlace, WriteAt};
 pub use stream::Stream;

@@ -2,6 +2,7 @@
 
 use super::adapter::Adapter;
 use super::asked::Asked;
+use super::info::{SessionInfo, SessionState};
 use super::job::{Job, ask};
 use super::links::Command;
 use super::model::Model;
@@ -34,45 +35,6 @@ impl Drop for SessionShared {
     }
 }
 
-/// What a session does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionState {
-    /// No generation is live.
-    Idle,
-    /// One is.
-    Generating,
-    /// It was cancelled and has not stopped yet.
-    Stopping,
-    /// It comes out of a save, which is still being read: what is asked of it waits.
-    Restoring,
-}
-
-/// What is known of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SessionInfo {
-    /// What it does.
-    pub state: SessionState,
-    /// Tokens that it holds.
-    pub tokens: usize,
-    /// Messages of the conversation, without the session's own system message.
-    pub messages: usize,
-    /// Messages that have gone since it was made or cleared ([`Overflow::Roll`](super::Overflow::Roll)).
-    pub rolled_messages: usize,
-    /// Their tokens.
-    pub rolled_tokens: usize,
-    /// The most tokens that it may hold; `None` while the model loads, if it was given no length.
-    pub context_length: Option<usize>,
-}
-
-impl SessionInfo {
-    /// Tokens that may still come.
-    pub fn context_left(&self) -> Option<usize> {
-        self.context_length.map(|context| context.saturating_sub(self.tokens))
-    }
-}
-
 /// A conversation, or raw text, and its keys and values. Cheap to clone; when the last clone is dropped, a
 /// running generation is cancelled.
 #[derive(Clone)]
@@ -93,8 +55,8 @@ impl Model {
     ///
     /// # Errors
     /// `InvalidArgument` for a context beyond the model's (while the model loads: as the end of the session's
-    /// generations), for another model's adapter, and for a scale of it that is not finite; `Unsupported` for a model that was loaded for its vocabulary only; the load's error
-    /// after a failed load; `Shutdown`.
+    /// generations), for another model's adapter, and for a scale of it that is not finite; `Unsupported` for
+    /// a model that was loaded for its vocabulary only; the load's error after a failed load; `Shutdown`.
     pub fn session_with(&self, options: SessionOptions) -> Result<Session> {
         Session::new(self, options)
     }
@@ -108,8 +70,8 @@ impl Model {
     /// # Errors
     /// As [`Model::session_with`]; `StaleHandle` for a closed queue. As the stream's end: `Io` for a save
     /// that is damaged, with the place, or that cannot be read; `Unsupported` for another model's, a later
-    /// release's, or one with an adapter ([`Model::start_restore`]); `InvalidArgument`, `ContextFull` where the model's context is
-    /// shorter now than what the session has; the error of the model's load.
+    /// release's, or one with an adapter ([`Model::start_restore`]); `InvalidArgument`, `ContextFull` where
+    /// the model's context is shorter now than what the session has; the error of the model's load.
     pub fn restore(&self, source: Source, reading: Reading) -> Result<(Session, Stream)> {
         self.start_restore(source, None, reading, |_, stream| stream)
     }

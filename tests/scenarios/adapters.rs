@@ -1,5 +1,5 @@
-//! Adapters through the whole runtime: voices of one model side by side, loads that are waited for, fail or are
-//! given up, sessions that keep theirs, saves that carry it.
+//! Adapters through the whole runtime: voices of one model side by side, loads that are waited for, fail or
+//! are given up, sessions that keep theirs, saves that carry it.
 #![cfg(all(feature = "native", feature = "text", feature = "testing"))]
 
 use crate::support::scenario::saves::{of, saved};

@@ -1,5 +1,5 @@
-//! Which rows of a pass have which adapter, and what these add to a product. Knows rows and matrices; computes
-//! nothing.
+//! Which rows of a pass have which adapter, and what these add to a product. Knows rows and matrices;
+//! computes nothing.
 
 use crate::compute::{Added, LowRank};
 use crate::model::Adapted;

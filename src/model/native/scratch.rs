@@ -326,7 +326,8 @@ impl Scratch {
         ]
     }
 
-    /// Bytes that a pass of `rows` tokens and `outputs` rows of logits works in, with adapters of up to `rank`.
+    /// Bytes that a pass of `rows` tokens and `outputs` rows of logits works in, with adapters of up to
+    /// `rank`.
     pub(super) fn bytes_for(&self, rows: usize, outputs: usize, rank: usize) -> u64 {
         let experts = &self.experts;
         let floats = self.stream.most * 2

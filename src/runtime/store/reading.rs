@@ -43,7 +43,8 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes the keys and values of `tokens` into the engine, for a sequence of at most `context` tokens or,
-    /// `shared`, for the prefix cache; they were computed with `adapter`. `None`: there are none, or none that the model has a use for.
+    /// `shared`, for the prefix cache; they were computed with `adapter`. `None`: there are none, or none
+    /// that the model has a use for.
     ///
     /// # Errors
     /// `Io`: they are damaged, or cannot be read; `OutOfMemory`; `Unsupported`: nothing is shared.

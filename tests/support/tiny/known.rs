@@ -232,9 +232,7 @@ pub fn newer_types() -> Vec<(String, Tiny)> {
 
 /// The same of architectures that the decoder does not know yet.
 pub fn ahead() -> Vec<(String, Tiny)> {
-    let mut models: Vec<(String, Tiny)> = AHEAD.iter().map(|&name| (name.to_owned(), known(name))).collect();
-    let mut put = |name: &str, tiny: Tiny| models.push((name.to_owned(), tiny));
-    models
+    AHEAD.iter().map(|&name| (name.to_owned(), known(name))).collect()
 }
 
 /// An embedding of two more matrices.
