@@ -155,7 +155,7 @@ fn judge(bytes: &[u8]) -> bool {
 #[test]
 fn mutants_are_adapters_that_compute_or_are_refused() {
     let (_, _) = (LazyLock::force(&BASE), LazyLock::force(&COMPUTE));
-    let of = |rank, kind| TinyAdapter::of(&small(), rank, 1).as_type(kind).writer().to_bytes();
+    let of = |rank, kind| TinyAdapter::of(&small(), rank, 1).of_type(kind).writer().to_bytes();
     let seeds = vec![("floats", of(3, TensorType::F32)), ("blocks", of(32, TensorType::Q8_0))];
     // The file, its header's tables, its values twice; a decoder and a pass of it.
     let target = Target { name: "adapters", seeds, judge, bound: |len| 8 * len + (4 << 20) };

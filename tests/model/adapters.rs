@@ -113,7 +113,7 @@ fn halves_of_any_type_are_read() {
     let tiny = Tiny::new("llama");
     for kind in [TensorType::F16, TensorType::BF16, TensorType::Q8_0, TensorType::Q4_0] {
         // A rank of whole blocks, so that both halves are of the type.
-        let adapter = TinyAdapter::of(&tiny, 32, 2).as_type(kind);
+        let adapter = TinyAdapter::of(&tiny, 32, 2).of_type(kind);
         let (near, far) = distances(&tiny, &adapter, 0.3, &prompt(5, 30));
         assert!(near < 0.003 && far > 0.1, "{}: {near} apart with the adapter, {far} without", kind.name());
     }

@@ -2,7 +2,6 @@
 //! show.
 #![cfg(feature = "native")]
 
-use crate::support::counting::peak_of;
 use crate::support::driver::{self, Driver, bits};
 use crate::support::tiny::{Tiny, open};
 use wick::error::{Error, ErrorKind};
@@ -45,8 +44,8 @@ fn f4_numbers_that_do_not_divide_are_refused_by_name() {
     }
     // In range, and not what the tensors have.
     for (key, value) in [("ssm.inner_size", 64), ("ssm.state_size", 17), ("ssm.time_step_rank", 2)] {
-        let (error, peak) = peak_of(|| refused(&tiny().with(key, value), &format!("{key} {value}")));
-        assert!(error.message().contains("blk.0.ssm_in.weight") && peak < 1 << 20, "{error}, {peak} bytes");
+        let error = refused(&tiny().with(key, value), &format!("{key} {value}"));
+        assert!(error.message().contains("blk.0.ssm_in.weight"), "{error}");
     }
     for key in ["inner_size", "state_size", "time_step_rank", "group_count", "conv_kernel"] {
         let missing = vec![format!("granitehybrid.ssm.{key}")];

@@ -61,7 +61,7 @@ impl Info {
                     (backend == "native").then(|| Kernels::best().set().name()).into(),
                 );
                 facts.insert("backend".to_owned(), backend.into());
-                facts.insert("encodes".to_owned(), spec.encodes.into());
+                facts.insert("encodes".to_owned(), info.spec.encodes.into());
             }
             Err(error) => drop(facts.insert("why_not".to_owned(), error.message().into())),
         }

@@ -96,6 +96,7 @@ impl<'a> Additions<'a> {
     }
 
     /// The list's memory, for the next one: what is collected in its own place keeps it.
+    #[allow(clippy::unnecessary_filter_map, reason = "a filter would keep the lifetime")]
     pub(super) fn into_spare(self) -> Spare {
         self.parts.into_iter().filter_map(|_| None).collect()
     }

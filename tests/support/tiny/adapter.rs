@@ -33,7 +33,7 @@ impl TinyAdapter {
     }
 
     /// The same of another type.
-    pub fn as_type(self, kind: TensorType) -> Self {
+    pub fn of_type(self, kind: TensorType) -> Self {
         Self { kind, ..self }
     }
 
