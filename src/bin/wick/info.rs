@@ -1,15 +1,14 @@
 //! `wick info`: what a model file says of itself, and whether it runs here, which is tried; knows no request.
 
+use super::header::header;
 use super::model::{Computing, KvName};
 use super::output;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::gguf::{Array, Folder, Gguf, Header, Limits, Source};
+use wick::gguf::{Array, Header};
 use wick::kernel::Kernels;
-use wick::model::FolderModel;
-use wick::pause::{Pauses, at_once};
 use wick::{ErrorKind, ModelInfo, ModelOptions, Recommended, Result, Runtime};
 
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.
@@ -35,14 +34,7 @@ pub struct Info {
 
 impl Info {
     pub fn run(self) -> Result<ExitCode> {
-        let source = Source::path(&self.model);
-        let folder = Folder::of(&source);
-        let header = match &folder {
-            Some(folder) => at_once(FolderModel::read(folder, &Limits::default(), &mut Pauses::none()))?
-                .described
-                .header(),
-            None => Gguf::open_header(source, &Limits::default())?,
-        };
+        let header = header(&self.model)?;
         let mut facts = facts(&header).map_err(|error| error.within(self.model.display()))?;
         let runtime = Computing { threads: 1, ..Computing::default() }.runtime()?;
         // It is loaded, which maps its weights and reads none of them.
@@ -52,7 +44,7 @@ impl Info {
         match runs {
             Ok(info) => {
                 let backend = info.spec.backend;
-                if folder.is_some() {
+                if facts.get("vocab_size").is_none_or(Value::is_null) {
                     facts.extend(words(&info));
                 }
                 facts.insert("memory".to_owned(), self.memory(&runtime, info.spec.context_length)?);

@@ -6,6 +6,7 @@ mod bench_child;
 mod bench_event;
 mod check;
 mod converse;
+mod header;
 mod info;
 mod input;
 mod model;

@@ -1,9 +1,9 @@
 //! How `wick run` chooses tokens: what the arguments say, else what the model's file recommends, else common
 //! defaults.
 
+use super::header::header;
 use clap::Args;
 use std::path::Path;
-use wick::gguf::{Gguf, Limits, Source};
 use wick::{Recommended, Result, SamplerOptions};
 
 /// Where neither the arguments nor the file say anything: what most programs draw with.
@@ -42,8 +42,7 @@ impl Sampling {
     /// # Errors
     /// The header's; `InvalidArgument` for a recommendation out of range.
     pub fn options(&self, path: &Path) -> Result<SamplerOptions> {
-        let header = Gguf::open_header(Source::path(path), &Limits::default())?;
-        self.with(&Recommended::from_gguf(header.metadata())?)
+        self.with(&Recommended::from_gguf(header(path)?.metadata())?)
     }
 
     fn with(&self, file: &Recommended) -> Result<SamplerOptions> {
