@@ -1129,8 +1129,8 @@ wick_status wick_adapter_close(struct wick_adapter adapter);
 
 /* [ANY] A new, empty session; `options` NULL: all defaults. The model may still be loading.
  * WICK_E_INVALID_ARGUMENT for a context beyond the model's (while the model loads: as END (ERROR) of the
- * session's generations), and for another model's adapter; WICK_E_UNSUPPORTED for a model loaded with vocab_only; after a failed load its
- * error. */
+ * session's generations), and for another model's adapter; WICK_E_UNSUPPORTED for a model loaded with
+ * vocab_only; after a failed load its error. */
 wick_status wick_session_create(struct wick_model model,
                                 const struct wick_session_options *options,
                                 struct wick_session *out,
