@@ -62,14 +62,22 @@ fn distances(tiny: &Tiny, adapter: &TinyAdapter, scale: f32, tokens: &[u32]) -> 
 #[test]
 fn what_they_add_is_what_merged_weights_give_in_every_architecture() {
     let of_f32 = models().into_iter().filter(|(_, tiny)| tiny.matrices == TensorType::F32);
-    let (mut tried, mut wrong) = (0, Vec::new());
+    let (mut tried, mut encoders, mut wrong) = (0, 0, Vec::new());
     for (name, tiny) in of_f32 {
         let mut adapter = TinyAdapter::of(&tiny, 4, 5);
-        let adaptable = Driver::over(tiny.open(), 1).decoder.decoder().adaptable().expect("matrices");
+        let driver = Driver::over(tiny.open(), 1);
+        let decoder = driver.decoder.decoder();
+        let Some(adaptable) = decoder.adaptable() else {
+            assert!(decoder.spec().encodes, "{name} has no matrices");
+            encoders += 1;
+            continue;
+        };
         let all = adapter.matrices.len();
         adapter.matrices.retain(|(name, _)| adaptable.names().any(|known| known == name));
-        // Keys and values that its files have beside those of other layers are nobody's.
-        assert!(adapter.matrices.len() == all || tiny.architecture == "gemma4", "{name}");
+        // Keys and values that its files have beside those of other layers are nobody's, nor are blocks that
+        // only draft.
+        let has_strangers = ["gemma4", "qwen35", "qwen35moe"].contains(&tiny.architecture);
+        assert!(adapter.matrices.len() == all || has_strangers, "{name}");
         let (near, far) = distances(&tiny, &adapter, 0.8, &prompt(3, 70));
         // Both round keys and values to f16; without the adapter it is another model.
         if !(near < 0.003 && far > 0.3) {
@@ -77,7 +85,7 @@ fn what_they_add_is_what_merged_weights_give_in_every_architecture() {
         }
         tried += 1;
     }
-    assert!(tried >= ARCHITECTURES.len());
+    assert!(tried + encoders >= ARCHITECTURES.len());
     assert!(wrong.is_empty(), "{}", wrong.join("; "));
 }
 

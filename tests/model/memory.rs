@@ -33,7 +33,7 @@ fn compare(tiny: &Tiny, sizes: &[(usize, usize)]) {
         let predicted = driver.decoder.memory();
         let what = format!("{}, {}, {count} x {tokens}", tiny.architecture, tiny.matrices.name());
         // Lists of a few words are not counted.
-        assert!(predicted + 512 >= taken, "{what}: {predicted} predicted, {taken} taken");
+        assert!(predicted + 1024 >= taken, "{what}: {predicted} predicted, {taken} taken");
         assert!(predicted * 4 <= taken * 5, "{what}: {predicted} predicted, {taken} taken");
         driver.decoder.finish();
         // Given back as it was taken, but for lists of a few words.

@@ -56,7 +56,7 @@ pub(super) fn iq2_xxs(bytes: &[u8], block: &mut Block) {
         let (at, signs) = (2 + 8 * ib, double(bytes, 6 + 8 * ib));
         block.scales[2 * ib..2 * ib + 2].fill(odd(signs >> 28));
         for l in 0..4 {
-            let codes = IQ2_XXS[bytes[at + l] as usize];
+            let codes = IQ2_XXS.get(bytes[at + l] as usize);
             eights(block)[4 * ib + l] = signed(codes, even_signs(signs >> (7 * l)));
         }
     }
@@ -74,7 +74,7 @@ pub(super) fn iq2_xs(bytes: &[u8], block: &mut Block) {
     nibble_scales(&bytes[66..], block);
     for i in 0..32 {
         let code = word(bytes, 2 + 2 * i);
-        eights(block)[i] = signed(IQ2_XS[(code & 511) as usize], even_signs(code as u32 >> 9));
+        eights(block)[i] = signed(IQ2_XS.get((code & 511) as usize), even_signs(code as u32 >> 9));
     }
 }
 
@@ -83,7 +83,7 @@ pub(super) fn iq2_s(bytes: &[u8], block: &mut Block) {
     nibble_scales(&bytes[74..], block);
     for i in 0..32 {
         let high = (bytes[66 + i / 4] as usize >> (2 * (i % 4)) & 3) << 8;
-        eights(block)[i] = signed(IQ2_S[bytes[2 + i] as usize | high], bytes[34 + i]);
+        eights(block)[i] = signed(IQ2_S.get(bytes[2 + i] as usize | high), bytes[34 + i]);
     }
 }
 
@@ -94,7 +94,7 @@ pub(super) fn iq3_xxs(bytes: &[u8], block: &mut Block) {
         block.scales[2 * ib..2 * ib + 2].fill(odd(signs >> 28));
         for l in 0..4 {
             let at = 2 + 8 * ib + 2 * l;
-            let codes = joined(IQ3_XXS[bytes[at] as usize], IQ3_XXS[bytes[at + 1] as usize]);
+            let codes = joined(IQ3_XXS.get(bytes[at] as usize), IQ3_XXS.get(bytes[at + 1] as usize));
             eights(block)[4 * ib + l] = signed(codes, even_signs(signs >> (7 * l)));
         }
     }
@@ -107,8 +107,10 @@ pub(super) fn iq3_s(bytes: &[u8], block: &mut Block) {
     }
     for i in 0..32 {
         let high = |bit: usize| (bytes[66 + i / 4] as usize >> (2 * (i % 4) + bit) & 1) << 8;
-        let codes =
-            joined(IQ3_S[bytes[2 + 2 * i] as usize | high(0)], IQ3_S[bytes[3 + 2 * i] as usize | high(1)]);
+        let codes = joined(
+            IQ3_S.get(bytes[2 + 2 * i] as usize | high(0)),
+            IQ3_S.get(bytes[3 + 2 * i] as usize | high(1)),
+        );
         eights(block)[i] = signed(codes, bytes[74 + i]);
     }
 }
@@ -125,7 +127,7 @@ pub(super) fn iq1_s(bytes: &[u8], block: &mut Block) {
         block.scales[2 * ib..2 * ib + 2].fill(odd((high >> 12 & 7) as u32));
         for l in 0..4 {
             let index = bytes[2 + 4 * ib + l] as usize | (high as usize >> (3 * l) & 7) << 8;
-            eights(block)[4 * ib + l] = eighths(IQ1[index], high & 0x8000 != 0);
+            eights(block)[4 * ib + l] = eighths(IQ1.get(index), high & 0x8000 != 0);
         }
     }
 }
@@ -140,6 +142,6 @@ pub(super) fn iq1_m(bytes: &[u8], block: &mut Block) {
     for i in 0..32 {
         let high = bytes[32 + i / 2] >> (4 * (i % 2));
         let index = bytes[i] as usize | (high as usize & 7) << 8;
-        eights(block)[i] = eighths(IQ1[index], high & 8 != 0);
+        eights(block)[i] = eighths(IQ1.get(index), high & 8 != 0);
     }
 }

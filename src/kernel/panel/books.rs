@@ -10,28 +10,28 @@
 use super::format::place::{D256, PAIRS, SCALES};
 use super::format::{Format, Sink, bits};
 use super::large::eight;
-use crate::kernel::block::grids;
+use crate::kernel::block::grids::{self, Eights, Fours};
 use crate::kernel::tiles::Tiles;
 use crate::kernel::types::Type;
 use std::mem::MaybeUninit;
 
 /// Entries of eight codes as they are looked up: a byte each, `times` the code plus `plus`.
-const fn eights<const N: usize>(book: &[[i8; 8]; N], times: i64, plus: i64) -> [u64; N] {
+const fn eights<const N: usize>(book: &Eights<N>, times: i64, plus: i64) -> [u64; N] {
     let mut entries = [0; N];
     let mut i = 0;
     while i < 8 * N {
-        entries[i / 8] |= ((book[i / 8][i % 8] as i64 * times + plus) as u64) << (8 * (i % 8));
+        entries[i / 8] |= ((book.get(i / 8)[i % 8] as i64 * times + plus) as u64) << (8 * (i % 8));
         i += 1;
     }
     entries
 }
 
 /// Entries of four codes, plus 64.
-const fn fours<const N: usize>(book: &[[i8; 4]; N]) -> [u32; N] {
+const fn fours<const N: usize>(book: &Fours<N>) -> [u32; N] {
     let mut entries = [0; N];
     let mut i = 0;
     while i < 4 * N {
-        entries[i / 4] |= ((book[i / 4][i % 4] as i32 + 64) as u32) << (8 * (i % 4));
+        entries[i / 4] |= ((book.get(i / 4)[i % 4] as i32 + 64) as u32) << (8 * (i % 4));
         i += 1;
     }
     entries

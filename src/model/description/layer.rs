@@ -163,7 +163,11 @@ impl Layers {
                 Recurrent::DeltaNet => "full_attention_interval, attention.recurrent_layers",
                 Recurrent::ShortConv | Recurrent::Mamba2 | Recurrent::None => "attention.head_count_kv",
             };
-            return Err(unsupported(format!("{} without any attention ({key})", family.name)));
+            let name = family.name;
+            return Err(unsupported(format!(
+                "none of the {} layers attends ({key}); {name} is computed with at least 1 that does",
+                layers.len()
+            )));
         }
         Ok(Self { layers, ropes })
     }
