@@ -23,9 +23,8 @@ impl TinyAdapter {
     pub fn of(tiny: &Tiny, rank: u64, seed: u64) -> Self {
         let changes = |name: &str, shape: &[u64]| {
             let is_matrix = shape.len() > 1 || name.ends_with("ffn_gate_inp_shexp.weight");
-            let looked_up = name.ends_with("token_embd.weight")
-                || name.contains("conv.weight")
-                || name.contains("conv1d");
+            let others = ["token_embd.weight", "conv.weight", "conv1d.weight", "ssm_norm.weight"];
+            let looked_up = others.iter().any(|end| name.ends_with(end));
             is_matrix && !looked_up && name.ends_with(".weight")
         };
         let tensors = tiny.tensors().into_iter().filter(|(name, shape, _)| changes(name, shape));
