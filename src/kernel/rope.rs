@@ -133,10 +133,9 @@ impl Rope {
             frequencies.push(scaled(divided, i, log_base, config));
         }
         let of_scaling = match config.scaling {
-            RopeScaling::Yarn { factor, extrapolation, attention, .. } if extrapolation != 0.0 => {
-                attention * (1.0 + 0.1 * ln64(factor.max(1e-9)))
+            RopeScaling::Yarn { factor, extrapolation, attention, .. } => {
+                attention * tempering(factor, extrapolation)
             }
-            RopeScaling::Yarn { attention, .. } => attention,
             _ => 1.0,
         };
         let magnitude = config.magnitude * of_scaling;
@@ -171,6 +170,13 @@ impl Rope {
         }
         Ok(())
     }
+}
+
+/// How much longer YaRN makes queries and keys. Apart: inlined, the numbers would be read before it is known
+/// that they are there, which memory checkers report.
+#[inline(never)]
+fn tempering(factor: f64, extrapolation: f64) -> f64 {
+    if extrapolation == 0.0 { 1.0 } else { 1.0 + 0.1 * ln64(factor.max(1e-9)) }
 }
 
 /// Frequency `i` after scaling.
