@@ -22,7 +22,9 @@ pub use crate::kernel::KvType;
 pub use crate::kv::Sequence;
 pub use adapter::{Adaptable, Adapted, Adapter, AdapterAbout};
 pub use decoder::{Decoder, Pace, Span, Step};
+// Without texts no file is loaded, and no adapter.
 #[cfg(feature = "native")]
+#[cfg_attr(not(feature = "text"), allow(unused_imports))]
 pub(crate) use description::AdapterReader;
 #[cfg(feature = "folders")]
 pub use folder::{FolderModel, FolderNames};
