@@ -42,6 +42,26 @@ pub enum Before<'a> {
     Own,
 }
 
+impl<'a> Before<'a> {
+    /// Before a pass' first rows what it began with, nothing if `past` is empty; before later ones their own.
+    pub fn of(is_first: bool, past: &'a [f32]) -> Self {
+        match is_first {
+            true if past.is_empty() => Self::Nothing,
+            true => Self::Other(past),
+            false => Self::Own,
+        }
+    }
+
+    /// Makes `state`, that of head `head`, what it is before the rows.
+    pub(super) fn begin(self, head: usize, state: &mut [f32]) {
+        match self {
+            Self::Nothing => state.fill(0.0),
+            Self::Other(other) => state.copy_from_slice(&other[head * state.len()..(head + 1) * state.len()]),
+            Self::Own => {}
+        }
+    }
+}
+
 impl DeltaNet<'_> {
     /// Rows that are computed at once at most, so that a slice ends in time: 1 at least.
     pub fn rows_at_once(&self, threads: usize) -> usize {
@@ -86,11 +106,7 @@ impl Compute {
             }
             // SAFETY: each head is in one chunk only.
             let state = unsafe { state.slice(head * len..(head + 1) * len) };
-            match before {
-                Before::Nothing => state.fill(0.0),
-                Before::Other(other) => state.copy_from_slice(&other[head * len..(head + 1) * len]),
-                Before::Own => {}
-            }
+            before.begin(head, state);
             let key = head % key_heads;
             let places = [key * dim, (key_heads + key) * dim, (2 * key_heads + head) * dim];
             let tokens = DeltaHead { dim, rows: mixed, stride, places, decay, strength };

@@ -83,11 +83,7 @@ impl Compute {
             }
             // SAFETY: each head is in one chunk only.
             let state = unsafe { state.slice(head * len..(head + 1) * len) };
-            match before {
-                Before::Nothing => state.fill(0.0),
-                Before::Other(other) => state.copy_from_slice(&other[head * len..(head + 1) * len]),
-                Before::Own => {}
-            }
+            before.begin(head, state);
             let group = head / (heads / groups);
             let places = [head * dim, width + group * states, width + (groups + group) * states];
             kernels.scan(&ScanHead { dim, states, rows: mixed, stride, places, decay, step }, state, results);

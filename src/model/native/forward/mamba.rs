@@ -84,11 +84,7 @@ impl<'a> Slice<'a> {
         };
         let most = net.rows_at_once(self.compute.threads()).min(ROWS);
         let some: Range<usize> = row..all.end.min(row + most);
-        let before = match row == all.start {
-            true if past_state.is_empty() => Before::Nothing,
-            true => Before::Other(past_state),
-            false => Before::Own,
-        };
+        let before = Before::of(row == all.start, past_state);
         let mixed = delta.mixed.first_mut(some.len());
         let out = attended.range_mut(some.clone());
         self.compute.mamba2(&net, row - all.start, mixed, (before, state), out);
