@@ -129,15 +129,9 @@ impl Rope {
         frequencies.try_reserve_exact(pairs)?;
         for i in 0..pairs {
             let plain = exp64(-log_base * (2 * i) as f64 / config.dims as f64);
-            let divided = plain / config.factors.map_or(1.0, |factors| factors[i] as f64);
-            frequencies.push(scaled(divided, i, log_base, config));
+            frequencies.push(plain / config.factors.map_or(1.0, |factors| factors[i] as f64));
         }
-        let of_scaling = match config.scaling {
-            RopeScaling::Yarn { factor, extrapolation, attention, .. } => {
-                attention * tempering(factor, extrapolation)
-            }
-            _ => 1.0,
-        };
+        let of_scaling = scale(&mut frequencies, config, log_base);
         let magnitude = config.magnitude * of_scaling;
         if !magnitude.is_finite() || frequencies.iter().any(|f| !f.is_finite()) {
             let RopeConfig { scaling, magnitude, .. } = config;
@@ -172,19 +166,17 @@ impl Rope {
     }
 }
 
-/// How much longer YaRN makes queries and keys. Apart: inlined, the numbers would be read before it is known
-/// that they are there, which memory checkers report.
-#[inline(never)]
-fn tempering(factor: f64, extrapolation: f64) -> f64 {
-    if extrapolation == 0.0 { 1.0 } else { 1.0 + 0.1 * ln64(factor.max(1e-9)) }
-}
-
-/// Frequency `i` after scaling.
-fn scaled(plain: f64, i: usize, log_base: f64, config: &RopeConfig<'_>) -> f64 {
+/// Scales the frequencies, and says what else multiplies cos and sin. One loop for each scaling: a choice
+/// within the loop lets the compiler read a scaling's numbers before it is known which one is there, and
+/// memory checkers report that.
+fn scale(frequencies: &mut [f64], config: &RopeConfig<'_>, log_base: f64) -> f64 {
     match config.scaling {
-        RopeScaling::None => plain,
-        RopeScaling::Linear(factor) => plain / factor,
-        RopeScaling::Yarn { factor, original_context, extrapolation, beta_fast, beta_slow, .. } => {
+        RopeScaling::None => 1.0,
+        RopeScaling::Linear(factor) => {
+            frequencies.iter_mut().for_each(|frequency| *frequency /= factor);
+            1.0
+        }
+        RopeScaling::Yarn { factor, original_context, extrapolation, attention, beta_fast, beta_slow } => {
             // The dimension that turns `rotations` times within the original context.
             let dimension = |rotations: f64| {
                 let turns = original_context as f64 / (rotations * 2.0 * PI);
@@ -192,14 +184,26 @@ fn scaled(plain: f64, i: usize, log_base: f64, config: &RopeConfig<'_>) -> f64 {
             };
             let low = dimension(beta_fast).floor().max(0.0);
             let high = dimension(beta_slow).ceil().min(config.dims as f64 - 1.0);
-            let ramp = 1.0 - ((i as f64 - low) / (high - low).max(0.001)).clamp(0.0, 1.0);
-            let mix = ramp * extrapolation;
-            plain / factor * (1.0 - mix) + plain * mix
+            for (i, frequency) in frequencies.iter_mut().enumerate() {
+                let ramp = 1.0 - ((i as f64 - low) / (high - low).max(0.001)).clamp(0.0, 1.0);
+                let mix = ramp * extrapolation;
+                *frequency = *frequency / factor * (1.0 - mix) + *frequency * mix;
+            }
+            attention * tempering(factor, extrapolation)
         }
         RopeScaling::Llama3 { factor, low, high, original_context } => {
-            let turns = original_context as f64 * plain / (2.0 * PI);
-            let smooth = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-            plain / factor * (1.0 - smooth) + plain * smooth
+            for frequency in frequencies {
+                let turns = original_context as f64 * *frequency / (2.0 * PI);
+                let smooth = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+                *frequency = *frequency / factor * (1.0 - smooth) + *frequency * smooth;
+            }
+            1.0
         }
     }
+}
+
+/// How much longer YaRN makes queries and keys. Apart for the same reason as the loops of [`scale`].
+#[inline(never)]
+fn tempering(factor: f64, extrapolation: f64) -> f64 {
+    if extrapolation == 0.0 { 1.0 } else { 1.0 + 0.1 * ln64(factor.max(1e-9)) }
 }
