@@ -50,6 +50,8 @@ if [ -n "$have_model" ]; then
   # Ctrl-C: the answer ends as cancelled, well before its 256 tokens. Again where a busy machine let it
   # come to its end first.
   for _ in 1 2 3 4 5; do
+    # Empty before it starts: what is in there shows that the program runs, and no longer the shell.
+    : >"$tmp/out"
     "$tmp/chat-c" "$model" "Count from one to two hundred in words." >"$tmp/out" 2>"$tmp/err" </dev/null &
     chat=$!
     while [ ! -s "$tmp/out" ] && kill -0 "$chat" 2>/dev/null; do sleep 0.01; done
