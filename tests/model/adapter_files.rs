@@ -1,17 +1,14 @@
-//! Adapters' files: what is no adapter of the model is refused by name, and no file does harm.
+//! Adapters' files: what is no adapter of the model is refused by name.
 #![cfg(feature = "native")]
 
-use crate::support::driver::{Driver, compute};
-use crate::support::fuzz::harness::Target;
-use crate::support::tiny::adapter::TinyAdapter;
+use crate::support::driver::Driver;
 use crate::support::tiny::{self, Tiny};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::Arc;
 use wick::budget::Budget;
-use wick::compute::Compute;
 use wick::error::{Error, ErrorKind};
 use wick::gguf::write::{MetaValue, Writer};
-use wick::gguf::{Gguf, Limits, Source, TensorType};
-use wick::model::{Adapted, Adapter, Chunk, Decoder};
+use wick::gguf::{Gguf, TensorType};
+use wick::model::{Adapter, Decoder};
 
 /// Reads an adapter for the driver's model.
 fn read(driver: &Driver, gguf: &Gguf) -> Result<Arc<Adapter>, Error> {
@@ -116,48 +113,4 @@ fn tensors_that_do_not_fit_the_model_are_refused_by_name() {
         let error = read(&driver, &tiny::open(writer.to_bytes())).expect_err(said);
         assert!(error.kind() == kind && error.message().contains(said), "{said}: {:?} {error}", error.kind());
     }
-}
-
-/// A model of a few KB, with experts.
-static BASE: LazyLock<Arc<Gguf>> = LazyLock::new(|| small().open());
-
-/// On the caller's thread, so that its allocations are counted there.
-static COMPUTE: LazyLock<Arc<Mutex<Compute>>> = LazyLock::new(|| compute(1));
-
-fn small() -> Tiny {
-    let mut tiny = Tiny::new("qwen2moe");
-    (tiny.width, tiny.heads, tiny.kv_heads, tiny.head_dim) = (8, 4, 2, 2);
-    (tiny.feed_forward, tiny.vocab, tiny.layers, tiny.experts) = (6, 11, 1, (3, 2));
-    tiny
-}
-
-/// Whether a file is an adapter of that model; then a pass is computed with it.
-fn judge(bytes: &[u8]) -> bool {
-    let source = Source::Memory(Box::new(bytes.to_vec()));
-    let Ok(gguf) = Gguf::open(source, &Limits::default(), &mut |_, _| Ok(())) else { return false };
-    let mut driver = Driver::with_compute(BASE.clone(), COMPUTE.clone());
-    let adapter = match read(&driver, &gguf) {
-        Ok(adapter) => adapter,
-        Err(error) => {
-            let kinds = [ErrorKind::ModelInvalid, ErrorKind::Unsupported, ErrorKind::OutOfMemory];
-            assert!(kinds.contains(&error.kind()) && error.message().len() > 20, "{error}");
-            return false;
-        }
-    };
-    let with = Some(Adapted { adapter, scale: 1.0 });
-    let sequences = [with, None].map(|with| driver.decoder.open_adapted(16, with).expect("a sequence"));
-    let chunks = sequences.map(|sequence| Chunk { sequence, tokens: &[1, 2, 3], logits: 1 });
-    let logits = driver.pass(&chunks);
-    assert!(logits[1].iter().all(|logit| logit.is_finite()), "who has no adapter is not harmed");
-    true
-}
-
-#[test]
-fn mutants_are_adapters_that_compute_or_are_refused() {
-    let (_, _) = (LazyLock::force(&BASE), LazyLock::force(&COMPUTE));
-    let of = |rank, kind| TinyAdapter::of(&small(), rank, 1).of_type(kind).writer().to_bytes();
-    let seeds = vec![("floats", of(3, TensorType::F32)), ("blocks", of(32, TensorType::Q8_0))];
-    // The file, its header's tables, its values twice; a decoder and a pass of it.
-    let target = Target { name: "adapters", seeds, judge, bound: |len| 8 * len + (4 << 20) };
-    target.mutants(2000, |_| None);
 }

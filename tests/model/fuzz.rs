@@ -1,12 +1,15 @@
-//! Structured mutations of small models, with a fixed seed: each is a decoder that computes the same alone
-//! and batched, or a fitting error; no panic, no hang, no memory beyond the bound.
+//! Structured mutations of small models, and of adapters for one of them, with a fixed seed: each is a
+//! decoder that computes the same alone and batched, or an adapter that computes and harms nobody else, or a
+//! fitting error; no panic, no hang, no memory beyond the bound.
 //!
-//! `WICK_FUZZ_CASES` sets their number (4,000 by default). The corpus of the cargo-fuzz target is replayed
-//! too; `WICK_BLESS=1` writes it.
+//! `WICK_FUZZ_CASES` sets their number (4,000 and 2,000 by default). The corpora of the cargo-fuzz targets
+//! are replayed too; `WICK_BLESS=1` writes them.
 #![cfg(feature = "native")]
 
-use crate::support::fuzz::decoder::{BUDGET, judge, warm_up};
+use crate::support::fuzz::decoder::BUDGET;
 use crate::support::fuzz::harness::Target;
+use crate::support::fuzz::{adapter, decoder};
+use crate::support::tiny::adapter::TinyAdapter;
 use crate::support::tiny::{ARCHITECTURES, Tiny};
 use wick::gguf::TensorType;
 
@@ -43,14 +46,29 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 fn target() -> Target {
-    warm_up();
+    decoder::warm_up();
     // The file twice, its header's tables, norms; keys, values and scratch up to the budget, a quarter more
     // for what is not predicted.
     Target {
         name: "hyperparameters",
         seeds: seeds(),
-        judge,
+        judge: decoder::judge,
         bound: |len| 8 * len + (BUDGET / 4 * 5) as usize,
+    }
+}
+
+/// Adapters of the judge's model.
+fn adapter_target() -> Target {
+    adapter::warm_up();
+    let of = |rank, kind| TinyAdapter::of(&small(adapter::ARCHITECTURE), rank, 1).of_type(kind).writer();
+    let few = TinyAdapter::of(&small(adapter::ARCHITECTURE), 1, 2).only("ffn_down_exps.weight").writer();
+    let files = [("floats", of(3, TensorType::F32)), ("blocks", of(32, TensorType::Q8_0)), ("few", few)];
+    // The file, its header's tables, its values twice; a decoder and a pass of it.
+    Target {
+        name: "adapter",
+        seeds: files.map(|(name, writer)| (name, writer.to_bytes())).into(),
+        judge: adapter::judge,
+        bound: |len| 8 * len + (4 << 20),
     }
 }
 
@@ -62,4 +80,15 @@ fn mutants_compute_or_are_refused() {
 #[test]
 fn the_corpus_is_replayed() {
     target().replay(seeds().len());
+}
+
+#[test]
+fn mutants_of_adapters_compute_or_are_refused() {
+    adapter_target().mutants(2000, |_| None);
+}
+
+#[test]
+fn the_corpus_of_adapters_is_replayed() {
+    let target = adapter_target();
+    target.replay(target.seeds.len());
 }

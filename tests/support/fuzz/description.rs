@@ -68,10 +68,14 @@ const KEYS: [&str; 58] = [
 ];
 
 /// Keys that loaders look for as they are.
-const PLAIN_KEYS: [&str; 18] = [
+const PLAIN_KEYS: [&str; 22] = [
+    "adapter.alora.invocation_tokens",
+    "adapter.lora.alpha",
+    "adapter.type",
     "general.alignment",
     "general.architecture",
     "general.name",
+    "general.type",
     "split.count",
     "tokenizer.ggml.add_bos_token",
     "tokenizer.ggml.add_eos_token",
@@ -90,7 +94,7 @@ const PLAIN_KEYS: [&str; 18] = [
 ];
 
 /// Tensors that loaders look for.
-const TENSORS: [&str; 8] = [
+const TENSORS: [&str; 10] = [
     "output.weight",
     "output.bias",
     "rope_freqs.weight",
@@ -98,6 +102,8 @@ const TENSORS: [&str; 8] = [
     "rope_factors_short.weight",
     "blk.0.attn_q.bias",
     "blk.0.attn_output.bias",
+    "blk.0.attn_q.weight.lora_a",
+    "blk.0.attn_q.weight.lora_b",
     "blk.1.attn_norm.weight",
 ];
 

@@ -11,6 +11,8 @@ mod values;
 pub mod saves;
 
 #[cfg(feature = "native")]
+pub mod adapter;
+#[cfg(feature = "native")]
 pub mod decoder;
 #[cfg(feature = "text")]
 pub mod tokenizer;

@@ -6,7 +6,7 @@ use wick::gguf::ValueType;
 use wick::gguf::write::MetaValue;
 
 /// Texts that stand for something somewhere.
-const WORDS: [&str; 58] = [
+const WORDS: [&str; 61] = [
     "",
     " ",
     "llama",
@@ -42,6 +42,9 @@ const WORDS: [&str; 58] = [
     "nanbeige",
     "gpt2",
     "bert",
+    "adapter",
+    "lora",
+    "alora",
     "default",
     "gpt-2",
     "llama-bpe",
