@@ -225,6 +225,39 @@ fn f12_a_config_that_cannot_be_computed_is_refused_by_its_field() {
 }
 
 #[test]
+fn f12_experts_that_are_weighed_or_laid_out_otherwise_are_refused_by_their_field() {
+    let cases = [
+        ("qwen2moe", json!({"norm_topk_prob": true}), "norm_topk_prob"),
+        ("qwen2moe", json!({"decoder_sparse_step": 2}), "decoder_sparse_step"),
+        ("qwen2moe", json!({"mlp_only_layers": [0]}), "mlp_only_layers"),
+        ("qwen2moe", json!({"shared_expert_intermediate_size": null}), "shared_expert_intermediate_size"),
+        ("qwen3moe", json!({"norm_topk_prob": false}), "norm_topk_prob"),
+        ("olmoe", json!({"norm_topk_prob": true}), "norm_topk_prob"),
+        ("olmoe", json!({"clip_qkv": 8.0}), "clip_qkv"),
+        ("lfm2moe", json!({"norm_topk_prob": false}), "norm_topk_prob"),
+        ("lfm2moe", json!({"use_expert_bias": false}), "use_expert_bias"),
+        ("lfm2moe", json!({"routed_scaling_factor": 2.5}), "routed_scaling_factor"),
+    ];
+    for (architecture, more, field) in cases {
+        let tiny = tiny(architecture);
+        let error = refused(&tiny, 1, |path| {
+            let mut config = folder::config(&tiny);
+            merge(&mut config, more);
+            fs::write(path.join("config.json"), config.to_string()).unwrap();
+        });
+        let kind = if field.starts_with("shared") { ErrorKind::ModelInvalid } else { ErrorKind::Unsupported };
+        says(&error, kind, &["config.json", field]);
+    }
+    let missing = "model.layers.1.mlp.experts.3.up_proj.weight";
+    let error = refused(&tiny("qwen2moe"), 1, |path| {
+        let mut tensors = folder::tensors(&tiny("qwen2moe"));
+        tensors.retain(|(name, ..)| name != missing);
+        fs::write(path.join("model.safetensors"), folder::safetensors(&tensors)).unwrap();
+    });
+    says(&error, ErrorKind::ModelInvalid, &[missing, "missing"]);
+}
+
+#[test]
 fn f12_files_that_are_missing_or_lie_elsewhere_are_refused_by_name() {
     let remove =
         |name: &'static str| refused(&tiny("qwen3"), 2, |path| fs::remove_file(path.join(name)).unwrap());

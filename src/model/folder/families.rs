@@ -2,6 +2,7 @@
 
 use super::config::{Config, invalid, unsupported};
 use super::keys::Keys;
+use super::names::EXPERT;
 use super::row::Row;
 use crate::error::Result;
 use crate::gguf::ValueType;
@@ -17,6 +18,8 @@ const LLAMA: Row = Row {
     defaults: &[],
     epsilon: "rms_norm_eps",
     parts: &[],
+    experts: ("mlp.experts.", EXPERT),
+    bare: &[],
     whole: &[],
     own: bounded,
 };
@@ -67,12 +70,51 @@ const OLMO2: Row = Row {
 
 const GRANITE: Row = Row { names: &["granite"], architecture: "granite", own: granite, ..LLAMA };
 
+const LFM2: Row = Row {
+    names: &["lfm2"],
+    architecture: "lfm2",
+    defaults: &[("norm_eps", 1e-5), ("conv_L_cache", 3.0), ("rope_theta", 1e6)],
+    epsilon: "norm_eps",
+    parts: &[
+        ("operator_norm", "attn_norm"),
+        ("ffn_norm", "ffn_norm"),
+        ("self_attn.out_proj", "attn_output"),
+        ("self_attn.q_layernorm", "attn_q_norm"),
+        ("self_attn.k_layernorm", "attn_k_norm"),
+        ("conv.conv", "shortconv.conv"),
+        ("conv.in_proj", "shortconv.in_proj"),
+        ("conv.out_proj", "shortconv.out_proj"),
+        ("feed_forward.gate", "ffn_gate_inp"),
+        ("feed_forward.w1", "ffn_gate"),
+        ("feed_forward.w3", "ffn_up"),
+        ("feed_forward.w2", "ffn_down"),
+    ],
+    experts: ("feed_forward.experts.", &[("w1", "ffn_gate"), ("w3", "ffn_up"), ("w2", "ffn_down")]),
+    bare: &[("feed_forward.expert_bias", "exp_probs_b.bias")],
+    whole: &[("embedding_norm.weight", "token_embd_norm.weight")],
+    own: lfm2,
+    ..PLAIN
+};
+
 /// Every family.
 pub(super) const ROWS: &[Row] = &[
     LLAMA,
     Row { names: &["ministral3", "mistral3"], architecture: "mistral3", own: nothing, ..LLAMA },
     Row { names: &["qwen2"], architecture: "qwen2", own: qwen, ..PLAIN },
     Row { names: &["qwen3"], architecture: "qwen3", own: qwen, ..PLAIN },
+    Row {
+        names: &["qwen2_moe"],
+        architecture: "qwen2moe",
+        parts: &[
+            ("mlp.gate", "ffn_gate_inp"),
+            ("mlp.shared_expert_gate", "ffn_gate_inp_shexp"),
+            ("mlp.shared_expert.gate_proj", "ffn_gate_shexp"),
+            ("mlp.shared_expert.up_proj", "ffn_up_shexp"),
+            ("mlp.shared_expert.down_proj", "ffn_down_shexp"),
+        ],
+        own: qwen2_moe,
+        ..PLAIN
+    },
     Row {
         names: &["qwen3_moe"],
         architecture: "qwen3moe",
@@ -109,6 +151,14 @@ pub(super) const ROWS: &[Row] = &[
     GRANITE,
     Row { names: &["smollm3"], architecture: "smollm3", own: smollm3, ..LLAMA },
     OLMO2,
+    Row {
+        names: &["olmoe"],
+        architecture: "olmoe",
+        defaults: &[("rms_norm_eps", 1e-5)],
+        parts: &[("mlp.gate", "ffn_gate_inp")],
+        own: olmoe,
+        ..PLAIN
+    },
     Row { names: &["exaone4"], architecture: "exaone4", own: exaone4, ..OLMO2 },
     Row { names: &["ernie4_5"], architecture: "ernie4_5", defaults: &[("rms_norm_eps", 1e-5)], ..PLAIN },
     Row {
@@ -130,28 +180,8 @@ pub(super) const ROWS: &[Row] = &[
         defaults: &[("partial_rotary_factor", 0.5)],
         ..PLAIN
     },
-    Row {
-        names: &["lfm2"],
-        architecture: "lfm2",
-        defaults: &[("norm_eps", 1e-5), ("conv_L_cache", 3.0), ("rope_theta", 1e6)],
-        epsilon: "norm_eps",
-        parts: &[
-            ("operator_norm", "attn_norm"),
-            ("ffn_norm", "ffn_norm"),
-            ("self_attn.out_proj", "attn_output"),
-            ("self_attn.q_layernorm", "attn_q_norm"),
-            ("self_attn.k_layernorm", "attn_k_norm"),
-            ("conv.conv", "shortconv.conv"),
-            ("conv.in_proj", "shortconv.in_proj"),
-            ("conv.out_proj", "shortconv.out_proj"),
-            ("feed_forward.w1", "ffn_gate"),
-            ("feed_forward.w3", "ffn_up"),
-            ("feed_forward.w2", "ffn_down"),
-        ],
-        whole: &[("embedding_norm.weight", "token_embd_norm.weight")],
-        own: lfm2,
-        ..PLAIN
-    },
+    LFM2,
+    Row { names: &["lfm2_moe"], architecture: "lfm2moe", own: lfm2_moe, ..LFM2 },
 ];
 
 fn nothing(_: &Config<'_>, _: &mut Keys) -> Result<()> {
@@ -172,22 +202,59 @@ fn qwen(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     if config.flag("use_sliding_window")? == Some(true) { bounded(config, keys) } else { Ok(()) }
 }
 
+fn qwen2_moe(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
+    qwen(config, keys)?;
+    of_all_scores(config)?;
+    in_all_layers(config)?;
+    experts(config, keys, "moe_intermediate_size")?;
+    let shared = config.require("shared_expert_intermediate_size")?;
+    keys.put_count("expert_shared_feed_forward_length", Some(shared));
+    Ok(())
+}
+
 fn qwen3_moe(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     qwen(config, keys)?;
     if config.flag("norm_topk_prob")? != Some(true) {
         return Err(config.refuse("norm_topk_prob", "the weights of experts always add up to one"));
     }
+    in_all_layers(config)?;
+    experts(config, keys, "moe_intermediate_size")
+}
+
+fn olmoe(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
+    of_all_scores(config)?;
+    if config.has("clip_qkv") {
+        return Err(config.refuse("clip_qkv", "queries, keys and values are not clipped"));
+    }
+    experts(config, keys, "intermediate_size")
+}
+
+/// Experts, each of the width that the field `width` says.
+fn experts(config: &Config<'_>, keys: &mut Keys, width: &str) -> Result<()> {
+    // Newer files have another name for it.
+    let count = if config.has("num_experts") { "num_experts" } else { "num_local_experts" };
+    keys.put_count("expert_count", Some(config.require(count)?));
+    keys.put_count("expert_used_count", Some(config.require("num_experts_per_tok")?));
+    keys.put_count("expert_feed_forward_length", Some(config.require(width)?));
+    Ok(())
+}
+
+/// Refuses weights of experts that are made to add up to one.
+fn of_all_scores(config: &Config<'_>) -> Result<()> {
+    match config.flag("norm_topk_prob")? {
+        Some(true) => Err(config.refuse("norm_topk_prob", "the weights of experts are their part of all")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses layers without experts among the others.
+fn in_all_layers(config: &Config<'_>) -> Result<()> {
     if config.count("decoder_sparse_step")?.unwrap_or(1) != 1 {
         return Err(config.refuse("decoder_sparse_step", "all layers have experts"));
     }
     if config.list("mlp_only_layers")?.is_some_and(|layers| !layers.is_empty()) {
         return Err(config.refuse("mlp_only_layers", "all layers have experts"));
     }
-    // Newer files have another name for it.
-    let count = if config.has("num_experts") { "num_experts" } else { "num_local_experts" };
-    keys.put_count("expert_count", Some(config.require(count)?));
-    keys.put_count("expert_used_count", Some(config.require("num_experts_per_tok")?));
-    keys.put_count("expert_feed_forward_length", Some(config.require("moe_intermediate_size")?));
     Ok(())
 }
 
@@ -276,7 +343,8 @@ fn exaone4(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     Ok(())
 }
 
-fn lfm2(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
+/// Which layers attend, and the convolutions of the others.
+fn convolutions(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     if config.flag("conv_bias")? == Some(true) {
         return Err(config.refuse("conv_bias", "convolutions have no bias"));
     }
@@ -296,6 +364,11 @@ fn lfm2(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     let heads = attends.into_iter().map(|attends| MetaValue::U64(if attends { kv_heads } else { 0 }));
     keys.put("attention.head_count_kv", MetaValue::Array(ValueType::U64, heads.collect()));
     keys.put_count("shortconv.l_cache", config.count("conv_L_cache")?);
+    Ok(())
+}
+
+fn lfm2(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
+    convolutions(config, keys)?;
     // The width that the class makes of it.
     let given = if config.has("block_ff_dim") { "block_ff_dim" } else { "intermediate_size" };
     let mut inner = config.require(given)?;
@@ -307,5 +380,25 @@ fn lfm2(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
         inner = whole.ok_or_else(|| unsupported(format!("config.json: {given:?} is beyond any width")))?;
     }
     keys.put_count("feed_forward_length", Some(inner));
+    Ok(())
+}
+
+fn lfm2_moe(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
+    convolutions(config, keys)?;
+    if config.flag("norm_topk_prob")? == Some(false) {
+        return Err(config.refuse("norm_topk_prob", "the weights of experts always add up to one"));
+    }
+    if config.flag("use_expert_bias")? == Some(false) {
+        return Err(config.refuse("use_expert_bias", "a bias helps to choose the experts"));
+    }
+    if config.number("routed_scaling_factor")?.unwrap_or(1.0) != 1.0 {
+        return Err(
+            config.refuse("routed_scaling_factor", "the weights of experts are multiplied by nothing")
+        );
+    }
+    experts(config, keys, "moe_intermediate_size")?;
+    keys.put_count("leading_dense_block_count", Some(config.count("num_dense_layers")?.unwrap_or(2)));
+    // Sigmoids.
+    keys.put_count("expert_gating_func", Some(2));
     Ok(())
 }

@@ -44,9 +44,9 @@ const PARTS: [(&str, &str); 12] = [
     ("mlp.down_proj", "ffn_down"),
 ];
 
-/// What of an expert is called what.
-const EXPERT: [(&str, &str); 3] =
-    [("gate_proj", "ffn_gate"), ("up_proj", "ffn_up"), ("down_proj", "ffn_down")];
+/// What of an expert is called what, in most families.
+pub(super) const EXPERT: &[(&str, &str)] =
+    &[("gate_proj", "ffn_gate"), ("up_proj", "ffn_up"), ("down_proj", "ffn_down")];
 
 impl Row {
     /// What GGUF calls the tensor `name`; `None` for one that is not needed: with `tied` the matrix of the
@@ -77,10 +77,13 @@ impl Row {
     fn in_layer(&self, rest: &str) -> Option<String> {
         let (layer, rest) = rest.strip_prefix("layers.")?.split_once('.')?;
         let layer = number(layer)?;
+        if let Some((_, gguf)) = self.bare.iter().find(|(folder, _)| *folder == rest) {
+            return Some(format!("blk.{layer}.{gguf}"));
+        }
         let (part, end) = rest.rsplit_once('.').filter(|(_, end)| ["weight", "bias"].contains(end))?;
-        if let Some((expert, part)) = part.strip_prefix("mlp.experts.").and_then(|rest| rest.split_once('.'))
-        {
-            let (_, gguf) = EXPERT.iter().find(|(folder, _)| *folder == part)?;
+        let (front, parts) = self.experts;
+        if let Some((expert, part)) = part.strip_prefix(front).and_then(|rest| rest.split_once('.')) {
+            let (_, gguf) = parts.iter().find(|(folder, _)| *folder == part)?;
             return Some(format!("blk.{layer}.{gguf}.{}.{end}", number(expert)?));
         }
         let (_, gguf) = self.parts.iter().chain(&PARTS).find(|(folder, _)| *folder == part)?;
@@ -98,14 +101,18 @@ impl Row {
             });
         }
         let (layer, rest) = name.strip_prefix("blk.")?.split_once('.')?;
+        if let Some((folder, _)) = self.bare.iter().find(|(_, gguf)| *gguf == rest) {
+            return Some(format!("model.layers.{layer}.{folder}"));
+        }
         let (part, end) = rest.rsplit_once('.')?;
         let parts = || self.parts.iter().chain(&PARTS);
         if let Some((folder, _)) = parts().find(|(_, gguf)| *gguf == part) {
             return Some(format!("model.layers.{layer}.{folder}.{end}"));
         }
         let (part, expert) = part.split_once('.')?;
-        let (folder, _) = EXPERT.iter().find(|(_, gguf)| *gguf == part)?;
-        Some(format!("model.layers.{layer}.mlp.experts.{expert}.{folder}.{end}"))
+        let (front, parts) = self.experts;
+        let (folder, _) = parts.iter().find(|(_, gguf)| *gguf == part)?;
+        Some(format!("model.layers.{layer}.{front}{expert}.{folder}.{end}"))
     }
 
     /// `error` with the folder's name of the tensor that its message names as GGUF does.
@@ -143,6 +150,14 @@ mod tests {
                 assert!(found.starts_with("blk.12."), "{found}");
             }
             assert!(there.len() >= super::PARTS.len() - row.parts.len());
+            let (front, parts) = row.experts;
+            let experts = parts.iter().map(|(folder, _)| format!("{front}7.{folder}.weight"));
+            for part in experts.chain(row.bare.iter().map(|(folder, _)| (*folder).to_owned())) {
+                let name = format!("model.layers.12.{part}");
+                let found = row.gguf_name(&name, false).unwrap().unwrap();
+                assert!(found.starts_with("blk.12."), "{found}");
+                assert_eq!(row.folder_name(&found), Some(name));
+            }
             for (found, name) in there.iter().zip(&back) {
                 assert_eq!(row.gguf_name(name, false).unwrap().as_ref(), Some(found), "{name}");
             }

@@ -22,6 +22,11 @@ pub(super) struct Row {
     pub(super) epsilon: &'static str,
     /// Parts of names of a layer's tensors, as the folder and as GGUF has them: before those of all families.
     pub(super) parts: &'static [(&'static str, &'static str)],
+    /// What an expert's names begin with, its number behind it, and its own parts likewise.
+    pub(super) experts: (&'static str, &'static [(&'static str, &'static str)]),
+    /// Names of a layer's tensors that end in neither `weight` nor `bias`, likewise, the ends of GGUF's
+    /// included.
+    pub(super) bare: &'static [(&'static str, &'static str)],
     /// Names of tensors of no layer, likewise.
     pub(super) whole: &'static [(&'static str, &'static str)],
     /// Puts what other families have not.

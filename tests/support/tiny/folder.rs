@@ -24,6 +24,10 @@ const PARTS: &[(&str, &str)] = &[
     ("ffn_up", "mlp.up_proj"),
     ("ffn_down", "mlp.down_proj"),
     ("ffn_gate_inp", "mlp.gate"),
+    ("ffn_gate_inp_shexp", "mlp.shared_expert_gate"),
+    ("ffn_gate_shexp", "mlp.shared_expert.gate_proj"),
+    ("ffn_up_shexp", "mlp.shared_expert.up_proj"),
+    ("ffn_down_shexp", "mlp.shared_expert.down_proj"),
 ];
 
 const AROUND: &[(&str, &str)] = &[
@@ -41,6 +45,7 @@ const LFM2: &[(&str, &str)] = &[
     ("shortconv.conv", "conv.conv"),
     ("shortconv.in_proj", "conv.in_proj"),
     ("shortconv.out_proj", "conv.out_proj"),
+    ("ffn_gate_inp", "feed_forward.gate"),
     ("ffn_gate", "feed_forward.w1"),
     ("ffn_up", "feed_forward.w3"),
     ("ffn_down", "feed_forward.w2"),
@@ -51,6 +56,7 @@ pub const FAMILIES: &[(&str, &str)] = &[
     ("llama", "llama"),
     ("mistral3", "ministral3"),
     ("qwen2", "qwen2"),
+    ("qwen2moe", "qwen2_moe"),
     ("qwen3", "qwen3"),
     ("qwen3moe", "qwen3_moe"),
     ("gemma", "gemma"),
@@ -60,12 +66,14 @@ pub const FAMILIES: &[(&str, &str)] = &[
     ("granite", "granite"),
     ("smollm3", "smollm3"),
     ("olmo2", "olmo2"),
+    ("olmoe", "olmoe"),
     ("exaone4", "exaone4"),
     ("ernie4_5", "ernie4_5"),
     ("hunyuan-dense", "hunyuan_v1_dense"),
     ("minicpm", "minicpm"),
     ("glm4", "glm4"),
     ("lfm2", "lfm2"),
+    ("lfm2moe", "lfm2_moe"),
 ];
 
 /// Architectures whose queries and keys GGUF has in another order than folders.
@@ -83,7 +91,7 @@ fn own_parts(architecture: &str) -> &'static [(&'static str, &'static str)] {
             ("post_ffw_norm", "post_mlp_layernorm"),
             ("ffn_up", "mlp.gate_up_proj"),
         ],
-        "lfm2" => LFM2,
+        "lfm2" | "lfm2moe" => LFM2,
         _ => &[],
     }
 }
@@ -98,6 +106,9 @@ pub fn folder_name(architecture: &str, name: &str) -> String {
         _ => {}
     }
     let (layer, rest) = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')).expect("a layer's");
+    if rest == "exp_probs_b.bias" {
+        return format!("model.layers.{layer}.feed_forward.expert_bias");
+    }
     let (part, end) = rest.rsplit_once('.').expect("a part");
     let mut parts = own_parts(architecture).iter().chain(PARTS);
     let (_, folder) = parts.find(|(gguf, _)| *gguf == part).unwrap_or_else(|| panic!("{name} has no name"));
@@ -121,11 +132,16 @@ pub fn tensors(tiny: &Tiny) -> Vec<Tensor> {
         if name.ends_with("shortconv.conv.weight") {
             dims.insert(1, 1);
         }
+        if name.ends_with("ffn_gate_inp_shexp.weight") {
+            dims.insert(0, 1);
+        }
         if name.contains("_exps.") {
             let each = bytes.len() / dims[0] as usize;
             for (expert, bytes) in bytes.chunks(each).enumerate() {
                 let name = folder_name(tiny.architecture, &name.replace("_exps", ""));
-                let name = name.replace("mlp.", &format!("mlp.experts.{expert}."));
+                let name = ["mlp.", "feed_forward."]
+                    .into_iter()
+                    .fold(name, |name, front| name.replace(front, &format!("{front}experts.{expert}.")));
                 tensors.push((name, kind.name(), dims[1..].to_vec(), bytes.to_vec()));
             }
             continue;
@@ -207,6 +223,13 @@ pub fn config(tiny: &Tiny) -> Value {
             "moe_intermediate_size": tiny.feed_forward,
             "norm_topk_prob": true,
         }),
+        "qwen2moe" => json!({
+            "num_experts": tiny.experts.0,
+            "num_experts_per_tok": tiny.experts.1,
+            "moe_intermediate_size": tiny.feed_forward,
+            "shared_expert_intermediate_size": tiny.feed_forward,
+        }),
+        "olmoe" => json!({"num_experts": tiny.experts.0, "num_experts_per_tok": tiny.experts.1}),
         "mistral3" => json!({"rope_parameters": {
             "rope_theta": 10_000.0,
             "rope_type": "yarn",
@@ -219,13 +242,17 @@ pub fn config(tiny: &Tiny) -> Value {
             "llama_4_scaling_beta": f64::from(0.1f32),
         }}),
         "glm4" => json!({"partial_rotary_factor": 0.5}),
-        "lfm2" => json!({
+        "lfm2" | "lfm2moe" => json!({
             "norm_eps": f64::from(1e-5f32),
             "conv_L_cache": 3,
             "block_auto_adjust_ff_dim": false,
             "layer_types": (0..tiny.layers)
                 .map(|layer| if layer % 3 == 2 { "full_attention" } else { "conv" })
                 .collect::<Vec<_>>(),
+            "num_experts": tiny.experts.0,
+            "num_experts_per_tok": tiny.experts.1,
+            "moe_intermediate_size": tiny.feed_forward,
+            "num_dense_layers": 1,
         }),
         _ => json!({}),
     };
