@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Writes tests/text/tokenizers.json: small vocabularies of our own, and what the originals make of random texts.
 
-Usage: scripts/tokenizer-corpus.py [--many N OUT] [--real TOKENIZER.JSON]
+Usage: scripts/tokenizer-corpus.py [--many N OUT] [--real TOKENIZER.JSON]...
        (pip install tokenizers==0.23.3 sentencepiece==0.2.3)
 
 A model is a name, the metadata of its GGUF file and its cases, [text, ids]: without BOS and EOS, special tokens parsed.
 WordPiece and BPE of characters are Hugging Face's library's, unigram is SentencePiece's own. `--many` makes N cases a
-model and writes them to OUT, which the test reads by WICK_TOKENIZER_CORPUS; `--real` adds a published WordPiece
-vocabulary to them.
+model and writes them to OUT, which the test reads by WICK_TOKENIZER_CORPUS, and adds a unigram model with the rules of
+T5's normalisation (`nmt_nfkc`); `--real` adds a published vocabulary to them: of WordPiece, or Gemma's.
 """
 import argparse
 import io
@@ -120,21 +120,47 @@ def characters(rng):
             return USER_DEFINED
         return BYTE if token.startswith("<0x") else UNKNOWN if token == "<unk>" else CONTROL if token in special else NORMAL
 
-    merges = [" ".join(merge) for merge in described["model"]["merges"]]
-    keys = {
+    return as_gguf_characters(tokenizer, vocabulary, kind), lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def as_gguf_characters(tokenizer, vocabulary, kind):
+    merges = json.loads(tokenizer.to_str())["model"]["merges"]
+    return {
         "tokenizer.ggml.model": "gemma4",
         "tokenizer.ggml.tokens": [token for token, _ in vocabulary],
         "tokenizer.ggml.token_type": [kind(token) for token, _ in vocabulary],
-        "tokenizer.ggml.merges": merges,
+        "tokenizer.ggml.merges": [" ".join(merge) for merge in merges],
         "tokenizer.ggml.bos_token_id": tokenizer.token_to_id("<bos>"),
         "tokenizer.ggml.eos_token_id": tokenizer.token_to_id("<eos>"),
         "tokenizer.ggml.unknown_token_id": tokenizer.token_to_id("<unk>"),
         "tokenizer.ggml.add_bos_token": False,
     }
-    return keys, lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 
-def unigram(rng, fewer_spaces, prefix):
+def published(path):
+    """(name, (keys, encode)) of a tokenizer.json: WordPiece, or Gemma's with Gemma 4's way to cut texts."""
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    encode = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+    if json.loads(tokenizer.to_str())["model"]["type"] == "WordPiece":
+        return "bert, published", (as_gguf_wordpiece(tokenizer, True, None), encode)
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"[^\n]+|\n+"), "isolated")
+    added = {token.content: token for token in tokenizer.get_added_tokens_decoder().values()}
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    assert [number for _, number in vocabulary] == list(range(len(vocabulary)))
+
+    def kind(token):
+        if token == "<unk>":
+            return UNKNOWN
+        if token in added:
+            return CONTROL if added[token].special else USER_DEFINED
+        return BYTE if token.startswith("<0x") and len(token) == 6 else NORMAL
+
+    return "gemma4, published", (as_gguf_characters(tokenizer, vocabulary, kind), encode)
+
+
+def unigram(rng, fewer_spaces, prefix, rules_of_t5=False):
     rules = {"\ufb01": "fi", "\uff21": "A", "\t": " ", "\n": " ", "\u3000": " ", "\u00a0": " ", "\u200b": " ", "\u00ad": "",
              "e\u0301": "\u00e9", "\u0130": "i", "\u2026": "...", "\u00bd": "1/2"}
     table = "".join(
@@ -143,9 +169,10 @@ def unigram(rng, fewer_spaces, prefix):
     path = pathlib.Path("/tmp/wick-rules.tsv")
     path.write_text(table)
     model = io.BytesIO()
+    normalisation = {"normalization_rule_name": "nmt_nfkc"} if rules_of_t5 else {"normalization_rule_tsv": str(path)}
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(lines(rng, 300)), model_writer=model, vocab_size=330, model_type="unigram",
-        normalization_rule_tsv=str(path), add_dummy_prefix=prefix, remove_extra_whitespaces=fewer_spaces,
+        **normalisation, add_dummy_prefix=prefix, remove_extra_whitespaces=fewer_spaces,
         pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2, hard_vocab_limit=False)
     path.unlink()
     loaded = proto.ModelProto.FromString(model.getvalue())
@@ -165,7 +192,7 @@ def unigram(rng, fewer_spaces, prefix):
 def main():
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--many", nargs=2, metavar=("N", "OUT"))
-    arguments.add_argument("--real", metavar="TOKENIZER.JSON")
+    arguments.add_argument("--real", metavar="TOKENIZER.JSON", action="append", default=[])
     chosen = arguments.parse_args()
     count, out = (int(chosen.many[0]), pathlib.Path(chosen.many[1])) if chosen.many else (130, OUT)
     rng = random.Random(2026)
@@ -176,12 +203,9 @@ def main():
         "t5": unigram(rng, True, True),
         "t5, spaces kept": unigram(rng, False, False),
     }
-    if chosen.real:
-        tokenizer = Tokenizer.from_file(chosen.real)
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        built["bert, published"] = (as_gguf_wordpiece(tokenizer, True, None),
-                                    lambda text: tokenizer.encode(text, add_special_tokens=False).ids)
+    if chosen.many:
+        built["t5, its own rules"] = unigram(rng, True, True, rules_of_t5=True)
+    built.update(published(path) for path in chosen.real)
     models_ = []
     for name, (keys, encode) in built.items():
         texts = [text_of(rng) for _ in range(count)]

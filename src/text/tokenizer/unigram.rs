@@ -12,7 +12,7 @@ use crate::pause::Pauses;
 const LETTER_UNITS: usize = 4;
 
 /// How much less likely than any token what has none is (SentencePiece's `kUnkPenalty`).
-const UNKNOWN_PENALTY: f64 = 10.0;
+const UNKNOWN_PENALTY: f32 = 10.0;
 
 /// No token: an unknown character.
 const NONE: u32 = u32::MAX;
@@ -45,7 +45,8 @@ pub(super) struct UnigramScratch {
 /// The best way to make the text up to here of tokens, by its last one.
 #[derive(Debug, Clone, Copy)]
 struct Best {
-    score: f64,
+    /// In f32, as SentencePiece adds: of ways of the same tokens in another order the rounding decides.
+    score: f32,
     /// Where that token begins.
     start: u32,
     id: u32,
@@ -53,7 +54,7 @@ struct Best {
 
 impl Best {
     /// No way has been found.
-    const NO: Self = Self { score: f64::NEG_INFINITY, start: u32::MAX, id: NONE };
+    const NO: Self = Self { score: f32::NEG_INFINITY, start: u32::MAX, id: NONE };
 }
 
 impl Unigram {
@@ -91,7 +92,7 @@ impl Unigram {
     fn extend(&self, text: &str, at: usize, letter: usize, best: &mut [Best]) -> usize {
         let (before, start) = (best[at].score, at as u32);
         let (mut node, mut units, mut covered) = (ROOT, 0, false);
-        let mut offer = |end: usize, score: f64, id: u32| {
+        let mut offer = |end: usize, score: f32, id: u32| {
             let known = &mut best[end];
             if known.start == Best::NO.start || score > known.score {
                 *known = Best { score, start, id };
@@ -103,12 +104,12 @@ impl Unigram {
             node = next;
             if let Some(id) = self.trie.id(node) {
                 let score = self.scores.get(id as usize).copied().unwrap_or(0.0);
-                offer(at + length, before + f64::from(score), id);
+                offer(at + length, before + score, id);
                 covered |= length == letter;
             }
         }
         if !covered {
-            offer(at + letter, before + f64::from(self.lowest) - UNKNOWN_PENALTY, NONE);
+            offer(at + letter, before + (self.lowest - UNKNOWN_PENALTY), NONE);
         }
         units
     }

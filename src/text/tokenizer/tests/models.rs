@@ -171,6 +171,19 @@ fn the_likeliest_pieces_are_taken() {
 }
 
 #[test]
+fn equal_ways_are_told_apart_by_sentencepieces_rounding() {
+    let pieces =
+        [("<unk>", 0.0), ("▁1", -5.299_808), ("0", -4.524_038_3), (",", -5.236_311), ("00", -5.246_945_4)];
+    let tokens = pieces.map(|(text, _)| (text, TokenKind::Normal));
+    let mut data = data(VocabularyModel::Unigram, &tokens);
+    data.scores = pieces.map(|(_, score)| score).into();
+    (data.unk, data.add_space_prefix) = (Some(0), Some(true));
+    let tokenizer = Tokenizer::new(&data).unwrap();
+    // 2 and 4 in the other order are as likely, and come first; SentencePiece 0.2.3 gives these ids.
+    assert_eq!(ids(&tokenizer, "10,000", false, true), [1, 2, 3, 4, 2]);
+}
+
+#[test]
 fn f6_hostile_tries_are_refused_by_name() {
     let long = "a".repeat(513);
     for model in [VocabularyModel::WordPiece, VocabularyModel::Unigram] {
