@@ -76,12 +76,14 @@ impl Tokenizer {
         let parsing =
             on_own_stack(STACK, || guarded(|| HubTokenizer::from_bytes(json)).map_err(|e| malformed(&e)))?;
         pauses.look_up().await?;
-        let decoder = parse(json, "tokenizer.json")?["decoder"].take();
-        pauses.look_up().await?;
         let mut plain = parsing.clone();
         plain.set_encode_special_tokens(true);
+        pauses.look_up().await?;
+        // Of what was parsed: the file may have 256 MiB.
+        let decoder = serde_json::to_value(parsing.get_decoder()).map_err(|e| malformed(&e))?;
         let around = guarded(|| parsing.encode_fast("", true)).map_err(|e| malformed(&e))?.get_ids().to_vec();
         let texts = texts(&parsing, rows)?;
+        pauses.look_up().await?;
         let mut data = VocabularyData::new(model_of(&decoder));
         data.tokens = texts.iter().map(String::as_str).collect();
         data.kinds = kinds(&parsing, &data);
