@@ -2,8 +2,9 @@
 #![cfg(feature = "native")]
 
 use super::hyperparameters::{load, refused};
-use crate::support::driver::{Driver, bits};
-use crate::support::tiny::{Tiny, open, random_tensor};
+use crate::support::driver::{self, Driver, bits};
+use crate::support::tiny::{Tiny, open, qwen35, random_tensor};
+use wick::error::ErrorKind;
 use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{TensorType, ValueType};
 
@@ -74,12 +75,57 @@ fn f4_sections_of_positions_are_four() {
 }
 
 #[test]
-fn f5_a_drafting_block_is_passed_over_and_others_behind_the_layers_are_not() {
-    let whole = || Tiny::new("qwen35").with_tensor("blk.4.nextn.eh_proj.weight", &[128, 64]);
-    let drafting = |layers: u32| whole().with("block_count", 5u32).with("nextn_predict_layers", layers);
-    assert!(load(&drafting(1)).is_ok());
-    for model in [whole(), drafting(0), drafting(1).with_tensor("blk.5.nextn.enorm.weight", &[64])] {
-        refused(&model, "a tensor beyond the layers");
+fn f5_a_drafting_block_is_checked_and_others_behind_the_layers_are_refused() {
+    for architecture in ["qwen35", "qwen35moe"] {
+        let whole = qwen35::with_drafter(Tiny::new(architecture));
+        assert!(load(&whole).is_ok(), "{architecture}");
+        // In place of the embedding and the output of the model.
+        let [more, less] = [160, 159].map(|vocab| {
+            let own = ["embed_tokens", "shared_head_head"];
+            own.map(|part| (format!("blk.4.nextn.{part}.weight"), vec![64, vocab]))
+        });
+        let with = |tensors: &[(String, Vec<u64>)]| {
+            let put = |tiny: Tiny, (name, shape): &(String, Vec<u64>)| tiny.with_tensor(name, shape);
+            tensors.iter().fold(whole.clone(), put)
+        };
+        assert!(load(&with(&more)).is_ok(), "{architecture}");
+        for (name, shape) in less {
+            let error = refused(&with(&[(name.clone(), shape)]), &name);
+            assert!(error.message().contains(&name), "{error}");
+        }
+        // All of the block's tensors or none: each by itself missing, of another shape, of a type for counts.
+        let block = whole.more.clone();
+        assert!(block.len() >= 15 && block.iter().all(|(name, _)| name.starts_with("blk.4.")));
+        let optional = "blk.4.nextn.shared_head_norm.weight";
+        for (name, shape) in &block {
+            let without = Tiny { without: vec![name.clone()], ..whole.clone() };
+            if name == optional {
+                assert!(load(&without).is_ok(), "{architecture}");
+            } else {
+                let error = refused(&without, name);
+                assert!(error.message().contains(name), "{architecture} without {name}: {error}");
+            }
+            let wider = shape.iter().map(|dim| dim + 32).collect();
+            let mut other = without.clone();
+            other.without.clear();
+            other.more.iter_mut().find(|(own, _)| own == name).expect("its own").1 = wider;
+            let error = refused(&other, name);
+            assert!(error.message().contains(name), "{architecture}, {name} is wider: {error}");
+            let count = shape.iter().product::<u64>() as usize * 4;
+            let counts = without.writer().tensor(name, TensorType::I32, shape, vec![0; count]);
+            let error = driver::load(open(counts.to_bytes()), 1).err().expect("counts are refused");
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.message().contains(name) && error.message().contains("I32"), "{error}");
+        }
+        let none = Tiny { more: Vec::new(), ..whole.clone() };
+        assert!(load(&none).is_ok(), "{architecture} without the block");
+        let strange = whole.clone().with_tensor("blk.4.nextn.other.weight", &[64]);
+        assert!(refused(&strange, "a stranger").message().contains("blk.4.nextn.other.weight"));
+        for count in [0, 2] {
+            let other = whole.clone().with("nextn_predict_layers", count);
+            refused(&other, "fewer blocks, or more");
+        }
+        refused(&whole.with_tensor("blk.5.nextn.enorm.weight", &[64]), "a tensor beyond the layers");
     }
     // Only drafting blocks: nothing to draft for.
     refused(&Tiny::new("qwen35").with("block_count", 1u32).with("nextn_predict_layers", 1u32), "no layers");

@@ -30,8 +30,9 @@ pub(crate) struct Config {
     pub(crate) layers: Vec<Layer>,
     /// How many of them the file has: behind these they begin anew.
     pub(crate) stored: usize,
-    /// Layers of the file behind those that are for drafting: nothing computes with their tensors.
-    pub(crate) drafting: usize,
+    /// Layers of the file behind those that are for drafting: nothing computes with their tensors, which are
+    /// checked all the same.
+    pub(crate) drafting: Vec<Layer>,
     /// What turns queries and keys: of layers without a window, and, where it differs, of those with one.
     pub(crate) ropes: SmallVec<[RopeKeys; 2]>,
     /// Added to the mean square in every norm.
@@ -86,7 +87,7 @@ impl Config {
             true => keys.count("nextn_predict_layers", 0..=layers - 1)?.unwrap_or(0),
             false => 0,
         };
-        let Layers { layers, ropes } =
+        let Layers { layers, drafting, ropes } =
             Layers::read(&keys, family, width, (layers, drafting), context_length)?;
         let stored = layers.len();
         let layers = if family.loops { looped(&keys, &layers)? } else { layers };

@@ -133,13 +133,15 @@ impl Attention {
 pub(super) struct Layers {
     /// In order.
     pub(super) layers: Vec<Layer>,
+    /// Those behind them that draft.
+    pub(super) drafting: Vec<Layer>,
     /// Rope of layers without a window, then, where it differs, of those with one.
     pub(super) ropes: SmallVec<[RopeKeys; 2]>,
 }
 
 impl Layers {
-    /// Reads what the `count` layers of a model `width` wide are, of which the last, `drafting` ones are left
-    /// out.
+    /// Reads what the `count` layers of a model `width` wide are, of which the last, `drafting` ones draft:
+    /// they attend, whatever the others do.
     pub(super) fn read(
         keys: &Keys<'_>,
         family: &Family,
@@ -154,10 +156,11 @@ impl Layers {
             )));
         }
         let feeds = Feed::read(keys, family, count)?;
-        let (mixers, ropes) = mixers(keys, family, width, count, context_length)?;
+        let (mixers, ropes) = mixers(keys, family, width, (count, drafting), context_length)?;
         let end = end(keys, family)?;
         let layers = mixers.into_iter().zip(feeds).map(|(mixer, feed)| Layer { mixer, feed, end });
-        let layers: Vec<Layer> = layers.take(count - drafting).collect();
+        let mut layers: Vec<Layer> = layers.collect();
+        let drafting = layers.split_off(count - drafting);
         if !layers.iter().any(|layer| matches!(layer.mixer, Mixer::Attention(_))) {
             let key = match family.recurrent {
                 Recurrent::DeltaNet => "full_attention_interval, attention.recurrent_layers",
@@ -169,7 +172,7 @@ impl Layers {
                 layers.len()
             )));
         }
-        Ok(Self { layers, ropes })
+        Ok(Self { layers, drafting, ropes })
     }
 }
 
@@ -189,11 +192,12 @@ fn mixers(
     keys: &Keys<'_>,
     family: &Family,
     width: usize,
-    layers: usize,
+    (layers, drafting): (usize, usize),
     context_length: usize,
 ) -> Result<Mixers> {
     let (heads, kv_heads) = heads(keys, family, layers)?;
-    let recurs = recurrent(keys, family, &kv_heads)?;
+    let mut recurs = recurrent(keys, family, &kv_heads)?;
+    recurs.iter_mut().skip(layers - drafting).for_each(|recurs| *recurs = false);
     let other = match family.recurrent {
         Recurrent::None => None,
         Recurrent::ShortConv => Some(Mixer::ShortConv(ShortConv::read(keys, width)?)),

@@ -172,8 +172,10 @@ impl ModelWeights {
                 ]),
             },
         };
-        finder.pass_over_layers(config.stored..config.stored + config.drafting);
-        finder.refuse_strangers(config.family.name, config.stored + config.drafting)?;
+        for (index, layer) in config.drafting.iter().enumerate() {
+            check_drafter(&finder, config, config.stored + index, layer, vocab)?;
+        }
+        finder.refuse_strangers(config.family.name, config.stored + config.drafting.len())?;
         Ok(weights)
     }
 }
@@ -278,6 +280,31 @@ fn find_layer(finder: &Finder<'_>, config: &Config, index: usize, layer: &Layer)
         post_feed_norm: finder.vector_if(after, &name("post_ffw_norm.weight"))?,
         end: find_end(finder, config.width, layer.end, &name)?,
     })
+}
+
+/// Checks the tensors of layer `index`, which drafts and which nothing is computed with. A file has all of
+/// them or none; the names are llama.cpp's.
+fn check_drafter(
+    finder: &Finder<'_>,
+    config: &Config,
+    index: usize,
+    layer: &Layer,
+    vocab: usize,
+) -> Result<()> {
+    if !finder.has_layer(index) {
+        return Ok(());
+    }
+    find_layer(finder, config, index, layer)?;
+    let (width, name) = (config.width, |part: &str| format!("blk.{index}.nextn.{part}.weight"));
+    // Takes the next token's embedding beside the last layer's result.
+    finder.matrix(&name("eh_proj"), width, 2 * width)?;
+    finder.vector(&name("enorm"), width)?;
+    finder.vector(&name("hnorm"), width)?;
+    // In place of the model's own.
+    finder.if_there(&name("embed_tokens"), vocab, width)?;
+    finder.if_there(&name("shared_head_head"), vocab, width)?;
+    finder.optional(&name("shared_head_norm"), width)?;
+    Ok(())
 }
 
 fn find_attention(

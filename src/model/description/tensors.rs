@@ -6,7 +6,6 @@ use crate::error::{Error, Result};
 use crate::gguf::{Gguf, Header, TensorInfo, TensorType};
 use crate::kernel::{Type, Weights, dequantise};
 use std::cell::RefCell;
-use std::ops::Range;
 
 /// A matrix inside the file: some consecutive rows of a tensor.
 #[derive(Debug, Clone, Copy)]
@@ -121,12 +120,9 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The same of all tensors of some layers.
-    pub(super) fn pass_over_layers(&self, layers: Range<usize>) {
-        let mut found = self.found.borrow_mut();
-        for (tensor, found) in self.header.tensors().iter().zip(found.iter_mut()) {
-            *found |= layer_of(tensor.name()).is_some_and(|layer| layers.contains(&layer));
-        }
+    /// Whether the file has a tensor of layer `layer`.
+    pub(super) fn has_layer(&self, layer: usize) -> bool {
+        self.header.tensors().iter().any(|tensor| layer_of(tensor.name()) == Some(layer))
     }
 
     fn find(&self, name: &str) -> Option<(usize, &'a TensorInfo)> {

@@ -11,7 +11,7 @@ mod gpt_oss;
 mod granite_hybrid;
 pub mod known;
 mod lfm2;
-mod qwen35;
+pub mod qwen35;
 mod random;
 
 pub use random::{Random, random_tensor};
