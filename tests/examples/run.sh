@@ -22,7 +22,9 @@ build() { # source, program
 }
 
 have_model=yes
-if ! [ -f "$model" ]; then
+if [ -f "$model" ]; then
+  for seed in 1 2; do tests/examples/adapter.py "$model" "$seed" "$tmp/voice-$seed.gguf"; done
+else
   have_model=
   echo "left out: the examples' answers (there is no $model)"
 fi
@@ -30,9 +32,12 @@ fi
 for source in examples/c/*.c examples/cpp/*.cpp; do
   program=$tmp/$(basename "$source" | tr . -)
   build "$source" "$program"
+  # What it wants besides a model.
+  more=()
+  [ "$source" != examples/c/adapters.c ] || more=("$tmp/voice-1.gguf")
 
   code=0
-  timeout -s KILL 300 "$program" "$tmp/no-such-model.gguf" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  timeout -s KILL 300 "$program" "$tmp/no-such-model.gguf" "${more[@]}" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
   [ "$code" -eq 1 ] || fail "$source without a model: exit $code, not 1"
   grep -q 'WICK_E_IO' "$tmp/err" || fail "$source without a model: no WICK_E_IO in its message"
   code=0
@@ -40,7 +45,7 @@ for source in examples/c/*.c examples/cpp/*.cpp; do
   [ "$code" -eq 2 ] || fail "$source without arguments: exit $code, not 2"
 
   if [ -n "$have_model" ]; then
-    timeout -s KILL 300 "$program" "$model" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "$source: exit $?"
+    timeout -s KILL 300 "$program" "$model" "${more[@]}" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "$source: exit $?"
     [ "$(wc -w <"$tmp/out")" -ge 5 ] || fail "$source: hardly any text"
   fi
   echo "ok: $source"
@@ -65,6 +70,21 @@ if [ -n "$have_model" ]; then
 fi
 
 if [ -n "$have_model" ]; then
+  # Four characters together: the same voice twice says the same, and no two others do.
+  code=0
+  timeout -s KILL 300 "$tmp/adapters-c" "$model" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 2 ] && grep -q '^usage: ' "$tmp/err" || fail "adapters without an adapter: exit $code, not 2 and a usage"
+  timeout -s KILL 300 "$tmp/adapters-c" "$model" "$tmp"/voice-{1,1,2}.gguf >"$tmp/out" 2>"$tmp/err" </dev/null || fail "adapters: exit $?"
+  # An answer a line; sorted, since they end in any order.
+  answers=$(tr -s '\n' ' ' <"$tmp/out" | sed -E "s#(the model itself|$tmp/voice-[0-9].gguf): #\n\1: #g" | grep . | sort)
+  [ "$(wc -l <<<"$answers")" -eq 4 ] || fail "adapters: not four answers"
+  [ "$(sed 's/^[^:]*: //' <<<"$answers" | sort -u | wc -l)" -eq 3 ] && [ "$(sort -u <<<"$answers" | wc -l)" -eq 3 ] ||
+    fail "adapters: the voices are not what their adapters make them"
+  code=0
+  timeout -s KILL 300 "$tmp/adapters-c" "$model" "$model" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 1 ] && grep -q 'general.type' "$tmp/err" || fail "adapters: a model in place of an adapter: exit $code, not 1 and why"
+  echo "ok: adapters, voices"
+
   # The villagers: new ones, who are saved, then the same ones, who go on.
   mkdir "$tmp/saves"
   for old in 0 20; do
