@@ -250,13 +250,13 @@
 /* A TEXT for each token that gives text. */
 #define WICK_CUT_TOKEN 0
 
-/* A TEXT holds whole words. Not in this release. */
+/* A TEXT holds whole words, each with the white space behind it. */
 #define WICK_CUT_WORD 1
 
-/* A TEXT holds whole lines. Not in this release. */
+/* A TEXT holds a whole line, with its end. */
 #define WICK_CUT_LINE 2
 
-/* A TEXT holds whole sentences. Not in this release. */
+/* A TEXT holds a whole sentence, with the white space behind it. */
 #define WICK_CUT_SENTENCE 3
 
 /* As `reasoning_budget`: thinking is ended before its first token. Not in this release. */
@@ -404,8 +404,8 @@ typedef struct wick_stats {
   uint64_t reserved[3];
 } wick_stats;
 
-/* An id that could have come in place of the last one, and the natural logarithm of its probability. Not in
- * this release. */
+/* An id that could have come in place of the last one, and the natural logarithm of its probability by the
+ * model itself: before biases, penalties, grammar, truncation and temperature. */
 typedef struct wick_alternative {
   /* The token. */
   uint32_t token;
@@ -453,7 +453,8 @@ typedef struct wick_event {
   uint16_t more;
   /* END: the final figures; else as of now. */
   struct wick_stats stats;
-  /* TEXT with top_logprobs: the likeliest ids in place of the last one, in order. In this release NULL. */
+  /* TEXT with top_logprobs: the likeliest ids in place of the last one, in order; the last one is among
+   * them where it is one of these. NULL for ids of `answer_prefix`. */
   const struct wick_alternative *alternatives;
   /* How many there are at `alternatives`. */
   uint32_t alternative_count;
@@ -742,27 +743,31 @@ typedef struct wick_sampling {
   int32_t penalty_last_n;
   /* Begins the random numbers; 0: random, and reported in wick_stats. */
   uint64_t seed;
-  /* DRY: 0: off. Anything else is WICK_E_UNSUPPORTED in this release, as for all fields below. */
+  /* DRY, 0 or more: a token that would go on with a repetition loses this times dry_base to the power of
+   * how many tokens the repetition is longer than dry_allowed_length; 0: off. Newline, ':', '"' and '*'
+   * end a repetition. */
   float dry_multiplier;
-  /* DRY: 0: 1.75. */
+  /* DRY: 1 or more; 0: 1.75. */
   float dry_base;
-  /* DRY: 0: 2. */
+  /* DRY, 0 or more: the shortest repetition that is penalized, in tokens; 0: 2. */
   int32_t dry_allowed_length;
-  /* DRY: 0: the whole context. */
+  /* DRY, -1 or more: how many of the last tokens are looked at; 0 or -1: the whole context. */
   int32_t dry_last_n;
-  /* XTC: 0: off. */
+  /* XTC, 0 to 1: how often, of the tokens that are likely, only the least likely stays; 0: off. */
   float xtc_probability;
-  /* XTC: 0: 0.1. */
+  /* XTC, 0 to 1: from which probability on a token counts as likely; 0: 0.1. */
   float xtc_threshold;
-  /* 0: off. */
+  /* 0 or more. Keeps the tokens whose logit is at most this many standard deviations below the highest; 0:
+   * off. */
   float top_n_sigma;
-  /* Mirostat 2: 0: off. */
+  /* Mirostat 2, 0 or more: the surprise of a token that is aimed at, in bits; 0: off. */
   float mirostat_tau;
-  /* Mirostat 2: 0: 0.1. */
+  /* Mirostat 2, 0 or more: how fast it follows; 0: 0.1. */
   float mirostat_eta;
-  /* Dynamic temperature: 0: off. */
+  /* Dynamic temperature, 0 or more: the temperature is between this much lower and this much higher, by
+   * how flat the distribution is; 0: off. */
   float dynatemp_range;
-  /* Dynamic temperature: 0: 1. */
+  /* Dynamic temperature, 0 or more: the flatness (0 to 1) to this power; 0: 1. */
   float dynatemp_exponent;
   /* 0. */
   uint32_t reserved;
@@ -870,9 +875,12 @@ typedef struct wick_generate_options {
   struct wick_str tool_name;
   /* 0: no limit. Tokens of thinking at most: anything else is WICK_E_UNSUPPORTED in this release. */
   uint32_t reasoning_budget;
-  /* WICK_CUT_TOKEN. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* WICK_CUT_…: what a TEXT is. A piece comes when what follows shows that it is whole, after 400
+   * characters whole or not, and at the end; the pieces are the same whatever the tokens are. Its ids are
+   * those whose text begins in it. With logprobs or top_logprobs only WICK_CUT_TOKEN. */
   uint32_t cut;
-  /* 0. Alternatives per id, at most 20: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* Alternatives per id, at most 20: how many of the model's likeliest tokens each TEXT names in
+   * `alternatives`. Above 0 it implies `logprobs`. */
   uint32_t top_logprobs;
   /* Tokens that come in a second at most; 0: as fast as it goes. The first comes as soon as it can; each
    * of the others no earlier than its time, and nothing is computed before. */

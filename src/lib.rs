@@ -107,6 +107,6 @@ pub use runtime::{
     RuntimeOptions, SavePlace, Session, SessionAdapter, SessionInfo, SessionOptions, SessionState, Stats,
     Stepped, Stream, Text, ThreadFn, WriteAt,
 };
-pub use sample::{Recommended, SamplerOptions};
+pub use sample::{Alternative, Recommended, SamplerOptions};
 pub use stream::OnEvent;
-pub use text::{ControlSpan, Message, RenderInput, Rendered, Vocab};
+pub use text::{ControlSpan, Cut, Message, RenderInput, Rendered, Vocab};

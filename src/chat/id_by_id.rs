@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::sample::Sampled;
-use crate::stream::{Channel, Text};
+use crate::stream::Text;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
@@ -43,14 +43,15 @@ impl IdById {
         if all == 0 && !held && !ready.is_empty() {
             // The end of a character that an earlier generation's ids have begun: it has no id here.
             let text = CompactString::from(std::mem::take(ready).as_str());
-            texts.push(Text { text, tokens: SmallVec::new(), logprob: f32::NAN, channel: Channel::Answer });
+            texts.push(Text::plain(text, SmallVec::new()));
         }
         let out = all.saturating_sub(usize::from(held));
         for (index, Waiting { sampled, until }) in self.waiting.drain(..out).enumerate() {
             let until = if index + 1 == all { ready.len() } else { until.max(done) };
             let text = CompactString::from(ready.get(done..until).unwrap_or_default());
             let tokens = SmallVec::from_slice(&[sampled.token]);
-            texts.push(Text { text, tokens, logprob: sampled.logprob, channel: Channel::Answer });
+            let Sampled { logprob, alternatives, .. } = sampled;
+            texts.push(Text { logprob, alternatives, ..Text::plain(text, tokens) });
             done = until;
         }
         ready.drain(..done);
@@ -71,7 +72,7 @@ mod tests {
     }
 
     fn push(ids: &mut IdById, token: u32, ready: &str) {
-        ids.push(Sampled { token, logprob: -1.0 }, ready.len());
+        ids.push(Sampled { logprob: -1.0, ..Sampled::plain(token) }, ready.len());
     }
 
     #[test]

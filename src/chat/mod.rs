@@ -9,6 +9,7 @@ mod id_by_id;
 mod input;
 mod output;
 mod past;
+mod pieces;
 mod places;
 mod prefix;
 mod rendering;

@@ -1,12 +1,13 @@
 //! A generation's tokens on their way to its stream: whole code points, cut at stop strings, ids complete.
 
 use super::id_by_id::{IdById, Texts};
+use super::pieces::Pieces;
 use super::prefix::Prefix;
 use super::said::Answer;
 use crate::error::Result;
 use crate::sample::Sampled;
-use crate::stream::{Channel, Text};
-use crate::text::{Detokenizer, StopMatcher, StopScan, Unfinished, Vocab};
+use crate::stream::Text;
+use crate::text::{Cut, Detokenizer, Segments, StopMatcher, StopScan, Unfinished, Vocab};
 use compact_str::CompactString;
 use smallvec::SmallVec;
 
@@ -21,10 +22,7 @@ const MAX_COPIED: usize = 4096;
 pub(crate) struct Output {
     detokenizer: Detokenizer,
     stops: StopMatcher,
-    /// Ids whose text is not out yet, or that have none.
-    pending: SmallVec<[u32; 4]>,
-    /// In place of `pending` where each text has one id.
-    id_by_id: Option<IdById>,
+    ids: Ids,
     /// What comes with the first id.
     prefix: Option<Prefix>,
     fresh: String,
@@ -32,6 +30,16 @@ pub(crate) struct Output {
     /// Where the session is a conversation.
     answer: Option<Answer>,
     echo_special: bool,
+}
+
+/// Ids whose text is not out yet, or that have none, by what the texts are made of.
+enum Ids {
+    /// What is ready, with all ids that wait.
+    Together(SmallVec<[u32; 4]>),
+    /// Each text has one id.
+    ById(IdById),
+    /// Whole words, lines or sentences.
+    InPieces(Box<Pieces>),
 }
 
 impl Output {
@@ -48,8 +56,7 @@ impl Output {
         Ok(Self {
             detokenizer: Detokenizer::after(unfinished, echo_special),
             stops: StopMatcher::new(stops)?,
-            pending: SmallVec::new(),
-            id_by_id: None,
+            ids: Ids::Together(SmallVec::new()),
             prefix: None,
             fresh: String::new(),
             ready: String::new(),
@@ -60,7 +67,14 @@ impl Output {
 
     /// From here on each text has exactly one id.
     pub(crate) fn give_id_by_id(&mut self) {
-        self.id_by_id = Some(IdById::default());
+        self.ids = Ids::ById(IdById::default());
+    }
+
+    /// From here on texts are cut so.
+    pub(crate) fn give_in_pieces(&mut self, cut: Cut) {
+        if let Some(segments) = Segments::new(cut) {
+            self.ids = Ids::InPieces(Box::new(Pieces::new(segments)));
+        }
     }
 
     /// The first id comes with `prefix` in front.
@@ -73,9 +87,10 @@ impl Output {
         if let Some(answer) = &mut self.answer {
             answer.reserve(bytes)?;
         }
-        match &mut self.id_by_id {
-            Some(texts) => texts.reserve(ids)?,
-            None => self.pending.try_reserve(ids)?,
+        match &mut self.ids {
+            Ids::Together(pending) => pending.try_reserve(ids)?,
+            Ids::ById(texts) => texts.reserve(ids)?,
+            Ids::InPieces(pieces) => pieces.reserve(ids)?,
         }
         self.prefix = Some(prefix);
         Ok(())
@@ -87,6 +102,9 @@ impl Output {
             self.begin(&prefix);
         }
         let id = sampled.token;
+        if let Ids::InPieces(pieces) = &mut self.ids {
+            pieces.push(id);
+        }
         let control = vocab.piece(id).filter(|piece| piece.special);
         let hidden = control.filter(|_| !self.echo_special);
         let scan = match hidden.map(|piece| std::str::from_utf8(piece.bytes)) {
@@ -105,9 +123,10 @@ impl Output {
                 scan
             }
         };
-        match &mut self.id_by_id {
-            Some(ids) => ids.push(sampled, self.ready.len()),
-            None => self.pending.push(id),
+        match &mut self.ids {
+            Ids::Together(pending) => pending.push(id),
+            Ids::ById(ids) => ids.push(sampled, self.ready.len()),
+            Ids::InPieces(_) => {}
         }
         match scan {
             StopScan::Open => {
@@ -154,11 +173,20 @@ impl Output {
         if let Some(answer) = &mut self.answer {
             answer.feed(&self.ready);
         }
+        if let Ids::InPieces(pieces) = &mut self.ids {
+            pieces.feed(before);
+        }
+        let mut begin = 0;
         for &(token, end) in prefix.ids() {
-            match &mut self.id_by_id {
-                Some(texts) => texts.push(Sampled { token, logprob: f32::NAN }, before + end),
-                None => self.pending.push(token),
+            match &mut self.ids {
+                Ids::Together(pending) => pending.push(token),
+                Ids::ById(texts) => texts.push(Sampled::plain(token), before + end),
+                Ids::InPieces(pieces) => {
+                    pieces.push(token);
+                    pieces.feed(end - begin);
+                }
             }
+            begin = end;
         }
     }
 
@@ -166,39 +194,40 @@ impl Output {
         if let Some(answer) = &mut self.answer {
             answer.feed(&self.fresh);
         }
+        if let Ids::InPieces(pieces) = &mut self.ids {
+            pieces.feed(self.fresh.len());
+        }
         self.stops.push(&self.fresh, &mut self.ready)
     }
 
     fn take(&mut self, all: bool, texts: &mut Texts) {
-        let Some(ids) = &mut self.id_by_id else {
-            return texts.extend(self.take_together(all));
-        };
-        let held = !all && self.detokenizer.held_back() + self.stops.held_back() > 0;
         let before = texts.len();
-        ids.give(&mut self.ready, held, texts);
+        match &mut self.ids {
+            Ids::Together(pending) => texts.extend(together(pending, &mut self.ready, all)),
+            Ids::ById(ids) => {
+                let held = !all && self.detokenizer.held_back() + self.stops.held_back() > 0;
+                ids.give(&mut self.ready, held, texts);
+            }
+            Ids::InPieces(pieces) => pieces.give(&mut self.ready, all, texts),
+        }
         if let Some(answer) = &mut self.answer {
             texts[before..].iter().for_each(|text| answer.push(&text.text));
         }
     }
+}
 
-    /// All that is ready, with all ids that wait.
-    fn take_together(&mut self, all: bool) -> Option<Text> {
-        let due =
-            !self.ready.is_empty() || self.pending.len() >= MAX_PENDING || (all && !self.pending.is_empty());
-        if !due {
-            return None;
-        }
-        if let Some(answer) = &mut self.answer {
-            answer.push(&self.ready);
-        }
-        let text = if self.ready.len() <= MAX_COPIED {
-            let text = CompactString::from(self.ready.as_str());
-            self.ready.clear();
-            text
-        } else {
-            CompactString::from(std::mem::take(&mut self.ready))
-        };
-        let tokens = std::mem::take(&mut self.pending);
-        Some(Text { text, tokens, logprob: f32::NAN, channel: Channel::Answer })
+/// All that is ready, with all ids that wait.
+fn together(pending: &mut SmallVec<[u32; 4]>, ready: &mut String, all: bool) -> Option<Text> {
+    let due = !ready.is_empty() || pending.len() >= MAX_PENDING || (all && !pending.is_empty());
+    if !due {
+        return None;
     }
+    let text = if ready.len() <= MAX_COPIED {
+        let text = CompactString::from(ready.as_str());
+        ready.clear();
+        text
+    } else {
+        CompactString::from(std::mem::take(ready))
+    };
+    Some(Text::plain(text, std::mem::take(pending)))
 }

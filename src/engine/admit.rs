@@ -96,7 +96,8 @@ pub(super) fn prepare(
         return Err(context_full(total, context));
     }
     let mut sampler = Sampler::new(sampling, ready.spec().vocab_size)?;
-    tokens.iter().for_each(|token| sampler.accept(*token));
+    let vocab = ready.vocab();
+    tokens.iter().for_each(|token| sampler.accept(*token, || vocab.bytes(*token)));
     let sequence = match session.sequence {
         Some(sequence) => sequence,
         None => ready.open(context, session.facts.adapter().as_ref())?,
@@ -152,8 +153,10 @@ fn output(
     unfinished: Unfinished,
 ) -> Result<Output> {
     let mut output = Output::new(request.echo_special, &request.stop, keeps_answer, unfinished)?;
-    if request.sampling.logprobs {
+    if request.sampling.gives_logprobs() {
         output.give_id_by_id();
+    } else {
+        output.give_in_pieces(request.cut);
     }
     if !request.answer_prefix.is_empty() {
         output.begin_with(Prefix::new(&request.answer_prefix, prefix, vocab)?)?;

@@ -132,7 +132,7 @@ impl Run {
                 Some(_) => session.publish(),
                 None => session.publish_tokens(),
             }
-            self.sampler.accept(token);
+            self.sampler.accept(token, || vocab.bytes(token));
         }
         self.rate.give(now);
         self.count(session, producer, now);

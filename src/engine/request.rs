@@ -3,6 +3,7 @@
 use crate::chat::{Input, TextOptions};
 use crate::error::Result;
 use crate::sample::SamplerOptions;
+use crate::text::Cut;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,6 +32,9 @@ pub struct Request {
     pub echo_special: bool,
     /// End-of-generation tokens are tokens like others.
     pub ignore_eos: bool,
+    /// What each text of the stream is: what a token gives, or whole words, lines or sentences
+    /// (docs/sentences.md), the last of them also what is left at the end. With logprobs only the first.
+    pub cut: Cut,
     /// Only compute the keys and values of the input.
     pub prefill_only: bool,
     /// The text of control tokens in an [`Input::Text`] counts as these tokens: for what [`Vocab::render`]
@@ -90,6 +94,7 @@ impl Default for Request {
             buffer_events: 0,
             echo_special: false,
             ignore_eos: false,
+            cut: Cut::Token,
             prefill_only: false,
             parse_special: false,
             tools: None,

@@ -93,8 +93,8 @@ pub struct wick_stats {
     pub reserved: [u64; 3],
 }
 
-/// An id that could have come in place of the last one, and the natural logarithm of its probability. Not in
-/// this release.
+/// An id that could have come in place of the last one, and the natural logarithm of its probability by the
+/// model itself: before biases, penalties, grammar, truncation and temperature.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct wick_alternative {
@@ -146,7 +146,8 @@ pub struct wick_event {
     pub more: u16,
     /// END: the final figures; else as of now.
     pub stats: wick_stats,
-    /// TEXT with top_logprobs: the likeliest ids in place of the last one, in order. In this release NULL.
+    /// TEXT with top_logprobs: the likeliest ids in place of the last one, in order; the last one is among
+    /// them where it is one of these. NULL for ids of `answer_prefix`.
     pub alternatives: *const wick_alternative,
     /// How many there are at `alternatives`.
     pub alternative_count: u32,

@@ -17,6 +17,7 @@ use super::sampling::wick_sampling;
 use super::session::SessionObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Input, Request};
+use crate::text::Cut;
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,17 +51,15 @@ pub const WICK_TOOLS_NAMED: u32 = 3;
 
 /// A TEXT for each token that gives text.
 pub const WICK_CUT_TOKEN: u32 = 0;
-/// A TEXT holds whole words. Not in this release.
+/// A TEXT holds whole words, each with the white space behind it.
 pub const WICK_CUT_WORD: u32 = 1;
-/// A TEXT holds whole lines. Not in this release.
+/// A TEXT holds a whole line, with its end.
 pub const WICK_CUT_LINE: u32 = 2;
-/// A TEXT holds whole sentences. Not in this release.
+/// A TEXT holds a whole sentence, with the white space behind it.
 pub const WICK_CUT_SENTENCE: u32 = 3;
 
 /// As `reasoning_budget`: thinking is ended before its first token. Not in this release.
 pub const WICK_NO_REASONING: u32 = u32::MAX;
-/// The most that `top_logprobs` may be.
-const MAX_TOP_LOGPROBS: u32 = 20;
 
 /// What is added to one token's logit.
 #[repr(C)]
@@ -168,9 +167,12 @@ pub struct wick_generate_options {
     pub tool_name: wick_str,
     /// 0: no limit. Tokens of thinking at most: anything else is WICK_E_UNSUPPORTED in this release.
     pub reasoning_budget: u32,
-    /// WICK_CUT_TOKEN. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// WICK_CUT_…: what a TEXT is. A piece comes when what follows shows that it is whole, after 400
+    /// characters whole or not, and at the end; the pieces are the same whatever the tokens are. Its ids are
+    /// those whose text begins in it. With logprobs or top_logprobs only WICK_CUT_TOKEN.
     pub cut: u32,
-    /// 0. Alternatives per id, at most 20: anything else is WICK_E_UNSUPPORTED in this release.
+    /// Alternatives per id, at most 20: how many of the model's likeliest tokens each TEXT names in
+    /// `alternatives`. Above 0 it implies `logprobs`.
     pub top_logprobs: u32,
     /// Tokens that come in a second at most; 0: as fast as it goes. The first comes as soon as it can; each
     /// of the others no earlier than its time, and nothing is computed before.
@@ -240,7 +242,7 @@ impl wick_generate_options {
             max_tokens: self.max_tokens,
             max_tokens_per_second: self.max_tokens_per_second,
             priority: self.priority,
-            sampling: self.sampling.read(logit_bias, flag(self.logprobs, "logprobs")?)?,
+            sampling: self.sampling.read(logit_bias, flag(self.logprobs, "logprobs")?, self.top_logprobs)?,
             stop,
             deadline: match self.deadline_ns {
                 0 => None,
@@ -249,6 +251,7 @@ impl wick_generate_options {
             buffer_events: self.buffer_events as usize,
             echo_special: flag(self.echo_special, "echo_special")?,
             ignore_eos: flag(self.ignore_eos, "ignore_eos")?,
+            cut: self.cut()?,
             prefill_only: flag(self.prefill_only, "prefill_only")?,
             parse_special: flag(self.parse_special, "parse_special")?,
             tools: variables.tools.map(Arc::new),
@@ -266,11 +269,6 @@ impl wick_generate_options {
         constant(self.grammar_kind, WICK_GRAMMAR_GBNF, "grammar_kind", "WICK_GRAMMAR_…")?;
         constant(self.grammar_scope, WICK_SCOPE_ANSWER, "grammar_scope", "WICK_SCOPE_…")?;
         constant(self.tool_choice, WICK_TOOLS_NAMED, "tool_choice", "WICK_TOOLS_…")?;
-        constant(self.cut, WICK_CUT_SENTENCE, "cut", "WICK_CUT_…")?;
-        if self.top_logprobs > MAX_TOP_LOGPROBS {
-            let message = format!("top_logprobs is {}; give 0 to {MAX_TOP_LOGPROBS}", self.top_logprobs);
-            return Err(Error::new(ErrorKind::InvalidArgument, message));
-        }
         let texts = [(&self.grammar, "grammar"), (&self.tool_name, "tool_name")];
         for (text, name) in texts {
             // SAFETY: as promised by the caller.
@@ -283,10 +281,18 @@ impl wick_generate_options {
             (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
             (self.tool_choice != WICK_TOOLS_AUTO, "tool_choice"),
             (self.reasoning_budget != 0, "reasoning_budget"),
-            (self.cut != WICK_CUT_TOKEN, "cut"),
-            (self.top_logprobs != 0, "top_logprobs"),
         ];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
+    }
+
+    fn cut(&self) -> Result<Cut> {
+        constant(self.cut, WICK_CUT_SENTENCE, "cut", "WICK_CUT_…")?;
+        Ok(match self.cut {
+            WICK_CUT_WORD => Cut::Word,
+            WICK_CUT_LINE => Cut::Line,
+            WICK_CUT_SENTENCE => Cut::Sentence,
+            _ => Cut::Token,
+        })
     }
 
     /// # Safety

@@ -32,27 +32,31 @@ pub struct wick_sampling {
     pub penalty_last_n: i32,
     /// Begins the random numbers; 0: random, and reported in wick_stats.
     pub seed: u64,
-    /// DRY: 0: off. Anything else is WICK_E_UNSUPPORTED in this release, as for all fields below.
+    /// DRY, 0 or more: a token that would go on with a repetition loses this times dry_base to the power of
+    /// how many tokens the repetition is longer than dry_allowed_length; 0: off. Newline, ':', '"' and '*'
+    /// end a repetition.
     pub dry_multiplier: f32,
-    /// DRY: 0: 1.75.
+    /// DRY: 1 or more; 0: 1.75.
     pub dry_base: f32,
-    /// DRY: 0: 2.
+    /// DRY, 0 or more: the shortest repetition that is penalized, in tokens; 0: 2.
     pub dry_allowed_length: i32,
-    /// DRY: 0: the whole context.
+    /// DRY, -1 or more: how many of the last tokens are looked at; 0 or -1: the whole context.
     pub dry_last_n: i32,
-    /// XTC: 0: off.
+    /// XTC, 0 to 1: how often, of the tokens that are likely, only the least likely stays; 0: off.
     pub xtc_probability: f32,
-    /// XTC: 0: 0.1.
+    /// XTC, 0 to 1: from which probability on a token counts as likely; 0: 0.1.
     pub xtc_threshold: f32,
-    /// 0: off.
+    /// 0 or more. Keeps the tokens whose logit is at most this many standard deviations below the highest; 0:
+    /// off.
     pub top_n_sigma: f32,
-    /// Mirostat 2: 0: off.
+    /// Mirostat 2, 0 or more: the surprise of a token that is aimed at, in bits; 0: off.
     pub mirostat_tau: f32,
-    /// Mirostat 2: 0: 0.1.
+    /// Mirostat 2, 0 or more: how fast it follows; 0: 0.1.
     pub mirostat_eta: f32,
-    /// Dynamic temperature: 0: off.
+    /// Dynamic temperature, 0 or more: the temperature is between this much lower and this much higher, by
+    /// how flat the distribution is; 0: off.
     pub dynatemp_range: f32,
-    /// Dynamic temperature: 0: 1.
+    /// Dynamic temperature, 0 or more: the flatness (0 to 1) to this power; 0: 1.
     pub dynatemp_exponent: f32,
     /// 0.
     pub reserved: u32,
@@ -62,9 +66,15 @@ impl wick_sampling {
     /// The options with these biases; the session that gets them checks their ranges.
     ///
     /// # Errors
-    /// `Unsupported` for a field that this release lacks.
-    pub(super) fn read(&self, logit_bias: Vec<(u32, f32)>, logprobs: bool) -> Result<SamplerOptions> {
-        let options = SamplerOptions {
+    /// `Unsupported` for `reserved`.
+    pub(super) fn read(
+        &self,
+        logit_bias: Vec<(u32, f32)>,
+        logprobs: bool,
+        top_logprobs: u32,
+    ) -> Result<SamplerOptions> {
+        refuse(self.reserved != 0, "sampling.reserved")?;
+        Ok(SamplerOptions {
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
@@ -74,25 +84,21 @@ impl wick_sampling {
             presence_penalty: self.presence_penalty,
             frequency_penalty: self.frequency_penalty,
             penalty_last_n: self.penalty_last_n,
+            dry_multiplier: self.dry_multiplier,
+            dry_base: self.dry_base,
+            dry_allowed_length: self.dry_allowed_length,
+            dry_last_n: self.dry_last_n,
+            xtc_probability: self.xtc_probability,
+            xtc_threshold: self.xtc_threshold,
+            top_n_sigma: self.top_n_sigma,
+            mirostat_tau: self.mirostat_tau,
+            mirostat_eta: self.mirostat_eta,
+            dynatemp_range: self.dynatemp_range,
+            dynatemp_exponent: self.dynatemp_exponent,
             seed: self.seed,
             logit_bias,
             logprobs,
-        };
-        let lacking = [
-            (self.dry_multiplier != 0.0, "sampling.dry_multiplier"),
-            (self.dry_base != 0.0, "sampling.dry_base"),
-            (self.dry_allowed_length != 0, "sampling.dry_allowed_length"),
-            (self.dry_last_n != 0, "sampling.dry_last_n"),
-            (self.xtc_probability != 0.0, "sampling.xtc_probability"),
-            (self.xtc_threshold != 0.0, "sampling.xtc_threshold"),
-            (self.top_n_sigma != 0.0, "sampling.top_n_sigma"),
-            (self.mirostat_tau != 0.0, "sampling.mirostat_tau"),
-            (self.mirostat_eta != 0.0, "sampling.mirostat_eta"),
-            (self.dynatemp_range != 0.0, "sampling.dynatemp_range"),
-            (self.dynatemp_exponent != 0.0, "sampling.dynatemp_exponent"),
-            (self.reserved != 0, "sampling.reserved"),
-        ];
-        lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))?;
-        Ok(options)
+            top_logprobs,
+        })
     }
 }

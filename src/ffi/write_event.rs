@@ -7,11 +7,12 @@ use super::border::sized::Output;
 use super::border::status::{WICK_OK, status_of};
 use super::event::*;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sample::Alternative;
 use crate::stream::{Channel, EndReason, Event, EventKind, Text};
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-/// The least room for an event's text and ids.
+/// The least room for an event's text and ids: also for an id with as many alternatives as there may be.
 const MIN_CAP: usize = 256;
 
 /// Where one event goes: a checked struct and a checked buffer.
@@ -45,7 +46,7 @@ impl EventOut {
     /// Writes as much of `event` as fits, and gives back the rest of it.
     ///
     /// Of a TEXT that does not fit, the text comes first, then the ids: a part with ids has all that was left
-    /// of the text.
+    /// of the text. Alternatives come whole, with the last id.
     pub(super) fn write(
         &self,
         event: Event,
@@ -93,9 +94,15 @@ impl EventOut {
             out.logprob = f32::NAN;
             return (Some(EventKind::Text(text)), length, (std::ptr::null(), 0));
         }
-        let (at, room) = self.room_for_ids(length + 1);
-        let fitting = room.min(text.tokens.len());
-        // SAFETY: there are so many, and `room_for_ids` says that they have room there, aligned.
+        let (at, room) = self.room_for::<u32>(length + 1);
+        let mut fitting = room.min(text.tokens.len());
+        if fitting == text.tokens.len()
+            && !self.put_alternatives(&text.alternatives, at.wrapping_add(fitting), out)
+        {
+            // They come with the last id: next time, and have room then.
+            fitting = fitting.saturating_sub(1);
+        }
+        // SAFETY: there are so many, and `room_for` says that they have room there, aligned.
         unsafe { std::ptr::copy_nonoverlapping(text.tokens.as_ptr(), at, fitting) };
         let ids = if fitting == 0 { (std::ptr::null(), 0) } else { (at.cast_const(), fitting as u32) };
         if fitting == text.tokens.len() {
@@ -107,11 +114,25 @@ impl EventOut {
         (Some(EventKind::Text(text)), length, ids)
     }
 
-    /// The first aligned place at or after byte `from`, and how many ids fit there.
-    fn room_for_ids(&self, from: usize) -> (*mut u32, usize) {
-        let start = from + (self.buf as usize + from).next_multiple_of(align_of::<u32>())
-            - (self.buf as usize + from);
-        let room = self.cap.saturating_sub(start) / size_of::<u32>();
+    /// Puts them at or after `from`, which lies in the buffer or at its end; false: they have no room there.
+    fn put_alternatives(&self, alternatives: &[Alternative], from: *mut u32, out: &mut wick_event) -> bool {
+        let (at, room) = self.room_for::<wick_alternative>(from as usize - self.buf as usize);
+        if alternatives.is_empty() || room < alternatives.len() {
+            return alternatives.is_empty();
+        }
+        for (index, one) in alternatives.iter().enumerate() {
+            // SAFETY: `room_for` says that there is room for more than `index`, aligned.
+            unsafe { at.add(index).write(one.into()) };
+        }
+        (out.alternatives, out.alternative_count) = (at, alternatives.len() as u32);
+        true
+    }
+
+    /// The first aligned place at or after byte `from`, and how many there is room for.
+    fn room_for<T>(&self, from: usize) -> (*mut T, usize) {
+        let start =
+            from + (self.buf as usize + from).next_multiple_of(align_of::<T>()) - (self.buf as usize + from);
+        let room = self.cap.saturating_sub(start) / size_of::<T>();
         (self.buf.wrapping_add(start).cast(), room)
     }
 
@@ -123,6 +144,12 @@ impl EventOut {
             std::ptr::copy_nonoverlapping(text.as_ptr(), self.buf, length);
             self.buf.add(length).write(0);
         }
+    }
+}
+
+impl From<&Alternative> for wick_alternative {
+    fn from(one: &Alternative) -> Self {
+        Self { token: one.token, logprob: one.logprob }
     }
 }
 
@@ -143,6 +170,11 @@ pub(super) fn whole(event: Event, stream: u64, user: *mut c_void, take: impl FnO
             with_nul(&text.text);
             if !text.tokens.is_empty() {
                 (out.tokens, out.token_count) = (text.tokens.as_ptr(), text.tokens.len() as u32);
+            }
+            let alternatives: Vec<wick_alternative> = text.alternatives.iter().map(Into::into).collect();
+            if !alternatives.is_empty() {
+                (out.alternatives, out.alternative_count) =
+                    (alternatives.as_ptr(), alternatives.len() as u32);
             }
             take(&out);
         }

@@ -23,6 +23,7 @@ mod float;
 mod floats;
 mod generic;
 mod kv;
+mod logits;
 mod math;
 #[cfg(all(feature = "native", any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod panel;
@@ -52,8 +53,9 @@ pub use conv::ShortConv;
 pub use delta::{CausalConv, DeltaHead};
 pub use float::{bf16_to_f32, f16_to_f32, f32_to_f16};
 pub use kv::{KV_BLOCK, KvLayout, KvType};
+pub use logits::{LOOK, MOMENT_BLOCK, Moments};
 pub(crate) use math::exp2;
-pub use math::{exp, exp64, ln64, sigmoid, softplus, tanh};
+pub use math::{exp, exp_negative, exp64, ln64, sigmoid, softplus, tanh};
 pub(crate) use quantise::{Group32, Group256};
 pub use rope::{Rope, RopeConfig, RopeScaling, RopeStyle, RopeTable};
 pub use scan::ScanHead;

@@ -3,6 +3,7 @@
 use super::activations::{Activations, GROUP};
 use super::attention::Section;
 use super::delta::{CausalConv, DeltaHead};
+use super::logits::{MOMENT_BLOCK, Moments};
 use super::quantise::{Group32, Group256};
 use super::rope::RopeTable;
 use super::scan::ScanHead;
@@ -75,6 +76,10 @@ pub struct Kernels {
     pub(super) convolve: unsafe fn(&CausalConv<'_>, usize, &mut [f32]),
     pub(super) delta: unsafe fn(&DeltaHead<'_>, &mut [f32], &mut [f32]),
     pub(super) scan: unsafe fn(&ScanHead<'_>, &mut [f32], &mut [f32]),
+    pub(super) finite_highest: unsafe fn(&[f32]) -> f32,
+    pub(super) highest: unsafe fn(&[f32]) -> f32,
+    pub(super) next_above: unsafe fn(&[f32], f32) -> usize,
+    pub(super) moments: unsafe fn(&[f32], f32, f32, &mut [Moments]),
 }
 
 /// Compiles the generic kernels for an instruction set: `$features` are what the token `$token` proves.
@@ -85,6 +90,7 @@ macro_rules! instantiate {
         use crate::kernel::attention::{self, Section};
         use crate::kernel::delta::{self as delta_net, CausalConv, DeltaHead};
         use crate::kernel::generic;
+        use crate::kernel::logits::{self, Moments};
         use crate::kernel::quantise::{self, Group32, Group256};
         use crate::kernel::scan::{self as mamba, ScanHead};
         use crate::kernel::types::Weights;
@@ -185,6 +191,22 @@ macro_rules! instantiate {
         fn scan(head: &ScanHead<'_>, state: &mut [f32], out: &mut [f32]) {
             mamba::scan($token, head, state, out)
         }
+        $(#[$features])*
+        fn finite_highest(x: &[f32]) -> f32 {
+            logits::finite_highest(x)
+        }
+        $(#[$features])*
+        fn highest(x: &[f32]) -> f32 {
+            logits::highest(x)
+        }
+        $(#[$features])*
+        fn next_above(x: &[f32], limit: f32) -> usize {
+            logits::next_above(x, limit)
+        }
+        $(#[$features])*
+        fn moments(x: &[f32], highest: f32, temperature: f32, out: &mut [Moments]) {
+            logits::moments(x, highest, temperature, out)
+        }
         $crate::kernel::table::Kernels {
             set: $set,
             product,
@@ -211,6 +233,10 @@ macro_rules! instantiate {
             convolve,
             delta,
             scan,
+            finite_highest,
+            highest,
+            next_above,
+            moments,
         }
     }};
 }
@@ -401,6 +427,40 @@ impl Kernels {
     pub fn scan(&self, head: &ScanHead<'_>, state: &mut [f32], out: &mut [f32]) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.scan)(head, state, out) }
+    }
+
+    /// The highest of `x`, -inf if there is none; NaN where one of them is not finite.
+    pub fn finite_highest(&self, x: &[f32]) -> f32 {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.finite_highest)(x) }
+    }
+
+    /// The highest of `x`, -inf if there is none; a NaN is none.
+    pub fn highest(&self, x: &[f32]) -> f32 {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.highest)(x) }
+    }
+
+    /// Where the first group of [`LOOK`](super::LOOK) values begins that has one above `limit`, counted from
+    /// the beginning of `x`; its length if there is none.
+    pub fn next_above(&self, x: &[f32], limit: f32) -> usize {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.next_above)(x, limit) }
+    }
+
+    /// The moments of each [`MOMENT_BLOCK`] of `x`, whose highest value is `highest`.
+    ///
+    /// Panics if `out` has not one for each block.
+    pub fn moments(&self, x: &[f32], highest: f32, temperature: f32, out: &mut [Moments]) {
+        assert_eq!(out.len(), x.len().div_ceil(MOMENT_BLOCK), "moments of {} logits", x.len());
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.moments)(x, highest, temperature, out) }
+    }
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.set.name())
     }
 }
 

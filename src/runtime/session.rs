@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Source;
 use crate::sample::Recommended;
 use crate::sync::{Mutex, MutexGuard, lock};
-use crate::text::Message;
+use crate::text::{Cut, Message};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -445,6 +445,13 @@ fn check(request: &Request, fills: bool) -> Result<()> {
     let filled = fills.then(|| request.sampling.clone().filled(&Recommended::default()));
     let sampling = filled.as_ref().unwrap_or(&request.sampling);
     sampling.validate().map_err(|error| error.within("sampling"))?;
+    if request.cut != Cut::Token && sampling.gives_logprobs() {
+        let message = format!(
+            "cut is {:?}, but logprobs (or top_logprobs) give each text one id; leave one of the two out",
+            request.cut
+        );
+        return Err(Error::new(ErrorKind::InvalidArgument, message));
+    }
     if let Some(index) = request.stop.iter().position(String::is_empty) {
         let message = format!("stop[{index}] is empty; leave it out");
         return Err(Error::new(ErrorKind::InvalidArgument, message));

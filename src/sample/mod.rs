@@ -1,7 +1,9 @@
 //! Logits to a token: bias, penalties, truncation, a draw that is the same on every machine. Knows no text
-//! and no model.
+//! and no model. docs/sampling.md has the formulas.
 
-mod math;
+mod candidates;
+mod draw;
+mod dry;
 mod options;
 mod penalties;
 mod recommended;
@@ -9,6 +11,9 @@ mod rng;
 mod sampler;
 mod truncate;
 
-pub use options::SamplerOptions;
+pub use options::{MAX_TOP_LOGPROBS, SamplerOptions};
 pub use recommended::Recommended;
-pub use sampler::{Sampled, Sampler};
+pub use sampler::{Alternative, Sampled, Sampler};
+
+#[cfg(test)]
+mod tests;

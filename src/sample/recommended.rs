@@ -98,6 +98,20 @@ impl SamplerOptions {
         fill(&mut self.repeat_penalty, recommended.repeat_penalty);
         fill(&mut self.presence_penalty, None);
         fill(&mut self.frequency_penalty, None);
+        for field in [
+            &mut self.dry_multiplier,
+            &mut self.dry_base,
+            &mut self.xtc_probability,
+            &mut self.xtc_threshold,
+            &mut self.top_n_sigma,
+            &mut self.mirostat_tau,
+            &mut self.mirostat_eta,
+            &mut self.dynatemp_range,
+            &mut self.dynatemp_exponent,
+        ] {
+            fill(field, None);
+        }
+        fill(&mut self.dry_allowed_length, None);
         if self.penalty_last_n == 0 {
             self.penalty_last_n = recommended.penalty_last_n.unwrap_or(0);
         }
@@ -144,11 +158,15 @@ mod tests {
             top_k: 5,
             presence_penalty: -0.5,
             penalty_last_n: -1,
+            dry_multiplier: -1.0,
+            dry_allowed_length: -1,
+            dry_last_n: -1,
             ..SamplerOptions::default()
         };
         let said = said.filled(&file);
         assert_eq!((said.temperature, said.top_p, said.top_k, said.penalty_last_n), (0.0, 0.0, 5, -1));
-        assert_eq!(said.presence_penalty, 0.0);
+        assert_eq!((said.presence_penalty, said.dry_multiplier, said.dry_allowed_length), (0.0, 0.0, 0));
+        assert_eq!(said.dry_last_n, -1);
         said.validate().unwrap();
         assert!(SamplerOptions { temperature: f32::NAN, ..said }.filled(&file).validate().is_err());
     }

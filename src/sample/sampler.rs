@@ -1,14 +1,17 @@
 //! One generation's sampler: from the logits of one position to the next token; knows no text.
 
-use super::math::{exp_negative, ln};
+use super::candidates::All;
+use super::draw::{self, Mirostat};
+use super::dry::Dry;
 use super::options::SamplerOptions;
 use super::penalties::Penalties;
 use super::rng::Rng;
-use super::truncate::{self, Candidate};
+use super::truncate::Left;
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::{Kernels, ln64};
 
 /// A chosen token.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sampled {
     /// Its id.
     pub token: u32,
@@ -16,19 +19,41 @@ pub struct Sampled {
     /// temperature 1 and before bias, penalties, mask and truncation, so that it does not depend on how
     /// tokens are chosen. NaN if not asked for.
     pub logprob: f32,
+    /// The model's likeliest tokens, by the same probabilities, likeliest first, of equal ones the lowest id
+    /// first; the chosen one is among them where it is one of these. Empty if not asked for.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// A token that could have been chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Alternative {
+    /// Its id.
+    pub token: u32,
+    /// As [`Sampled::logprob`].
+    pub logprob: f32,
+}
+
+impl Sampled {
+    /// A token of which nobody asked how likely it was.
+    pub fn plain(token: u32) -> Self {
+        Self { token, logprob: f32::NAN, alternatives: Vec::new() }
+    }
 }
 
 /// Chooses the tokens of one generation. Same options, same logits, same tokens: on every machine.
 ///
-/// Nothing is allocated per token once the first one is drawn (with `penalty_last_n` −1 the window grows with
-/// the text).
+/// Nothing is allocated per token once the first one is drawn, but for alternatives (with `penalty_last_n`
+/// −1, and with DRY over the whole context, the window grows with the text).
 #[derive(Debug, Clone)]
 pub struct Sampler {
     options: SamplerOptions,
     vocab_len: usize,
+    kernels: &'static Kernels,
     penalties: Option<Penalties>,
+    dry: Option<Dry>,
+    mirostat: Option<Mirostat>,
     rng: Rng,
-    candidates: Vec<Candidate>,
+    left: Left,
     /// The model's own logits, where they are wanted and are changed.
     raw: Vec<f32>,
 }
@@ -40,15 +65,35 @@ impl Sampler {
     /// # Errors
     /// `InvalidArgument` if a bias is for a token beyond the vocabulary; `OutOfMemory`.
     pub fn new(options: SamplerOptions, vocab_len: usize) -> Result<Self> {
+        Self::with_kernels(options, vocab_len, Kernels::best())
+    }
+
+    /// As [`new`](Self::new), on `kernels`: all give the same tokens.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_kernels(
+        options: SamplerOptions,
+        vocab_len: usize,
+        kernels: &'static Kernels,
+    ) -> Result<Self> {
         debug_assert!(options.validate().is_ok(), "{options:?}");
         if let Some((token, _)) = options.logit_bias.iter().find(|(token, _)| *token as usize >= vocab_len) {
             let message =
                 format!("logit_bias names token {token}, but the vocabulary has {vocab_len} tokens");
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        let penalties = Penalties::new(&options, vocab_len)?;
-        let rng = Rng::new(options.seed);
-        Ok(Self { options, vocab_len, penalties, rng, candidates: Vec::new(), raw: Vec::new() })
+        Ok(Self {
+            vocab_len,
+            kernels,
+            penalties: Penalties::new(&options, vocab_len)?,
+            dry: Dry::new(&options)?,
+            mirostat: Mirostat::new(&options),
+            rng: Rng::new(options.seed),
+            left: Left::default(),
+            raw: Vec::new(),
+            options,
+        })
     }
 
     /// Chooses a token from `logits` `(vocab_len)`, which are changed on the way.
@@ -69,10 +114,14 @@ impl Sampler {
         self.choose(logits, Some(allowed))
     }
 
-    /// `token` was generated, or read as part of the prompt: it counts for the penalties.
-    pub fn accept(&mut self, token: u32) {
+    /// `token` was generated, or read as part of the prompt: it counts for the penalties and for DRY, which
+    /// asks for the token's `text`.
+    pub fn accept<'a>(&mut self, token: u32, text: impl FnOnce() -> &'a [u8]) {
         if let Some(penalties) = &mut self.penalties {
             penalties.accept(token);
+        }
+        if let Some(dry) = &mut self.dry {
+            dry.accept(token, text());
         }
     }
 
@@ -81,67 +130,65 @@ impl Sampler {
             let message = format!("{} logits for a vocabulary of {} tokens", logits.len(), self.vocab_len);
             return Err(Error::new(ErrorKind::InvalidArgument, message));
         }
-        let highest = finite_highest(logits)?;
-        let changes = !self.options.logit_bias.is_empty() || self.penalties.is_some() || allowed.is_some();
-        if self.options.logprobs && changes {
+        let kernels = self.kernels;
+        let raw_highest = finite_highest(kernels, logits)?;
+        let changes = !self.options.logit_bias.is_empty()
+            || self.penalties.is_some()
+            || self.dry.is_some()
+            || allowed.is_some();
+        let keeps_raw = self.options.gives_logprobs() && (changes || self.options.xtc_probability > 0.0);
+        if keeps_raw {
             self.raw.clear();
             self.raw.try_reserve_exact(logits.len())?;
             self.raw.extend_from_slice(logits);
         }
+        let highest = if changes { self.change(logits, allowed)? } else { raw_highest };
+        if highest == f32::NEG_INFINITY {
+            return Err(Error::new(ErrorKind::Numeric, "all logits are -inf: no token can be chosen"));
+        }
+        let mut all = All { kernels, logits, highest };
+        let token = if self.options.temperature > 0.0 {
+            draw::draw(&self.options, &mut all, &mut self.left, self.mirostat.as_mut(), &mut self.rng)?
+        } else {
+            all.likeliest()
+        };
+        if !self.options.gives_logprobs() {
+            return Ok(Sampled::plain(token));
+        }
+        let logits = if keeps_raw { &mut self.raw[..] } else { logits };
+        logprobs(
+            &All { kernels, logits, highest: raw_highest },
+            token,
+            self.options.top_logprobs,
+            &mut self.left,
+        )
+    }
+
+    /// Applies what is in front of all truncations: the highest logit then.
+    ///
+    /// # Errors
+    /// `Numeric` where that is infinite; `OutOfMemory`.
+    fn change(&mut self, logits: &mut [f32], allowed: Option<&[u32]>) -> Result<f32> {
         for &(token, bias) in &self.options.logit_bias {
             logits[token as usize] += bias;
         }
         if let Some(penalties) = &mut self.penalties {
             penalties.apply(logits);
         }
+        if let Some(dry) = &mut self.dry {
+            dry.apply(logits)?;
+        }
         if let Some(allowed) = allowed {
             mask(logits, allowed);
         }
-        let highest = if changes { changed_highest(logits)? } else { highest };
-        let likeliest = first(logits, highest)?;
-        let token = if self.options.temperature > 0.0 { self.draw(logits, likeliest)? } else { likeliest };
-        let logprob = match self.options.logprobs {
-            true => log_probability(if changes { &self.raw } else { logits }, token),
-            false => f32::NAN,
-        };
-        Ok(Sampled { token, logprob })
-    }
-
-    /// Draws from what the truncations leave; `likeliest` is the token of the highest logit.
-    fn draw(&mut self, logits: &[f32], likeliest: u32) -> Result<u32> {
-        let highest = logits[likeliest as usize];
-        let options = &self.options;
-        let candidates = &mut self.candidates;
-        truncate::candidates(logits, highest, candidates)?;
-        if options.top_k > 0 {
-            truncate::top_k(candidates, options.top_k as usize);
+        let highest = self.kernels.highest(logits);
+        if highest == f32::INFINITY {
+            return Err(Error::new(
+                ErrorKind::Numeric,
+                "a logit became infinite; lower the logit_bias or the penalties",
+            ));
         }
-        if options.typical_p > 0.0 && options.typical_p < 1.0 {
-            truncate::typical_p(candidates, options.typical_p);
-        }
-        if options.top_p > 0.0 && options.top_p < 1.0 {
-            truncate::top_p(candidates, options.top_p);
-        }
-        if options.min_p > 0.0 {
-            truncate::min_p(candidates, options.min_p);
-        }
-        // Typical sampling may have dropped the likeliest token of all.
-        let highest = candidates.iter().map(|candidate| candidate.logit).fold(f32::NEG_INFINITY, f32::max);
-        let mut total = 0.0;
-        for candidate in candidates.iter_mut() {
-            candidate.weight = exp_negative((candidate.logit - highest) / options.temperature);
-            total += f64::from(candidate.weight);
-        }
-        let mut left = self.rng.unit() * total;
-        let mut chosen = likeliest;
-        for candidate in candidates.iter().filter(|candidate| candidate.weight > 0.0) {
-            chosen = candidate.id;
-            left -= f64::from(candidate.weight);
-            if left < 0.0 {
-                break;
-            }
-        }
-        Ok(chosen)
+        Ok(highest)
     }
 }
 
@@ -149,20 +196,12 @@ impl Sampler {
 ///
 /// # Errors
 /// `Numeric` where one is not finite.
-fn finite_highest(logits: &[f32]) -> Result<f32> {
-    let (groups, rest) = logits.as_chunks::<LANES>();
-    let (mut lanes, mut zeros) = ([f32::NEG_INFINITY; LANES], [0.0; LANES]);
-    for group in groups {
-        for ((lane, zero), logit) in lanes.iter_mut().zip(&mut zeros).zip(group) {
-            *lane = higher(*lane, *logit);
-            // Of what is not finite, NaN for good.
-            *zero += *logit * 0.0;
-        }
+fn finite_highest(kernels: &Kernels, logits: &[f32]) -> Result<f32> {
+    let highest = kernels.finite_highest(logits);
+    if !highest.is_nan() {
+        return Ok(highest);
     }
-    if zeros.iter().chain(rest).all(|value| value.is_finite()) {
-        return Ok(lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher));
-    }
-    let token = position(logits, |logit| !logit.is_finite()).unwrap_or_default();
+    let token = logits.iter().position(|logit| !logit.is_finite()).unwrap_or_default();
     let message = format!(
         "the logit of token {token} is {}; the model's weights or its input are broken",
         logits[token]
@@ -170,73 +209,38 @@ fn finite_highest(logits: &[f32]) -> Result<f32> {
     Err(Error::new(ErrorKind::Numeric, message))
 }
 
+/// Forbids what `allowed` does not name.
 fn mask(logits: &mut [f32], allowed: &[u32]) {
-    for (index, logit) in logits.iter_mut().enumerate() {
-        let word = allowed.get(index / 32).copied().unwrap_or(0);
-        if word >> (index % 32) & 1 == 0 {
-            *logit = f32::NEG_INFINITY;
+    let words = allowed.iter().copied().chain(std::iter::repeat(0));
+    for (logits, word) in logits.chunks_mut(32).zip(words) {
+        match word {
+            u32::MAX => {}
+            0 => logits.fill(f32::NEG_INFINITY),
+            _ => {
+                for (bit, logit) in logits.iter_mut().enumerate() {
+                    if word >> bit & 1 == 0 {
+                        *logit = f32::NEG_INFINITY;
+                    }
+                }
+            }
         }
     }
 }
 
-/// The highest of logits that biases, penalties and masks have changed.
-///
-/// # Errors
-/// `Numeric` where that is infinite.
-fn changed_highest(logits: &[f32]) -> Result<f32> {
-    let highest = highest(logits);
-    if highest == f32::INFINITY {
-        return Err(Error::new(
-            ErrorKind::Numeric,
-            "a logit became infinite; lower the logit_bias or the penalties",
-        ));
+/// `token` with its logprob, and the `count` likeliest with theirs.
+fn logprobs(raw: &All<'_>, token: u32, count: u32, left: &mut Left) -> Result<Sampled> {
+    let mass = raw.moments(1.0, &mut left.blocks)?.mass;
+    let total = f64::from(raw.highest) + ln64(mass);
+    let logprob = |logit: f32| (f64::from(logit) - total).min(0.0) as f32;
+    let mut sampled = Sampled { logprob: logprob(raw.logits[token as usize]), ..Sampled::plain(token) };
+    if count > 0 {
+        raw.top_k(count as usize, &mut left.list)?;
+        sampled.alternatives.try_reserve_exact(left.list.len())?;
+        let alternatives =
+            left.list.iter().map(|one| Alternative { token: one.id, logprob: logprob(one.logit) });
+        sampled.alternatives.extend(alternatives);
     }
-    Ok(highest)
-}
-
-/// The token of the highest logit; of equal ones the lowest id.
-///
-/// # Errors
-/// `Numeric` if there is none above −∞.
-fn first(logits: &[f32], highest: f32) -> Result<u32> {
-    match position(logits, |logit| logit == highest) {
-        Some(token) if highest > f32::NEG_INFINITY => Ok(token as u32),
-        _ => Err(Error::new(ErrorKind::Numeric, "all logits are -inf: no token can be chosen")),
-    }
-}
-
-/// Logits that are looked at together, so that the compiler may use vectors.
-const LANES: usize = 16;
-
-/// The highest logit; −∞ if there is none.
-fn highest(logits: &[f32]) -> f32 {
-    let (groups, rest) = logits.as_chunks::<LANES>();
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for group in groups {
-        for (lane, logit) in lanes.iter_mut().zip(group) {
-            *lane = higher(*lane, *logit);
-        }
-    }
-    lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, higher)
-}
-
-/// The higher of two; `one` where `other` is NaN.
-fn higher(one: f32, other: f32) -> f32 {
-    if other > one { other } else { one }
-}
-
-/// Where the first logit is that is `wanted`. Most are not.
-fn position(logits: &[f32], wanted: impl Fn(f32) -> bool) -> Option<usize> {
-    let none = |group: &&[f32; LANES]| !group.iter().fold(false, |any, logit| any | wanted(*logit));
-    let passed = LANES * logits.as_chunks::<LANES>().0.iter().take_while(none).count();
-    let found = logits[passed..].iter().position(|logit| wanted(*logit));
-    found.map(|at| passed + at)
-}
-
-fn log_probability(logits: &[f32], token: u32) -> f32 {
-    let highest = highest(logits);
-    let total: f64 = logits.iter().map(|logit| f64::from(exp_negative(logit - highest))).sum();
-    (f64::from(logits[token as usize]) - f64::from(highest) - ln(total)) as f32
+    Ok(sampled)
 }
 
 #[cfg(test)]
@@ -299,7 +303,7 @@ mod tests {
         };
         let mut sampler = sampler(options, 4);
         for token in [3, 0, 1, 0, 77] {
-            sampler.accept(token);
+            sampler.accept(token, || &[]);
         }
         let mut logits = [4.0, -1.0, 2.0, 1.0];
         sampler.sample(&mut logits).unwrap();
@@ -339,7 +343,7 @@ mod tests {
         ];
         for options in changed {
             let mut sampler = sampler(options, 4);
-            sampler.accept(1);
+            sampler.accept(1, || &[]);
             for allowed in [!0u32, 0b1101] {
                 let sampled = sampler.sample_allowed(&mut logits.clone(), &[allowed]).unwrap();
                 let expected = f64::from(logits[sampled.token as usize]) - total;

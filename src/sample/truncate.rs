@@ -1,93 +1,190 @@
-//! Which candidates stay: top-k, typical, nucleus and min-p; knows neither penalties nor the draw.
+//! Which tokens stay: top-n-sigma, top-k, typical, nucleus, min-p and XTC; knows neither penalties nor the
+//! draw.
+//!
+//! What stays is all tokens until the first of them makes a list, which holds only what it needs: of 262,144
+//! tokens a few hundred usually have nearly all the probability.
 
+use super::candidates::{All, Candidate, likeliest, sums};
+use super::rng::Rng;
+use crate::error::Result;
+use crate::kernel::{Moments, ln64};
 use std::cmp::Ordering;
 
-use super::math::{exp_negative, ln};
-use crate::error::Result;
-
-/// A token that may still be drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
-    pub(super) id: u32,
-    pub(super) logit: f32,
-    /// exp(logit − highest logit): the probability, not normalized.
-    pub(super) weight: f32,
-    /// Distance from the expected information (typical sampling only).
-    surprise: f32,
+/// What is left of all tokens, and the memory for it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Left {
+    /// The moments of the logits, where they are wanted.
+    pub(super) blocks: Vec<Moments>,
+    /// What is left, if `listed`.
+    pub(super) list: Vec<Candidate>,
+    /// Otherwise all tokens are.
+    pub(super) listed: bool,
 }
 
-/// A candidate for every token that is not forbidden, in ascending order of ids.
-///
-/// # Errors
-/// `OutOfMemory`.
-pub(super) fn candidates(logits: &[f32], highest: f32, out: &mut Vec<Candidate>) -> Result<()> {
-    out.clear();
-    out.try_reserve_exact(logits.len())?;
-    out.extend(
-        logits.iter().zip(0..).filter(|(logit, _)| **logit > f32::NEG_INFINITY).map(|(&logit, id)| {
-            Candidate { id, logit, weight: exp_negative(logit - highest), surprise: 0.0 }
-        }),
-    );
-    Ok(())
-}
+impl Left {
+    /// All tokens are left again.
+    pub(super) fn begin(&mut self) {
+        self.list.clear();
+        self.listed = false;
+    }
 
-/// Likeliest first; of equal ones the lowest id. A total order, so that sums do not depend on how the sort
-/// works.
-fn likeliest(a: &Candidate, b: &Candidate) -> Ordering {
-    b.logit.total_cmp(&a.logit).then(a.id.cmp(&b.id))
-}
+    /// Keeps the tokens whose logit is no more than `n` standard deviations of all logits below the highest.
+    ///
+    /// # Errors
+    /// `OutOfMemory`, as for all that follow.
+    pub(super) fn top_n_sigma(&mut self, all: &All<'_>, n: f32) -> Result<()> {
+        let limit = f64::from(all.highest) - f64::from(n) * deviation(all.logits);
+        all.above((limit as f32).next_down(), &mut self.list)?;
+        self.listed = true;
+        Ok(())
+    }
 
-/// Keeps the `k` likeliest, sorted; as it is if there are no more.
-pub(super) fn top_k(candidates: &mut Vec<Candidate>, k: usize) {
-    if k < candidates.len() {
-        candidates.select_nth_unstable_by(k, likeliest);
-        candidates.truncate(k);
-        candidates.sort_unstable_by(likeliest);
+    /// Keeps the `k` likeliest, sorted; as it is if there are no more.
+    pub(super) fn top_k(&mut self, all: &All<'_>, k: usize) -> Result<()> {
+        if self.listed {
+            if k < self.list.len() {
+                self.list.select_nth_unstable_by(k, likeliest);
+                self.list.truncate(k);
+                self.list.sort_unstable_by(likeliest);
+            }
+        } else if k < all.logits.len() {
+            all.top_k(k, &mut self.list)?;
+            self.listed = true;
+        }
+        Ok(())
+    }
+
+    /// Keeps the likeliest whose probabilities add up to `p`, at least one, sorted.
+    pub(super) fn top_p(&mut self, all: &All<'_>, p: f32) -> Result<()> {
+        let share = f64::from(p);
+        if self.listed {
+            let wanted = sums(&self.list, all.highest).mass * share;
+            keep_mass(&mut self.list, wanted, likeliest);
+            return Ok(());
+        }
+        let wanted = all.moments(1.0, &mut self.blocks)?.mass * share;
+        for width in [6.0, 12.0, 24.0, f32::INFINITY] {
+            all.above(all.highest - width, &mut self.list)?;
+            if sums(&self.list, all.highest).mass >= wanted {
+                break;
+            }
+        }
+        self.listed = true;
+        keep_mass(&mut self.list, wanted, likeliest);
+        Ok(())
+    }
+
+    /// Keeps the ones closest to the expected information whose probabilities add up to `p`, at least one,
+    /// likeliest first.
+    pub(super) fn typical_p(&mut self, all: &All<'_>, p: f32) -> Result<()> {
+        let sums_of_all = match self.listed {
+            true => sums(&self.list, all.highest),
+            false => all.moments(1.0, &mut self.blocks)?,
+        };
+        // With d = logit − highest, information is ln mass − d, and the expected one ln mass − energy / mass.
+        let center = sums_of_all.energy / sums_of_all.mass;
+        let wanted = sums_of_all.mass * f64::from(p);
+        let surprise = |candidate: &mut Candidate| {
+            candidate.surprise = (f64::from(candidate.logit - all.highest) - center).abs() as f32;
+        };
+        if self.listed {
+            self.list.iter_mut().for_each(surprise);
+        } else {
+            for width in [1.0, 4.0, 16.0, f32::INFINITY] {
+                // A little more, and then exactly.
+                let limit = f64::from(all.highest) + center - f64::from(width) - 1e-3;
+                all.above(limit as f32, &mut self.list)?;
+                self.list.iter_mut().for_each(surprise);
+                self.list.retain(|candidate| candidate.surprise < width);
+                if sums(&self.list, all.highest).mass >= wanted {
+                    break;
+                }
+            }
+            self.listed = true;
+        }
+        keep_mass(&mut self.list, wanted, |a, b| a.surprise.total_cmp(&b.surprise).then(likeliest(a, b)));
+        self.list.sort_unstable_by(likeliest);
+        Ok(())
+    }
+
+    /// Keeps those at least `p` times as likely as the likeliest of what is left, in the order they are in.
+    pub(super) fn min_p(&mut self, all: &All<'_>, p: f32) -> Result<()> {
+        if !self.listed {
+            let limit = f64::from(all.highest) + ln64(f64::from(p)) - 1e-3;
+            all.above(limit as f32, &mut self.list)?;
+            self.listed = true;
+        }
+        let highest = self.list.iter().map(|candidate| candidate.weight).fold(0.0, f32::max);
+        self.list.retain(|candidate| candidate.weight >= p * highest);
+        Ok(())
+    }
+
+    /// With `probability`, and if at least two of what is left have a probability of `threshold` or more,
+    /// only the least likely of these stays of them; of equal ones the one with the highest id.
+    pub(super) fn xtc(
+        &mut self,
+        all: &mut All<'_>,
+        probability: f32,
+        threshold: f32,
+        rng: &mut Rng,
+    ) -> Result<()> {
+        if rng.unit() >= f64::from(probability) {
+            return Ok(());
+        }
+        let mass = match self.listed {
+            true => sums(&self.list, all.highest).mass,
+            false => all.moments(1.0, &mut self.blocks)?.mass,
+        };
+        let wanted = mass * f64::from(threshold);
+        if !self.listed {
+            let limit = f64::from(all.highest) + ln64(wanted) - 1e-3;
+            all.above(limit as f32, &mut self.list)?;
+        }
+        let is_top = |candidate: &Candidate| f64::from(candidate.weight) >= wanted;
+        let Some(least) = self.list.iter().filter(|one| is_top(one)).max_by(|a, b| likeliest(a, b)).copied()
+        else {
+            return Ok(());
+        };
+        if self.listed {
+            self.list.retain(|candidate| candidate.id == least.id || !is_top(candidate));
+            return Ok(());
+        }
+        for candidate in self.list.iter().filter(|one| one.id != least.id && is_top(one)) {
+            all.logits[candidate.id as usize] = f32::NEG_INFINITY;
+        }
+        all.highest = least.logit;
+        Ok(())
     }
 }
 
-/// Keeps the likeliest whose probabilities add up to `p`, at least one, sorted.
-pub(super) fn top_p(candidates: &mut Vec<Candidate>, p: f32) {
-    keep_mass(candidates, p, likeliest);
-}
-
-/// Keeps the ones closest to the expected information whose probabilities add up to `p`, at least one,
-/// likeliest first.
-pub(super) fn typical_p(candidates: &mut Vec<Candidate>, p: f32) {
-    let total = mass(candidates);
-    let information = |weight: f32| -ln(f64::from(weight) / total);
-    let entropy: f64 = candidates
-        .iter()
-        .filter(|candidate| candidate.weight > 0.0)
-        .map(|candidate| f64::from(candidate.weight) / total * information(candidate.weight))
-        .sum();
-    for candidate in candidates.iter_mut() {
-        let distance = information(candidate.weight.max(f32::MIN_POSITIVE)) - entropy;
-        candidate.surprise = distance.abs() as f32;
+/// The standard deviation of those above −∞, as of a sample: divided by one less than they are. 0 of a single
+/// one.
+fn deviation(logits: &[f32]) -> f64 {
+    const LANES: usize = 8;
+    let sum = |term: &dyn Fn(f64) -> f64| -> f64 {
+        let mut lanes = [0.0; LANES];
+        for (index, &logit) in logits.iter().enumerate() {
+            if logit > f32::NEG_INFINITY {
+                lanes[index % LANES] += term(f64::from(logit));
+            }
+        }
+        lanes.iter().sum()
+    };
+    let count = sum(&|_| 1.0);
+    if count < 2.0 {
+        return 0.0;
     }
-    keep_mass(candidates, p, |a, b| a.surprise.total_cmp(&b.surprise).then(likeliest(a, b)));
-    candidates.sort_unstable_by(likeliest);
+    let mean = sum(&|logit| logit) / count;
+    (sum(&|logit| (logit - mean) * (logit - mean)) / (count - 1.0)).sqrt()
 }
 
-/// Keeps those at least `p` times as likely as the likeliest of all, in the order they are in.
-pub(super) fn min_p(candidates: &mut Vec<Candidate>, p: f32) {
-    let highest = candidates.iter().map(|candidate| candidate.weight).fold(0.0, f32::max);
-    candidates.retain(|candidate| candidate.weight >= p * highest);
-}
-
-/// The sum of all weights, in the order they are in.
-fn mass(candidates: &[Candidate]) -> f64 {
-    candidates.iter().map(|candidate| f64::from(candidate.weight)).sum()
-}
-
-/// Keeps the first candidates by `order` whose probabilities add up to `share`. Sorts only as far as needed:
-/// a growing prefix, since a few hundred of 262,144 tokens usually hold the mass.
+/// Keeps the first candidates by `order` whose weights add up to `wanted`. Sorts only as far as needed: a
+/// growing prefix.
 fn keep_mass(
     candidates: &mut Vec<Candidate>,
-    share: f32,
+    wanted: f64,
     order: impl Fn(&Candidate, &Candidate) -> Ordering + Copy,
 ) {
-    let wanted = mass(candidates) * f64::from(share);
     let (mut sorted, mut kept, mut sum, mut step) = (0, 0, 0.0, 256);
     while kept < candidates.len() {
         if kept == sorted {
@@ -107,111 +204,4 @@ fn keep_mass(
         }
     }
     candidates.truncate(kept);
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn all(logits: &[f32]) -> Vec<Candidate> {
-        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut out = Vec::new();
-        candidates(logits, highest, &mut out).unwrap();
-        out
-    }
-
-    fn ids(candidates: &[Candidate]) -> Vec<u32> {
-        candidates.iter().map(|candidate| candidate.id).collect()
-    }
-
-    /// The ids, likeliest first, by a plain full sort.
-    fn naive_order(logits: &[f32]) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..logits.len() as u32).collect();
-        order.sort_by(|&a, &b| logits[b as usize].partial_cmp(&logits[a as usize]).unwrap());
-        order
-    }
-
-    fn naive_probabilities(logits: &[f32]) -> Vec<f64> {
-        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - highest).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        weights.iter().map(|w| w / total).collect()
-    }
-
-    /// The smallest prefix of `order` with at least `share`; None where rounding could decide.
-    fn naive_prefix(order: &[u32], probabilities: &[f64], share: f64) -> Option<usize> {
-        let mut sum = 0.0;
-        for (index, &id) in order.iter().enumerate() {
-            sum += probabilities[id as usize];
-            if (sum - share).abs() < 1e-5 {
-                return None;
-            }
-            if sum > share {
-                return Some(index + 1);
-            }
-        }
-        Some(order.len())
-    }
-
-    proptest! {
-        #[test]
-        fn top_k_is_the_head_of_a_full_sort(logits in prop::collection::vec(-8i8..8, 1..600), k in 1usize..700) {
-            let logits: Vec<f32> = logits.into_iter().map(f32::from).collect();
-            let mut own = all(&logits);
-            let mut expected = ids(&own);
-            if k < expected.len() {
-                expected = naive_order(&logits);
-                expected.truncate(k);
-            }
-            top_k(&mut own, k);
-            prop_assert_eq!(ids(&own), expected);
-        }
-
-        #[test]
-        fn top_p_is_the_shortest_head_with_the_mass(logits in prop::collection::vec(-4f32..4.0, 1..2000), p in 0.01f32..0.999) {
-            let mut own = all(&logits);
-            top_p(&mut own, p);
-            let order = naive_order(&logits);
-            if let Some(kept) = naive_prefix(&order, &naive_probabilities(&logits), f64::from(p)) {
-                prop_assert_eq!(ids(&own), &order[..kept]);
-            }
-        }
-
-        #[test]
-        fn typical_p_keeps_the_least_surprising(logits in prop::collection::vec(-4f32..4.0, 1..600), p in 0.01f32..0.999) {
-            let mut own = all(&logits);
-            typical_p(&mut own, p);
-            let probabilities = naive_probabilities(&logits);
-            let entropy: f64 = probabilities.iter().map(|q| -q * q.ln()).sum();
-            let distance = |id: u32| (-probabilities[id as usize].ln() - entropy).abs();
-            let mut order = naive_order(&logits);
-            order.sort_by(|&a, &b| distance(a).partial_cmp(&distance(b)).unwrap());
-            if let Some(kept) = naive_prefix(&order, &probabilities, f64::from(p)) {
-                let clear = kept == order.len() || distance(order[kept]) - distance(order[kept - 1]) > 1e-5;
-                if clear {
-                    let mut expected = order[..kept].to_vec();
-                    let mut got = ids(&own);
-                    expected.sort_unstable();
-                    got.sort_unstable();
-                    prop_assert_eq!(got, expected);
-                }
-            }
-        }
-
-        #[test]
-        fn min_p_compares_with_the_likeliest(logits in prop::collection::vec(-4f32..4.0, 1..300), p in 0.01f32..1.0) {
-            let mut own = all(&logits);
-            min_p(&mut own, p);
-            let probabilities = naive_probabilities(&logits);
-            let highest = probabilities.iter().copied().fold(0.0, f64::max);
-            for (id, &probability) in probabilities.iter().enumerate() {
-                let margin = probability / highest - f64::from(p);
-                if margin.abs() > 1e-5 {
-                    prop_assert_eq!(own.iter().any(|c| c.id as usize == id), margin > 0.0);
-                }
-            }
-        }
-    }
 }

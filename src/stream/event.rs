@@ -1,6 +1,7 @@
 //! What a stream delivers: typed events, the last of which says why the stream ended; knows no channel.
 
 use crate::error::Error;
+use crate::sample::Alternative;
 use compact_str::CompactString;
 use smallvec::SmallVec;
 use std::time::Duration;
@@ -55,8 +56,18 @@ pub struct Text {
     /// Natural logarithm of the last id's probability by the model itself, before bias, penalties, truncation
     /// and temperature; NaN unless asked for, and for ids that the host began the answer with.
     pub logprob: f32,
+    /// The model's likeliest ids in place of the last one, as
+    /// [`Sampled::alternatives`](crate::sample::Sampled::alternatives) has them; empty unless asked for.
+    pub alternatives: Vec<Alternative>,
     /// What the text is part of.
     pub channel: Channel,
+}
+
+impl Text {
+    /// Text to be shown, and the ids behind it, of which nobody asked how likely they were.
+    pub fn plain(text: CompactString, tokens: SmallVec<[u32; 4]>) -> Self {
+        Self { text, tokens, logprob: f32::NAN, alternatives: Vec::new(), channel: Channel::Answer }
+    }
 }
 
 /// What a text is part of.

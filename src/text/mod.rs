@@ -3,6 +3,7 @@
 
 mod detokenizer;
 pub mod json;
+mod segments;
 mod stop;
 mod vocab;
 
@@ -12,6 +13,7 @@ pub mod template;
 pub mod tokenizer;
 
 pub use detokenizer::{Detokenizer, Unfinished, decode};
+pub use segments::{Cut, MAX_PIECE, Segments};
 pub use stop::{StopMatcher, StopScan};
 pub use vocab::{
     ControlSpan, InPieces, Message, Piece, RenderInput, Rendered, Spoken, Vocab, done, unix_time,

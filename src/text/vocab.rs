@@ -151,6 +151,11 @@ pub trait Vocab: Send + Sync {
     /// The token `id` in running text; `None` if there is no such id.
     fn piece(&self, id: u32) -> Option<Piece<'_>>;
 
+    /// The bytes of the token `id`; none if there is no such id.
+    fn bytes(&self, id: u32) -> &[u8] {
+        self.piece(id).map_or(&[], |piece| piece.bytes)
+    }
+
     /// Whether `id` ends a generation.
     fn is_end(&self, id: u32) -> bool {
         self.end_ids().contains(&id)

@@ -39,17 +39,6 @@ fn fields_of_a_generation() {
     let counter = Counter::new();
     let good = wick_generate_options { user: counter.user(), drop: Some(count), ..prompt("p") };
     let cases: &[Case<wick_generate_options>] = &[
-        ("sampling.dry_multiplier", UNSUPPORTED, |o| o.sampling.dry_multiplier = 0.5),
-        ("sampling.dry_base", UNSUPPORTED, |o| o.sampling.dry_base = 0.5),
-        ("sampling.dry_allowed_length", UNSUPPORTED, |o| o.sampling.dry_allowed_length = 1),
-        ("sampling.dry_last_n", UNSUPPORTED, |o| o.sampling.dry_last_n = 1),
-        ("sampling.xtc_probability", UNSUPPORTED, |o| o.sampling.xtc_probability = 0.5),
-        ("sampling.xtc_threshold", UNSUPPORTED, |o| o.sampling.xtc_threshold = 0.5),
-        ("sampling.top_n_sigma", UNSUPPORTED, |o| o.sampling.top_n_sigma = f32::NAN),
-        ("sampling.mirostat_tau", UNSUPPORTED, |o| o.sampling.mirostat_tau = 5.0),
-        ("sampling.mirostat_eta", UNSUPPORTED, |o| o.sampling.mirostat_eta = 0.5),
-        ("sampling.dynatemp_range", UNSUPPORTED, |o| o.sampling.dynatemp_range = 0.5),
-        ("sampling.dynatemp_exponent", UNSUPPORTED, |o| o.sampling.dynatemp_exponent = 0.5),
         ("sampling.reserved", UNSUPPORTED, |o| o.sampling.reserved = 1),
         // They go with messages, which this generation has none of.
         ("tools_json", INVALID, |o| o.tools_json = text("[]")),
@@ -71,9 +60,8 @@ fn fields_of_a_generation() {
         ("tool_name", UNSUPPORTED, |o| o.tool_name = text("add")),
         ("reasoning_budget", UNSUPPORTED, |o| o.reasoning_budget = WICK_NO_REASONING),
         ("cut", INVALID, |o| o.cut = 4),
-        ("cut", UNSUPPORTED, |o| o.cut = WICK_CUT_SENTENCE),
-        ("top_logprobs", INVALID, |o| o.top_logprobs = 21),
-        ("top_logprobs", UNSUPPORTED, |o| o.top_logprobs = 20),
+        ("cut", INVALID, |o| (o.cut, o.logprobs) = (WICK_CUT_SENTENCE, 1)),
+        ("cut", INVALID, |o| (o.cut, o.top_logprobs) = (WICK_CUT_WORD, 2)),
         // Honoured.
         ("cut", INVALID, |o| (o.max_tokens_per_second, o.cut) = (1, 4)),
     ];

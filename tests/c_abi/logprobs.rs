@@ -4,6 +4,8 @@
 #![allow(unsafe_code, reason = "this is the C ABI, as C calls it")]
 
 use crate::support::c_abi::*;
+use std::ffi::c_void;
+use std::sync::Mutex;
 
 /// The TEXTs of a generation with and without logprobs: text, ids, and the logprob of the last one.
 fn texts(session: wick_session, options: wick_generate_options) -> Vec<(String, Vec<u32>, f32)> {
@@ -78,6 +80,93 @@ fn a_logprob_is_the_models_own_whatever_is_forbidden() {
     let with = texts(session_of(model), options);
     assert_eq!(with.len(), 1);
     assert!(with[0].1[0] != u32::from(b'a') && with[0].2 < -1.0, "{with:?}");
+    shut(runtime);
+}
+
+/// An id's alternatives, as they lie in the event.
+fn alternatives(event: &wick_event) -> Vec<(u32, f32)> {
+    assert!(event.alternatives.is_aligned(), "{:?}", event.alternatives);
+    (0..event.alternative_count as usize)
+        // SAFETY: the library says that there are so many.
+        .map(|index| unsafe { *event.alternatives.add(index) })
+        .map(|one| (one.token, one.logprob))
+        .collect()
+}
+
+/// What is read of a generation with buffers of `cap` bytes that begin `shift` bytes into their memory: for
+/// each id its alternatives, and all text.
+fn read_alternatives(stream: wick_stream, cap: usize, shift: usize) -> (Vec<(u32, Vec<(u32, f32)>)>, String) {
+    let (mut buf, mut event) = (vec![0u64; 1024], sized::<wick_event>());
+    let (mut ids, mut text) = (Vec::new(), String::new());
+    let buf = buf.as_mut_ptr().cast::<u8>().wrapping_add(shift);
+    loop {
+        // SAFETY: the buffer is good.
+        let seen = unsafe {
+            match wick_stream_next(stream, &mut event, buf.cast(), cap, LONG) {
+                WICK_OK => Seen::new(&event),
+                status => break is(status, WICK_ENDED),
+            }
+        };
+        let inside = (buf as usize..buf as usize + cap).contains(&(event.alternatives as usize));
+        assert!(event.alternatives.is_null() || inside);
+        text.push_str(&seen.text);
+        match seen.tokens[..] {
+            [id] => ids.push((id, alternatives(&event))),
+            _ => assert!(seen.tokens.is_empty() && event.alternatives.is_null()),
+        }
+    }
+    is(wick_stream_close(stream), WICK_OK);
+    (ids, text)
+}
+
+#[test]
+fn alternatives_come_whole_with_their_id() {
+    let runtime = runtime();
+    let long = "a".repeat(200);
+    let script = serde_json::json!({ "reply": ["x", long, "b".repeat(251), "y", wick::testing::CONTROL] });
+    let model = model(runtime, &script.to_string());
+    let options = wick_generate_options { top_logprobs: 20, ..prompt("p") };
+    let whole = read_alternatives(generate(session_of(model), &options), 4096, 0);
+    let plain = texts(session_of(model), prompt("p"));
+    assert_eq!((whole.1.clone(), whole.0.iter().map(|(id, _)| *id).collect()), joined(&plain));
+    for (id, alternatives) in &whole.0 {
+        assert_eq!((alternatives.len(), alternatives[0].0), (20, *id), "the fake model says its likeliest");
+        assert!(alternatives.is_sorted_by(|a, b| (-a.1, a.0) < (-b.1, b.0)), "{alternatives:?}");
+    }
+    for (cap, shift) in [(256, 0), (256, 1), (257, 3), (300, 2), (381, 5), (4096, 7)] {
+        let parts = read_alternatives(generate(session_of(model), &options), cap, shift);
+        assert_eq!(parts, whole, "cap {cap}, shift {shift}");
+    }
+    // Three of them, and logprobs without: none.
+    let three = wick_generate_options { top_logprobs: 3, logprobs: 1, ..prompt("p") };
+    let (ids, _) = read_alternatives(generate(session_of(model), &three), 4096, 0);
+    assert!(ids.iter().zip(&whole.0).all(|(few, all)| few.1 == all.1[..3]));
+    shut(runtime);
+}
+
+#[test]
+fn a_callback_gets_alternatives_too() {
+    static SEEN: Mutex<Vec<(u32, Vec<(u32, f32)>)>> = Mutex::new(Vec::new());
+    unsafe extern "C" fn take(_: *mut c_void, event: *const wick_event) {
+        // SAFETY: the library's event.
+        let event = unsafe { &*event };
+        if event.kind == WICK_EVENT_TEXT {
+            assert_eq!(event.token_count, 1);
+            // SAFETY: there is one.
+            SEEN.lock().unwrap().push((unsafe { *event.tokens }, alternatives(event)));
+        }
+    }
+    let runtime = runtime();
+    let model = model(runtime, r#"{"reply":["a","b","c"]}"#);
+    let counter = Counter::new();
+    let asked = wick_generate_options { top_logprobs: 5, ..prompt("p") };
+    let options =
+        wick_generate_options { on_event: Some(take), user: counter.user(), drop: Some(count), ..asked };
+    let stream = generate(session_of(model), &options);
+    until(|| counter.count() == 1);
+    is(wick_stream_close(stream), WICK_OK);
+    let whole = read_alternatives(generate(session_of(model), &asked), 4096, 0).0;
+    assert_eq!((SEEN.lock().unwrap().clone(), whole.len()), (whole.clone(), 3));
     shut(runtime);
 }
 

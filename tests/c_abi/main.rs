@@ -6,6 +6,7 @@ mod support;
 mod abi;
 mod adapters;
 mod arguments;
+mod cut;
 mod drop;
 mod estimate;
 mod events;

@@ -164,3 +164,35 @@ fn biases_and_typical_p_change_what_is_drawn() {
     assert_eq!(all_text(&read_all(generate(session_of(model), &typical))), "abc");
     shut(runtime);
 }
+
+#[test]
+fn each_sampler_changes_what_is_drawn() {
+    type Case = (&'static str, fn(&mut wick_sampling));
+    let runtime = runtime();
+    // The fake model's logits are 0 but for the token that it says.
+    let model = model(runtime, r#"{"reply":["a","b","a","b","a","b","a","b","a","b","a","b"]}"#);
+    let said = |change: fn(&mut wick_sampling)| {
+        let mut options = wick_generate_options { max_tokens: 12, ..prompt("p") };
+        change(&mut options.sampling);
+        all_text(&read_all(generate(session_of(model), &options)))
+    };
+    assert_eq!(said(|_| {}), "abababababab");
+    assert_eq!(said(|s| (s.temperature, s.seed, s.top_n_sigma) = (20.0, 5, 1.0)), "abababababab");
+    assert_eq!(
+        said(|s| (s.temperature, s.seed, s.mirostat_tau, s.mirostat_eta) = (1.0, 5, 0.01, 0.1)),
+        "abababababab"
+    );
+    let changed: [Case; 4] = [
+        ("DRY", |s| (s.dry_multiplier, s.dry_base, s.dry_allowed_length, s.dry_last_n) = (50.0, 2.0, 1, 10)),
+        ("XTC", |s| (s.temperature, s.seed, s.xtc_probability, s.xtc_threshold) = (1.0, 5, 1.0, 1e-30)),
+        ("mirostat", |s| (s.temperature, s.seed, s.mirostat_tau) = (20.0, 5, 7.0)),
+        ("dynatemp", |s| {
+            (s.temperature, s.seed, s.dynatemp_range, s.dynatemp_exponent) = (5.0, 5, 4000.0, 0.01)
+        }),
+    ];
+    for (name, change) in changed {
+        assert_ne!(said(change), "abababababab", "{name}");
+        assert_eq!(said(change), said(change), "{name}: the seed decides");
+    }
+    shut(runtime);
+}

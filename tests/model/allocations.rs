@@ -72,7 +72,7 @@ fn no_allocation_per_token_in_any_sampler() {
                     0 => sampler.sample(&mut logits),
                     _ => sampler.sample_allowed(&mut logits, &allowed),
                 };
-                sampler.accept(sampled.expect("a token").token);
+                sampler.accept(sampled.expect("a token").token, || b"a");
             }
         };
         // The windows of penalties are full then.

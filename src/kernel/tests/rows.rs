@@ -154,3 +154,62 @@ fn rope_scalings_do_what_their_papers_say() {
     assert!(Rope::new(&RopeConfig { dims: 8, magnitude: f64::INFINITY, ..bad }).is_err());
     assert!(Rope::new(&RopeConfig { dims: 8, factors: Some(&[1.0, 0.0, 1.0, 1.0]), ..bad }).is_err());
 }
+
+/// The bits of the sums, apart from the signs of zeros.
+fn bits(moments: &[Moments]) -> Vec<[u64; 2]> {
+    moments.iter().map(|m| [m.mass.to_bits(), m.energy.to_bits()]).collect()
+}
+
+#[test]
+fn logits_give_the_plain_bits_for_every_length() {
+    let mut random = Random::new(17);
+    let plain = Kernels::scalar();
+    for len in (0..150).chain([1023, 1024, 1025, 3000]) {
+        let mut x: Vec<f32> = random.values(len).iter().map(|x| x * 20.0).collect();
+        let truth = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        for kernels in Kernels::available() {
+            let name = format!("{len}, {:?}", kernels.set());
+            assert_eq!(kernels.finite_highest(&x), truth, "{name}");
+            assert_eq!(kernels.highest(&x), truth, "{name}");
+            for limit in [f32::NEG_INFINITY, -5.0, 19.0, truth, 30.0] {
+                let first = x.iter().position(|x| *x > limit).map_or(len, |at| at / LOOK * LOOK);
+                assert_eq!(kernels.next_above(&x, limit), first, "{name}");
+            }
+            for temperature in [1.0, 0.3, 40.0, 1e-45] {
+                let (mut ours, mut truth_of) =
+                    (vec![Moments::default(); len.div_ceil(MOMENT_BLOCK)], Vec::new());
+                truth_of.resize(ours.len(), Moments::default());
+                kernels.moments(&x, truth, temperature, &mut ours);
+                plain.moments(&x, truth, temperature, &mut truth_of);
+                assert_eq!(bits(&ours), bits(&truth_of), "{name}");
+                let exact = |f: &dyn Fn(f64) -> f64| -> f64 {
+                    x.iter().map(|x| f(f64::from(x - truth) / f64::from(temperature))).sum()
+                };
+                let (mass, energy) = ours.iter().fold((0.0, 0.0), |s, m| (s.0 + m.mass, s.1 + m.energy));
+                let (exact_mass, exact_energy) =
+                    (exact(&|d| d.exp()), exact(&|d| if d > -700.0 { d * d.exp() } else { 0.0 }));
+                assert!((mass - exact_mass).abs() <= 2e-6 * exact_mass, "{name}: {mass} {exact_mass}");
+                assert!((energy - exact_energy).abs() <= 2e-6 * (1.0 - exact_energy), "{name}: {energy}");
+            }
+        }
+        if len == 0 {
+            continue;
+        }
+        // Forbidden ones count nothing, broken ones are seen.
+        let at = random.bits() as usize % len;
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            x[at] = broken;
+            let rest = x.iter().copied().filter(|x| x.is_finite()).fold(f32::NEG_INFINITY, f32::max);
+            for kernels in Kernels::available() {
+                assert!(kernels.finite_highest(&x).is_nan(), "{len}, {:?}", kernels.set());
+                if broken == f32::INFINITY {
+                    continue;
+                }
+                assert_eq!(kernels.highest(&x), rest);
+                let mut moments = vec![Moments::default(); len.div_ceil(MOMENT_BLOCK)];
+                kernels.moments(&x, rest.max(-20.0), 1.0, &mut moments);
+                assert!(moments.iter().all(|m| m.mass.is_finite() && m.energy.is_finite()));
+            }
+        }
+    }
+}

@@ -75,7 +75,7 @@ pub fn open_pushed(
 }
 
 pub fn text(text: &str) -> Text {
-    Text { text: text.into(), tokens: [7].into_iter().collect(), logprob: f32::NAN, channel: Channel::Answer }
+    Text::plain(text.into(), [7].into_iter().collect())
 }
 
 /// One event in one word: `text:Hi`, `end:Stop`.
