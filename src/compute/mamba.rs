@@ -1,12 +1,9 @@
 //! Mamba-2 over rows of tokens, split over threads by rows, then by heads; knows no layer.
 
-use super::delta::Before;
 use super::disjoint::Disjoint;
+use super::recurrence::{Before, WORK};
 use super::{Compute, SCRATCH};
 use crate::kernel::{CausalConv, Gate, ScanHead, exp, softplus};
-
-/// Elements of a state times tokens that are computed at once, a thread: about 150 µs with AVX-512.
-const WORK: usize = 1 << 22;
 
 /// One sequence's rows of a Mamba-2 mixer.
 #[derive(Clone, Copy)]
@@ -110,8 +107,7 @@ impl Compute {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compute::{Pool, PoolOptions};
-    use crate::kernel::Kernels;
+    use crate::compute::tests::recurrence::{near, no_bit_changes, values};
 
     /// Numbers of a small net, and all that it computes with.
     struct Case {
@@ -132,11 +128,6 @@ mod tests {
 
     const TAPS: usize = 4;
     const EPSILON: f32 = 1e-3;
-
-    fn values(seed: usize, len: usize) -> Vec<f32> {
-        let value = |index: usize| ((index * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
-        (0..len).map(value).collect()
-    }
 
     impl Case {
         fn new((heads, groups): (usize, usize), dim: usize, states: usize, rows: usize) -> Self {
@@ -271,39 +262,14 @@ mod tests {
         let mut compute = Compute::alone().expect("memory");
         for case in cases() {
             let (found, _) = case.passes(&mut compute, &[case.rows], case.rows);
-            let exact = case.exact();
-            let size = (exact.iter().map(|x| x * x).sum::<f64>() / exact.len() as f64).sqrt();
-            assert!(size > 0.05, "{size}");
-            for (found, exact) in found.iter().zip(exact) {
-                assert!((f64::from(*found) - exact).abs() < 2e-5 * size, "{found} is not {exact}");
-            }
+            near(&found, &case.exact());
         }
     }
 
     #[test]
     fn threads_cuts_parts_and_instruction_sets_change_no_bit() {
-        let bits = |(results, state): (Vec<f32>, Vec<f32>)| -> Vec<u32> {
-            results.into_iter().chain(state).map(f32::to_bits).collect()
-        };
         for case in cases() {
-            let mut plain = Compute::new(Pool::alone(), Kernels::scalar()).expect("memory");
-            let truth = bits(case.passes(&mut plain, &[case.rows], case.rows));
-            for kernels in Kernels::available() {
-                for threads in [1, 3] {
-                    let options = PoolOptions { threads, ..PoolOptions::default() };
-                    let pool = Pool::new(&options).expect("threads");
-                    let mut compute = Compute::new(pool, kernels).expect("memory");
-                    let mut check = |ends: &[usize], part: usize| {
-                        let found = bits(case.passes(&mut compute, ends, part));
-                        let set = kernels.set();
-                        assert!(found == truth, "{set:?}, {threads} threads, ends {ends:?}, parts of {part}");
-                    };
-                    (1..case.rows).for_each(|cut| check(&[cut, case.rows], usize::MAX));
-                    let each: Vec<usize> = (1..=case.rows).collect();
-                    check(&each, 1);
-                    [1, 2, 7].into_iter().for_each(|part| check(&[case.rows], part));
-                }
-            }
+            no_bit_changes(case.rows, &|compute, ends, part| case.passes(compute, ends, part));
         }
     }
 }

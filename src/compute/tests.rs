@@ -1,6 +1,8 @@
 //! Whole operations: the same bits for any number of threads, any pause, any cut of a prompt, alone or
 //! batched.
 
+pub(super) mod recurrence;
+
 use super::*;
 use crate::kernel::*;
 use std::ops::Range;

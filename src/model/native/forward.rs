@@ -9,6 +9,7 @@ mod inputs;
 mod mamba;
 mod output;
 mod pooling;
+mod recurrent;
 mod short_conv;
 
 use super::adapted::{Adapters, Additions, Runs};

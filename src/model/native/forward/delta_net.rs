@@ -1,13 +1,11 @@
-//! The gated delta net as a layer's first half: from the normed stream to what its output projection takes,
-//! and the states that it leaves behind.
+//! The gated delta net as a layer's first half: from the normed stream to what its output projection takes.
 
 use super::Slice;
-use crate::compute::{Before, DeltaNet, Product, Step};
+use super::recurrent::{Net, Recurs, Rows};
+use crate::compute::{DeltaNet, Product, Step};
 use crate::kernel::CausalConv;
 use crate::model::description::{DeltaNetWeights, MixerWeights};
-use crate::model::native::pass::States;
-use crate::model::native::scratch::{ROWS, Scratch};
-use std::ops::Range;
+use crate::model::native::scratch::Scratch;
 
 impl<'a> Slice<'a> {
     fn delta_net(&self) -> Option<&'a DeltaNetWeights> {
@@ -39,73 +37,36 @@ impl<'a> Slice<'a> {
         })
     }
 
-    /// The net over each sequence, some rows at a time; what is paused goes on from the state that it wrote.
+    /// The net over each sequence.
     pub(super) fn delta(&mut self) -> Step {
-        let Some(weights) = self.delta_net() else { return Step::Done };
-        let (_, layer) = self.place();
-        self.recur(|slice, all, states, row| slice.delta_rows((weights, layer), all, states, row))
+        self.delta_net().map_or(Step::Done, |weights| self.recur(weights))
+    }
+}
+
+impl Recurs for DeltaNetWeights {
+    fn conv_state_len(&self) -> usize {
+        self.numbers.conv_state_len()
     }
 
-    /// Calls `rows` with a sequence and the next of its rows, and goes on behind those that it has computed.
-    pub(super) fn recur(&mut self, rows: impl Fn(&mut Self, Range<usize>, States, usize) -> usize) -> Step {
-        let total = self.pass.tokens.len();
-        loop {
-            let row = self.cursor.unit;
-            let Some(span) = self.pass.spans.iter().find(|span| row < span.row + span.count) else { break };
-            let (all, states) = (span.row..span.row + span.count, span.state);
-            self.cursor.unit = rows(self, all, states, row);
-            if self.cursor.unit >= total || self.pace.is_over() {
-                break;
-            }
-        }
-        if self.cursor.unit < total { Step::Paused } else { Step::Done }
-    }
-
-    /// Some of a sequence's rows `all`, from `row` on, and the state that they leave, beside the one that the
-    /// pass began with; returns the row behind them.
-    fn delta_rows(
-        &mut self,
-        (weights, layer): (&DeltaNetWeights, usize),
-        all: Range<usize>,
-        states: States,
-        row: usize,
-    ) -> usize {
-        let (Some((before, behind)), Some(states)) = (states, self.memory.states_mut()) else {
-            return all.end;
-        };
-        let (past, state) = states.step(before, behind, layer);
-        let conv_len = weights.numbers.conv_state_len();
-        let (past_inputs, past_state) = past.split_at_checked(conv_len).unwrap_or_default();
-        let Some((inputs, state)) = state.split_at_mut_checked(conv_len) else { return all.end };
-        let Scratch { conv_input, delta, attended, .. } = &mut *self.scratch;
-        let (numbers, rows) = (&weights.numbers, all.clone());
-        let net = DeltaNet {
+    fn over<'a>(&'a self, rows: Rows<'a>, epsilon: f32) -> Net<'a> {
+        let numbers = &self.numbers;
+        Net::Delta(DeltaNet {
             key_heads: numbers.key_heads,
             value_heads: numbers.value_heads,
             dim: numbers.dim,
             conv: CausalConv {
                 width: numbers.channels(),
-                kernel: &weights.kernel,
+                kernel: &self.kernel,
                 bias: &[],
-                inputs: conv_input.range(rows.clone()),
-                past: past_inputs,
+                inputs: rows.inputs,
+                past: rows.past,
             },
-            rates: &weights.rates,
-            alpha: delta.alpha.range(rows.clone()),
-            beta: delta.beta.range(rows.clone()),
-            norm: &weights.norm,
-            gate: delta.gate.range(rows),
-            epsilon: self.model.config.epsilon,
-        };
-        let most = net.rows_at_once(self.compute.threads()).min(ROWS);
-        let some: Range<usize> = row..all.end.min(row + most);
-        let before = Before::of(row == all.start, past_state);
-        let mixed = delta.mixed.first_mut(some.len());
-        let out = attended.range_mut(some.clone());
-        self.compute.delta_net(&net, row - all.start, mixed, (before, state), out);
-        if some.end == all.end {
-            net.conv.last(all.len(), inputs);
-        }
-        some.end
+            rates: &self.rates,
+            alpha: rows.alpha,
+            beta: rows.beta,
+            norm: &self.norm,
+            gate: rows.gate,
+            epsilon,
+        })
     }
 }
