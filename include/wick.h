@@ -182,13 +182,14 @@
 /* No thread at all: work is done in wick_runtime_step, and in [BLOCK] calls while they wait. */
 #define WICK_MODE_HOST_STEP 1
 
-/* The native backend; candle only where that lacks the architecture and the build has candle. */
+/* The native backend; candle in a build without it. */
 #define WICK_BACKEND_AUTO 0
 
 /* wick's own decoder. */
 #define WICK_BACKEND_NATIVE 1
 
-/* candle: a second opinion, slow. WICK_E_UNSUPPORTED in a build without it. */
+/* candle: a second opinion, slow, without prefix cache, drafts and adapters (wick_model_info says so).
+ * WICK_E_UNSUPPORTED in a build without it, and for a model with an operation that it lacks, by name. */
 #define WICK_BACKEND_CANDLE 2
 
 /* Keys and values as half precision floats. */
@@ -534,7 +535,8 @@ typedef struct wick_model_options {
   uint8_t vocab_only;
   /* 1: sessions share no keys and values, and none are kept for later ones; 0: the beginning that a
    * session's tokens have in common with those of another of the model, live, cleared or closed, is not
-   * computed again. Answers are the same bits. The candle backend shares nothing. */
+   * computed again. Answers are the same bits. The candle backend shares nothing: a fork, a rewind and a
+   * restored session are computed again from their tokens. */
   uint8_t no_prefix_cache;
   /* 0. */
   uint8_t reserved;
@@ -696,7 +698,8 @@ typedef struct wick_session {
 typedef struct wick_store_options {
   /* sizeof(wick_store_options). */
   uint32_t struct_size;
-  /* 1: with keys and values: large, and no prefill after a restore; 0: tokens and messages only. */
+  /* 1: with keys and values: large, and no prefill after a restore; 0: tokens and messages only. Where a
+   * backend's cannot be copied (candle) the save is made without them. */
   uint8_t with_kv;
   /* 0. */
   uint8_t reserved[3];
@@ -1020,7 +1023,10 @@ wick_status wick_model_load(struct wick_runtime runtime,
  * `chat_template` (boolean: there is one), `suppressed_ids` (array: what no answer says), `sampling` (what
  * the file recommends, where it says so: `temperature`, `top_p`, `min_p`, `repeat_penalty` as floats,
  * `top_k`, `penalty_last_n`), `encodes` (boolean: it makes one vector of a text and generates none, so that
- * generations end with WICK_E_UNSUPPORTED). Names are strings, all else are integers.
+ * generations end with WICK_E_UNSUPPORTED), `prefix_cache` (boolean: its sessions share what they have
+ * computed), `drafts` (boolean: they may compute several tokens at once), `adapters` (boolean: it takes
+ * them): false where its backend cannot, or where its options say no. Names are strings, all else are
+ * integers.
  * `(json, cap, needed)` as in wick_build_info. After a failed load: its error. */
 wick_status wick_model_info(struct wick_model model, char *json, size_t cap, size_t *needed);
 

@@ -99,10 +99,10 @@ impl Pasts {
     }
 
     /// Begins to hand out what `model` keeps of `tokens`, of which the first `length` are the sequence's;
-    /// `None`: nothing.
+    /// `None`: nothing, or nothing that can be copied.
     ///
     /// # Errors
-    /// `Unsupported`: its keys and values cannot be copied; `OutOfMemory`.
+    /// `OutOfMemory`.
     pub(super) fn leave(
         &mut self,
         id: u64,
@@ -113,7 +113,11 @@ impl Pasts {
     ) -> Result<Option<store::Past>> {
         let ready = models.ready_mut(model).ok_or_else(gone)?;
         let begun = ready.ask(|runner| {
-            let (layout, pieces) = (runner.layout()?, runner.pieces());
+            let layout = match runner.layout() {
+                Err(error) if error.kind() == ErrorKind::Unsupported => return Ok(None),
+                layout => layout?,
+            };
+            let pieces = runner.pieces();
             let Some(export) = runner.export(sequence, length, tokens)? else { return Ok(None) };
             let spec = runner.cache().spec();
             let groups = spec.groups.iter().zip(pieces);
@@ -166,7 +170,9 @@ impl Pasts {
             let here = (runner.cache().spec().block, runner.layout().ok());
             let pieces = runner.pieces();
             let groups = &runner.cache().spec().groups;
-            let same = groups.len() == past.groups.len()
+            // An opaque state comes from nowhere.
+            let same = runner.cache().spec().rewinds
+                && groups.len() == past.groups.len()
                 && groups.iter().zip(&pieces).zip(&past.groups).all(|((group, pieces), other)| {
                     group.keeps == other.keeps && pieces.all() == other.bytes
                 });

@@ -59,6 +59,9 @@ pub(super) fn model(info: Result<ModelInfo>) -> Result<String> {
         "chat_template": info.has_template,
         "suppressed_ids": info.suppressed,
         "encodes": info.spec.encodes,
+        "prefix_cache": info.prefix_cache,
+        "drafts": info.drafts,
+        "adapters": info.adapters,
         "sampling": sampling(&info.recommended),
     });
     Ok(known.to_string())

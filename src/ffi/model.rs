@@ -24,11 +24,12 @@ use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-/// The native backend; candle only where that lacks the architecture and the build has candle.
+/// The native backend; candle in a build without it.
 pub const WICK_BACKEND_AUTO: u32 = 0;
 /// wick's own decoder.
 pub const WICK_BACKEND_NATIVE: u32 = 1;
-/// candle: a second opinion, slow. WICK_E_UNSUPPORTED in a build without it.
+/// candle: a second opinion, slow, without prefix cache, drafts and adapters (wick_model_info says so).
+/// WICK_E_UNSUPPORTED in a build without it, and for a model with an operation that it lacks, by name.
 pub const WICK_BACKEND_CANDLE: u32 = 2;
 
 /// Keys and values as half precision floats.
@@ -67,7 +68,8 @@ pub struct wick_model_options {
     pub vocab_only: u8,
     /// 1: sessions share no keys and values, and none are kept for later ones; 0: the beginning that a
     /// session's tokens have in common with those of another of the model, live, cleared or closed, is not
-    /// computed again. Answers are the same bits. The candle backend shares nothing.
+    /// computed again. Answers are the same bits. The candle backend shares nothing: a fork, a rewind and a
+    /// restored session are computed again from their tokens.
     pub no_prefix_cache: u8,
     /// 0.
     pub reserved: u8,
@@ -312,7 +314,10 @@ impl wick_model_options {
 /// `chat_template` (boolean: there is one), `suppressed_ids` (array: what no answer says), `sampling` (what
 /// the file recommends, where it says so: `temperature`, `top_p`, `min_p`, `repeat_penalty` as floats,
 /// `top_k`, `penalty_last_n`), `encodes` (boolean: it makes one vector of a text and generates none, so that
-/// generations end with WICK_E_UNSUPPORTED). Names are strings, all else are integers.
+/// generations end with WICK_E_UNSUPPORTED), `prefix_cache` (boolean: its sessions share what they have
+/// computed), `drafts` (boolean: they may compute several tokens at once), `adapters` (boolean: it takes
+/// them): false where its backend cannot, or where its options say no. Names are strings, all else are
+/// integers.
 /// `(json, cap, needed)` as in wick_build_info. After a failed load: its error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_model_info(

@@ -29,7 +29,8 @@ use std::sync::Arc;
 pub struct wick_store_options {
     /// sizeof(wick_store_options).
     pub struct_size: u32,
-    /// 1: with keys and values: large, and no prefill after a restore; 0: tokens and messages only.
+    /// 1: with keys and values: large, and no prefill after a restore; 0: tokens and messages only. Where a
+    /// backend's cannot be copied (candle) the save is made without them.
     pub with_kv: u8,
     /// 0.
     pub reserved: [u8; 3],

@@ -152,7 +152,8 @@ impl Cache {
         self.length(sequence)
     }
 
-    /// A new sequence that begins with at most the first `length` tokens of this one and shares their blocks.
+    /// A new sequence that begins with at most the first `length` tokens of this one and shares their blocks;
+    /// where pasts cannot be shared, an empty one.
     ///
     /// # Errors
     /// `StaleHandle` for a sequence that is closed; `OutOfMemory`.

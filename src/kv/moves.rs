@@ -101,12 +101,15 @@ impl Table {
         self.length = place;
     }
 
-    /// A sequence that holds the same and shares its blocks.
+    /// A sequence that holds the same and shares its blocks; where pasts cannot be shared, nothing yet.
     ///
     /// # Errors
     /// `OutOfMemory`.
     pub(super) fn fork(&self, spec: &CacheSpec, all: &mut Blocks<'_>) -> Result<Self> {
         let mut twin = Self::new(spec, self.context, self.root)?;
+        if !all.rewinds {
+            return Ok(twin);
+        }
         twin.length = self.length;
         for (group, (from, to)) in self.columns.iter().zip(&mut twin.columns).enumerate() {
             match (from, to) {

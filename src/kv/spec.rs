@@ -35,7 +35,7 @@ pub struct CacheSpec {
     pub groups: SmallVec<[Group; 2]>,
     /// Sequences may share blocks through the prefix cache.
     pub shares: bool,
-    /// A sequence can go back; else it begins anew.
+    /// A sequence can go back, and another can begin as it is; else either begins anew.
     pub rewinds: bool,
 }
 
@@ -44,6 +44,13 @@ impl CacheSpec {
     pub fn full(block: usize, bytes: u64) -> Self {
         let groups = SmallVec::from_slice(&[Group { keeps: Keeps::All, bytes }]);
         Self { block, groups, shares: true, rewinds: true }
+    }
+
+    /// An opaque state: one block for a whole sequence of at most `context` tokens, which its decoder alone
+    /// understands and counts. It holds for the place that the sequence is at, and is not copied: who goes
+    /// back, forks or comes out of a save is computed again from its tokens.
+    pub fn opaque(context: usize) -> Self {
+        Self { shares: false, rewinds: false, ..Self::full(context, 0) }
     }
 
     /// Whether any group keeps a state.

@@ -2,6 +2,7 @@
 //! block is lost and none is given twice.
 
 mod needs;
+mod opaque;
 mod ports;
 
 use super::*;

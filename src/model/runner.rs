@@ -204,7 +204,8 @@ impl<D: Decoder> Runner<D> {
     }
 
     /// A new sequence that begins as the first `length` tokens of `from` (at most what it holds) and shares
-    /// their blocks; a last, partly filled one is copied when both grow.
+    /// their blocks; a last, partly filled one is copied when both grow. Of an opaque state
+    /// ([`CacheSpec::opaque`](crate::kv::CacheSpec::opaque)) it shares nothing, and begins empty.
     ///
     /// # Errors
     /// `StaleHandle` for a sequence that is closed; `OutOfMemory`.

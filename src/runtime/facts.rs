@@ -21,6 +21,10 @@ pub(super) struct ModelFacts {
     pub(super) identity: Arc<Identity>,
     /// What adapters may change of it; `None`: its backend computes none.
     pub(super) adaptable: Option<Arc<Adaptable>>,
+    /// Its sessions share what they have computed.
+    pub(super) shares: bool,
+    /// They may draft.
+    pub(super) drafts: bool,
 }
 
 /// What is known of a model that is loaded.
@@ -50,6 +54,15 @@ pub struct ModelInfo {
     pub recommended: Recommended,
     /// Tokens that no generation says, ascending.
     pub suppressed: Vec<u32>,
+    /// What its sessions have computed is shared ([`ModelOptions::prefix_cache`](super::ModelOptions)): where
+    /// the backend can, and it is not off. False: every session computes its own, and a fork, a rewind and a
+    /// restore may compute all of a past again.
+    pub prefix_cache: bool,
+    /// Several tokens may be computed at once ([`ModelOptions::drafts`](super::ModelOptions)): where the
+    /// backend can, and it is not off.
+    pub drafts: bool,
+    /// Adapters can be loaded for it.
+    pub adapters: bool,
 }
 
 /// How far a model's load is.
@@ -84,6 +97,9 @@ impl ModelFacts {
             has_template: self.has_template,
             recommended: self.recommended,
             suppressed: self.vocab.suppressed().to_vec(),
+            prefix_cache: self.shares,
+            drafts: self.drafts,
+            adapters: self.adaptable.is_some(),
         }
     }
 }

@@ -92,11 +92,16 @@ fn a_model_says_that_it_loads_and_then_what_it_is() {
         "chat_template",
         "suppressed_ids",
         "encodes",
+        "prefix_cache",
+        "drafts",
+        "adapters",
         "sampling",
     ]);
     assert_eq!(found, expected);
     let known = [("state", json!("ready")), ("backend", json!("fake")), ("context_length", json!(64))];
     assert!(known.iter().all(|(key, value)| info[key] == *value), "{info}");
+    // Of a fake model nothing is kept by its tokens, drafted or adapted.
+    assert!(["prefix_cache", "drafts", "adapters"].iter().all(|key| info[key] == json!(false)), "{info}");
     shut(runtime);
 }
 

@@ -42,10 +42,12 @@ fn info_says_what_a_file_asks_for() {
     assert_eq!(facts["sampling"], serde_json::json!({ "temperature": 0.6, "top_k": 20 }));
     assert_eq!(facts["suppressed_ids"], serde_json::json!([3, 5]));
     assert_eq!(facts["encodes"], false);
+    assert!(["prefix_cache", "drafts", "adapters"].iter().all(|key| facts[key] == true), "{facts}");
     let table = wick(&["info", &model], "");
     let table = text(&table.stdout);
     assert!(table.contains("sampling        temperature 0.6, top_k 20\n"), "{table}");
     assert!(table.contains("suppressed ids  3, 5\n"), "{table}");
+    assert!(!table.contains("drafts"), "{table}");
     // One that asks for nothing.
     let model = small(folder.path(), &[]);
     let facts: Value = serde_json::from_slice(&wick(&["info", "--json", &model], "").stdout).expect("JSON");

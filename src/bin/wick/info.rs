@@ -14,6 +14,9 @@ use wick::{ErrorKind, ModelInfo, ModelOptions, Recommended, Result, Runtime};
 /// Metadata keys of special tokens: `tokenizer.ggml.NAME_token_id`.
 const SPECIAL: [&str; 9] = ["bos", "eos", "eot", "eom", "unknown", "padding", "seperator", "cls", "mask"];
 
+/// What a backend may do without.
+const MAY_LACK: [&str; 3] = ["prefix_cache", "drafts", "adapters"];
+
 #[derive(Args)]
 pub struct Info {
     /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
@@ -54,6 +57,8 @@ impl Info {
                 );
                 facts.insert("backend".to_owned(), backend.into());
                 facts.insert("encodes".to_owned(), info.spec.encodes.into());
+                let has = [info.prefix_cache, info.drafts, info.adapters];
+                facts.extend(MAY_LACK.into_iter().map(str::to_owned).zip(has.map(Value::from)));
             }
             Err(error) => drop(facts.insert("why_not".to_owned(), error.message().into())),
         }
@@ -158,7 +163,8 @@ fn tensors(header: &Header) -> (Map<String, Value>, Option<&'static str>) {
 fn table(facts: &Map<String, Value>) -> String {
     let mut text = String::new();
     let on_one_line = ["runs_here", "kernels", "backend", "encodes", "why_not", "memory"];
-    for (key, value) in facts.iter().filter(|(key, _)| !on_one_line.contains(&key.as_str())) {
+    let elsewhere = |key: &str| on_one_line.contains(&key) || MAY_LACK.contains(&key);
+    for (key, value) in facts.iter().filter(|(key, _)| !elsewhere(key)) {
         let shown = match value {
             Value::Null => "-".to_owned(),
             Value::Bool(yes) => if *yes { "yes" } else { "no" }.to_owned(),
@@ -178,9 +184,14 @@ fn table(facts: &Map<String, Value>) -> String {
         Some(why) => format!("no: {}", output::plain(why)),
         None => {
             let encodes = facts.get("encodes") == Some(&Value::Bool(true));
-            let encodes = encodes.then_some("an encoder: it makes vectors of texts, and generates none");
-            let all = ["yes"].into_iter().chain(said("backend")).chain(said("kernels")).chain(encodes);
-            all.collect::<Vec<_>>().join(", ")
+            let lacks = MAY_LACK.iter().filter(|key| facts.get(**key) == Some(&Value::Bool(false)));
+            let lacks: Vec<String> = lacks.map(|key| format!("no {}", key.replace('_', " "))).collect();
+            let last = match encodes {
+                true => vec!["an encoder: it makes vectors of texts, and generates none".to_owned()],
+                false => lacks,
+            };
+            let all = ["yes"].into_iter().chain(said("backend")).chain(said("kernels"));
+            all.chain(last.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
         }
     };
     text + &format!("{:15} {runs}\n", "runs here")

@@ -51,7 +51,8 @@ impl Load {
     pub(super) async fn run(self) {
         let Self { model, state, links, options, producer, resources, over: _over } = self;
         let lines = Lines::begin(&links.log, model, &options);
-        let (prefixes, recommends) = (options.prefix_cache, options.sampling_from_model);
+        let (prefixes, drafts) = (options.prefix_cache, options.drafts);
+        let recommends = options.sampling_from_model;
         let interrupted = || interrupted(&producer, &links);
         let wanted = || interrupted().map_or(Ok(()), |reason| Err(stopped(&producer, reason)));
         let mut progress = |done, total| {
@@ -79,7 +80,7 @@ impl Load {
         lines.end(&loaded, &end);
         if let Some(state) = state.upgrade() {
             *lock(&state) = match &loaded {
-                Ok(opened) => LoadState::Ready(Arc::new(opened.facts())),
+                Ok(opened) => LoadState::Ready(Arc::new(opened.facts(prefixes, drafts))),
                 Err(error) => LoadState::Failed(error.clone()),
             };
         }

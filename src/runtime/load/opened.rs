@@ -24,7 +24,9 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    pub(super) fn facts(&self) -> ModelFacts {
+    /// What is known of it, where its sessions share what they compute (`prefixes`) and draft (`drafts`) as
+    /// far as its decoder can.
+    pub(super) fn facts(&self, prefixes: PrefixCache, drafts: bool) -> ModelFacts {
         let (spec, vocab, placement) = (self.spec.clone(), self.vocab.clone(), self.placement.clone());
         ModelFacts {
             spec,
@@ -34,6 +36,9 @@ impl Opened {
             placement,
             identity: self.identity.clone(),
             adaptable: self.decoder.as_ref().and_then(|decoder| decoder.adaptable()),
+            shares: prefixes != PrefixCache::Off
+                && self.decoder.as_ref().is_some_and(|decoder| decoder.cache_spec().shares),
+            drafts: drafts && self.decoder.as_ref().is_some_and(|decoder| decoder.verifies()),
         }
     }
 
