@@ -4,16 +4,24 @@
 mod adapter;
 #[cfg(feature = "candle")]
 pub mod candle;
-#[cfg(any(feature = "native", feature = "folders"))]
+#[cfg(any(feature = "native", feature = "candle", feature = "folders"))]
 mod closest;
 mod decoder;
-#[cfg(feature = "native")]
+#[cfg(any(feature = "native", feature = "candle"))]
+#[cfg_attr(
+    not(feature = "native"),
+    allow(dead_code, unused_imports, reason = "candle computes a part of it")
+)]
 mod description;
 #[cfg(feature = "folders")]
 mod folder;
 #[cfg(feature = "native")]
 mod native;
-#[cfg(feature = "native")]
+#[cfg(any(feature = "native", feature = "candle"))]
+#[cfg_attr(
+    not(feature = "native"),
+    allow(dead_code, unused_imports, reason = "candle computes a part of it")
+)]
 mod program;
 mod runner;
 mod spec;

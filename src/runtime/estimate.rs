@@ -27,7 +27,10 @@ impl Estimate {
 }
 
 /// The sessions that an estimate is for.
-#[cfg_attr(not(feature = "text"), allow(dead_code, reason = "only model files need it"))]
+#[cfg_attr(
+    not(all(feature = "text", feature = "native")),
+    allow(dead_code, reason = "only the native backend can tell, of a file")
+)]
 pub(super) struct Sessions {
     /// How many, each full, with nothing in common.
     pub(super) count: usize,

@@ -84,12 +84,13 @@ impl Default for RuntimeOptions {
 /// Which decoder computes a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Backend {
-    /// The native one; candle only where that lacks the architecture and the build has candle.
+    /// The native one; candle in a build without it.
     #[default]
     Auto,
     /// wick's own.
     Native,
-    /// The one on candle-core.
+    /// The one on candle-core: without prefix cache, drafts and adapters, and with fewer operations; a model
+    /// with another is refused by its name.
     Candle,
 }
 

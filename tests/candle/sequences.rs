@@ -1,12 +1,12 @@
-//! Sequences of the candle backend: independent, rewindable, untouched by passes that fail; chunked or not,
-//! the logits agree.
+//! Sequences of the candle backend: independent, computed again where they go back, untouched by passes that
+//! fail; chunked or not, the logits agree.
 
 use crate::support::candle::small::{VOCABULARY, small};
 use crate::support::candle::{compute, feed, hurried, load_bytes};
 use wick::budget::Budget;
 use wick::error::ErrorKind;
 use wick::model::candle::{CandleDecoder, Options};
-use wick::model::{Chunk, Runner, Step};
+use wick::model::{Chunk, Decoder, Runner, Step};
 
 const ARCHITECTURES: [&str; 4] = ["llama", "qwen2", "qwen3", "gemma3"];
 
@@ -87,20 +87,65 @@ fn what_is_not_committed_did_not_happen() {
     }
 }
 
+/// The past is an opaque state: who goes back, or forks, begins anew and comes to the same.
 #[test]
-fn truncating_is_as_never_having_gone_on() {
+fn a_rewind_and_a_fork_are_computed_again() {
     for architecture in ARCHITECTURES {
         let mut decoder = decoder(architecture);
         let sequence = decoder.open(64).expect("room");
         feed(&mut decoder, sequence, &tokens(12, 1));
         let wanted = feed(&mut decoder, sequence, &[7]);
+        let twin = decoder.fork(sequence, usize::MAX).expect("a fork");
+        assert_eq!((decoder.length(twin), decoder.length(sequence)), (0, 13));
+        assert_eq!(decoder.seek(twin, &tokens(12, 1), 12), 0, "nothing is known by its tokens");
+        feed(&mut decoder, twin, &tokens(12, 1));
+        assert_eq!(feed(&mut decoder, twin, &[7]), wanted, "{architecture}");
+
         feed(&mut decoder, sequence, &tokens(20, 3));
-        assert_eq!(decoder.truncate(sequence, 50), 33);
-        assert_eq!(decoder.truncate(sequence, 12), 12);
-        assert_eq!(feed(&mut decoder, sequence, &[7]), wanted, "{architecture}");
-        assert_eq!(decoder.truncate(sequence, 0), 0);
+        assert_eq!(decoder.truncate(sequence, 50), 33, "it is there");
+        assert_eq!(decoder.truncate(sequence, 12), 0);
         feed(&mut decoder, sequence, &tokens(12, 1));
         assert_eq!(feed(&mut decoder, sequence, &[7]), wanted, "{architecture}");
+    }
+}
+
+#[test]
+fn nothing_is_shared_drafted_adapted_or_copied_out() {
+    let mut decoder = decoder("llama");
+    assert!(!decoder.shares() && !decoder.verifies());
+    assert!(decoder.decoder().adaptable().is_none());
+    assert_eq!(decoder.layout().expect_err("an opaque state").kind(), ErrorKind::Unsupported);
+    let sequence = decoder.open(64).expect("room");
+    feed(&mut decoder, sequence, &tokens(12, 1));
+    assert!(decoder.export(sequence, 12, &tokens(12, 1)).expect("memory").is_none());
+    // No snapshot either: a checkpoint is no place to come back to.
+    decoder.checkpoint(sequence);
+    assert_eq!(decoder.truncate(sequence, 11), 0);
+}
+
+/// Rows of logits of several tokens, and none: only the first part of a prompt wants none.
+#[test]
+fn as_many_rows_of_logits_as_are_wanted() {
+    for architecture in ARCHITECTURES {
+        let mut decoder = decoder(architecture);
+        let tokens = tokens(9, 2);
+        let one_by_one = decoder.open(64).expect("room");
+        let wanted: Vec<_> = tokens.iter().map(|&token| feed(&mut decoder, one_by_one, &[token])).collect();
+        for logits in [0, 1, 4, 9] {
+            let sequence = decoder.open(64).expect("room");
+            decoder.begin(&[Chunk { sequence, tokens: &tokens, logits }]).expect("room");
+            while decoder.run_slice(hurried()).expect("a pass") == Step::More {}
+            for (row, wanted) in wanted[9 - logits..].iter().enumerate() {
+                assert_close(decoder.logits(0, row), wanted, architecture);
+            }
+            assert!(decoder.logits(0, logits).is_empty() && decoder.logits(1, 0).is_empty());
+            assert_eq!(decoder.commit(0, usize::MAX), 9);
+            decoder.finish();
+            let next = feed(&mut decoder, sequence, &[5]);
+            assert_close(&next, &{ feed(&mut decoder, one_by_one, &[5]) }, architecture);
+            assert_eq!(decoder.truncate(one_by_one, 9), 0);
+            feed(&mut decoder, one_by_one, &tokens);
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Computing {
 /// A backend's name on the command line.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub enum BackendName {
-    /// The native one; candle is tried with what it does not support
+    /// The native one; candle in a build without it
     #[default]
     Auto,
     /// wick's own decoder

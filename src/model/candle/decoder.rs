@@ -1,19 +1,19 @@
 //! Passes over a candle network, as a runner drives them; knows no arithmetic.
 
 use super::cache::{Block, Blocks};
-use super::computing;
-use super::hyperparameters::Hyperparameters;
+use super::honours;
 use super::linear::{Precision, stays_quantised};
-use super::network::{Network, Positions};
+use super::network::{Network, Rows, widths};
 use super::process;
-use super::shapes;
 use super::weights::Weights;
 use crate::budget::{Budget, Share};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Gguf, Header, TensorInfo};
 use crate::kv::{CacheSpec, Storage};
+use crate::model::description::{Config, ModelWeights, RopeKeys};
+use crate::model::program::Stage;
 use crate::model::{Decoder, Pace, Span, Spec, Step};
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use std::sync::Arc;
 
 /// Tokens of one pass at most: masks and scores grow with them.
@@ -43,9 +43,11 @@ impl Default for Options {
 
 /// The candle backend: one model.
 ///
-/// A pass takes one chunk of one sequence and rests after any layer. Keys and values are f32; those of a
-/// sequence are one block that grows with it, so a fork copies them. Weights are shared by all sequences and
-/// copied from the file, which may be dropped once the model is loaded.
+/// It computes the operations of the [description](crate::model) that [`super`] has, and refuses a model with
+/// any other by name. A pass takes one chunk of one sequence and rests after any operation. Keys and values
+/// are f32, and those of a sequence an opaque state ([`CacheSpec::opaque`]): a fork, a rewind and a restore
+/// compute it again from its tokens, nothing is shared, and nothing drafted. Weights are shared by all
+/// sequences and copied from the file, which may be dropped once the model is loaded. It takes no adapters.
 pub struct CandleDecoder {
     spec: Spec,
     network: Network,
@@ -57,31 +59,18 @@ pub struct CandleDecoder {
     pass: Option<Pass>,
 }
 
-/// One chunk on its way through the layers.
+/// One chunk on its way through the operations.
 struct Pass {
-    /// Which block, and how many tokens it holds.
+    /// Which block holds the sequence.
     block: u32,
-    held: usize,
-    tokens: Vec<u32>,
-    /// Rows of logits that are wanted.
-    outputs: usize,
-    state: State,
+    /// The operation that comes next: of which stage, and which of it.
+    stage: Stage,
+    index: usize,
+    /// `None` while an operation works on them, and behind one that failed.
+    rows: Option<Rows>,
+    is_done: bool,
     /// Bytes that it works in.
     scratch: u64,
-}
-
-enum State {
-    Begun,
-    /// The hidden states, (tokens, embedding_length), before layer `next`.
-    Within {
-        x: Tensor,
-        positions: Positions,
-        next: usize,
-    },
-    Done {
-        logits: Vec<f32>,
-    },
-    Failed,
 }
 
 impl CandleDecoder {
@@ -91,23 +80,38 @@ impl CandleDecoder {
     /// The first call in a process starts candle's and rayon's threads, which stay.
     ///
     /// # Errors
-    /// `Unsupported` for an architecture, a variant or a tensor type that is not here, and in a child forked
-    /// from a process that has loaded such a model; `ModelInvalid`, naming the key or tensor, for a file
-    /// whose parts do not fit each other; `OutOfMemory`.
+    /// `Unsupported` for an architecture that nobody knows, for an operation or a tensor type that is not
+    /// here, by name, and in a child forked from a process that has loaded such a model; `ModelInvalid`,
+    /// naming the key or tensor, for a file whose parts do not fit each other; `OutOfMemory`.
     pub fn load(
         gguf: &Gguf,
         options: &Options,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
-        let (numbers, vocab_size) = read(gguf, options.context_length)?;
+        let config = Config::read(gguf.metadata())?;
+        let context_length = config.capped(options.context_length);
+        let found = ModelWeights::find(gguf, &config, context_length)?;
+        honours::check(gguf, &config, &found)?;
+        let rope = |rope: &RopeKeys| rope.build(found.rope_factors.as_deref());
+        let ropes = config.ropes.iter().map(rope).collect::<Result<_>>()?;
         process::claim()?;
         let device = Device::Cpu;
-        let weights = Weights::load(gguf, &numbers, options.precision, &device, progress)?;
+        let weights = Weights::load(gguf, &config, &found, options.precision, &device, progress)?;
         progress(gguf.data_bytes(), gguf.data_bytes())?;
-        let spec = spec(gguf, &numbers, options.precision, vocab_size)?;
         let kv = options.budget.share("keys and values");
-        let blocks = Blocks::new(numbers.clone(), device.clone(), spec.kv_bytes_per_token, kv);
-        let network = Network { numbers, weights, device };
+        let blocks = Blocks::new(widths(&config)?, device.clone(), kv);
+        let spec = Spec {
+            backend: "candle",
+            vocab_size: found.output.rows,
+            context_length,
+            embedding_length: config.width,
+            weight_bytes: Self::weight_bytes(gguf, options.precision),
+            kv_bytes_per_token: blocks.bytes_each(),
+            max_batch: 1,
+            max_tokens: MAX_CHUNK,
+            ..Spec::from_header(gguf)?
+        };
+        let network = Network { config, ropes, weights, device };
         let share = options.budget.share("scratch");
         Ok(Self { spec, network, share, _weights: None, blocks, pass: None })
     }
@@ -129,7 +133,9 @@ impl CandleDecoder {
     /// # Errors
     /// As [`CandleDecoder::load`]'s.
     pub fn check(header: &Header, context_length: Option<usize>) -> Result<()> {
-        read(header, context_length)?;
+        let config = Config::read(header.metadata())?;
+        let context_length = config.capped(context_length);
+        honours::check(header, &config, &ModelWeights::outline(header, &config, context_length)?)?;
         process::check()
     }
 
@@ -155,8 +161,7 @@ impl Decoder for CandleDecoder {
     }
 
     fn cache_spec(&self) -> CacheSpec {
-        // One block for a whole sequence, and its bytes are counted here: it grows.
-        CacheSpec { shares: false, ..CacheSpec::full(self.spec.context_length, 0) }
+        CacheSpec::opaque(self.spec.context_length)
     }
 
     fn storage(&mut self) -> &mut dyn Storage {
@@ -164,7 +169,7 @@ impl Decoder for CandleDecoder {
     }
 
     fn chunk_limit(&self, held: usize, wanted: usize) -> usize {
-        let heads = self.network.numbers.head_count;
+        let heads = self.network.most_heads();
         let mut limit = wanted.min(MAX_CHUNK);
         while limit > 1 && heads * limit * (held + limit) > MAX_SCORES {
             limit /= 2;
@@ -183,8 +188,8 @@ impl Decoder for CandleDecoder {
         };
         let scratch =
             self.reserve(block, held, span.tokens.len(), outputs).inspect_err(|_| self.give_back())?;
-        let tokens = span.tokens.to_vec();
-        self.pass = Some(Pass { block, held, tokens, outputs, state: State::Begun, scratch });
+        let rows = Some(Rows::new(held, span.tokens.to_vec(), outputs));
+        self.pass = Some(Pass { block, stage: Stage::Begin, index: 0, rows, is_done: false, scratch });
         Ok(())
     }
 
@@ -194,24 +199,20 @@ impl Decoder for CandleDecoder {
         let Some(block) = blocks.get(pass.block) else {
             return Err(Error::new(ErrorKind::Internal, "the pass has lost its block"));
         };
-        loop {
-            // What fails or panics below leaves `Failed`: a pass is never half continued.
-            let state = std::mem::replace(&mut pass.state, State::Failed);
-            pass.state = pass.advance(state, network, block)?;
-            if matches!(pass.state, State::Done { .. }) {
-                return Ok(Step::Done);
-            }
-            if pace.is_over() {
+        while !pass.is_done {
+            pass.step(network, block)?;
+            if pace.is_over() && !pass.is_done {
                 return Ok(Step::More);
             }
         }
+        Ok(Step::Done)
     }
 
     fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
         let size = self.spec.vocab_size;
         match &mut self.pass {
-            Some(Pass { state: State::Done { logits }, .. }) if index == 0 => {
-                logits.get_mut(row * size..(row + 1) * size).unwrap_or(&mut [])
+            Some(Pass { is_done: true, rows: Some(rows), .. }) if index == 0 => {
+                rows.logits.get_mut(row * size..(row + 1) * size).unwrap_or(&mut [])
             }
             _ => &mut [],
         }
@@ -228,41 +229,25 @@ impl Decoder for CandleDecoder {
 }
 
 impl Pass {
-    /// One step: the embeddings, a layer, or the logits.
-    fn advance(&self, state: State, network: &Network, block: &Block) -> Result<State> {
-        match state {
-            State::Begun => {
-                let positions = network.positions(self.held, self.tokens.len()).map_err(computing)?;
-                let x = network.embed(&self.tokens).map_err(computing)?;
-                Ok(State::Within { x, positions, next: 0 })
+    /// The next operation, or the next stage.
+    fn step(&mut self, network: &Network, block: &Block) -> Result<()> {
+        // What fails or panics below leaves none: a pass is never half continued.
+        let rows = self.rows.take();
+        let mut rows = rows.ok_or_else(|| Error::new(ErrorKind::Internal, "the pass has failed before"))?;
+        match self.stage.program(&network.config).operations.get(self.index) {
+            Some(operation) => {
+                network.step(*operation, self.stage.layer(), &mut rows, block)?;
+                self.index += 1;
             }
-            State::Within { x, positions, next } if next < network.numbers.block_count => {
-                let x = network.layer(next, &x, &positions, block).map_err(computing)?;
-                Ok(State::Within { x, positions, next: next + 1 })
-            }
-            State::Within { x, .. } if self.outputs > 0 => {
-                Ok(State::Done { logits: network.logits(&x, self.outputs).map_err(computing)? })
-            }
-            State::Within { .. } => Ok(State::Done { logits: Vec::new() }),
-            done @ State::Done { .. } => Ok(done),
-            State::Failed => Err(Error::new(ErrorKind::Internal, "the pass has failed before")),
+            None => match self.stage.next(network.config.layers.len()) {
+                Some(stage) => (self.stage, self.index) = (stage, 0),
+                None => self.is_done = true,
+            },
         }
+        self.is_done |= rows.are_done();
+        self.rows = Some(rows);
+        Ok(())
     }
-}
-
-fn spec(gguf: &Gguf, numbers: &Hyperparameters, precision: Precision, vocab_size: usize) -> Result<Spec> {
-    let kv_elements = 2 * numbers.block_count * numbers.head_count_kv * numbers.head_dim;
-    Ok(Spec {
-        backend: "candle",
-        vocab_size,
-        context_length: numbers.context_length,
-        embedding_length: numbers.embedding_length,
-        weight_bytes: CandleDecoder::weight_bytes(gguf, precision),
-        kv_bytes_per_token: (kv_elements * size_of::<f32>()) as u64,
-        max_batch: 1,
-        max_tokens: MAX_CHUNK,
-        ..Spec::from_header(gguf)?
-    })
 }
 
 /// Blocks of matrices stay as they are where that is wanted; everything else is f32.
@@ -272,14 +257,4 @@ fn held_bytes(tensor: &TensorInfo, precision: Precision) -> u64 {
         && tensor.shape().len() > 1
         && stays_quantised(tensor.kind().block_len(), columns);
     if quantised { tensor.byte_len() } else { tensor.elements().saturating_mul(size_of::<f32>() as u64) }
-}
-
-/// The numbers of a model, with its context length capped by that wanted, and its vocabulary's size; checks
-/// all that the header says.
-fn read(header: &Header, wanted: Option<usize>) -> Result<(Hyperparameters, usize)> {
-    let mut numbers = Hyperparameters::read(header.metadata())?;
-    let made_for = numbers.context_length;
-    numbers.context_length = wanted.unwrap_or(made_for).clamp(1, made_for);
-    let vocab_size = shapes::check(header, &numbers)?;
-    Ok((numbers, vocab_size))
 }

@@ -1,9 +1,13 @@
-//! The second backend: llama, qwen2, qwen3 and gemma3 on candle's tensors, for every tensor type that candle
-//! multiplies by. Knows GGUF's layout and candle; no text and no request.
+//! The second backend: what the description of a model asks for, on candle's tensors, for every tensor type
+//! that candle multiplies by. Knows the description and candle; no text and no request.
 //!
-//! candle never sees a raw file: [`crate::gguf`] has validated the layout, and here every hyper-parameter,
-//! every shape and every type is checked before candle gets a tensor, so that no file can make it panic or
-//! allocate by a number in the file.
+//! It reads the same description as the native backend (`model/description`) and computes the same operations
+//! (`model/program.rs`), as far as it has them: attention with all that is usual around it, and a dense
+//! feed-forward. `honours.rs` says which, and refuses every other model by the name of what is lacking.
+//!
+//! candle never sees a raw file: [`crate::gguf`] has validated the layout, and the description has checked
+//! every hyper-parameter, every shape and every type before candle gets a tensor, so that no file can make it
+//! panic or allocate by a number in the file.
 //!
 //! The network is our own, from candle-core's and candle-nn's operations, because candle-transformers'
 //! quantised models (0.11.1) are not right enough: gemma3 computes SiLU where the model has GELU, forgets the
@@ -14,15 +18,14 @@
 //! the first model that this backend loads, belong to the process, and are never joined: a host that unloads
 //! the library has to know this. A forked child has none of them: there a load is refused.
 
-mod architecture;
+mod attention;
 mod cache;
 mod decoder;
-mod hyperparameters;
+mod honours;
 mod linear;
 mod network;
 mod process;
 mod rope;
-mod shapes;
 mod weights;
 
 pub use decoder::{CandleDecoder, Options};

@@ -1,181 +1,280 @@
-//! The arithmetic of one layer and of the two ends, on candle's tensors; knows no sequence and no slice.
+//! The operations of a pass on candle's tensors, one by one; knows no sequence and no order.
 
-use super::architecture::Activation;
-use super::cache::Block;
-use super::hyperparameters::Hyperparameters;
-use super::rope::{Frequencies, Rotation};
+use super::attention::{Heads, Sight};
+use super::cache::{Block, Width};
+use super::computing;
+use super::rope::Rotation;
 use super::weights::{Layer, Norm, Weights};
-use candle_core::{Device, Result, Tensor};
-use candle_nn::ops::softmax_last_dim;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::{Gate, Rope};
+use crate::model::description::{Attention, Config, Mixer};
+use crate::model::program::Operation;
+use candle_core::{Device, Tensor};
+use smallvec::SmallVec;
 
 /// Weights and the numbers that say how to use them.
 pub(super) struct Network {
-    pub(super) numbers: Hyperparameters,
+    pub(super) config: Config,
+    /// As in the configuration.
+    pub(super) ropes: SmallVec<[Rope; 2]>,
     pub(super) weights: Weights,
     /// The place for CUDA and Metal: only the CPU is built.
     pub(super) device: Device,
 }
 
-/// What the layers of one kind share in a pass.
-struct View {
-    rotation: Rotation,
+/// The rows of a pass on their way through the operations.
+pub(super) struct Rows {
     /// Tokens before those of the pass.
     held: usize,
-    /// The first position that any token of the pass sees.
-    first: usize,
-    /// (count, positions from `first` on), 0 or −∞; `None` where every token sees everything.
-    mask: Option<Tensor>,
+    tokens: Vec<u32>,
+    /// Rows of logits that are wanted, of the last tokens.
+    outputs: usize,
+    /// As the network's ropes.
+    rotations: SmallVec<[Rotation; 2]>,
+    /// By window.
+    sights: SmallVec<[Sight; 2]>,
+    /// The residual stream, (rows, width).
+    stream: Option<Tensor>,
+    /// What the last operation gives the next one, (rows, …).
+    right: Option<Tensor>,
+    heads: Option<Heads>,
+    /// (rows, vocab_size).
+    pub(super) logits: Vec<f32>,
+    /// Only rows whose logits are wanted are left.
+    narrowed: bool,
 }
 
-/// Which positions a pass computes, and what they see.
-pub(super) struct Positions {
-    global: View,
-    windowed: Option<View>,
+impl Rows {
+    /// Of `tokens` behind `held`, of which the last `outputs` are to give logits.
+    pub(super) fn new(held: usize, tokens: Vec<u32>, outputs: usize) -> Self {
+        Self {
+            held,
+            tokens,
+            outputs,
+            rotations: SmallVec::new(),
+            sights: SmallVec::new(),
+            stream: None,
+            right: None,
+            heads: None,
+            logits: Vec::new(),
+            narrowed: false,
+        }
+    }
+
+    /// Whether nobody wants more of them.
+    pub(super) fn are_done(&self) -> bool {
+        self.narrowed && self.outputs == 0
+    }
+
+    fn stream(&self) -> candle_core::Result<&Tensor> {
+        there(self.stream.as_ref())
+    }
+
+    fn take_right(&mut self) -> candle_core::Result<Tensor> {
+        there(self.right.take())
+    }
+
+    fn sight(&self, numbers: &Attention) -> candle_core::Result<&Sight> {
+        there(self.sights.iter().find(|sight| sight.is_of(numbers.window)))
+    }
+
+    /// The stream, normed if there is a norm, for the operation behind.
+    fn norm_stream(&mut self, norm: Option<&Norm>) -> candle_core::Result<()> {
+        let stream = self.stream()?;
+        self.right = Some(norm.map_or_else(|| Ok(stream.clone()), |norm| norm.forward(stream))?);
+        Ok(())
+    }
+
+    /// Adds what was computed, normed if there is a norm, to the stream.
+    fn add(&mut self, norm: Option<&Norm>, scale: f32) -> candle_core::Result<()> {
+        let right = self.take_right()?;
+        let right = norm.map_or_else(|| Ok(right.clone()), |norm| norm.forward(&right))?;
+        let right = if scale == 1.0 { right } else { (right * f64::from(scale))? };
+        self.stream = Some((self.stream()? + right)?);
+        Ok(())
+    }
+}
+
+/// What an operation works on, if those before it were computed.
+fn there<T>(what: Option<T>) -> candle_core::Result<T> {
+    match what {
+        Some(what) => Ok(what),
+        None => candle_core::bail!("an operation has nothing to work on"),
+    }
 }
 
 impl Network {
-    /// For `count` tokens behind `start`.
-    pub(super) fn positions(&self, start: usize, count: usize) -> Result<Positions> {
-        let numbers = &self.numbers;
-        let frequencies = |base, scaling_factor| Frequencies {
-            style: numbers.architecture.rope,
-            head_dim: numbers.head_dim,
-            base,
-            scaling_factor,
-            factors: self.weights.rope_factors.as_deref(),
-        };
-        let view = |frequencies: Frequencies, window: Option<usize>| -> Result<View> {
-            let rotation = Rotation::new(&frequencies, start, count, &self.device)?;
-            let first = window.map_or(0, |size| (start + 1).saturating_sub(size));
-            let mask = mask(start, count, first, window, &self.device)?;
-            Ok(View { rotation, held: start, first, mask })
-        };
-        let global = view(frequencies(numbers.rope.freq_base, numbers.rope.scaling_factor), None)?;
-        let windowed =
-            numbers.window.map(|window| view(frequencies(window.freq_base, 1.0), Some(window.size)));
-        Ok(Positions { global, windowed: windowed.transpose()? })
+    /// One operation; of layer `layer` where it is of one. Keys and values lie in `block`.
+    ///
+    /// # Errors
+    /// `Internal` for one that is not computed here; `OutOfMemory`.
+    pub(super) fn step(
+        &self,
+        operation: Operation,
+        layer: Option<usize>,
+        rows: &mut Rows,
+        block: &Block,
+    ) -> Result<()> {
+        match (operation, layer) {
+            (Operation::Angles, _) => self.angles(rows),
+            (_, Some(layer)) => self.of_layer(operation, layer, rows, block).map_err(computing),
+            (_, None) => self.of_ends(operation, rows).map_err(computing),
+        }
+    }
+
+    /// What positions come to: rope's angles, and what each token sees.
+    fn angles(&self, rows: &mut Rows) -> Result<()> {
+        let (held, count) = (rows.held, rows.tokens.len());
+        let rotation = |rope| Rotation::new(rope, held, count, &self.device);
+        rows.rotations = self.ropes.iter().map(rotation).collect::<Result<_>>()?;
+        for numbers in self.config.layers.iter().filter_map(|layer| attention(&layer.mixer)) {
+            if !rows.sights.iter().any(|sight| sight.is_of(numbers.window)) {
+                let sight = Sight::new(numbers.window, held, count, &self.device).map_err(computing)?;
+                rows.sights.push(sight);
+            }
+        }
+        Ok(())
+    }
+
+    fn of_ends(&self, operation: Operation, rows: &mut Rows) -> candle_core::Result<()> {
+        let (config, weights) = (&self.config, &self.weights);
+        match operation {
+            Operation::Embed => {
+                let ids = Tensor::new(rows.tokens.as_slice(), &self.device)?;
+                let stream = weights.embeddings.rows(&ids)?;
+                rows.stream = Some(match config.embedding_scale {
+                    1.0 => stream,
+                    scale => (stream * f64::from(scale))?,
+                });
+            }
+            Operation::OutputNorm => rows.norm_stream(Some(&weights.output_norm))?,
+            Operation::QuantiseOutput => {}
+            Operation::Output => rows.right = Some(weights.output.forward(&rows.take_right()?)?),
+            Operation::Finish => {
+                rows.logits = rows.take_right()?.flatten_all()?.to_vec1()?;
+                finish(&mut rows.logits, config.logit_scale, config.logit_cap);
+            }
+            other => candle_core::bail!("{other:?} is not computed here"),
+        }
+        Ok(())
+    }
+
+    fn of_layer(
+        &self,
+        operation: Operation,
+        index: usize,
+        rows: &mut Rows,
+        block: &Block,
+    ) -> candle_core::Result<()> {
+        let config = &self.config;
+        let numbers = there(config.layers.get(index).and_then(|layer| attention(&layer.mixer)))?;
+        let weights: &Layer = there(self.weights.layers.get(index % config.stored.max(1)))?;
+        match operation {
+            Operation::MixerNorm => rows.norm_stream(weights.mixer_norm.as_ref())?,
+            Operation::Qkv => rows.heads = Some(Heads::project(&weights.attention, &rows.take_right()?)?),
+            Operation::Rope => {
+                let heads = there(rows.heads.take())?;
+                let rotation = numbers.rope.and_then(|rope| rows.rotations.get(rope));
+                rows.heads = Some(heads.turn(&weights.attention, numbers, rotation, rows.held)?);
+            }
+            Operation::Store => {
+                let heads = there(rows.heads.take())?;
+                rows.heads = Some(heads.store(index, rows.sight(numbers)?, block)?);
+            }
+            Operation::Narrow if index + 1 == config.layers.len() => {
+                rows.narrowed = true;
+                if rows.outputs > 0 {
+                    let stream = rows.stream()?;
+                    let first = stream.dim(0)? - rows.outputs;
+                    rows.stream = Some(stream.narrow(0, first, rows.outputs)?.contiguous()?);
+                    rows.heads = Some(there(rows.heads.take())?.narrow(rows.outputs)?);
+                }
+            }
+            Operation::Narrow => {}
+            Operation::Attend => {
+                let heads = there(rows.heads.take())?;
+                rows.right = Some(heads.attend(numbers, rows.sight(numbers)?)?);
+            }
+            Operation::MixerOutput => {
+                rows.right = Some(weights.attention.output.forward(&rows.take_right()?)?);
+            }
+            Operation::AddMixed => rows.add(weights.post_norm.as_ref(), config.residual_scale)?,
+            Operation::FeedNorm => rows.norm_stream(weights.feed_norm.as_ref())?,
+            Operation::GateUp => {
+                let x = rows.take_right()?;
+                let gate = weights.gate.forward(&x)?;
+                let gate = match config.family.gate {
+                    Gate::Silu => gate.silu()?,
+                    Gate::Gelu => gate.gelu()?,
+                    Gate::ClampedSwiglu => candle_core::bail!("a clamped gate is not computed here"),
+                };
+                rows.right = Some((gate * weights.up.forward(&x)?)?);
+            }
+            Operation::Down => rows.right = Some(weights.down.forward(&rows.take_right()?)?),
+            Operation::Add => rows.add(weights.post_feed_norm.as_ref(), config.residual_scale)?,
+            Operation::NormEnd => rows.stream = Some(self.weights.output_norm.forward(rows.stream()?)?),
+            Operation::QuantiseStream
+            | Operation::QuantiseMixed
+            | Operation::QuantiseHidden
+            | Operation::QuantiseInner => {}
+            other => candle_core::bail!("{other:?} is not computed here"),
+        }
+        Ok(())
     }
 
     /// Bytes that a pass of `count` tokens, which see `seen`, works in at most: scores of one layer and their
     /// softmax, or what lies between a layer's two halves, beside masks.
     pub(super) fn scratch_bytes(&self, count: usize, seen: usize) -> u64 {
-        let numbers = &self.numbers;
         let masks = if count > 1 { 2 * count * seen } else { 0 };
-        let scores = 2 * numbers.head_count * count * seen;
-        let heads = 4 * count * (numbers.head_count + numbers.head_count_kv) * numbers.head_dim;
-        let fed = 3 * count * numbers.feed_forward_length;
-        let floats = 4 * count * numbers.embedding_length + masks + (scores + heads).max(fed);
+        let of_layer = |(numbers, inner): (&Attention, usize)| {
+            let copies = if numbers.cap.is_some() { 4 } else { 2 };
+            let scores = copies * numbers.heads * count * seen;
+            let heads = 4 * count * (numbers.heads + numbers.kv_heads) * numbers.head_dim;
+            (scores + heads).max(3 * count * inner)
+        };
+        let layers = self.config.layers.iter();
+        let layers = layers.filter_map(|layer| Some((attention(&layer.mixer)?, layer.feed.inner_width())));
+        let floats = 4 * count * self.config.width + masks + layers.map(of_layer).max().unwrap_or(0);
         (floats * size_of::<f32>()) as u64
     }
 
-    /// Tokens to (count, embedding_length).
-    pub(super) fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
-        let ids = Tensor::new(tokens, &self.device)?;
-        let x = self.weights.embeddings.rows(&ids)?;
-        if self.numbers.architecture.scaled_embeddings {
-            return x * (self.numbers.embedding_length as f64).sqrt();
-        }
-        Ok(x)
-    }
-
-    /// Layer `index` over `x`, (count, embedding_length); its keys and values go behind those that are held
-    /// in `block`.
-    pub(super) fn layer(
-        &self,
-        index: usize,
-        x: &Tensor,
-        positions: &Positions,
-        block: &Block,
-    ) -> Result<Tensor> {
-        let Some(layer) = self.weights.layers.get(index) else {
-            candle_core::bail!("there is no layer {index}")
-        };
-        let view = match (self.numbers.window_of(index), &positions.windowed) {
-            (Some(_), Some(windowed)) => windowed,
-            _ => &positions.global,
-        };
-        let attended = self.attention(layer, &layer.attention_norm.forward(x)?, index, view, block)?;
-        let x = (x + layer
-            .post_attention_norm
-            .as_ref()
-            .map_or(Ok(attended.clone()), |norm| norm.forward(&attended))?)?;
-        let fed = self.feed_forward(layer, &layer.feed_forward_norm.forward(&x)?)?;
-        &x + layer.post_feed_forward_norm.as_ref().map_or(Ok(fed.clone()), |norm| norm.forward(&fed))?
-    }
-
-    /// The last `rows` rows of `x`, (count, embedding_length), to their logits, (rows, vocab_size).
-    pub(super) fn logits(&self, x: &Tensor, rows: usize) -> Result<Vec<f32>> {
-        let last = x.narrow(0, x.dim(0)? - rows, rows)?;
-        self.weights.output.forward(&self.weights.output_norm.forward(&last)?)?.flatten_all()?.to_vec1()
-    }
-
-    fn feed_forward(&self, layer: &Layer, x: &Tensor) -> Result<Tensor> {
-        let gate = layer.gate.forward(x)?;
-        let gate = match self.numbers.architecture.activation {
-            Activation::Silu => gate.silu()?,
-            Activation::Gelu => gate.gelu()?,
-        };
-        layer.down.forward(&(gate * layer.up.forward(x)?)?)
-    }
-
-    /// Grouped-query attention (Ainslie et al., 2023): consecutive query heads share a head of keys and
-    /// values.
-    fn attention(
-        &self,
-        layer: &Layer,
-        x: &Tensor,
-        index: usize,
-        view: &View,
-        block: &Block,
-    ) -> Result<Tensor> {
-        let numbers = &self.numbers;
-        let (heads, kv_heads, head_dim) = (numbers.head_count, numbers.head_count_kv, numbers.head_dim);
-        let count = x.dim(0)?;
-        // (count, heads × head_dim) to (heads, count, head_dim).
-        let split = |x: Tensor, heads: usize| x.reshape((count, heads, head_dim))?.transpose(0, 1);
-        let normed = |x: Tensor, norm: &Option<Norm>| match norm {
-            Some(norm) => norm.forward(&x),
-            None => Ok(x),
-        };
-        let queries = normed(split(layer.query.forward(x)?, heads)?, &layer.query_norm)?;
-        let keys = normed(split(layer.key.forward(x)?, kv_heads)?, &layer.key_norm)?;
-        let values = split(layer.value.forward(x)?, kv_heads)?;
-        let queries = (view.rotation.apply(&queries)? * numbers.attention_scale)?;
-        let (keys, values) =
-            block.write(index, &view.rotation.apply(&keys)?, &values, (view.held, view.first))?;
-        let seen = keys.dim(1)?;
-        // The query heads of one group stand below each other, so that one product serves them all.
-        let grouped = queries.reshape((kv_heads, heads / kv_heads * count, head_dim))?;
-        let mut scores = grouped.matmul(&keys.t()?)?;
-        if let Some(mask) = &view.mask {
-            scores = scores.reshape((heads, count, seen))?.broadcast_add(mask)?;
-        }
-        let weights = softmax_last_dim(&scores)?.reshape((kv_heads, heads / kv_heads * count, seen))?;
-        let mixed = weights.matmul(&values)?.reshape((heads, count, head_dim))?;
-        layer
-            .attention_output
-            .forward(&mixed.transpose(0, 1)?.contiguous()?.reshape((count, heads * head_dim))?)
+    /// The most heads of a layer.
+    pub(super) fn most_heads(&self) -> usize {
+        let layers = self.config.layers.iter().filter_map(|layer| attention(&layer.mixer));
+        layers.map(|numbers| numbers.heads).max().unwrap_or(1)
     }
 }
 
-/// Token `i` of a pass, at position `start + i`, sees itself and what is before it, at most `window` tokens
-/// in all.
-fn mask(
-    start: usize,
-    count: usize,
-    first: usize,
-    window: Option<usize>,
-    device: &Device,
-) -> Result<Option<Tensor>> {
-    if count == 1 {
-        return Ok(None); // `first` says it all.
+/// What each layer keeps of a token.
+///
+/// # Errors
+/// `OutOfMemory`.
+pub(super) fn widths(config: &Config) -> Result<Vec<Width>> {
+    let mut widths = Vec::new();
+    widths.try_reserve_exact(config.layers.len())?;
+    for layer in &config.layers {
+        let Some(numbers) = attention(&layer.mixer) else {
+            return Err(Error::new(ErrorKind::Internal, "a layer has no keys and values"));
+        };
+        widths.push(Width { heads: numbers.kv_heads, head_dim: numbers.head_dim });
     }
-    let end = start + count;
-    let hidden = (start..end).flat_map(|query| {
-        (first..end).map(move |key| {
-            let visible = key <= query && window.is_none_or(|window| query - key < window);
-            if visible { 0.0 } else { f32::NEG_INFINITY }
-        })
-    });
-    Tensor::from_iter(hidden, device)?.reshape((count, end - first)).map(Some)
+    Ok(widths)
+}
+
+fn attention(mixer: &Mixer) -> Option<&Attention> {
+    match mixer {
+        Mixer::Attention(numbers) => Some(numbers),
+        Mixer::ShortConv(_) | Mixer::DeltaNet(_) | Mixer::Mamba2(_) => None,
+    }
+}
+
+/// Scale and cap of logits.
+fn finish(logits: &mut [f32], scale: f32, cap: Option<f32>) {
+    for logit in logits {
+        *logit *= scale;
+        if let Some(cap) = cap {
+            // A cap would make infinity an honest number.
+            *logit = if logit.is_infinite() { f32::NAN } else { cap * (*logit / cap).tanh() };
+        }
+    }
 }

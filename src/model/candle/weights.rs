@@ -1,18 +1,21 @@
-//! A model's weights, copied out of a checked file into candle's tensors; knows no arithmetic but a
-//! projection and a norm.
+//! A model's weights, copied out of its file into candle's tensors; knows no arithmetic but a projection and
+//! a norm.
 
-use super::hyperparameters::Hyperparameters;
-use super::linear::{Linear, Matrix, Precision};
-use super::{computing, shapes};
+use super::computing;
+use super::linear::{Linear, Matrix, Precision, dtype};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Gguf, TensorInfo};
-use candle_core::quantized::{QStorage, QTensor};
+use crate::gguf::Gguf;
+use crate::model::description::{
+    self, AttentionWeights, Config, Gated, LayerWeights, MixerWeights, ModelWeights,
+};
+use candle_core::quantized::{GgmlDType, QStorage, QTensor};
 use candle_core::{Device, Tensor};
 use std::borrow::Cow;
 
 /// A root-mean-square norm: weight (width).
 pub(super) struct Norm {
     weight: Tensor,
+    pub(super) width: usize,
     epsilon: f32,
 }
 
@@ -23,71 +26,75 @@ impl Norm {
     }
 }
 
-/// One layer.
+/// One layer. Norms are there where the architecture has them.
 pub(super) struct Layer {
-    pub(super) attention_norm: Norm,
-    /// (head_count × head_dim, embedding_length).
-    pub(super) query: Linear,
-    /// (head_count_kv × head_dim, embedding_length), as `value`.
-    pub(super) key: Linear,
-    pub(super) value: Linear,
-    /// (head_dim), as `key_norm`.
-    pub(super) query_norm: Option<Norm>,
-    pub(super) key_norm: Option<Norm>,
-    /// (embedding_length, head_count × head_dim).
-    pub(super) attention_output: Linear,
-    pub(super) post_attention_norm: Option<Norm>,
-    pub(super) feed_forward_norm: Norm,
-    /// (feed_forward_length, embedding_length), as `up`.
+    pub(super) mixer_norm: Option<Norm>,
+    pub(super) attention: Attention,
+    pub(super) post_norm: Option<Norm>,
+    pub(super) feed_norm: Option<Norm>,
+    /// (inner, width), as `up`.
     pub(super) gate: Linear,
     pub(super) up: Linear,
-    /// (embedding_length, feed_forward_length).
+    /// (width, inner).
     pub(super) down: Linear,
-    pub(super) post_feed_forward_norm: Option<Norm>,
+    pub(super) post_feed_norm: Option<Norm>,
+}
+
+/// The mixer of a layer.
+pub(super) struct Attention {
+    /// (heads × head_dim, width).
+    pub(super) query: Linear,
+    /// (kv_heads × head_dim, width), as `value`.
+    pub(super) key: Linear,
+    pub(super) value: Linear,
+    /// (head_dim), or whole rows; as `key_norm`.
+    pub(super) query_norm: Option<Norm>,
+    pub(super) key_norm: Option<Norm>,
+    /// (width, heads × head_dim).
+    pub(super) output: Linear,
 }
 
 /// All weights of a model; shared by its sequences, never written.
 pub(super) struct Weights {
-    /// (vocab_size, embedding_length).
+    /// (vocab_size, width).
     pub(super) embeddings: Matrix,
+    /// Those that the file has: a model may run them several times.
     pub(super) layers: Vec<Layer>,
     pub(super) output_norm: Norm,
-    /// (vocab_size, embedding_length); the embeddings, where the file has no own.
+    /// (vocab_size, width); the embeddings, where the file has no own.
     pub(super) output: Linear,
-    /// What each frequency of the rotary embedding is divided by, (head_dim / 2).
-    pub(super) rope_factors: Option<Vec<f32>>,
 }
 
 impl Weights {
-    /// Copies every weight of a file that [`shapes::check`] has passed.
+    /// Copies every weight of a model that [`super::honours::check`] has passed. `progress` gets (bytes
+    /// copied, bytes in all).
     ///
     /// # Errors
-    /// `OutOfMemory`; `ModelInvalid` for frequency factors that are not over 0; what `progress` stops the
-    /// load with.
+    /// `OutOfMemory`; what `progress` stops the load with.
     pub(super) fn load(
         gguf: &Gguf,
-        numbers: &Hyperparameters,
+        config: &Config,
+        found: &ModelWeights,
         precision: Precision,
         device: &Device,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
     ) -> Result<Self> {
-        let mut loader = Loader { gguf, numbers, precision, device, progress, done: 0 };
-        let embeddings = loader.matrix("token_embd.weight")?;
-        let output = match gguf.tensor("output.weight") {
-            Some(_) => loader.matrix("output.weight")?,
-            None => embeddings.clone(),
+        let mut loader = Loader { gguf, epsilon: config.epsilon, precision, device, progress, done: 0 };
+        let embeddings = loader.matrix(&found.embedding)?;
+        let output = match found.output.tensor() == found.embedding.tensor() {
+            true => embeddings.clone(),
+            false => loader.matrix(&found.output)?,
         };
         let mut layers = Vec::new();
-        layers.try_reserve_exact(numbers.block_count)?;
-        for index in 0..numbers.block_count {
-            layers.push(loader.layer(index)?);
+        layers.try_reserve_exact(config.stored)?;
+        for layer in found.layers.iter().take(config.stored) {
+            layers.push(loader.layer(layer)?);
         }
         Ok(Self {
             embeddings,
             layers,
-            output_norm: loader.norm("output_norm.weight")?,
-            output: Linear { weight: output, bias: None },
-            rope_factors: loader.rope_factors()?,
+            output_norm: loader.norm(&found.output_norm)?,
+            output: Linear { weight: output, bias: loader.vector(found.output_bias.as_deref())? },
         })
     }
 }
@@ -95,7 +102,7 @@ impl Weights {
 /// Takes tensors out of a file, one by one.
 struct Loader<'a> {
     gguf: &'a Gguf,
-    numbers: &'a Hyperparameters,
+    epsilon: f32,
     precision: Precision,
     device: &'a Device,
     progress: &'a mut dyn FnMut(u64, u64) -> Result<()>,
@@ -103,87 +110,77 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    fn layer(&mut self, index: usize) -> Result<Layer> {
-        let architecture = self.numbers.architecture;
-        let name = |tensor: &str| format!("blk.{index}.{tensor}");
-        let bias = architecture.qkv_bias;
+    fn layer(&mut self, of: &LayerWeights) -> Result<Layer> {
+        let (MixerWeights::Attention(attention), Some(feed)) = (&of.mixer, of.feed.dense()) else {
+            return Err(refused_before());
+        };
+        let Gated { gate, up, down, biases: None } = feed else { return Err(refused_before()) };
         Ok(Layer {
-            attention_norm: self.norm(&name("attn_norm.weight"))?,
-            query: self.linear(&name("attn_q"), bias)?,
-            key: self.linear(&name("attn_k"), bias)?,
-            value: self.linear(&name("attn_v"), bias)?,
-            query_norm: self.norm_if(architecture.qk_norm, &name("attn_q_norm.weight"))?,
-            key_norm: self.norm_if(architecture.qk_norm, &name("attn_k_norm.weight"))?,
-            attention_output: self.linear(&name("attn_output"), false)?,
-            post_attention_norm: self
-                .norm_if(architecture.post_norms, &name("post_attention_norm.weight"))?,
-            feed_forward_norm: self.norm(&name("ffn_norm.weight"))?,
-            gate: self.linear(&name("ffn_gate"), false)?,
-            up: self.linear(&name("ffn_up"), false)?,
-            down: self.linear(&name("ffn_down"), false)?,
-            post_feed_forward_norm: self.norm_if(architecture.post_norms, &name("post_ffw_norm.weight"))?,
+            mixer_norm: self.norm_if(of.norm.as_deref())?,
+            attention: self.attention(attention)?,
+            post_norm: self.norm_if(of.post_norm.as_deref())?,
+            feed_norm: self.norm_if(of.feed_norm.as_deref())?,
+            gate: self.linear(gate, None)?,
+            up: self.linear(up, None)?,
+            down: self.linear(down, None)?,
+            post_feed_norm: self.norm_if(of.post_feed_norm.as_deref())?,
         })
     }
 
-    fn linear(&mut self, name: &str, bias: bool) -> Result<Linear> {
-        let weight = self.matrix(&format!("{name}.weight"))?;
-        let bias = if bias { Some(self.vector(&format!("{name}.bias"))?) } else { None };
-        Ok(Linear { weight, bias })
+    fn attention(&mut self, of: &AttentionWeights) -> Result<Attention> {
+        let (Some(keys), Some(values)) = (&of.keys, &of.values) else { return Err(refused_before()) };
+        let [query_norm, key_norm] = &of.qk_norm;
+        Ok(Attention {
+            query: self.linear(&of.queries.matrix, of.queries.bias.as_deref())?,
+            key: self.linear(&keys.matrix, keys.bias.as_deref())?,
+            value: self.linear(&values.matrix, values.bias.as_deref())?,
+            query_norm: self.norm_if(query_norm.as_deref())?,
+            key_norm: self.norm_if(key_norm.as_deref())?,
+            output: self.linear(&of.output, of.output_bias.as_deref())?,
+        })
     }
 
-    fn norm_if(&mut self, wanted: bool, name: &str) -> Result<Option<Norm>> {
-        if wanted { self.norm(name).map(Some) } else { Ok(None) }
+    fn linear(&mut self, matrix: &description::Matrix, bias: Option<&[f32]>) -> Result<Linear> {
+        Ok(Linear { weight: self.matrix(matrix)?, bias: self.vector(bias)? })
     }
 
-    fn norm(&mut self, name: &str) -> Result<Norm> {
-        Ok(Norm { weight: self.vector(name)?, epsilon: self.numbers.norm_epsilon as f32 })
+    fn norm_if(&self, weight: Option<&[f32]>) -> Result<Option<Norm>> {
+        weight.map(|weight| self.norm(weight)).transpose()
     }
 
-    fn rope_factors(&mut self) -> Result<Option<Vec<f32>>> {
-        let name = "rope_freqs.weight";
-        if self.gguf.tensor(name).is_none() {
-            return Ok(None);
-        }
-        let factors: Vec<f32> = self.vector(name)?.to_vec1().map_err(computing)?;
-        match factors.iter().find(|factor| !(factor.is_normal() && **factor > 0.0)) {
-            Some(factor) => {
-                let message = format!("tensor {name:?} holds {factor}, not a finite number over 0");
-                Err(Error::new(ErrorKind::ModelInvalid, message))
-            }
-            None => Ok(Some(factors)),
-        }
+    fn norm(&self, weight: &[f32]) -> Result<Norm> {
+        let tensor = Tensor::from_slice(weight, weight.len(), self.device).map_err(computing)?;
+        Ok(Norm { weight: tensor, width: weight.len(), epsilon: self.epsilon })
     }
 
-    /// As f32.
-    fn vector(&mut self, name: &str) -> Result<Tensor> {
-        let tensor = self.tensor(name)?;
-        tensor.dequantize(self.device).and_then(|tensor| tensor.flatten_all()).map_err(computing)
+    fn vector(&self, values: Option<&[f32]>) -> Result<Option<Tensor>> {
+        let tensor = |values: &[f32]| Tensor::from_slice(values, values.len(), self.device);
+        values.map(tensor).transpose().map_err(computing)
     }
 
-    fn matrix(&mut self, name: &str) -> Result<Matrix> {
-        let tensor = self.tensor(name)?;
+    fn matrix(&mut self, matrix: &description::Matrix) -> Result<Matrix> {
+        (self.progress)(self.done, self.gguf.data_bytes())?;
+        let rows = matrix.of(self.gguf);
+        let dtype = dtype(rows.ty()).ok_or_else(refused_before)?;
+        let tensor = copy(rows.bytes(), dtype, (rows.rows(), rows.cols()), self.device)?;
+        self.done += rows.bytes().len() as u64;
         if !Matrix::stays(&tensor, self.precision) {
             let unpacked = tensor.shape().elem_count().saturating_mul(size_of::<f32>());
             Vec::<u8>::new().try_reserve_exact(unpacked)?;
         }
-        Matrix::new(tensor, self.precision).map_err(computing)
-    }
-
-    fn tensor(&mut self, name: &str) -> Result<QTensor> {
-        (self.progress)(self.done, self.gguf.data_bytes())?;
-        let info = shapes::find(self.gguf, name)?;
-        let tensor = copy(self.gguf.bytes(info), info, self.device)?;
-        self.done += info.byte_len();
-        Ok(tensor)
+        Matrix::new(tensor, self.precision, rows.factor()).map_err(computing)
     }
 }
 
-/// Candle's copy of a tensor whose type and shape have been checked. Candle panics where its blocks are not
-/// aligned.
-fn copy(bytes: &[u8], info: &TensorInfo, device: &Device) -> Result<QTensor> {
+/// What [`super::honours::check`] has not let through.
+fn refused_before() -> Error {
+    Error::new(ErrorKind::Internal, "a tensor has no place in the candle backend")
+}
+
+/// Candle's copy of some rows of a tensor. Candle panics where its blocks are not aligned.
+fn copy(bytes: &[u8], dtype: GgmlDType, shape: (usize, usize), device: &Device) -> Result<QTensor> {
     // Candle's own allocations abort where there is no memory: ask first.
     Vec::<u8>::new().try_reserve_exact(bytes.len())?;
-    let dtype = shapes::dtype(info)?;
     let mut words: Vec<u64> = Vec::new();
     let aligned = if bytes.as_ptr().addr().is_multiple_of(size_of::<u64>()) {
         bytes
@@ -196,6 +193,5 @@ fn copy(bytes: &[u8], info: &TensorInfo, device: &Device) -> Result<QTensor> {
         copy
     };
     let storage = QStorage::from_data(Cow::Borrowed(aligned), device, dtype).map_err(computing)?;
-    let dims: Vec<usize> = info.shape().iter().rev().map(|&dim| dim as usize).collect();
-    QTensor::new(storage, dims).map_err(computing)
+    QTensor::new(storage, shape).map_err(computing)
 }

@@ -18,6 +18,12 @@ pub(super) const INPUT_EMBEDDING: &str = "per_layer_token_embd.weight";
 
 const MAX_VOCAB: usize = 1 << 22;
 
+/// Tokens that an encoder takes at most: one pass works on all of them.
+const MAX_ENCODED: usize = 8192;
+
+/// Positions that rope's tables are exact for.
+const MAX_POSITION: usize = 1_000_000;
+
 /// What the forward pass needs to know, beside the weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -64,7 +70,7 @@ impl Config {
             let known: Vec<_> = super::family::FAMILIES.iter().map(|family| family.name).collect();
             let shown: String = name.chars().take(64).collect();
             unsupported(format!(
-                "architecture {shown:?} is unknown to the native decoder; the nearest that it has is {}, of {}",
+                "architecture {shown:?} is unknown; the nearest that is known is {}, of {}",
                 Family::nearest(&shown),
                 known.join(", ")
             ))
@@ -107,6 +113,13 @@ impl Config {
             encoder: family.encodes.then(|| Encoder::read(&keys, width)).transpose()?,
             logit_cap: keys.number_unless_zero("final_logit_softcapping")?,
         })
+    }
+
+    /// Tokens that a sequence may hold, where `wanted` are wanted: a cap.
+    pub(crate) fn capped(&self, wanted: Option<usize>) -> usize {
+        let most = if self.encoder.is_some() { MAX_ENCODED } else { MAX_POSITION };
+        let made_for = self.context_length.min(most);
+        wanted.unwrap_or(made_for).clamp(1, made_for)
     }
 
     /// Width of the embedding that a token has of its own for each layer; 0: none.

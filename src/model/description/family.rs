@@ -195,7 +195,7 @@ const LFM2: Family = Family {
     ..LLAMA
 };
 
-/// Every architecture that the native decoder computes.
+/// Every architecture that a backend computes.
 pub(crate) const FAMILIES: &[Family] = &[
     LLAMA,
     QWEN2,

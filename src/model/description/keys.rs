@@ -32,7 +32,7 @@ pub(crate) fn invalid(message: String) -> Error {
     Error::new(ErrorKind::ModelInvalid, message)
 }
 
-/// A file that says what this decoder cannot compute.
+/// A file that says what nobody here can compute.
 pub(crate) fn unsupported(message: String) -> Error {
     Error::new(ErrorKind::Unsupported, message)
 }

@@ -362,9 +362,9 @@ fn check_head(keys: &Keys<'_>, head_dim: usize, value_key: &str) -> Result<usize
         )));
     }
     match keys.count(value_key, 1..=MAX_HEAD_DIM)? {
-        Some(values) if values != head_dim => Err(unsupported(format!(
-            "keys are {head_dim} wide and values {values}; the native decoder has one width"
-        ))),
+        Some(values) if values != head_dim => {
+            Err(unsupported(format!("keys are {head_dim} wide and values {values}; one width is computed")))
+        }
         _ => Ok(head_dim),
     }
 }

@@ -262,8 +262,7 @@ pub(super) fn kernel_type(tensor: &TensorInfo) -> Result<Type> {
         TensorType::IQ1_M => Type::IQ1_M,
         kind => {
             let shown: String = tensor.name().chars().take(64).collect();
-            let message =
-                format!("tensor {shown:?} is {}, a type that the native decoder lacks", kind.name());
+            let message = format!("tensor {shown:?} is {}, a type that no backend has", kind.name());
             return Err(unsupported(message));
         }
     };

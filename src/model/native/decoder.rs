@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::gguf::{Gguf, Moving};
 use crate::kernel::{KV_BLOCK, KvType};
 use crate::kv::{CacheSpec, Storage};
-use crate::model::description::{Config, Family, ModelWeights};
+use crate::model::description::{Config, ModelWeights};
 use crate::model::program::Stage;
 use crate::model::{Adaptable, Decoder, Pace, Span, Spec, Step};
 use std::sync::{Arc, Mutex};
@@ -53,12 +53,6 @@ pub struct NativeDecoder {
 }
 
 impl NativeDecoder {
-    /// Whether there is a description of this architecture (`general.architecture`); a file of it may be
-    /// refused for what else it says.
-    pub fn knows(architecture: &str) -> bool {
-        Family::named(architecture).is_some()
-    }
-
     /// Reads the architecture's description and finds every tensor; copies none but norms and biases.
     ///
     /// # Errors
@@ -66,7 +60,7 @@ impl NativeDecoder {
     /// hyper-parameters out of range or tensors of another shape; `OutOfMemory` over the budget.
     pub fn load(gguf: Arc<Gguf>, options: NativeOptions) -> Result<Self> {
         let config = Config::read(gguf.metadata())?;
-        let context_length = outline::context_length(&config, options.context_length);
+        let context_length = config.capped(options.context_length);
         let weights = ModelWeights::find(&gguf, &config, context_length)?;
         let memory = KvMemory::new(&config.layers, options.kv_type, weights.rope_word())?;
         let spec = Spec {

@@ -15,12 +15,6 @@ pub(super) const MAX_BATCH: usize = 64;
 /// few enough that operations that do not rest take a fraction of a millisecond.
 const MAX_TOKENS: usize = 256;
 
-/// Tokens that an encoder takes at most: one pass works on all of them.
-const MAX_ENCODED: usize = 8192;
-
-/// Positions that rope's tables are exact for.
-const MAX_POSITION: usize = 1_000_000;
-
 /// A model of which nothing but the header is known.
 pub struct NativeOutline {
     weight_bytes: u64,
@@ -40,7 +34,7 @@ impl NativeOutline {
     /// As [`NativeDecoder::load`](super::NativeDecoder::load)'s, but for the budget.
     pub fn new(header: &Header, wanted: Option<usize>, kv_type: KvType) -> Result<Self> {
         let config = Config::read(header.metadata())?;
-        let context_length = context_length(&config, wanted);
+        let context_length = config.capped(wanted);
         let weights = ModelWeights::outline(header, &config, context_length)?;
         let memory = KvMemory::new(&config.layers, kv_type, weights.rope_word())?;
         let scratch = Scratch::new(&config, &weights);
@@ -84,13 +78,6 @@ impl NativeOutline {
     pub fn scratch_bytes(&self, tokens: usize, sequences: usize) -> u64 {
         self.scratch.bytes_for(tokens.min(self.max_tokens()), sequences.min(MAX_BATCH), 0)
     }
-}
-
-/// The context length of a model that was made for that of `config`, where another is wanted: a cap.
-pub(super) fn context_length(config: &Config, wanted: Option<usize>) -> usize {
-    let most = if config.encoder.is_some() { MAX_ENCODED } else { MAX_POSITION };
-    let made_for = config.context_length.min(most);
-    wanted.unwrap_or(made_for).clamp(1, made_for)
 }
 
 /// Tokens that a pass takes at most, of sequences of up to `context_length`: all of an encoder's.

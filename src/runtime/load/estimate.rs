@@ -1,9 +1,8 @@
 //! What a model would take, by its header alone; takes nothing.
 
-use super::gguf::{Wanted, by_backend, lacking};
-use crate::engine::check_context;
+use super::gguf::{Wanted, chosen, lacking};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Header, Limits};
+use crate::gguf::Limits;
 use crate::pause::{Pauses, at_once};
 use crate::runtime::estimate::{Estimate, Sessions};
 use crate::runtime::options::{Backend, ModelOptions};
@@ -32,7 +31,7 @@ pub(super) fn estimate(
     if wanted.vocab_only {
         return Ok(Estimate { file_bytes, ..Estimate::default() });
     }
-    let taken = by_backend(wanted.backend, &header, |backend| match backend {
+    let taken = match chosen(wanted.backend) {
         #[cfg(feature = "native")]
         Backend::Native => native(&header, &wanted, sessions),
         #[cfg(feature = "candle")]
@@ -41,13 +40,14 @@ pub(super) fn estimate(
             Err(Error::new(ErrorKind::Unsupported, why))
         }
         backend => Err(lacking(backend)),
-    })
+    }
     .map_err(|e| words.explain(e))?;
     Ok(Estimate { file_bytes, ..taken })
 }
 
 #[cfg(feature = "native")]
-fn native(header: &Header, wanted: &Wanted, sessions: &Sessions) -> Result<Estimate> {
+fn native(header: &crate::gguf::Header, wanted: &Wanted, sessions: &Sessions) -> Result<Estimate> {
+    use crate::engine::check_context;
     use crate::kv::Pasts;
     let outline = crate::model::NativeOutline::new(header, wanted.context_length, wanted.kv_type)?;
     let tokens = check_context(sessions.context, outline.context_length())?;

@@ -211,7 +211,7 @@ struct Checked {
 /// Refuses by its header what cannot become a decoder: nothing of a tensor's size is read or reserved before.
 fn check(header: &Header, wanted: &Wanted) -> Result<Checked> {
     let context = wanted.context_length;
-    by_backend(wanted.backend, header, |backend| match backend {
+    match chosen(wanted.backend) {
         #[cfg(feature = "native")]
         Backend::Native => {
             let outline = crate::model::NativeOutline::new(header, context, wanted.kv_type)?;
@@ -226,7 +226,7 @@ fn check(header: &Header, wanted: &Wanted) -> Result<Checked> {
             Ok(Checked { weight_bytes, read_by_row: None })
         }
         backend => Err(lacking(backend)),
-    })
+    }
 }
 
 #[cfg_attr(not(feature = "candle"), allow(unused_variables, reason = "only candle copies weights"))]
@@ -237,38 +237,22 @@ fn decoder(
     weights: &mut Option<Share>,
     progress: &mut Progress<'_>,
 ) -> Result<Box<dyn Decoder>> {
-    by_backend(wanted.backend, gguf.header(), |backend| match backend {
+    match chosen(wanted.backend) {
         #[cfg(feature = "native")]
         Backend::Native => native(gguf, wanted, resources, weights),
         #[cfg(feature = "candle")]
         Backend::Candle => candle(gguf, wanted, resources, weights, progress),
         backend => Err(lacking(backend)),
-    })
+    }
 }
 
-/// What the backend that is asked for comes to; `Auto`: the native one, or candle where the native one lacks
-/// the architecture. What the native one refuses for a value stays refused: another, which does not know the
-/// key, would compute something else.
-pub(super) fn by_backend<T>(
-    backend: Backend,
-    header: &Header,
-    mut with: impl FnMut(Backend) -> Result<T>,
-) -> Result<T> {
-    if backend != Backend::Auto {
-        return with(backend);
-    }
-    #[cfg(feature = "native")]
-    if crate::model::NativeDecoder::knows(header.metadata().require("general.architecture")?) {
-        return with(Backend::Native);
-    }
-    let _ = header;
-    match with(Backend::Native) {
-        Err(error) if error.kind() == ErrorKind::Unsupported => {
-            // The native backend's words: it is the one that was to be.
-            with(Backend::Candle)
-                .map_err(|other| if other.kind() == ErrorKind::Unsupported { error } else { other })
-        }
-        result => result,
+/// The backend that is asked for; `Auto`: the native one, or candle in a build without it. Both read one
+/// description, so that candle has nothing that the native one lacks.
+pub(super) fn chosen(backend: Backend) -> Backend {
+    match backend {
+        Backend::Auto if cfg!(feature = "candle") && !cfg!(feature = "native") => Backend::Candle,
+        Backend::Auto => Backend::Native,
+        asked => asked,
     }
 }
 

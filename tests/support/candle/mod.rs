@@ -40,7 +40,11 @@ pub fn open(path: PathBuf) -> Gguf {
 
 pub fn load_bytes(bytes: Vec<u8>, options: &Options) -> Result<Runner<CandleDecoder>> {
     let gguf = Gguf::open(Source::Memory(Box::new(bytes)), &Limits::default(), &mut |_, _| Ok(()))?;
-    run(CandleDecoder::load(&gguf, options, &mut |_, _| Ok(()))?, options)
+    load(&gguf, options)
+}
+
+pub fn load(gguf: &Gguf, options: &Options) -> Result<Runner<CandleDecoder>> {
+    run(CandleDecoder::load(gguf, options, &mut |_, _| Ok(()))?, options)
 }
 
 /// A decoder with its sequences.

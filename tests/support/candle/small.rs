@@ -1,5 +1,5 @@
-//! Small models of random weights, in every architecture that the candle backend knows, to be changed one key
-//! at a time.
+//! Small models of random weights, in four architectures that candle-transformers or others know too, to be
+//! changed one key at a time.
 
 use wick::gguf::TensorType;
 use wick::gguf::write::{MetaValue, Writer};
