@@ -83,8 +83,11 @@ fn a_logprob_is_the_models_own_whatever_is_forbidden() {
     shut(runtime);
 }
 
+/// Ids and their logprobs.
+type Alternatives = Vec<(u32, f32)>;
+
 /// An id's alternatives, as they lie in the event.
-fn alternatives(event: &wick_event) -> Vec<(u32, f32)> {
+fn alternatives(event: &wick_event) -> Alternatives {
     assert!(event.alternatives.is_aligned(), "{:?}", event.alternatives);
     (0..event.alternative_count as usize)
         // SAFETY: the library says that there are so many.
@@ -95,7 +98,7 @@ fn alternatives(event: &wick_event) -> Vec<(u32, f32)> {
 
 /// What is read of a generation with buffers of `cap` bytes that begin `shift` bytes into their memory: for
 /// each id its alternatives, and all text.
-fn read_alternatives(stream: wick_stream, cap: usize, shift: usize) -> (Vec<(u32, Vec<(u32, f32)>)>, String) {
+fn read_alternatives(stream: wick_stream, cap: usize, shift: usize) -> (Vec<(u32, Alternatives)>, String) {
     let (mut buf, mut event) = (vec![0u64; 1024], sized::<wick_event>());
     let (mut ids, mut text) = (Vec::new(), String::new());
     let buf = buf.as_mut_ptr().cast::<u8>().wrapping_add(shift);
@@ -146,7 +149,7 @@ fn alternatives_come_whole_with_their_id() {
 
 #[test]
 fn a_callback_gets_alternatives_too() {
-    static SEEN: Mutex<Vec<(u32, Vec<(u32, f32)>)>> = Mutex::new(Vec::new());
+    static SEEN: Mutex<Vec<(u32, Alternatives)>> = Mutex::new(Vec::new());
     unsafe extern "C" fn take(_: *mut c_void, event: *const wick_event) {
         // SAFETY: the library's event.
         let event = unsafe { &*event };
