@@ -52,7 +52,7 @@ fn f10_an_unknown_architecture_is_unsupported_by_name() {
     for (name, nearest) in [("gemma3n", "gemma3"), ("exaone5", "exaone"), ("xyz", ""), ("", "")] {
         model.architecture = name;
         let error = refused(&model, name);
-        assert!(error.message().contains(&format!("the nearest that it has is {nearest}")), "{error}");
+        assert!(error.message().contains(&format!("the nearest that is known is {nearest}")), "{error}");
     }
 }
 
