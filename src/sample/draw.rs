@@ -1,7 +1,7 @@
 //! The draw of a token from what the truncations leave: their order, the temperature, mirostat. Knows neither
 //! penalties nor how a truncation works.
 
-use super::candidates::{All, Candidate, sums};
+use super::candidates::{All, Candidate};
 use super::options::SamplerOptions;
 use super::rng::Rng;
 use super::truncate::Left;
@@ -107,13 +107,11 @@ fn temperature(options: &SamplerOptions, all: &All<'_>, left: &mut Left) -> Resu
     if range == 0.0 {
         return Ok(temperature);
     }
-    let (count, Moments { mass, energy }) = match left.listed {
-        true => (left.list.len(), sums(&left.list, all.highest)),
-        false => (all.allowed(), all.moments(1.0, &mut left.blocks)?),
-    };
+    let count = if left.listed { left.list.len() } else { all.allowed() };
     if count < 2 {
         return Ok(temperature);
     }
+    let Moments { mass, energy } = left.moments(all)?;
     let flat = ((ln64(mass) - energy / mass) / ln64(count as f64)).clamp(0.0, 1.0);
     let exponent = f64::from(or(options.dynatemp_exponent, 1.0));
     let flat = if flat < f64::MIN_POSITIVE { 0.0 } else { exp64((exponent * ln64(flat)).max(-690.0)) };

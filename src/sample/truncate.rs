@@ -28,10 +28,18 @@ impl Left {
         self.listed = false;
     }
 
-    /// Keeps the tokens whose logit is no more than `n` standard deviations of all logits below the highest.
+    /// The moments of what is left, at temperature 1, beside the highest logit of `all`.
     ///
     /// # Errors
     /// `OutOfMemory`, as for all that follow.
+    pub(super) fn moments(&mut self, all: &All<'_>) -> Result<Moments> {
+        match self.listed {
+            true => Ok(sums(&self.list, all.highest)),
+            false => all.moments(1.0, &mut self.blocks),
+        }
+    }
+
+    /// Keeps the tokens whose logit is no more than `n` standard deviations of all logits below the highest.
     pub(super) fn top_n_sigma(&mut self, all: &All<'_>, n: f32) -> Result<()> {
         let limit = f64::from(all.highest) - f64::from(n) * deviation(all.logits);
         all.above((limit as f32).next_down(), &mut self.list)?;
@@ -56,20 +64,16 @@ impl Left {
 
     /// Keeps the likeliest whose probabilities add up to `p`, at least one, sorted.
     pub(super) fn top_p(&mut self, all: &All<'_>, p: f32) -> Result<()> {
-        let share = f64::from(p);
-        if self.listed {
-            let wanted = sums(&self.list, all.highest).mass * share;
-            keep_mass(&mut self.list, wanted, likeliest);
-            return Ok(());
-        }
-        let wanted = all.moments(1.0, &mut self.blocks)?.mass * share;
-        for width in [6.0, 12.0, 24.0, f32::INFINITY] {
-            all.above(all.highest - width, &mut self.list)?;
-            if sums(&self.list, all.highest).mass >= wanted {
-                break;
+        let wanted = self.moments(all)?.mass * f64::from(p);
+        if !self.listed {
+            for width in [6.0, 12.0, 24.0, f32::INFINITY] {
+                all.above(all.highest - width, &mut self.list)?;
+                if sums(&self.list, all.highest).mass >= wanted {
+                    break;
+                }
             }
+            self.listed = true;
         }
-        self.listed = true;
         keep_mass(&mut self.list, wanted, likeliest);
         Ok(())
     }
@@ -77,13 +81,10 @@ impl Left {
     /// Keeps the ones closest to the expected information whose probabilities add up to `p`, at least one,
     /// likeliest first.
     pub(super) fn typical_p(&mut self, all: &All<'_>, p: f32) -> Result<()> {
-        let sums_of_all = match self.listed {
-            true => sums(&self.list, all.highest),
-            false => all.moments(1.0, &mut self.blocks)?,
-        };
         // With d = logit − highest, information is ln mass − d, and the expected one ln mass − energy / mass.
-        let center = sums_of_all.energy / sums_of_all.mass;
-        let wanted = sums_of_all.mass * f64::from(p);
+        let Moments { mass, energy } = self.moments(all)?;
+        let center = energy / mass;
+        let wanted = mass * f64::from(p);
         let surprise = |candidate: &mut Candidate| {
             candidate.surprise = (f64::from(candidate.logit - all.highest) - center).abs() as f32;
         };
@@ -131,11 +132,7 @@ impl Left {
         if rng.unit() >= f64::from(probability) {
             return Ok(());
         }
-        let mass = match self.listed {
-            true => sums(&self.list, all.highest).mass,
-            false => all.moments(1.0, &mut self.blocks)?.mass,
-        };
-        let wanted = mass * f64::from(threshold);
+        let wanted = self.moments(all)?.mass * f64::from(threshold);
         if !self.listed {
             let limit = f64::from(all.highest) + ln64(wanted) - 1e-3;
             all.above(limit as f32, &mut self.list)?;
