@@ -2,6 +2,7 @@
 //! no tensors.
 
 mod detokenizer;
+pub mod format;
 pub mod json;
 mod segments;
 mod stop;

@@ -156,6 +156,12 @@ pub trait Vocab: Send + Sync {
         self.piece(id).map_or(&[], |piece| piece.bytes)
     }
 
+    /// Whether the token is one wherever its text stands, so that text cannot become it letter by letter: a
+    /// control token, or one that the file marks as user-defined.
+    fn is_atom(&self, id: u32) -> bool {
+        self.piece(id).is_some_and(|piece| piece.special)
+    }
+
     /// Whether `id` ends a generation.
     fn is_end(&self, id: u32) -> bool {
         self.end_ids().contains(&id)

@@ -6,7 +6,9 @@ mod support;
 
 mod corpus;
 mod fair;
+mod formats;
 mod fuzz;
+mod fuzz_calls;
 mod fuzz_templates;
 mod hostile;
 mod shield;

@@ -293,6 +293,10 @@ impl Vocab for Tokenizer {
         Some(Piece { bytes: self.pieces.get(id)?, special })
     }
 
+    fn is_atom(&self, id: u32) -> bool {
+        self.pieces.kind(id).is_some_and(|kind| kind.is_special() || kind == TokenKind::UserDefined)
+    }
+
     fn bos(&self) -> Option<u32> {
         self.bos
     }

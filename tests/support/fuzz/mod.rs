@@ -12,6 +12,8 @@ pub mod saves;
 
 #[cfg(feature = "native")]
 pub mod adapter;
+#[cfg(feature = "text")]
+pub mod calls;
 #[cfg(feature = "native")]
 pub mod decoder;
 #[cfg(feature = "text")]
