@@ -11,11 +11,13 @@ CC     ?= cc
 # For the shell to quote.
 export MODEL PROMPT
 
-.PHONY: help run test soak bench install fmt lint
+.PHONY: help run serve test hosts soak bench install fmt lint
 
 help:
 	@echo "make run [PROMPT='...'] [MODEL=file.gguf]  build the library, fetch a small model, stream an answer through examples/c/chat.c"
 	@echo "make test                                  everything that must hold; about half an hour on 2 cores from nothing"
+	@echo "make serve                                 the server wick-serve, beside the wick command (docs/serve.md)"
+	@echo "make hosts                                 what stands on the library in packages of its own, by its real users"
 	@echo "make soak [SOAK_SECONDS=7200]              the long runs: more schedules, more fuzzing, more cycles"
 	@echo "make bench                                 the criterion benchmarks"
 	@echo "make install [PREFIX=/usr/local] [DESTDIR=]  headers, libraries, pkg-config and CMake files, the wick command"
@@ -32,8 +34,16 @@ run: $(filter $(SMALL),$(MODEL))
 $(SMALL):
 	scripts/fetch-models.sh
 
+# A package of its own, with its own lock file; its program goes to where wick's is.
+serve:
+	cargo build --locked --release --manifest-path serve/Cargo.toml --target-dir "$(TARGET)"
+	@echo "built $(TARGET)/release/wick-serve; docs/serve.md says how to ask it"
+
 test:
 	scripts/test.sh
+
+hosts:
+	scripts/hosts.sh
 
 soak:
 	scripts/soak.sh

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes THIRD_PARTY_LICENSES, what the library of the default features links, and THIRD_PARTY_LICENSES.command, what
-the `wick` command links besides, each with the licence texts; `--check` only compares the lists with Cargo.lock's.
+"""Writes THIRD_PARTY_LICENSES, what the library of the default features links, THIRD_PARTY_LICENSES.command, what the
+`wick` command links besides, and THIRD_PARTY_LICENSES.server, what `wick-serve` links besides the library, each with
+the licence texts; `--check` only compares the lists with what the lock files say.
 Build-time and test-time crates are left out, all platforms are in."""
 
 import json
@@ -14,6 +15,7 @@ The texts follow. Where a crate offers a choice that includes MIT, its MIT text 
 Made by scripts/third-party.py; do not edit.
 """
 LIBRARY = "wick is linked with what is below (the default features, every platform)"
+SERVER = "The server wick-serve is linked with what THIRD_PARTY_LICENSES lists and with what is below (every platform)"
 COMMAND = "The wick command is linked with what THIRD_PARTY_LICENSES lists and with what is below (every platform)"
 
 # What is inside and no crate: title, and whose the MIT text is.
@@ -23,10 +25,10 @@ OTHERS = [
 ]
 
 
-def linked_packages(*features):
-    """The packages reached from wick through ordinary dependencies, sorted by name and version."""
+def linked_packages(*features, folder="."):
+    """The packages reached from the one in a folder through ordinary dependencies, sorted by name and version; ours are none."""
     command = ["cargo", "metadata", "--locked", "--format-version", "1", *features]
-    metadata = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
+    metadata = json.loads(subprocess.run(command, cwd=ROOT / folder, check=True, stdout=subprocess.PIPE).stdout)
     packages = {package["id"]: package for package in metadata["packages"]}
     nodes = {node["id"]: node for node in metadata["resolve"]["nodes"]}
     root = metadata["resolve"]["root"]
@@ -37,7 +39,7 @@ def linked_packages(*features):
             if ordinary and dependency["pkg"] not in seen:
                 seen.add(dependency["pkg"])
                 left.append(dependency["pkg"])
-    return sorted((packages[i] for i in seen - {root}), key=lambda p: (p["name"], p["version"]))
+    return sorted((packages[i] for i in seen if packages[i]["source"]), key=lambda p: (p["name"], p["version"]))
 
 
 def title(package):
@@ -74,7 +76,7 @@ def standard_texts(package):
 
 
 class File:
-    """One of the two files: its name, its first sentence, its crates, and what is inside and no crate."""
+    """One of the files: its name, its first sentence, its crates, and what is inside and no crate."""
 
     def __init__(self, name, what, packages, others):
         self.path, self.head = ROOT / name, HEAD.format(what=what)
@@ -110,7 +112,9 @@ def main():
     library = linked_packages()
     in_library = {package["id"] for package in library}
     besides = [package for package in linked_packages("--features", "cli") if package["id"] not in in_library]
+    server = [package for package in linked_packages(folder="serve") if package["id"] not in in_library]
     files = [
+        File("THIRD_PARTY_LICENSES.server", SERVER, server, []),
         File("THIRD_PARTY_LICENSES", LIBRARY, library, OTHERS),
         File("THIRD_PARTY_LICENSES.command", COMMAND, besides, []),
     ]

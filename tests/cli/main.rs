@@ -7,6 +7,7 @@ mod support;
 
 mod folders;
 mod info;
+mod serve;
 
 use serde_json::Value;
 use std::fs;

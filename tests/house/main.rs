@@ -6,3 +6,4 @@ mod layout;
 mod mutations;
 mod rooms;
 mod scenarios;
+mod server;

@@ -17,6 +17,7 @@ mod sampling;
 mod selftest;
 mod selftest_fake;
 mod selftest_real;
+mod serve;
 mod show;
 mod tokenize;
 mod turns;
@@ -49,6 +50,8 @@ enum Command {
     /// Measures load, time to first token, prefill, decode, event overhead and memory: medians of several
     /// processes
     Bench(bench::Bench),
+    /// Serves a model over HTTP, as OpenAI's API has it: runs the program wick-serve beside this one
+    Serve(serve::Serve),
     /// Checks that streams end, exactly once, and say why: with a built-in fake model and, if given, a real
     /// one
     Selftest(selftest::Selftest),
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Tokenize(tokenize) => tokenize.run(),
         Command::Render(render) => render.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Serve(serve) => serve.run(),
         Command::Selftest(selftest) => selftest.run(),
         Command::BenchChild(child) => child.run(),
     };

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# `make hosts`: what stands on the library in programs and packages of their own, tested by its real users.
+#
+#   scripts/hosts.sh [STEP ...]   only these, in this order
+#   WICK_KILLS          clients that are killed in the middle (40)
+#   WICK_LOAD_SECONDS   how long 200 clients keep asking (two rounds)
+#   WICK_TEST_LIMIT     seconds for one program of tests (1800)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+steps=(clippy server clients)
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
+export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
+export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
+
+watched=(--config "target.\"cfg(all())\".runner = [\"$PWD/scripts/watched.sh\"]")
+testing=(--locked --no-default-features --features testing)
+
+# The seconds: since the beginning.
+heading() { printf '\n==== %s (%d s)\n' "$*" "$SECONDS"; }
+
+clippy() {
+  heading "the server: clippy, as it ships and as it is tested"
+  (cd serve && cargo clippy --quiet "${testing[@]}" --all-targets -- -D warnings)
+  (cd serve && cargo fmt --check)
+}
+
+server() {
+  heading "the server, by clients that see every byte"
+  (cd serve && cargo test "${watched[@]}" "${testing[@]}" -- --show-output)
+}
+
+clients() {
+  heading "the server, by curl and by the openai package of Python"
+  (cd serve && cargo build --quiet "${testing[@]}")
+  serve/tests/clients.sh serve/target/debug/wick-serve
+}
+
+[ $# -gt 0 ] || set -- "${steps[@]}"
+for step in "$@"; do
+  [[ " ${steps[*]} " == *" $step "* ]] || { echo "hosts.sh: no step \"$step\"; there are: ${steps[*]}" >&2; exit 2; }
+  "$step"
+done
+heading "passed: $*"
