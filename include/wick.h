@@ -127,7 +127,7 @@
 /* One call of a tool, as JSON. Not in this release. */
 #define WICK_EVENT_TOOL_CALL 6
 
-/* The vector of one text of wick_embed_start, or its score. Not in this release. */
+/* The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this release. */
 #define WICK_EVENT_VECTOR 7
 
 /* Not an END event. */
@@ -442,9 +442,9 @@ typedef struct wick_event {
   uint32_t token_count;
   /* TEXT: natural logarithm of the last id's probability, if asked for; else NaN. */
   float logprob;
-  /* PROGRESS: bytes or tokens so far. */
+  /* PROGRESS: bytes or tokens so far. VECTOR: the text's index. */
   uint64_t done;
-  /* PROGRESS: bytes or tokens in all. */
+  /* PROGRESS: bytes or tokens in all. VECTOR: how many texts there are. */
   uint64_t total;
   /* END: the error if `end_reason` is WICK_END_ERROR, else WICK_OK. */
   wick_status status;
@@ -462,7 +462,7 @@ typedef struct wick_event {
   /* How many there are at `values`. */
   uint32_t value_count;
   /* VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's
-   * index. In this release NULL. */
+   * index. */
   const float *values;
 } wick_event;
 
@@ -1025,7 +1025,8 @@ wick_status wick_model_load(struct wick_runtime runtime,
  * `top_k`, `penalty_last_n`), `encodes` (boolean: it makes one vector of a text and generates none, so that
  * generations end with WICK_E_UNSUPPORTED), `prefix_cache` (boolean: its sessions share what they have
  * computed), `drafts` (boolean: they may compute several tokens at once), `adapters` (boolean: it takes
- * them): false where its backend cannot, or where its options say no. Names are strings, all else are
+ * them): false where its backend cannot, or where its options say no; `vector_length` (of a text's vector,
+ * 0: it makes none). Names are strings, all else are
  * integers.
  * `(json, cap, needed)` as in wick_build_info. After a failed load: its error. */
 wick_status wick_model_info(struct wick_model model, char *json, size_t cap, size_t *needed);
@@ -1309,8 +1310,11 @@ wick_status wick_stream_answer_now(struct wick_stream stream);
  * elsewhere: free what it uses in `drop`. A thread that reads the stream gets WICK_E_STALE_HANDLE at once. */
 wick_status wick_stream_close(struct wick_stream stream);
 
-/* [ANY][BLOCK] `count` embeddings of `count` texts, L2-normalised, one after the other in `out`.
- * WICK_E_UNSUPPORTED in this release. */
+/* [ANY][BLOCK] The vectors of `count` texts, each of length 1 (L2), one after the other in `out`: count *
+ * dim floats, where dim is `vector_length` of wick_model_info. The same bits as from wick_embed_start,
+ * whatever else is computed. `(out, cap, needed)`: `cap` too small: WICK_E_BUFFER_TOO_SMALL, nothing is
+ * computed. Waits for the model's load too; WICK_E_TIMEOUT after `timeout_ns`: given up. Errors as the END
+ * of wick_embed_start has them. */
 wick_status wick_embed(struct wick_model model,
                        const struct wick_str *texts,
                        size_t count,
@@ -1320,8 +1324,13 @@ wick_status wick_embed(struct wick_model model,
                        uint64_t timeout_ns,
                        struct wick_error *error);
 
-/* [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been
- * called then. */
+/* [ANY] The same as a stream: a VECTOR for each text, in order (`done` is the text's index, `total` how many
+ * there are), PROGRESS in tokens, then END (READY). Returns at once, also while the model loads; many texts
+ * are computed at once, beside generations, which have every other slice of the time; by `priority`. All
+ * texts become tokens before the first VECTOR: a text with more tokens than the model's context takes is END
+ * (ERROR, CONTEXT_FULL), one without any END (ERROR, INVALID_ARGUMENT), both naming its index; nothing is
+ * cut. A model that makes no vectors: END (ERROR, UNSUPPORTED). `options` NULL: defaults. Not WICK_OK: there
+ * is no stream, and `drop` has been called; WICK_E_QUEUE_FULL as of wick_generate. */
 wick_status wick_embed_start(struct wick_model model,
                              const struct wick_str *texts,
                              size_t count,

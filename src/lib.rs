@@ -46,8 +46,6 @@ pub mod error;
 mod ids;
 mod log;
 #[doc(hidden)]
-pub mod nearest;
-#[doc(hidden)]
 pub mod pause;
 mod sync;
 
@@ -65,6 +63,8 @@ pub mod gguf;
 
 #[doc(hidden)]
 pub mod kv;
+#[doc(hidden)]
+pub mod nearest;
 
 #[doc(hidden)]
 pub mod model;
@@ -101,11 +101,11 @@ pub use gguf::{ReadAt, Source};
 pub use model::Spec;
 pub use nearest::{Neighbour, nearest};
 pub use runtime::{
-    Adapter, AdapterAbout, Backend, Channel, Control, Delivery, Dispatched, End, EndReason, Estimate, Event,
-    EventKind, Input, KvType, Level, Loaded, Loader, LogFn, Mode, Model, ModelInfo, ModelOptions,
-    ModelSource, Next, Overflow, PrefixCache, Queue, QueueNext, Reading, Request, Runtime, RuntimeInfo,
-    RuntimeOptions, SavePlace, Session, SessionAdapter, SessionInfo, SessionOptions, SessionState, Stats,
-    Stepped, Stream, Text, ThreadFn, WriteAt,
+    Adapter, AdapterAbout, Backend, Channel, Control, Delivery, Dispatched, EmbedRequest, End, EndReason,
+    Estimate, Event, EventKind, Input, KvType, Level, Loaded, Loader, LogFn, Mode, Model, ModelInfo,
+    ModelOptions, ModelSource, Next, Overflow, PrefixCache, Queue, QueueNext, Reading, Request, Runtime,
+    RuntimeInfo, RuntimeOptions, SavePlace, Session, SessionAdapter, SessionInfo, SessionOptions,
+    SessionState, Stats, Stepped, Stream, Text, ThreadFn, Vector, WriteAt,
 };
 pub use sample::{Alternative, Recommended, SamplerOptions};
 pub use stream::OnEvent;

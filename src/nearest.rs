@@ -1,12 +1,12 @@
 //! The nearest of many vectors, by looking at all of them; knows nothing of where they come from.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::kernel::{Activations, Form, Forms, Kernels, Type, Weights};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// Sums that go on side by side, so that the compiler may use vectors; the order of the additions is the same
-/// on every machine.
-const LANES: usize = 16;
+/// Vectors whose products are computed before any of them is compared: they stay in the nearest cache.
+const ROWS: usize = 64;
 
 /// One of the vectors, and its dot product with the query.
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +50,17 @@ impl Ord for Neighbour {
 
 /// The `k` of `vectors` `(count, dim)` that have the largest dot product with `query` `(dim)`, nearest first:
 /// of vectors of length 1 the cosine similarity. Equal ones by their index, NaN last. Exact: every vector is
-/// looked at; the same result on every machine. O(count * dim), and memory for `k`.
+/// looked at, once; scores are the same bits on every machine (docs/kernels.md: products of F32). O(count *
+/// dim + count * log k), and memory for `k`.
 ///
 /// # Errors
 /// `InvalidArgument` for an empty query, vectors that are not whole rows, or more than 2^32 - 1 of them;
 /// `OutOfMemory`.
 pub fn nearest(query: &[f32], vectors: &[f32], k: usize) -> Result<Vec<Neighbour>> {
+    nearest_with(Kernels::best(), query, vectors, k)
+}
+
+fn nearest_with(kernels: &Kernels, query: &[f32], vectors: &[f32], k: usize) -> Result<Vec<Neighbour>> {
     let bad = |message: String| Err(Error::new(ErrorKind::InvalidArgument, message));
     let dim = query.len();
     if dim == 0 {
@@ -69,38 +74,30 @@ pub fn nearest(query: &[f32], vectors: &[f32], k: usize) -> Result<Vec<Neighbour
         return bad(format!("count is {count}; at most {} vectors are looked at together", u32::MAX));
     }
     let k = k.min(count);
+    if k == 0 {
+        return Ok(Vec::new());
+    }
+    let mut one = Activations::default();
+    one.prepare(1, dim, Forms::NONE.with(Form::F32))?;
+    one.f32.copy_from_slice(query);
+    let all = Weights::new(Type::F32, count, dim, bytemuck::cast_slice(vectors))?;
     // The farthest of the nearest is on top.
     let mut found = BinaryHeap::new();
     found.try_reserve_exact(k)?;
-    for (index, vector) in vectors.chunks_exact(dim).enumerate() {
-        let this = Neighbour { index: index as u32, score: dot(query, vector) };
-        if found.len() < k {
-            found.push(this);
-        } else if let Some(mut farthest) = found.peek_mut().filter(|farthest| this < **farthest) {
-            *farthest = this;
+    let mut scores = [0.0; ROWS];
+    for first in (0..count).step_by(ROWS) {
+        let rows = first..count.min(first + ROWS);
+        kernels.product(&all, rows.clone(), &one, 0..1, &mut scores, ROWS);
+        for (index, &score) in rows.zip(&scores) {
+            let this = Neighbour { index: index as u32, score };
+            if found.len() < k {
+                found.push(this);
+            } else if let Some(mut farthest) = found.peek_mut().filter(|farthest| this < **farthest) {
+                *farthest = this;
+            }
         }
     }
     Ok(found.into_sorted_vec())
-}
-
-fn dot(one: &[f32], other: &[f32]) -> f32 {
-    let (ones, one_rest) = one.as_chunks::<LANES>();
-    let (others, other_rest) = other.as_chunks::<LANES>();
-    let mut lanes = [0f32; LANES];
-    for (one, other) in ones.iter().zip(others) {
-        for (lane, (one, other)) in lanes.iter_mut().zip(one.iter().zip(other)) {
-            *lane += one * other;
-        }
-    }
-    let rest: f32 = one_rest.iter().zip(other_rest).map(|(one, other)| one * other).sum();
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0] + rest
 }
 
 #[cfg(test)]
@@ -132,6 +129,33 @@ mod tests {
     fn what_is_no_list_of_vectors_is_refused() {
         assert!(nearest(&[], &[], 1).unwrap_err().message().contains("dim"));
         assert!(nearest(&[0.0; 3], &[0.0; 4], 1).unwrap_err().message().contains("4 floats"));
+    }
+
+    #[test]
+    fn the_scores_are_the_same_bits_whatever_computes() {
+        // Values of many sizes, so that another order of the sum is another sum.
+        let value = |at: usize| {
+            let bits = (at as u32).wrapping_mul(2_654_435_761).rotate_left(9);
+            (bits as f32 / 2f32.powi(31) - 1.0) * 2f32.powi((bits % 23) as i32 - 11)
+        };
+        for (dim, count) in [(1, 130), (3, 64), (16, 65), (37, 200), (384, 70)] {
+            let query: Vec<f32> = (0..dim).map(value).collect();
+            let vectors: Vec<f32> = (0..dim * count).map(|at| value(at + 7)).collect();
+            let found = |kernels: &Kernels| -> Vec<(u32, u32)> {
+                let found = nearest_with(kernels, &query, &vectors, count).unwrap();
+                found.iter().map(|one| (one.index, one.score.to_bits())).collect()
+            };
+            let truth = found(Kernels::scalar());
+            for kernels in Kernels::available() {
+                assert!(found(kernels) == truth, "{:?}, {dim} x {count}", kernels.set());
+            }
+            for (index, score) in truth {
+                let row = &vectors[index as usize * dim..][..dim];
+                let products = || row.iter().zip(&query).map(|(a, b)| f64::from(*a) * f64::from(*b));
+                let (sum, most) = (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
+                assert!((f64::from(f32::from_bits(score)) - sum).abs() <= most * 1e-6, "{index}");
+            }
+        }
     }
 
     proptest! {

@@ -18,6 +18,7 @@ mod room;
 mod said;
 mod saved;
 mod text_job;
+mod texts_job;
 mod variables;
 
 pub(crate) use conversation::{Conversation, Mark, Mode, system_message};
@@ -33,3 +34,4 @@ pub(crate) use roll::{Gone, Rolled};
 pub(crate) use room::context_full;
 pub(crate) use text_job::Work;
 pub use text_job::{TextDone, TextJob};
+pub use texts_job::{TextsDone, TextsJob};

@@ -3,11 +3,13 @@
 
 use super::adapters::SessionAdapter;
 use super::admit;
-use super::costs::Costs;
+use super::embedding::EmbedRequest;
+use super::embeddings::{Beside, Embeddings};
 use super::errands;
 use super::facts::{EngineFacts, Place, SessionFacts};
 use super::generation::State;
 use super::guard::guarded;
+use super::limits::{EngineLimits, Outcome};
 use super::memory::{Memory, empty_if_cut};
 use super::models::{Models, Runnable};
 use super::pass::{Passes, Slice, Time};
@@ -17,39 +19,14 @@ use super::request::Request;
 use super::saves::{SaveOrder, Saved, Saves};
 use super::session::{Errand, Session, SessionOptions, Sessions};
 use super::warm::Warm;
-use crate::chat::{TextDone, TextJob};
+use crate::chat::{TextDone, TextJob, TextsDone, TextsJob};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Recommended;
 use crate::stream::{End, EndReason, Producer};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How much the engine may do at a time.
-#[derive(Debug, Clone, Copy)]
-pub struct EngineLimits {
-    /// Generations that are computed together.
-    pub max_sequences: usize,
-    /// How long a slice of a pass takes about.
-    pub slice: Duration,
-    /// Bytes of text that become tokens within a step; longer text is handed out ([`Engine::take_job`]), as
-    /// are messages: the template that renders them is the model file's, and may take its time.
-    pub inline_bytes: usize,
-    /// The thread is not the host's: decoders become quicker while nothing else is to do, too, and also where
-    /// a piece of that takes long.
-    pub own_thread: bool,
-    /// What rows cost; `None`: what is measured.
-    pub costs: Option<Costs>,
-}
-
-/// What a step came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// Something was computed: step again.
-    Worked,
-    /// Nothing to do until a request comes, or until the given time.
-    Idle(Option<Instant>),
-}
 
 /// Sequences, scheduling and batching over the models of one runtime.
 ///
@@ -65,6 +42,7 @@ pub struct Engine {
     memory: Memory,
     warm: Warm,
     saves: Saves,
+    embeddings: Embeddings,
     /// Text work that was not done within a step.
     jobs: VecDeque<TextJob>,
     facts: Arc<EngineFacts>,
@@ -84,6 +62,7 @@ impl Engine {
             memory: Memory::new(facts.clone()),
             warm: Warm::new(limits.own_thread, facts.clone()),
             saves: Saves::default(),
+            embeddings: Embeddings::new(facts.clone()),
             jobs: VecDeque::new(),
             facts,
         }
@@ -110,7 +89,7 @@ impl Engine {
             // What was admitted took its time.
             self.compute(if admits { Instant::now() } else { now }, until)
         } else {
-            Outcome::Idle(self.queue.next_deadline())
+            Outcome::Idle(self.next_deadline())
         };
         self.publish_memory();
         outcome
@@ -118,11 +97,18 @@ impl Engine {
 
     /// Computes a slice of the pass under way or of the next one; without any, what makes later ones quicker.
     fn compute(&mut self, now: Instant, until: Instant) -> Outcome {
-        if self.passes.spans().is_empty() && self.warm.run_piece_beside(&self.queue, &mut self.models) {
+        if self.embeddings.has_turn(self.queue.priority()) && self.compute_embeddings(Time { now, until }) {
+            return Outcome::Worked;
+        }
+        let is_free = self.passes.spans().is_empty() && self.embeddings.busy().is_none();
+        if is_free && self.warm.run_piece_beside(&self.queue, &mut self.models) {
             return Outcome::Worked;
         }
         if self.begin_pass(now) {
             self.run_pass(Time { now, until });
+            return Outcome::Worked;
+        }
+        if self.compute_embeddings(Time { now, until }) {
             return Outcome::Worked;
         }
         let later = self.warm.due();
@@ -130,7 +116,7 @@ impl Engine {
         if self.queue.is_admission_due() || is_due && self.warm.run_piece(&mut self.models) {
             return Outcome::Worked;
         }
-        let due = earlier(self.passes.due(), self.queue.next_deadline());
+        let due = earlier(self.passes.due(), self.next_deadline());
         Outcome::Idle(earlier(due, later.filter(|_| !is_due)))
     }
 
@@ -138,6 +124,36 @@ impl Engine {
     fn end_overdue(&mut self, now: Instant) {
         for (id, reason) in self.queue.overdue(now) {
             self.end(id, End::new(reason));
+        }
+        let ends = self.embeddings.look(now, self.limits.inline_bytes, &self.models);
+        self.end_embeddings(ends);
+    }
+
+    /// When the next generation or request is over at the latest.
+    fn next_deadline(&self) -> Option<Instant> {
+        earlier(self.queue.next_deadline(), self.embeddings.next_deadline())
+    }
+
+    /// Computes a slice of what vectors are made of; whether there was any.
+    fn compute_embeddings(&mut self, time: Time) -> bool {
+        let beside = |model| Beside { decoding: self.queue.decoding(model), busy: self.passes.busy() };
+        let (models, sessions) = (&mut self.models, &mut self.sessions);
+        let Some(ends) = self.embeddings.compute(time, beside, models, sessions, &self.memory) else {
+            return false;
+        };
+        if self.embeddings.busy().is_none() && self.passes.spans().is_empty() {
+            self.memory.finish_trim(&mut self.models, &mut self.sessions);
+        }
+        self.end_embeddings(ends);
+        true
+    }
+
+    /// Ends requests for vectors. Nothing else ends one.
+    fn end_embeddings(&mut self, ends: impl IntoIterator<Item = (u64, End)>) {
+        for (id, end) in ends {
+            let Some(over) = self.embeddings.remove(id, &mut self.models) else { continue };
+            self.publish_memory();
+            over.end(id, end, &self.facts);
         }
     }
 
@@ -183,7 +199,7 @@ impl Engine {
     fn begin_pass(&mut self, now: Instant) -> bool {
         loop {
             let (queue, models, sessions) = (&mut self.queue, &mut self.models, &mut self.sessions);
-            match self.passes.begin(now, queue, models, sessions, &self.memory) {
+            match self.passes.begin(now, self.embeddings.busy(), queue, models, sessions, &self.memory) {
                 Ok(begun) => return begun,
                 Err((id, error)) => self.end(id, End::failed(error)),
             }
@@ -216,7 +232,7 @@ impl Engine {
     }
 
     fn publish_memory(&self) {
-        self.memory.publish(&self.models, self.queue.running().len());
+        self.memory.publish(&self.models, self.queue.running().len() + self.embeddings.running());
     }
 
     /// Ends one generation, exactly once: its held back text comes first, then its session is put right, then
@@ -271,6 +287,7 @@ impl Engine {
         if let Some(ready) = self.models.ready(model) {
             self.facts.say_batch(model, self.limits.max_sequences, ready.spec());
         }
+        self.embeddings.set_admission_due();
         self.queue.set_admission_due();
     }
 
@@ -403,6 +420,28 @@ impl Engine {
         of_session.errands.push_back(Errand::Generate(id));
     }
 
+    /// Takes a request for vectors, which keeps its model and its place: from here on its stream ends.
+    pub fn submit_texts(
+        &mut self,
+        model: u64,
+        request: EmbedRequest,
+        producer: Producer,
+        kept: (Box<dyn Any + Send>, Place),
+    ) {
+        self.embeddings.submit(model, request, producer, kept);
+    }
+
+    /// As [`Engine::take_job`], of texts that vectors are wanted of: to [`Engine::finish_texts`].
+    pub fn take_texts(&mut self) -> Option<TextsJob> {
+        self.embeddings.take_job()
+    }
+
+    /// Takes the result of a [`TextsJob`]: its request takes part in passes from now on.
+    pub fn finish_texts(&mut self, done: TextsDone) {
+        let end = self.embeddings.finish_texts(done);
+        self.end_embeddings(end);
+    }
+
     /// Text work that is, or may be, too long for the time between two slices: run it anywhere, then hand it
     /// to [`Engine::finish_text`].
     pub fn take_job(&mut self) -> Option<TextJob> {
@@ -424,6 +463,7 @@ impl Engine {
     /// Somebody may have cancelled or closed a stream, or given credit.
     pub fn check_streams(&mut self) {
         self.queue.check_streams();
+        self.embeddings.check_streams();
     }
 
     /// Stops or resumes computing; ends are still given.
@@ -448,13 +488,13 @@ impl Engine {
         self.memory.release_memory(&mut self.models, &mut self.sessions, self.passes.spans())
     }
 
-    /// Ends every generation for `reason` or, if that is `None`, because of a panic in the engine itself.
+    /// Ends every generation and request for `reason` or, if that is `None`, because of a panic in the engine
+    /// itself.
     pub fn end_all(&mut self, reason: Option<EndReason>) {
-        for id in self.queue.ids(None) {
-            let end = reason.map(End::new).unwrap_or_else(|| {
-                End::failed(Error::new(ErrorKind::Internal, "a panic in the engine ended this generation"))
-            });
-            self.end(id, end);
-        }
+        let why = || Error::new(ErrorKind::Internal, "a panic in the engine ended this generation");
+        let end = || reason.map_or_else(|| End::failed(why()), End::new);
+        self.queue.ids(None).into_iter().for_each(|id| self.end(id, end()));
+        let ends: Vec<_> = self.embeddings.ids().into_iter().map(|id| (id, end())).collect();
+        self.end_embeddings(ends);
     }
 }

@@ -7,7 +7,7 @@ use super::generation::Generation;
 use crate::error::Error;
 use crate::log::Level;
 use crate::model::Spec;
-use crate::stream::End;
+use crate::stream::{End, Stats};
 use std::time::Duration;
 
 impl EngineFacts {
@@ -33,6 +33,22 @@ impl EngineFacts {
             .with("decode_us", stats.decode_ns / 1000)
             .with_some("kind", error.map(|error| format!("{:?}", error.kind())))
             .with_some("message", error.map(|error| error.message()))
+            .send();
+    }
+
+    /// A request for vectors is about to have its end.
+    pub(super) fn say_embedded(&self, id: u64, model: u64, stats: &Stats, end: &End) {
+        let error = end.error.as_ref();
+        self.log
+            .line(Level::Debug, "embedding_ended")
+            .with("embedding", id)
+            .with("model", model)
+            .with("reason", format_args!("{:?}", end.reason))
+            .with("prompt_tokens", stats.prompt_tokens)
+            .with("queue_us", stats.queue_ns / 1000)
+            .with("prefill_us", stats.prefill_ns / 1000)
+            .with_some("kind", error.map(|error| format!("{:?}", error.kind())))
+            .with_some("message", error.map(Error::message))
             .send();
     }
 

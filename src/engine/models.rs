@@ -2,13 +2,13 @@
 //! what it was asked for. Knows no session and no generation.
 
 use super::adapters::SessionAdapter;
-use super::costs::{Costs, Rows};
+use super::costs::{Costs, MIN_ROWS, Rows};
 use super::guard::{guarded, quietly};
 use super::plan::Capacity;
 use super::pool::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::IdMap;
-use crate::model::{Chunk, Decoder, Pace, Runner, Sequence, Spec, Step};
+use crate::model::{Chunk, Decoder, Pace, Runner, Sequence, Spec, Step, VectorSpec};
 use crate::sample::{Recommended, SamplerOptions};
 use crate::text::Vocab;
 use std::sync::Arc;
@@ -16,6 +16,10 @@ use std::time::Duration;
 
 /// A model that can run: its runner, and its vocabulary.
 pub type Runnable = (Box<Runner<Box<dyn Decoder>>>, Arc<dyn Vocab>);
+
+/// Rows that a pass for vectors takes about: enough that reading the weights costs little beside the
+/// arithmetic.
+const VECTOR_ROWS: usize = 512;
 
 /// The models that generations may wait for.
 pub(super) struct Models {
@@ -124,6 +128,21 @@ impl Models {
             let sequences = spec.max_batch.min(rows).min(sequences).max(1);
             Some(Capacity { model: id, rows, sequences, costs: model.costs })
         })
+    }
+
+    /// Rows that a pass for vectors takes about, beside generations of the model that decode.
+    pub(super) fn rows_of_vectors(&self, id: u64, decoding: usize) -> usize {
+        let capacity = self.capacities(usize::MAX).find(|capacity| capacity.model == id);
+        let Some(capacity) = capacity else { return MIN_ROWS };
+        let most = capacity.rows.min(VECTOR_ROWS);
+        match decoding {
+            0 => most,
+            // Their next tokens wait for it: no longer than for one another's.
+            _ => match capacity.costs.decode_time(decoding) {
+                Some(time) => capacity.costs.rows_within(time).min(most),
+                None => MIN_ROWS.min(most),
+            },
+        }
     }
 
     /// The rows that a pass of the model takes, and what they cost, if its sessions may draft.
@@ -239,7 +258,7 @@ impl Ready {
         }
         let why = format!(
             "a model of {architecture} generates no text: it makes one vector of a whole text, for search and \
-             comparison; embeddings come with a later release (wick_embed)"
+             comparison (wick_embed)"
         );
         Err(Error::new(ErrorKind::Unsupported, why))
     }
@@ -255,6 +274,22 @@ impl Ready {
     pub(super) fn open(&mut self, context: usize, adapter: Option<&SessionAdapter>) -> Result<Sequence> {
         let adapter = adapter.map(SessionAdapter::adapted).transpose()?;
         self.runner.open_adapted(context, adapter)
+    }
+
+    /// As [`Runner::open_apart`].
+    ///
+    /// # Errors
+    /// As [`Runner::open_apart`].
+    pub(super) fn open_apart(&mut self, context: usize) -> Result<Sequence> {
+        self.runner.open_apart(context)
+    }
+
+    /// What vectors of texts it makes.
+    ///
+    /// # Errors
+    /// `Unsupported`: none.
+    pub(super) fn vectors(&self) -> Result<VectorSpec> {
+        self.runner.vectors()
     }
 
     pub(super) fn close(&mut self, sequence: Sequence) {
@@ -335,6 +370,14 @@ impl Ready {
             // After a panic half a pass may be there.
             self.finish();
         })
+    }
+
+    /// As [`Ready::begin`], of a pass that gives vectors.
+    ///
+    /// # Errors
+    /// As [`Ready::begin`]; `Unsupported`.
+    pub(super) fn begin_vectors(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+        guarded(|| self.runner.begin_vectors(chunks)).inspect_err(|_| self.finish())
     }
 
     /// Computes a slice of the pass.

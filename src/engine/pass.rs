@@ -97,18 +97,25 @@ impl Passes {
         self.current.as_ref().map_or(&[], |pass| &pass.spans)
     }
 
+    /// The model of the pass under way.
+    pub(super) fn busy(&self) -> Option<u64> {
+        self.current.as_ref().map(|pass| pass.model)
+    }
+
     /// When something may be computed that waits for its time; as of the last plan.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
     }
 
-    /// Begins a pass over what can be computed `now`, if there is none; whether there is one then.
+    /// Begins a pass over what can be computed `now`, if there is none; whether there is one then. The model
+    /// `busy` computes something else.
     ///
     /// # Errors
     /// The generation that cannot be computed, and why. Others may be.
     pub(super) fn begin(
         &mut self,
         now: Instant,
+        busy: Option<u64>,
         queue: &mut Queue,
         models: &mut Models,
         sessions: &mut Sessions,
@@ -117,7 +124,7 @@ impl Passes {
         if self.current.is_some() {
             return Ok(true);
         }
-        let Some(model) = self.plan(now, queue, models, sessions)? else { return Ok(false) };
+        let Some(model) = self.plan(now, busy, queue, models, sessions)? else { return Ok(false) };
         let mut spans = std::mem::take(&mut self.spans);
         self.drafts.add(model, &mut spans, queue, models, sessions);
         if let Err(error) = self.start(model, &mut spans, models, sessions, memory) {
@@ -231,6 +238,7 @@ impl Passes {
     fn plan(
         &mut self,
         now: Instant,
+        busy: Option<u64>,
         queue: &mut Queue,
         models: &mut Models,
         sessions: &mut Sessions,
@@ -246,6 +254,9 @@ impl Passes {
             let State::Running(run) = &generation.state else { continue };
             if !generation.producer.has_credit(generation.request.buffer_events) {
                 without_credit += 1;
+                continue;
+            }
+            if busy == Some(generation.model) {
                 continue;
             }
             if let Some(later) = run.rate.later(now) {

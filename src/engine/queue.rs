@@ -106,6 +106,19 @@ impl Queue {
             .then(|| generation.producer.has_credit(generation.request.buffer_events))
     }
 
+    /// The highest priority of those that can be computed.
+    pub(super) fn priority(&self) -> Option<i32> {
+        let able = self.running.iter().filter(|id| self.has_credit(**id) == Some(true));
+        able.filter_map(|id| self.all.get(id)).map(|one| one.request.priority).max()
+    }
+
+    /// How many of a model have given a token, and could have the next one.
+    pub(super) fn decoding(&self, model: u64) -> usize {
+        let able = self.running.iter().filter(|id| self.has_credit(**id) == Some(true));
+        let able = able.filter_map(|id| self.all.get(id));
+        able.filter(|one| one.model == model && one.output_tokens() > 0).count()
+    }
+
     /// So many of the running ones wait for a reader.
     pub(super) fn count_without_credit(&mut self, count: usize) {
         // Their places are free.

@@ -19,7 +19,7 @@ pub const WICK_EVENT_NOTE: u16 = 4;
 pub const WICK_EVENT_END: u16 = 5;
 /// One call of a tool, as JSON. Not in this release.
 pub const WICK_EVENT_TOOL_CALL: u16 = 6;
-/// The vector of one text of wick_embed_start, or its score. Not in this release.
+/// The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this release.
 pub const WICK_EVENT_VECTOR: u16 = 7;
 
 /// Not an END event.
@@ -134,9 +134,9 @@ pub struct wick_event {
     pub token_count: u32,
     /// TEXT: natural logarithm of the last id's probability, if asked for; else NaN.
     pub logprob: f32,
-    /// PROGRESS: bytes or tokens so far.
+    /// PROGRESS: bytes or tokens so far. VECTOR: the text's index.
     pub done: u64,
-    /// PROGRESS: bytes or tokens in all.
+    /// PROGRESS: bytes or tokens in all. VECTOR: how many texts there are.
     pub total: u64,
     /// END: the error if `end_reason` is WICK_END_ERROR, else WICK_OK.
     pub status: wick_status,
@@ -154,7 +154,7 @@ pub struct wick_event {
     /// How many there are at `values`.
     pub value_count: u32,
     /// VECTOR: `value_count` floats, L2-normalised; of wick_rerank_start the score. `done` is the text's
-    /// index. In this release NULL.
+    /// index.
     pub values: *const f32,
 }
 

@@ -62,6 +62,7 @@ pub(super) fn model(info: Result<ModelInfo>) -> Result<String> {
         "prefix_cache": info.prefix_cache,
         "drafts": info.drafts,
         "adapters": info.adapters,
+        "vector_length": info.vector_length,
         "sampling": sampling(&info.recommended),
     });
     Ok(known.to_string())

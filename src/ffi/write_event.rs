@@ -8,7 +8,7 @@ use super::border::status::{WICK_OK, status_of};
 use super::event::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Alternative;
-use crate::stream::{Channel, EndReason, Event, EventKind, Text};
+use crate::stream::{Channel, EndReason, Event, EventKind, Text, Vector};
 use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ impl EventOut {
             EventKind::Note(note) => self.plain(note, EventKind::Note),
             EventKind::LibraryNote(note) => self.plain(note, EventKind::LibraryNote),
             EventKind::ToolCall(call) => self.plain(call, EventKind::ToolCall),
+            EventKind::Vector(vector) => self.values(vector, &mut out),
             EventKind::End(end) => {
                 let text = end_text(&end);
                 let length = floor_char_boundary(&text, self.cap - 1);
@@ -112,6 +113,19 @@ impl EventOut {
         out.logprob = f32::NAN;
         text.text.clear();
         (Some(EventKind::Text(text)), length, ids)
+    }
+
+    /// Puts as many values as fit, behind an empty text.
+    fn values(&self, mut vector: Vector, out: &mut wick_event) -> (Option<EventKind>, usize, Ids) {
+        self.put_text("", 0);
+        let (at, room) = self.room_for::<f32>(1);
+        let fitting = room.min(vector.values.len());
+        // SAFETY: there are so many, and `room_for` says that they have room there, aligned.
+        unsafe { std::ptr::copy_nonoverlapping(vector.values.as_ptr(), at, fitting) };
+        (out.values, out.value_count) = (at.cast_const(), fitting as u32);
+        vector.values.drain(..fitting);
+        let rest = (!vector.values.is_empty()).then_some(EventKind::Vector(vector));
+        (rest, 0, (std::ptr::null(), 0))
     }
 
     /// Puts them at or after `from`, which lies in the buffer or at its end; false: they have no room there.
@@ -189,6 +203,11 @@ pub(super) fn whole(event: Event, stream: u64, user: *mut c_void, take: impl FnO
             with_nul(&text);
             take(&out);
         }
+        EventKind::Vector(vector) => {
+            with_nul("\0");
+            (out.values, out.value_count) = (vector.values.as_ptr(), vector.values.len() as u32);
+            take(&out);
+        }
         EventKind::Started | EventKind::Progress { .. } => {
             with_nul("\0");
             take(&out);
@@ -230,6 +249,10 @@ fn header(event: &Event, stream: u64, user: *mut c_void) -> wick_event {
             WICK_EVENT_NOTE
         }
         EventKind::ToolCall(_) => WICK_EVENT_TOOL_CALL,
+        EventKind::Vector(vector) => {
+            (out.done, out.total) = (vector.index as u64, vector.count as u64);
+            WICK_EVENT_VECTOR
+        }
         EventKind::End(end) => {
             out.end_reason = reason(end.reason);
             out.status = end.error.as_ref().map_or(WICK_OK, |error| status_of(error.kind()));

@@ -2,8 +2,8 @@
 //! past.
 
 use super::adapter::{Adaptable, Adapted};
-use super::spec::Spec;
-use crate::error::Result;
+use super::spec::{Spec, VectorSpec};
+use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{CacheSpec, Past, Storage};
 use std::sync::Arc;
 use std::time::Instant;
@@ -78,6 +78,29 @@ pub trait Decoder: Send {
         None
     }
 
+    /// What vectors it makes of texts.
+    ///
+    /// # Errors
+    /// `Unsupported`, by name: it makes none.
+    fn vectors(&self) -> Result<VectorSpec> {
+        let Spec { architecture, backend, .. } = self.spec();
+        let why = format!(
+            "the {backend} backend makes no vectors of texts with {architecture}; take the native backend"
+        );
+        Err(Error::new(ErrorKind::Unsupported, why))
+    }
+
+    /// As [`Decoder::begin`], of a pass that gives vectors in place of logits: row 0 of a span that wants one
+    /// row. With [`Pooling::Mean`](super::Pooling::Mean) it is the mean of the span's own tokens, else what
+    /// the last token of the text gives.
+    ///
+    /// # Errors
+    /// As [`Decoder::begin`] and [`Decoder::vectors`].
+    fn begin_vectors(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        self.vectors()?;
+        self.begin(spans)
+    }
+
     /// Starts a pass over `spans`, which are as [`super::Runner::begin`] checks them; none is in progress.
     ///
     /// # Errors
@@ -140,6 +163,14 @@ impl<D: Decoder + ?Sized> Decoder for Box<D> {
 
     fn adaptable(&self) -> Option<Arc<Adaptable>> {
         (**self).adaptable()
+    }
+
+    fn vectors(&self) -> Result<VectorSpec> {
+        (**self).vectors()
+    }
+
+    fn begin_vectors(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        (**self).begin_vectors(spans)
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {

@@ -17,6 +17,7 @@ mod description;
 mod folder;
 #[cfg(feature = "native")]
 mod native;
+mod prefix_cache;
 #[cfg(any(feature = "native", feature = "candle"))]
 #[cfg_attr(
     not(feature = "native"),
@@ -38,5 +39,6 @@ pub(crate) use description::AdapterReader;
 pub use folder::{FolderModel, FolderNames};
 #[cfg(feature = "native")]
 pub use native::{NativeDecoder, NativeOptions, NativeOutline};
-pub use runner::{Chunk, PrefixCache, Runner};
-pub use spec::Spec;
+pub use prefix_cache::PrefixCache;
+pub use runner::{Chunk, Runner};
+pub use spec::{Pooling, Spec, VectorSpec};

@@ -239,8 +239,9 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    /// What is computed in it, in such a model.
-    pub(crate) fn program(self, config: &Config) -> &'static Program {
+    /// What is computed in it, in such a model; `vectors`: a pass that gives vectors of texts, no logits. An
+    /// encoder's passes do so.
+    pub(crate) fn program(self, config: &Config, vectors: bool) -> &'static Program {
         let layer = |index: usize| config.layers.get(index);
         match self {
             Self::Begin => match layer(0).map(|layer| layer.end) {
@@ -273,6 +274,7 @@ impl Stage {
                 Some(LayerEnd::Input(_)) => &INPUT,
             },
             Self::End => match config.encoder {
+                None if vectors => &POOLED,
                 None => &END,
                 Some(Encoder { dense: None, .. }) => &POOLED,
                 Some(Encoder { dense: Some(_), .. }) => &POOLED_DENSE,

@@ -2,7 +2,8 @@
 
 use super::adapter::Adapted;
 use super::decoder::{Decoder, Pace, Span, Step};
-use super::spec::Spec;
+use super::prefix_cache::PrefixCache;
+use super::spec::{Spec, VectorSpec};
 use crate::budget::{Budget, Share};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{Cache, Export, Image, Import, Pieces, Sequence};
@@ -29,33 +30,6 @@ struct Part {
     count: usize,
     /// Of them, those that are the sequence's.
     committed: usize,
-}
-
-/// Keys and values that stay for prefixes without a sequence, unless an option says how many bytes.
-const MAX_PREFIX_BYTES: u64 = 512 << 20;
-
-/// Keys and values that are kept while no sequence uses them, for those whose tokens begin alike. They count
-/// in the budget, and give way to passes and to a trim. A decoder that shares nothing (candle) keeps none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum PrefixCache {
-    /// As many bytes as one whole context takes, at most a quarter of the budget and 512 MiB.
-    #[default]
-    Auto,
-    /// So many bytes.
-    Bytes(u64),
-    /// None, and sequences that begin alike share nothing: forks do.
-    Off,
-}
-
-impl PrefixCache {
-    /// Bytes that may be kept where one whole context takes `context`, within a budget of `limit`.
-    pub fn bytes(self, context: u64, limit: Option<u64>) -> u64 {
-        match self {
-            Self::Auto => context.min(limit.map_or(u64::MAX, |limit| limit / 4)).min(MAX_PREFIX_BYTES),
-            Self::Bytes(bytes) => bytes,
-            Self::Off => 0,
-        }
-    }
 }
 
 /// A decoder and the past of its sequences.
@@ -127,12 +101,25 @@ impl<D: Decoder> Runner<D> {
     /// # Errors
     /// As [`Runner::open`]; `InvalidArgument` for another model's adapter.
     pub fn open_adapted(&mut self, context: usize, adapter: Option<Adapted>) -> Result<Sequence> {
+        let key = self.key(adapter.as_ref());
+        self.open_with(context, key, adapter)
+    }
+
+    /// As [`Runner::open`], of a sequence that leaves nothing to the prefix cache and takes nothing of it.
+    ///
+    /// # Errors
+    /// As [`Runner::open`].
+    pub fn open_apart(&mut self, context: usize) -> Result<Sequence> {
+        self.open_with(context, None, None)
+    }
+
+    fn open_with(&mut self, context: usize, key: Option<u64>, adapter: Option<Adapted>) -> Result<Sequence> {
         let most = self.spec().context_length;
         if context == 0 || context > most {
             return Err(invalid(format!("a context of {context} tokens; this model takes 1 to {most}")));
         }
         self.check_adapter(adapter.as_ref())?;
-        let sequence = self.cache.open(context, self.key(adapter.as_ref()))?;
+        let sequence = self.cache.open(context, key)?;
         self.keep_adapter(sequence, adapter)
     }
 
@@ -301,6 +288,14 @@ impl<D: Decoder> Runner<D> {
         self.cache.checkpoint(sequence, self.decoder.storage());
     }
 
+    /// As [`Decoder::vectors`].
+    ///
+    /// # Errors
+    /// As [`Decoder::vectors`].
+    pub fn vectors(&self) -> Result<VectorSpec> {
+        self.decoder.vectors()
+    }
+
     /// As [`Decoder::verifies`].
     pub fn verifies(&self) -> bool {
         self.decoder.verifies()
@@ -322,11 +317,27 @@ impl<D: Decoder> Runner<D> {
     /// closed sequence; `ContextFull`; `OutOfMemory` if keys and values find no room. No pass is then in
     /// progress.
     pub fn begin(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+        self.begin_with(chunks, D::begin)
+    }
+
+    /// As [`Runner::begin`], of a pass that gives vectors in place of logits ([`Decoder::begin_vectors`]).
+    ///
+    /// # Errors
+    /// As [`Runner::begin`] and [`Decoder::vectors`].
+    pub fn begin_vectors(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+        self.begin_with(chunks, D::begin_vectors)
+    }
+
+    fn begin_with(
+        &mut self,
+        chunks: &[Chunk<'_>],
+        begin: impl FnOnce(&mut D, &[Span<'_>]) -> Result<()>,
+    ) -> Result<()> {
         if !self.parts.is_empty() {
             return Err(Error::new(ErrorKind::Busy, "a pass is in progress; finish it first"));
         }
         self.is_done = false;
-        let begun = self.check(chunks).and_then(|()| self.start(chunks));
+        let begun = self.check(chunks).and_then(|()| self.start(chunks, begin));
         if begun.is_err() {
             self.parts.clear();
             self.cache.finish(self.decoder.storage());
@@ -449,7 +460,11 @@ impl<D: Decoder> Runner<D> {
         Ok(())
     }
 
-    fn start(&mut self, chunks: &[Chunk<'_>]) -> Result<()> {
+    fn start(
+        &mut self,
+        chunks: &[Chunk<'_>],
+        begin: impl FnOnce(&mut D, &[Span<'_>]) -> Result<()>,
+    ) -> Result<()> {
         let wanted = self.parts.iter().map(|part| (part.sequence, part.count));
         if let Err(error) = self.cache.begin(wanted.clone(), self.decoder.storage()) {
             if error.kind() != ErrorKind::OutOfMemory {
@@ -465,7 +480,7 @@ impl<D: Decoder> Runner<D> {
             let adapter = self.adapters.get(chunk.sequence.0 as usize).and_then(Option::as_ref);
             spans.push(Span { past, tokens: chunk.tokens, logits: chunk.logits, adapter });
         }
-        self.decoder.begin(&spans)
+        begin(&mut self.decoder, &spans)
     }
 }
 

@@ -4,6 +4,26 @@ use crate::error::Result;
 use crate::gguf::{Header, TensorInfo};
 use std::collections::BTreeMap;
 
+/// Which rows behind a model's last norm its vector of a text is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// All: their mean.
+    Mean,
+    /// That of the first token.
+    First,
+    /// That of the last token.
+    Last,
+}
+
+/// What a model makes of a text as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VectorSpec {
+    /// f32 elements of one vector.
+    pub width: usize,
+    /// What it is made of.
+    pub pooling: Pooling,
+}
+
 /// What a decoder says of itself; fixed once it is loaded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {

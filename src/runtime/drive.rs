@@ -49,6 +49,15 @@ pub(super) async fn drive(
                 }
             }));
         }
+        while let Some(job) = engine.take_texts() {
+            let back = links.clone();
+            links.prepare_text(Box::pin(async move {
+                let done = job.run_in_pieces(slice, || back.check_open()).await;
+                if !back.is_stopping() {
+                    back.tell(Command::FinishTexts(done));
+                }
+            }));
+        }
         match outcome {
             Outcome::Worked => {
                 called = false;
@@ -115,6 +124,10 @@ fn obey(engine: &mut Engine, command: Command) {
             engine.submit(session, *request, producer, place);
         }
         Command::FinishText(done) => engine.finish_text(done),
+        Command::Embed { model, request, producer, kept } => {
+            engine.submit_texts(model, *request, producer, kept);
+        }
+        Command::FinishTexts(done) => engine.finish_texts(done),
         Command::Pause(paused) => engine.set_paused(paused),
         Command::Trim => engine.trim(),
         Command::ReleaseMemory(answer) => {

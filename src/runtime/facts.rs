@@ -3,7 +3,7 @@
 use super::identity::Identity;
 use crate::error::Error;
 use crate::gguf::Placement;
-use crate::model::{Adaptable, Spec};
+use crate::model::{Adaptable, Spec, VectorSpec};
 use crate::sample::Recommended;
 use crate::text::Vocab;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub(super) struct ModelFacts {
     pub(super) identity: Arc<Identity>,
     /// What adapters may change of it; `None`: its backend computes none.
     pub(super) adaptable: Option<Arc<Adaptable>>,
+    /// What vectors it makes of texts; none.
+    pub(super) vectors: Option<VectorSpec>,
     /// Its sessions share what they have computed.
     pub(super) shares: bool,
     /// They may draft.
@@ -63,6 +65,8 @@ pub struct ModelInfo {
     pub drafts: bool,
     /// Adapters can be loaded for it.
     pub adapters: bool,
+    /// Elements of the vector that it makes of a text; 0: it makes none.
+    pub vector_length: usize,
 }
 
 /// How far a model's load is.
@@ -100,6 +104,7 @@ impl ModelFacts {
             prefix_cache: self.shares,
             drafts: self.drafts,
             adapters: self.adaptable.is_some(),
+            vector_length: self.vectors.map_or(0, |vectors| vectors.width),
         }
     }
 }

@@ -5,14 +5,15 @@ use super::pace::Share;
 use crate::compute::float_state;
 use crate::engine::Runnable;
 use crate::engine::{
-    Answer, EngineFacts, PastOrder, Place, Request, SaveOrder, Saved, SessionAdapter, SessionFacts,
-    SessionOptions, TextDone,
+    Answer, EmbedRequest, EngineFacts, PastOrder, Place, Request, SaveOrder, Saved, SessionAdapter,
+    SessionFacts, SessionOptions, TextDone, TextsDone,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{Log, LogFn};
 use crate::sample::Recommended;
 use crate::stream::{Consumer, Delivery, End, EndReason, Producer, Queue, StreamOptions, stream};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, Signal};
+use std::any::Any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
@@ -68,7 +69,15 @@ pub(super) enum Command {
         producer: Producer,
         place: Place,
     },
+    /// Vectors of texts are wanted, which keep their model.
+    Embed {
+        model: u64,
+        request: Box<EmbedRequest>,
+        producer: Producer,
+        kept: (Box<dyn Any + Send>, Place),
+    },
     FinishText(TextDone),
+    FinishTexts(TextsDone),
     Pause(bool),
     Trim,
     /// Whether anything could give way comes back.
@@ -179,11 +188,11 @@ impl Links {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Tells the engine something; after its end nobody listens: a generation then ends at once, the rest is
-    /// dropped.
+    /// Tells the engine something; after its end nobody listens: a generation or request then ends at once,
+    /// the rest is dropped.
     pub(super) fn tell(&self, command: Command) {
         if let Err(refused) = self.commands.try_send(command)
-            && let Command::Submit { producer, .. } = refused.into_inner()
+            && let Command::Submit { producer, .. } | Command::Embed { producer, .. } = refused.into_inner()
         {
             producer.end(End::new(EndReason::Shutdown));
         }

@@ -4,6 +4,7 @@ mod adapter;
 mod asked;
 mod core;
 mod drive;
+mod embed;
 mod estimate;
 mod facts;
 mod handle;
@@ -25,12 +26,12 @@ mod store;
 mod stream;
 
 pub use self::core::Stepped;
-pub use crate::engine::{Input, Overflow, Request, SessionAdapter, SessionOptions};
+pub use crate::engine::{EmbedRequest, Input, Overflow, Request, SessionAdapter, SessionOptions};
 pub use crate::log::{Level, LogFn};
 pub use crate::model::{AdapterAbout, KvType, PrefixCache};
 pub use crate::stream::{
     Channel, Control, Delivery, Dispatched, End, EndReason, Event, EventKind, Next, Queue, QueueNext, Stats,
-    Text,
+    Text, Vector,
 };
 pub use adapter::Adapter;
 pub use estimate::Estimate;

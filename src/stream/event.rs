@@ -19,7 +19,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// What happened: `Started? (Progress | Text | Note | LibraryNote | ToolCall)* End`.
+/// What happened: `Started? (Progress | Text | Note | LibraryNote | ToolCall | Vector)* End`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EventKind {
     /// The request left the waiting line.
@@ -42,6 +42,8 @@ pub enum EventKind {
     LibraryNote(String),
     /// One call of a tool: `{"id":"…","name":"…","arguments":{…}}`.
     ToolCall(String),
+    /// What a model makes of one text.
+    Vector(Vector),
     /// Always the last event, exactly once.
     End(End),
 }
@@ -68,6 +70,17 @@ impl Text {
     pub fn plain(text: CompactString, tokens: SmallVec<[u32; 4]>) -> Self {
         Self { text, tokens, logprob: f32::NAN, alternatives: Vec::new(), channel: Channel::Answer }
     }
+}
+
+/// What a model makes of one of the texts that it was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vector {
+    /// Which of the texts, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub count: usize,
+    /// (dim), of length 1.
+    pub values: Vec<f32>,
 }
 
 /// What a text is part of.

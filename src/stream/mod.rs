@@ -17,7 +17,7 @@ mod sink;
 mod turns;
 
 pub use consumer::Consumer;
-pub use event::{Channel, End, EndReason, Event, EventKind, Stats, Text};
+pub use event::{Channel, End, EndReason, Event, EventKind, Stats, Text, Vector};
 pub use level::Level;
 pub use producer::{Producer, StreamOptions, stream};
 pub use queue::{Dispatched, Queue, QueueNext};

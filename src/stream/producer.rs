@@ -1,7 +1,7 @@
 //! The writing end: the only way to feed a stream, and the guard whose `Drop` ends it.
 
 use super::consumer::Consumer;
-use super::event::{End, Stats, Text};
+use super::event::{End, Stats, Text, Vector};
 use super::queue::Queue;
 use super::reader::{Main, Reader};
 use super::shared::{Control, Shared};
@@ -93,6 +93,11 @@ impl Producer {
     /// One call of a tool, as JSON.
     pub fn tool_call(&self, call: String) {
         self.send(Main::ToolCall(call), Instant::now());
+    }
+
+    /// What a model makes of one text.
+    pub fn vector(&self, vector: Vector) {
+        self.send(Main::Vector(vector), Instant::now());
     }
 
     /// The library's own note, as JSON: it has its place between the texts, and is never dropped.

@@ -1,7 +1,7 @@
 //! The reading end's own state: merges channel, side events and the terminal into one order; knows no
 //! waiting.
 
-use super::event::{Event, EventKind, Text};
+use super::event::{Event, EventKind, Text, Vector};
 use super::shared::Shared;
 use super::side::{Aside, Stamped};
 use crate::sync::{Ordering, lock, yield_point};
@@ -15,6 +15,7 @@ pub(super) enum Main {
     Text(Text),
     ToolCall(String),
     Note(String),
+    Vector(Vector),
 }
 
 /// What a read that does not wait came to.
@@ -84,6 +85,7 @@ impl Reader {
                 Main::Text(text) => self.deliver(shared, head.time, EventKind::Text(text)),
                 Main::ToolCall(call) => self.deliver(shared, head.time, EventKind::ToolCall(call)),
                 Main::Note(note) => self.deliver(shared, head.time, EventKind::LibraryNote(note)),
+                Main::Vector(vector) => self.deliver(shared, head.time, EventKind::Vector(vector)),
             };
         }
         match end {

@@ -7,7 +7,7 @@ use super::storage::{Row, Rows};
 use super::vocab::FakeVocab;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::{CacheSpec, Group, Keeps, NO_BLOCK, Past, Storage};
-use crate::model::{Decoder, Pace, Span, Spec, Step};
+use crate::model::{Decoder, Pace, Pooling, Span, Spec, Step, VectorSpec};
 use crate::text::Vocab;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -37,6 +37,8 @@ pub struct FakeDecoder {
 
 struct Pass {
     parts: Vec<Part>,
+    /// Elements of a row: logits, or a vector.
+    width: usize,
     slices_left: u32,
     slice: Duration,
     /// The current slice's end.
@@ -150,6 +152,15 @@ impl FakeDecoder {
         }
     }
 
+    /// A vector that depends on all tokens of a text and on nothing else.
+    fn write_vector(&self, place: &Place, vector: &mut Vec<f32>) {
+        let value = |at: u64| (mix(place.history ^ at) >> 40) as f32 / (1 << 23) as f32 - 1.0;
+        match self.script.nan_at {
+            Some(0) => vector.resize(self.script.vector_length, f32::NAN),
+            _ => vector.extend((0..self.script.vector_length as u64).map(value)),
+        }
+    }
+
     fn write_logits(&self, place: &Place, seen: u64, logits: &mut Vec<f32>) {
         let size = self.spec.vocab_size;
         let start = logits.len();
@@ -168,7 +179,7 @@ impl FakeDecoder {
     }
 
     /// Keeps a span's tokens, which follow `place`, and says what follows them.
-    fn take(&mut self, span: &Span<'_>, mut place: Place, part: &mut Part) {
+    fn take(&mut self, span: &Span<'_>, mut place: Place, part: &mut Part, vectors: bool) {
         let (past, count) = (&span.past, span.tokens.len());
         // What the reply expects is a reply only where a reply may be: one token, or a draft.
         let goes_on = count == 1 || span.logits == count;
@@ -193,9 +204,42 @@ impl FakeDecoder {
             if wanted {
                 let seen = if self.script.random.is_some() { self.seen(&place, past, position) } else { 0 };
                 part.places.push(place);
+                if vectors {
+                    self.write_vector(&place, &mut part.logits);
+                    continue;
+                }
                 self.write_logits(&place, seen, &mut part.logits);
             }
         }
+    }
+
+    fn start(&mut self, spans: &[Span<'_>], vectors: bool) -> Result<()> {
+        let mut parts = std::mem::take(&mut self.spare);
+        // Never shorter: what parts work in is kept.
+        parts.resize_with(parts.len().max(spans.len()), Part::default);
+        parts.iter_mut().for_each(Part::clear);
+        let mut prefilled = 0;
+        for (span, part) in spans.iter().zip(&mut parts) {
+            let count = span.tokens.len();
+            let end = self.end(&span.past);
+            if count > 1 && span.logits < count || end.expected.is_none() {
+                prefilled += count as u64;
+            }
+            self.take(span, end, part, vectors);
+        }
+        self.gate.count(0, prefilled, 0);
+        let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
+        let slices_left = self.script.slices;
+        let width = if vectors { self.script.vector_length } else { self.spec.vocab_size };
+        self.pass = Some(Pass {
+            parts,
+            width,
+            slices_left,
+            slice: time / slices_left,
+            slice_until: None,
+            let_through: 0,
+        });
+        Ok(())
     }
 }
 
@@ -236,26 +280,16 @@ impl Decoder for FakeDecoder {
         self.script.drafts
     }
 
+    fn vectors(&self) -> Result<VectorSpec> {
+        Ok(VectorSpec { width: self.script.vector_length, pooling: Pooling::Last })
+    }
+
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
-        let mut parts = std::mem::take(&mut self.spare);
-        // Never shorter: what parts work in is kept.
-        parts.resize_with(parts.len().max(spans.len()), Part::default);
-        parts.iter_mut().for_each(Part::clear);
-        let mut prefilled = 0;
-        for (span, part) in spans.iter().zip(&mut parts) {
-            let count = span.tokens.len();
-            let end = self.end(&span.past);
-            if count > 1 && span.logits < count || end.expected.is_none() {
-                prefilled += count as u64;
-            }
-            self.take(span, end, part);
-        }
-        self.gate.count(0, prefilled, 0);
-        let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
-        let slices_left = self.script.slices;
-        self.pass =
-            Some(Pass { parts, slices_left, slice: time / slices_left, slice_until: None, let_through: 0 });
-        Ok(())
+        self.start(spans, false)
+    }
+
+    fn begin_vectors(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        self.start(spans, true)
     }
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {
@@ -294,8 +328,9 @@ impl Decoder for FakeDecoder {
     }
 
     fn logits(&mut self, index: usize, row: usize) -> &mut [f32] {
-        let size = self.spec.vocab_size;
-        let part = self.pass.as_mut().and_then(|pass| pass.parts.get_mut(index));
+        let Some(pass) = &mut self.pass else { return &mut [] };
+        let size = pass.width;
+        let part = pass.parts.get_mut(index);
         part.and_then(|part| part.logits.get_mut(row * size..(row + 1) * size)).unwrap_or_default()
     }
 

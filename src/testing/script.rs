@@ -17,8 +17,8 @@ pub enum Part {
 /// `{"reply": "text" | ["token", {"bytes": [240]}, 257, …], "token_bytes": 4, "echo": false, "endless":
 /// false, "ends": true, "end_id": 257, "random": null, "delay_us": 0, "prefill_delay_us": 0, "slices": 1,
 /// "fail_at": null, "panic_at": null, "nan_at": null, "gated": false, "context_length": 4096, "max_batch": 8,
-/// "max_tokens": 512, "rewinds": true, "window": null, "recurrent": false, "drafts": false, "load_steps": 1,
-/// "load_delay_us": 0, "load_error": null, "load_panics": false}`
+/// "max_tokens": 512, "vector_length": 8, "rewinds": true, "window": null, "recurrent": false, "drafts":
+/// false, "load_steps": 1, "load_delay_us": 0, "load_error": null, "load_panics": false}`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// What it says, token by token; a text is cut into tokens of `token_bytes` bytes.
@@ -53,6 +53,8 @@ pub struct Script {
     pub max_batch: usize,
     /// Tokens in a pass.
     pub max_tokens: usize,
+    /// Elements of the vector that it makes of a text.
+    pub vector_length: usize,
     /// Whether sequences can be cut, and share what they have in common.
     pub rewinds: bool,
     /// It keeps the tokens of such a window only (all of them beside it, if it echoes).
@@ -91,6 +93,7 @@ impl Default for Script {
             context_length: 4096,
             max_batch: 8,
             max_tokens: 512,
+            vector_length: 8,
             rewinds: true,
             window: None,
             recurrent: false,
@@ -148,6 +151,7 @@ impl Script {
             ("context_length", &mut script.context_length),
             ("max_batch", &mut script.max_batch),
             ("max_tokens", &mut script.max_tokens),
+            ("vector_length", &mut script.vector_length),
         ] {
             *field = number(&mut fields, name)?.map_or(*field, |value| value.max(1) as usize);
         }

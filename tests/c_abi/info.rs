@@ -95,6 +95,7 @@ fn a_model_says_that_it_loads_and_then_what_it_is() {
         "prefix_cache",
         "drafts",
         "adapters",
+        "vector_length",
         "sampling",
     ]);
     assert_eq!(found, expected);

@@ -176,7 +176,6 @@ fn functions_of_objects_say_their_own_name() {
     };
     // SAFETY: all pointers are good.
     unsafe {
-        check("wick_embed", wick_embed(model, texts, 2, none, 0, &mut needed, 0, error), error);
         check("wick_rerank", wick_rerank(model, text("q"), texts, 2, none, 0, &mut needed, 0, error), error);
         check("wick_session_count", wick_session_count(session, ptr::null(), 0, &mut needed, error), error);
         // It has no place for a message.
@@ -206,7 +205,6 @@ fn arguments_are_looked_at_before_a_function_is_refused() {
         is(wick_rerank(model, text("q"), texts, 1, none, 1, nowhere, 0, error), INVALID);
         is(wick_embed_start(model, texts, 1, ptr::null(), ptr::null_mut(), error), INVALID);
         is(wick_embed_start(model, texts, 2, ptr::null(), &mut stream, error), INVALID);
-        is(wick_embed_start(model, texts, 1, ptr::null(), &mut stream, error), UNSUPPORTED);
         is(wick_rerank_start(model, zeroed(), texts, 1, ptr::null(), &mut stream, error), INVALID);
         is(wick_session_count(session, ptr::null(), 0, nowhere, error), INVALID);
         is(wick_session_count(session, ptr::null(), 1, &mut 0, error), INVALID);
@@ -232,9 +230,6 @@ fn what_came_with_a_function_that_is_refused_is_dropped_once() {
     unsafe {
         for (model, status) in [(model, UNSUPPORTED), (gone, WICK_E_STALE_HANDLE)] {
             let (stream, error) = (&mut wick_stream::default(), &mut error);
-            is(wick_embed_start(model, texts.as_ptr(), 1, &embed, stream, error), status);
-            expected += 1;
-            assert_eq!(user.count(), expected, "wick_embed_start");
             is(wick_rerank_start(model, text("q"), texts.as_ptr(), 1, &embed, stream, error), status);
             expected += 1;
             assert_eq!(user.count(), expected, "wick_rerank_start");

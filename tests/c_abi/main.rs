@@ -8,6 +8,7 @@ mod adapters;
 mod arguments;
 mod cut;
 mod drop;
+mod embed;
 mod estimate;
 mod events;
 mod info;

@@ -4,9 +4,9 @@ use crate::files::{files, read};
 
 /// Modules by floor. Those of one floor do not name each other, but for `NEIGHBOURS`.
 const FLOORS: [&[&str]; 9] = [
-    &["budget", "cgroup", "error", "ids", "log", "nearest", "pause", "sync"],
+    &["budget", "cgroup", "error", "ids", "log", "pause", "sync"],
     &["kernel", "compute"],
-    &["gguf", "kv"],
+    &["gguf", "kv", "nearest"],
     &["model", "text", "sample"],
     &["store", "stream", "testing"],
     &["chat"],
@@ -16,13 +16,8 @@ const FLOORS: [&[&str]; 9] = [
 ];
 
 /// Same floor, and allowed: (who, names whom).
-const NEIGHBOURS: [(&str, &str); 5] = [
-    ("budget", "error"),
-    ("budget", "sync"),
-    ("nearest", "error"),
-    ("pause", "error"),
-    ("compute", "kernel"),
-];
+const NEIGHBOURS: [(&str, &str); 4] =
+    [("budget", "error"), ("budget", "sync"), ("pause", "error"), ("compute", "kernel")];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|modules| modules.contains(&module))

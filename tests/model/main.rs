@@ -25,6 +25,7 @@ mod qwen35;
 mod recurrent;
 mod reference;
 mod types;
+mod vectors;
 mod warm;
 
 /// Counts for each thread by itself, so that tests stay apart.

@@ -12,6 +12,7 @@ mod continuity;
 mod delivery;
 mod drafts;
 mod drafts_memory;
+mod embeddings;
 mod ends;
 mod estimate;
 mod failures;

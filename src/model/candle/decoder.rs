@@ -234,7 +234,7 @@ impl Pass {
         // What fails or panics below leaves none: a pass is never half continued.
         let rows = self.rows.take();
         let mut rows = rows.ok_or_else(|| Error::new(ErrorKind::Internal, "the pass has failed before"))?;
-        match self.stage.program(&network.config).operations.get(self.index) {
+        match self.stage.program(&network.config, false).operations.get(self.index) {
             Some(operation) => {
                 network.step(*operation, self.stage.layer(), &mut rows, block)?;
                 self.index += 1;

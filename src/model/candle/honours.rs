@@ -19,7 +19,7 @@ pub(super) fn check(header: &Header, config: &Config, weights: &ModelWeights) ->
     let layers = config.layers.len();
     for stage in std::iter::successors(Some(Stage::Begin), |stage| stage.next(layers)) {
         let layer = stage.layer();
-        let operations = stage.program(config).operations;
+        let operations = stage.program(config, false).operations;
         let lacking = operations.iter().find_map(|operation| lacking(*operation));
         let lacking = lacking.or_else(|| match stage {
             Stage::Mixer(index) => lacking_of_attention(config, weights, index),

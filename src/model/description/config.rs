@@ -1,7 +1,7 @@
 //! The numbers of one model: read from the file, checked against each other and against ceilings, so that
 //! nothing after it has to. Knows keys; not tensors.
 
-use super::encoder::Encoder;
+use super::encoder::{Encoder, pooling_of_decoder};
 use super::family::Family;
 use super::keys::{Keys, MAX_CONTEXT, MAX_WIDTH, invalid, unsupported};
 use super::kinds::{EmbeddingScale, Multipliers, Norms};
@@ -9,6 +9,7 @@ use super::layer::{Layer, LayerEnd, Layers};
 use super::rope::RopeKeys;
 use crate::error::Result;
 use crate::gguf::{Metadata, Strs};
+use crate::model::{Pooling, VectorSpec};
 use smallvec::SmallVec;
 
 const MAX_LAYERS: usize = 1024;
@@ -56,6 +57,8 @@ pub(crate) struct Config {
     pub(crate) logit_cap: Option<f32>,
     /// In place of logits, one vector of a text.
     pub(crate) encoder: Option<Encoder>,
+    /// What a vector of a text is made of; `None`: the file's `pooling_type` gives none.
+    pooling: Option<Pooling>,
 }
 
 impl Config {
@@ -97,6 +100,11 @@ impl Config {
             Layers::read(&keys, family, width, (layers, drafting), context_length)?;
         let stored = layers.len();
         let layers = if family.loops { looped(&keys, &layers)? } else { layers };
+        let encoder = family.encodes.then(|| Encoder::read(&keys, width)).transpose()?;
+        let pooling = match &encoder {
+            Some(encoder) => Some(encoder.pooling),
+            None => pooling_of_decoder(&keys)?,
+        };
         Ok(Self {
             family,
             context_length,
@@ -110,7 +118,8 @@ impl Config {
             residual_scale: scales.residual,
             logit_scale: scales.logit,
             norm_offset: keys.number("norm_offset", 0.0)?.unwrap_or(0.0),
-            encoder: family.encodes.then(|| Encoder::read(&keys, width)).transpose()?,
+            encoder,
+            pooling,
             logit_cap: keys.number_unless_zero("final_logit_softcapping")?,
         })
     }
@@ -120,6 +129,21 @@ impl Config {
         let most = if self.encoder.is_some() { MAX_ENCODED } else { MAX_POSITION };
         let made_for = self.context_length.min(most);
         wanted.unwrap_or(made_for).clamp(1, made_for)
+    }
+
+    /// What vectors of texts are.
+    ///
+    /// # Errors
+    /// `Unsupported`: the file says something else.
+    pub(crate) fn vectors(&self) -> Result<VectorSpec> {
+        let Some(pooling) = self.pooling else {
+            let name = self.family.name;
+            return Err(unsupported(format!(
+                "{name}.pooling_type gives no vector of a text; 0 and 3 (the last token's) and 1 (the mean) do"
+            )));
+        };
+        let width = self.encoder.map_or(self.width, |encoder| encoder.vector(self.width));
+        Ok(VectorSpec { width, pooling })
     }
 
     /// Width of the embedding that a token has of its own for each layer; 0: none.

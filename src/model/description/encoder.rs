@@ -1,8 +1,9 @@
-//! What an encoder makes of the rows behind its last layer: one vector of a whole text. Reads its keys; knows
-//! no tensor.
+//! What a model makes of the rows behind its last layer: one vector of a whole text. Reads its keys; knows no
+//! tensor.
 
 use super::keys::{Keys, MAX_WIDTH, unsupported};
 use crate::error::Result;
+use crate::model::Pooling;
 
 /// From rows to a vector.
 #[derive(Debug, Clone, Copy)]
@@ -12,15 +13,15 @@ pub(crate) struct Encoder {
     pub(crate) dense: Option<[usize; 2]>,
 }
 
-/// Which rows a vector is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Pooling {
-    /// All: their mean.
-    Mean,
-    /// That of the first token.
-    First,
-    /// That of the last token.
-    Last,
+/// Which rows a decoder's vector of a text is made of, for models whose tokens see only those before them:
+/// the last token's, which has seen all of them, unless the file says the mean. `None`: the file says
+/// something that gives no vector of a text.
+pub(super) fn pooling_of_decoder(keys: &Keys<'_>) -> Result<Option<Pooling>> {
+    Ok(match keys.count("pooling_type", 0..=usize::MAX)? {
+        None | Some(0 | 3) => Some(Pooling::Last),
+        Some(1) => Some(Pooling::Mean),
+        Some(_) => None,
+    })
 }
 
 impl Encoder {

@@ -18,7 +18,7 @@ mod tensors;
 
 pub(crate) use adapter::AdapterReader;
 pub(crate) use config::Config;
-pub(crate) use encoder::{Encoder, Pooling};
+pub(crate) use encoder::Encoder;
 pub(crate) use feed::{Experts, Feed, WeightedBy};
 pub(crate) use feed_roles::{ExpertWeights, Gated};
 pub(crate) use layer::{Attention, Layer, LayerEnd, Mixer, Temperature};

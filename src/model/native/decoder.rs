@@ -13,7 +13,7 @@ use crate::kernel::{KV_BLOCK, KvType};
 use crate::kv::{CacheSpec, Storage};
 use crate::model::description::{Config, ModelWeights};
 use crate::model::program::Stage;
-use crate::model::{Adaptable, Decoder, Pace, Span, Spec, Step};
+use crate::model::{Adaptable, Decoder, Pace, Pooling, Span, Spec, Step, VectorSpec};
 use std::sync::{Arc, Mutex};
 
 /// How a model is to be loaded.
@@ -103,6 +103,22 @@ impl NativeDecoder {
         self.forward.scratch_mut().reserve(tokens, outputs, rank)
     }
 
+    fn start(&mut self, spans: &[Span<'_>], pooling: Option<Pooling>) -> Result<()> {
+        if let Err(error) = self.prepare(spans) {
+            self.pass.clear();
+            self.give_back();
+            return Err(error);
+        }
+        let width = match pooling {
+            Some(_) => self.forward.vectors()?.width,
+            None => self.spec.vocab_size,
+        };
+        self.forward.scratch_mut().logits.set_width(width);
+        self.pass.pooling = pooling;
+        self.pass.start();
+        Ok(())
+    }
+
     fn prepare(&mut self, spans: &[Span<'_>]) -> Result<()> {
         self.pass.clear();
         for span in spans {
@@ -145,13 +161,18 @@ impl Decoder for NativeDecoder {
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {
-        if let Err(error) = self.prepare(spans) {
-            self.pass.clear();
-            self.give_back();
-            return Err(error);
-        }
-        self.pass.start();
-        Ok(())
+        // An encoder has nothing else.
+        let pooling = if self.spec.encodes { Some(self.forward.vectors()?.pooling) } else { None };
+        self.start(spans, pooling)
+    }
+
+    fn vectors(&self) -> Result<VectorSpec> {
+        self.forward.vectors()
+    }
+
+    fn begin_vectors(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        let pooling = self.forward.vectors()?.pooling;
+        self.start(spans, Some(pooling))
     }
 
     fn run_slice(&mut self, pace: Pace) -> Result<Step> {

@@ -22,7 +22,7 @@ use crate::gguf::Gguf;
 use crate::kernel::{Form, Forms, Rope};
 use crate::model::description::{Config, Layer, LayerWeights, Matrix, ModelWeights, RopeKeys};
 use crate::model::program::{Operation, Program};
-use crate::model::{Pace, Step};
+use crate::model::{Pace, Step, VectorSpec};
 use smallvec::SmallVec;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -83,6 +83,14 @@ impl Forward {
         &self.model.gguf
     }
 
+    /// What vectors of texts are.
+    ///
+    /// # Errors
+    /// `Unsupported`: the model's file gives none.
+    pub(super) fn vectors(&self) -> Result<VectorSpec> {
+        self.model.config.vectors()
+    }
+
     /// How many layers the model has.
     pub(super) fn layers(&self) -> usize {
         self.model.weights.layers.len()
@@ -130,7 +138,7 @@ impl<'a> Slice<'a> {
     /// Operation after operation, until the pass is done or the time is over.
     fn run(&mut self) -> Result<Step> {
         while !self.pass.done {
-            let program = self.cursor.stage.program(&self.model.config);
+            let program = self.cursor.stage.program(&self.model.config, self.pass.pooling.is_some());
             let Some(operation) = program.operations.get(self.cursor.index) else {
                 self.next_stage();
                 continue;

@@ -5,8 +5,8 @@ use super::adapted::{Adapters, Run, Runs};
 use super::scratch::ROWS;
 use crate::compute;
 use crate::error::Result;
-use crate::model;
 use crate::model::program::Stage;
+use crate::model::{self, Pooling};
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -68,6 +68,8 @@ pub(super) struct Pass {
     pub(super) adapters: Adapters,
     /// Only rows whose logits are wanted are left.
     pub(super) narrowed: bool,
+    /// It gives vectors of texts, made so, in place of logits.
+    pub(super) pooling: Option<Pooling>,
     /// `None`: no pass is in progress.
     pub(super) cursor: Option<Cursor>,
     /// All is computed.
@@ -79,7 +81,16 @@ impl Pass {
     pub(super) fn new(batch: usize, rows: usize) -> Result<Self> {
         let (spans, tokens, blocks) = (Vec::new(), Vec::new(), Vec::new());
         let adapters = Adapters::default();
-        let mut pass = Self { spans, tokens, blocks, adapters, narrowed: false, cursor: None, done: false };
+        let mut pass = Self {
+            spans,
+            tokens,
+            blocks,
+            adapters,
+            narrowed: false,
+            pooling: None,
+            cursor: None,
+            done: false,
+        };
         pass.spans.try_reserve_exact(batch)?;
         pass.tokens.try_reserve_exact(rows)?;
         Ok(pass)
@@ -92,6 +103,7 @@ impl Pass {
         self.blocks.clear();
         self.adapters.clear();
         self.narrowed = false;
+        self.pooling = None;
         self.cursor = None;
         self.done = false;
     }

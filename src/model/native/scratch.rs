@@ -27,7 +27,7 @@ impl Rows {
     }
 
     /// Makes them so wide; what they held is lost.
-    fn set_width(&mut self, width: usize) {
+    pub(super) fn set_width(&mut self, width: usize) {
         debug_assert!(width <= self.most, "{width} of {}", self.most);
         self.width = width.min(self.most);
     }
@@ -131,7 +131,7 @@ pub(super) struct Scratch {
     pub(super) experts: ExpertScratch,
     /// Rows are outputs: an encoder's vectors behind the first of two matrices.
     pub(super) widened: Rows,
-    /// Rows are outputs: (vocabulary), or an encoder's (vector).
+    /// Rows are outputs: (vocabulary), or, of a pass for vectors, (vector).
     pub(super) logits: Rows,
 }
 
@@ -215,7 +215,11 @@ impl Scratch {
         let inner = most(&|layer| layer.feed.inner_width());
         let experts = most(&|layer| layer.feed.experts().map_or(0, |experts| experts.count));
         let widened = config.encoder.and_then(|encoder| encoder.dense).map_or(0, |[inner, _]| inner);
-        let output = config.encoder.map_or(weights.output.rows, |encoder| encoder.vector(config.width));
+        // Either may be wanted of a decoder.
+        let output = match config.encoder {
+            Some(encoder) => encoder.vector(config.width),
+            None => weights.output.rows.max(config.width),
+        };
         let experts = match experts {
             0 => ExpertScratch::default(),
             count => ExpertScratch {
@@ -354,7 +358,7 @@ impl Scratch {
         let attention = if rows > 0 { attention_work(rows, self.heads) } else { 0 };
         let some = rows.min(ROWS) * (self.inputs.own.most + self.delta.mixed.most);
         let rest = (attention + some) as u64 * 4;
-        let output = (self.logits.width + self.widened.width) as u64 * 4;
+        let output = (self.logits.most + self.widened.most) as u64 * 4;
         rows as u64 * row as u64 + rest + outputs as u64 * output
     }
 

@@ -36,6 +36,7 @@ impl Opened {
             placement,
             identity: self.identity.clone(),
             adaptable: self.decoder.as_ref().and_then(|decoder| decoder.adaptable()),
+            vectors: self.decoder.as_ref().and_then(|decoder| decoder.vectors().ok()),
             shares: prefixes != PrefixCache::Off
                 && self.decoder.as_ref().is_some_and(|decoder| decoder.cache_spec().shares),
             drafts: drafts && self.decoder.as_ref().is_some_and(|decoder| decoder.verifies()),

@@ -91,6 +91,9 @@ pub struct Seen {
     pub seq: u64,
     pub text: String,
     pub tokens: Vec<u32>,
+    pub values: Vec<f32>,
+    pub done: u64,
+    pub total: u64,
     pub more: bool,
     pub channel: u16,
     pub stream: u64,
@@ -102,13 +105,16 @@ impl Seen {
     /// As the library left it.
     pub unsafe fn new(event: &wick_event) -> Self {
         // SAFETY: the library's pointers are good for their lengths; a NUL follows the text.
-        let (bytes, tokens) = unsafe {
+        let (bytes, tokens, values) = unsafe {
             assert_eq!(*event.text.add(event.text_len), 0);
             let count = event.token_count as usize;
             assert!(count == 0 || event.tokens.is_aligned());
+            let floats = event.value_count as usize;
+            assert!(floats == 0 || event.values.is_aligned());
             (
                 std::slice::from_raw_parts(event.text.cast::<u8>(), event.text_len),
                 if count == 0 { &[][..] } else { std::slice::from_raw_parts(event.tokens, count) },
+                if floats == 0 { &[][..] } else { std::slice::from_raw_parts(event.values, floats) },
             )
         };
         Self {
@@ -118,6 +124,9 @@ impl Seen {
             seq: event.seq,
             text: String::from_utf8(bytes.to_vec()).expect("whole code points"),
             tokens: tokens.to_vec(),
+            values: values.to_vec(),
+            done: event.done,
+            total: event.total,
             more: event.more == 1,
             channel: event.channel,
             stream: event.stream.id,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wick::budget::Budget;
 use wick::error::Result;
 use wick::kv::{CacheSpec, Storage};
-use wick::model::{Decoder, Pace, PrefixCache, Runner, Span, Spec, Step};
+use wick::model::{Decoder, Pace, PrefixCache, Runner, Span, Spec, Step, VectorSpec};
 use wick::runtime::Loaded;
 use wick::stream::{Consumer, Producer, StreamOptions, stream};
 use wick::testing::{Gate, Script, model};
@@ -87,6 +87,15 @@ impl Decoder for Rigged {
 
     fn verifies(&self) -> bool {
         self.inner.verifies()
+    }
+
+    fn vectors(&self) -> Result<VectorSpec> {
+        self.inner.vectors()
+    }
+
+    fn begin_vectors(&mut self, spans: &[Span<'_>]) -> Result<()> {
+        (self.rig)(Point::Begin)?;
+        self.inner.begin_vectors(spans)
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {

@@ -87,6 +87,7 @@ pub fn word(event: &Event) -> String {
         EventKind::Note(note) => format!("note:{note}"),
         EventKind::LibraryNote(note) => format!("library:{note}"),
         EventKind::ToolCall(call) => format!("call:{call}"),
+        EventKind::Vector(vector) => format!("vector:{}/{}", vector.index, vector.count),
         EventKind::End(end) => format!("end:{:?}", end.reason),
     }
 }

@@ -4,6 +4,7 @@ use super::Slice;
 use crate::compute::{Attention, Output, Product, Span, Step};
 use crate::error::Result;
 use crate::kernel::{Forms, KV_BLOCK, ln64};
+use crate::model::Pooling;
 use crate::model::description::{AttentionWeights, Matrix, MixerWeights, Temperature};
 use crate::model::native::scratch::Scratch;
 use smallvec::SmallVec;
@@ -180,7 +181,8 @@ impl<'a> Slice<'a> {
     /// In the last layer that keeps anything, moves the rows whose logits are wanted to the front: the others
     /// are done.
     pub(super) fn narrow(&mut self) {
-        if self.layer_index() != self.model.last_kept {
+        // A mean takes all rows.
+        if self.layer_index() != self.model.last_kept || self.pass.pooling == Some(Pooling::Mean) {
             return;
         }
         let Scratch { stream, queries, gated, attended, inputs, angles, .. } = &mut *self.scratch;

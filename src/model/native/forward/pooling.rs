@@ -1,24 +1,31 @@
-//! From the residual stream behind an encoder's last layer to one vector of each sequence.
+//! From the residual stream behind the last layer to one vector of each sequence.
 
 use super::Slice;
 use crate::compute::{Product, Step};
 use crate::error::Result;
-use crate::model::description::Pooling;
+use crate::model::Pooling;
 use crate::model::native::scratch::{Scratch, forms};
 
 impl Slice<'_> {
     /// The normed rows of each sequence to one, in front of all others; some rows at a time.
     pub(super) fn pool(&mut self) -> Step {
-        let Some(encoder) = self.model.config.encoder else { return Step::Done };
+        let Some(pooling) = self.pass.pooling else { return Step::Done };
+        let has_dense = self.model.weights.dense.is_some();
         let total = self.pass.tokens.len();
         let rows = self.cursor.block(total);
         let Scratch { branch, logits, .. } = &mut *self.scratch;
+        if self.pass.narrowed {
+            // The last tokens' rows are in front already, of a model that is no encoder.
+            let outputs = self.pass.outputs();
+            logits.first_mut(outputs).copy_from_slice(branch.first(outputs));
+            return Step::Done;
+        }
         let wanted = || self.pass.spans.iter().filter_map(|span| Some((span, span.outputs.clone().next()?)));
         // A sequence's row lies in front of its own rows, or is the first of them.
         for (span, to) in wanted() {
             let end = span.row + span.count;
             for row in rows.start.max(span.row)..rows.end.min(end) {
-                match encoder.pooling {
+                match pooling {
                     Pooling::Mean if row > span.row => branch.add_row(row, to),
                     Pooling::Last if row + 1 < end => {}
                     Pooling::First if row > span.row => {}
@@ -28,11 +35,11 @@ impl Slice<'_> {
         }
         let step = self.cursor.step(total);
         if step == Step::Done {
-            for (span, to) in wanted().filter(|_| encoder.pooling == Pooling::Mean) {
+            for (span, to) in wanted().filter(|_| pooling == Pooling::Mean) {
                 self.compute.scale(branch.row_mut(to), 1.0 / span.count as f32);
             }
             self.pass.narrowed = true;
-            if encoder.dense.is_none() {
+            if !has_dense {
                 let outputs = self.pass.outputs();
                 logits.first_mut(outputs).copy_from_slice(branch.first(outputs));
             }

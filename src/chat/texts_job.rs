@@ -1,0 +1,102 @@
+//! Texts to the tokens that a model makes one vector each of; knows no engine and no session.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::pause::{Pauses, at_once};
+use crate::text::Vocab;
+use smol::future::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Texts that are to become tokens, each by itself.
+pub struct TextsJob {
+    id: u64,
+    vocab: Arc<dyn Vocab>,
+    texts: Vec<String>,
+    /// Tokens that a text may have.
+    context: usize,
+    /// Gone when nobody waits for them any more.
+    wanted: Weak<()>,
+}
+
+/// What a [`TextsJob`] came to: the tokens of each text, at least one.
+pub struct TextsDone {
+    pub(crate) id: u64,
+    pub(crate) tokens: Result<Vec<Vec<u32>>>,
+}
+
+impl TextsJob {
+    /// The job of this number.
+    pub(crate) fn new(
+        id: u64,
+        vocab: Arc<dyn Vocab>,
+        texts: Vec<String>,
+        context: usize,
+        wanted: Weak<()>,
+    ) -> Self {
+        Self { id, vocab, texts, context, wanted }
+    }
+
+    /// Whether it is over soon: at most `most` bytes of text.
+    pub(crate) fn is_short(&self, most: usize) -> bool {
+        self.texts.iter().fold(0, |sum: usize, text| sum.saturating_add(text.len())) <= most
+    }
+
+    /// Does the work. Any thread; takes as long as the texts are long.
+    pub fn run(self) -> TextsDone {
+        at_once(self.run_in_pieces(None, || Ok(())))
+    }
+
+    /// Does the work, and gives others their turn after each `slice`, if there is one. Ends soon when nobody
+    /// waits for it, or once `look` fails.
+    pub async fn run_in_pieces(
+        self,
+        slice: Option<Duration>,
+        look: impl Fn() -> Result<()> + Send + Sync,
+    ) -> TextsDone {
+        let (id, wanted) = (self.id, self.wanted.clone());
+        let mut look = || match wanted.strong_count() {
+            0 => Err(Error::new(ErrorKind::StaleHandle, "nobody waits for these texts any more")),
+            _ => look(),
+        };
+        let mut pauses = Pauses::new(&mut look, slice);
+        // Caught here: on another thread nobody else would tell who waits.
+        let tokens = AssertUnwindSafe(self.tokens(&mut pauses)).catch_unwind().await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Internal, "a panic while the texts were turned into tokens"))
+        });
+        TextsDone { id, tokens }
+    }
+
+    async fn tokens(self, pauses: &mut Pauses<'_>) -> Result<Vec<Vec<u32>>> {
+        let mut all = Vec::new();
+        all.try_reserve_exact(self.texts.len())?;
+        let most = self.context.saturating_mul(self.vocab.longest_token().max(1));
+        for (index, text) in self.texts.iter().enumerate() {
+            if text.len() > most {
+                return Err(self.too_long(index, format_args!("{} bytes", text.len())));
+            }
+            let mut tokens = Vec::new();
+            let made = self.vocab.encode_in_pieces(text, true, false, &mut tokens, pauses).await;
+            made.map_err(|error| error.within(format_args!("texts[{index}]")))?;
+            if tokens.len() > self.context {
+                return Err(self.too_long(index, format_args!("{} tokens", tokens.len())));
+            }
+            if tokens.is_empty() {
+                let why = format!("texts[{index}] has no tokens, so that it has no vector; leave it out");
+                return Err(Error::new(ErrorKind::InvalidArgument, why));
+            }
+            tokens.shrink_to_fit();
+            all.push(tokens);
+            pauses.after(text.len() + 1).await?;
+        }
+        Ok(all)
+    }
+
+    fn too_long(&self, index: usize, length: std::fmt::Arguments<'_>) -> Error {
+        let why = format!(
+            "texts[{index}] has {length}, the model takes {} tokens; cut it into parts",
+            self.context
+        );
+        Error::new(ErrorKind::ContextFull, why)
+    }
+}
