@@ -84,7 +84,7 @@
 /* The tokenizer failed. */
 #define WICK_E_TOKENIZER -11
 
-/* The grammar is malformed or cannot be satisfied: not in this release. */
+/* The grammar is malformed or cannot be satisfied. */
 #define WICK_E_GRAMMAR -12
 
 /* NaN or infinite logits. */
@@ -215,19 +215,19 @@
 /* No grammar. */
 #define WICK_GRAMMAR_NONE 0
 
-/* A JSON schema. Not in this release. */
+/* A JSON schema (docs/grammars.md says which keywords are kept). */
 #define WICK_GRAMMAR_JSON_SCHEMA 1
 
-/* A regular expression. Not in this release. */
+/* A regular expression, Rust's, which the whole answer matches. */
 #define WICK_GRAMMAR_REGEX 2
 
-/* A Lark grammar. Not in this release. */
+/* A Lark grammar, which begins at `start`. */
 #define WICK_GRAMMAR_LARK 3
 
-/* Any JSON. Not in this release. */
+/* Any JSON value; `grammar` is absent. */
 #define WICK_GRAMMAR_JSON 4
 
-/* A GBNF grammar. Not in this release. */
+/* A GBNF grammar, as llama.cpp has it, which begins at `root`. */
 #define WICK_GRAMMAR_GBNF 5
 
 /* The grammar binds everything generated. */
@@ -831,9 +831,11 @@ typedef struct wick_generate_options {
   const struct wick_logit_bias *logit_bias;
   /* How many biases there are. */
   size_t logit_bias_count;
-  /* WICK_GRAMMAR_NONE. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* WICK_GRAMMAR_…: what everything generated follows, from the first token, answer_prefix included. What
+   * cannot be compiled or honoured is END (ERROR, WICK_E_GRAMMAR), whose text names the keyword and its
+   * place; what the grammar completes is END (STOP). Nothing with prefill_only. */
   uint32_t grammar_kind;
-  /* Absent. */
+  /* The grammar; absent for WICK_GRAMMAR_NONE and WICK_GRAMMAR_JSON. */
   struct wick_str grammar;
   /* From now, in nanoseconds, until the generation ends at the latest; 0: none. */
   uint64_t deadline_ns;

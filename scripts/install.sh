@@ -34,15 +34,10 @@ esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# One crate type at a time: beside an rlib there is no link-time optimisation.
-build() { # crate-type, then arguments for rustc
-  local kind=$1
-  shift
-  "${CARGO:-cargo}" rustc --locked --profile "$profile" --lib --crate-type "$kind" "${features[@]}" -- "$@"
-}
-
-# One relocatable object in which only wick_* is global, so that it links beside another Rust static library.
-localize() { # archive in, archive out
+# One relocatable object, $work/wick.o, in which only wick_* is global, so that it links beside another Rust
+# static library. What is wick_*'s is kept: crates inside have C functions of their own (llguidance's llg_*),
+# which rustc would export from a shared library.
+localize() { # archive
   local undefined=()
   nm --defined-only --extern-only --format=posix "$1" 2>/dev/null | awk '$1 ~ /^wick_/ && $2 == "T" {print $1}' | sort -u >"$work/symbols"
   [ -s "$work/symbols" ] || { echo "install.sh: $1 defines no wick_* symbol" >&2; exit 1; }
@@ -50,8 +45,6 @@ localize() { # archive in, archive out
   ld -r --gc-sections --force-group-allocation "${undefined[@]}" -o "$work/wick.o" "$1"
   # The standard library's bitcode is of no use to a linker, and a plugin of another LLVM dies of it.
   objcopy --keep-global-symbols="$work/symbols" --strip-unneeded --remove-section=.llvmbc --remove-section=.llvmcmd "$work/wick.o"
-  rm -f "$2"
-  ar rcsD "$2" "$work/wick.o"
 }
 
 # Copies a template with @VERSION@ and @ABI@ filled in.
@@ -63,13 +56,18 @@ fill() { # template, destination
 install_library() {
   install -d "$root/include" "$root/lib/pkgconfig" "$root/lib/cmake/wick" "$licenses"
 
-  build cdylib -C link-arg=-Wl,-soname,"libwick.so.$abi"
-  install -m 755 "$built/libwick.so" "$root/lib/libwick.so.$version"
+  # One crate type alone: beside an rlib there is no link-time optimisation.
+  "${CARGO:-cargo}" rustc --locked --profile "$profile" --lib --crate-type staticlib "${features[@]}"
+  localize "$built/libwick.a"
+  # The flags are those of build.rs and of rustc.
+  "${CC:-cc}" -shared -o "$work/libwick.so" "$work/wick.o" -Wl,-soname,"libwick.so.$abi" -Wl,-z,nodelete \
+    -Wl,-Bsymbolic-functions -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-s -lgcc_s -lpthread -lm -ldl
+  install -m 755 "$work/libwick.so" "$root/lib/libwick.so.$version"
   ln -sf "libwick.so.$version" "$root/lib/libwick.so.$abi"
   ln -sf "libwick.so.$abi" "$root/lib/libwick.so"
 
-  build staticlib
-  localize "$built/libwick.a" "$root/lib/libwick_static.a"
+  rm -f "$root/lib/libwick_static.a"
+  ar rcsD "$root/lib/libwick_static.a" "$work/wick.o"
   chmod 644 "$root/lib/libwick_static.a"
   # The usual name too, for `cc -static` and for build files that give its path.
   ln -sf libwick_static.a "$root/lib/libwick.a"

@@ -52,7 +52,7 @@ soak "1,000,000 mutated model files and saves" \
   env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test gguf --test model --test text --test store -- fuzz::
 soak "Rust tests with the address sanitizer" \
   env WICK_CARGO="${small[*]}" scripts/sanitize.sh address
-for target in gguf hyperparameters adapter gguf_tokenizer calls save; do
+for target in gguf hyperparameters adapter gguf_tokenizer calls grammar save; do
   # The seeds are read; what a run finds stays out of the committed corpus.
   found=fuzz/target/found/$target
   mkdir -p "$found"

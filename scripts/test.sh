@@ -33,11 +33,11 @@ format() {
 }
 
 licences() {
-  heading "what is linked: licences, and no more than 70 crates in the library"
+  heading "what is linked: licences, and no more than 85 crates in the library"
   scripts/third-party.py --check
   local crates
   crates=$(cargo tree --locked -e normal --prefix none --no-dedupe | sort -u | wc -l)
-  [ "$crates" -le 70 ] || { echo "test.sh: the library has $crates crates (cargo tree -e normal); 70 are allowed" >&2; exit 1; }
+  [ "$crates" -le 85 ] || { echo "test.sh: the library has $crates crates (cargo tree -e normal); 85 are allowed" >&2; exit 1; }
   echo "ok: $crates crates in the library"
 }
 

@@ -9,6 +9,7 @@ use super::room::Room;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::{Pauses, at_once};
 use crate::text::Vocab;
+use crate::text::grammar::{Bound, Grammar, Grammars};
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
@@ -25,8 +26,18 @@ pub struct TextJob {
     room: Room,
     /// Whether an answer follows.
     answers: bool,
+    grammar: Option<Rule>,
     /// Gone with the generation.
     wanted: Weak<()>,
+}
+
+/// What the answer is to follow.
+struct Rule {
+    grammar: Arc<Grammar>,
+    /// The model's.
+    grammars: Arc<Grammars>,
+    /// End-of-generation tokens may come where the grammar is complete.
+    may_end: bool,
 }
 
 /// What is to become the session's tokens.
@@ -71,6 +82,8 @@ impl Work {
 pub struct TextDone {
     pub(crate) generation: u64,
     pub(crate) prompt: Result<Prompt>,
+    /// What binds the answer, from its first token on.
+    pub(crate) bound: Option<Box<Bound>>,
 }
 
 impl TextJob {
@@ -88,7 +101,14 @@ impl TextJob {
     ) -> Result<Self> {
         let (prefix, answers) = (copies::text(options.answer_prefix)?, options.answers);
         let room = Room::new(context, options.max_tokens, answers);
-        Ok(Self { generation, vocab, work, prefix, room, answers, wanted })
+        Ok(Self { generation, vocab, work, prefix, room, answers, grammar: None, wanted })
+    }
+
+    /// The answer is to follow `grammar`, compiled among the model's `grammars`. `may_end`:
+    /// end-of-generation tokens end it.
+    pub(crate) fn under(mut self, grammar: Arc<Grammar>, grammars: Arc<Grammars>, may_end: bool) -> Self {
+        self.grammar = Some(Rule { grammar, grammars, may_end });
+        self
     }
 
     /// Does the work. Any thread; takes as long as the text is long.
@@ -110,10 +130,14 @@ impl TextJob {
         };
         let mut pauses = Pauses::new(&mut look, slice);
         // Caught here: on another thread nobody else would tell the generation.
-        let prompt = AssertUnwindSafe(self.prompt(&mut pauses)).catch_unwind().await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Internal, "a panic while the input was turned into tokens"))
-        });
-        TextDone { generation, prompt }
+        let done =
+            AssertUnwindSafe(self.bound_prompt(&mut pauses)).catch_unwind().await.unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Internal, "a panic while the input was turned into tokens"))
+            });
+        match done {
+            Ok((prompt, bound)) => TextDone { generation, prompt: Ok(prompt), bound },
+            Err(error) => TextDone { generation, prompt: Err(error), bound: None },
+        }
     }
 
     /// Whether it is over soon: at most `most` bytes of text, and no template to be rendered.
@@ -123,7 +147,25 @@ impl TextJob {
             Work::Text { text, .. } => text.len(),
             Work::Conversation(_) => return false,
         };
-        bytes + self.prefix.len() <= most
+        bytes + self.prefix.len() <= most && self.grammar.is_none()
+    }
+
+    /// The prompt, and the grammar behind it with what may come first.
+    async fn bound_prompt(mut self, pauses: &mut Pauses<'_>) -> Result<(Prompt, Option<Box<Bound>>)> {
+        let Some(Rule { grammar, grammars, may_end }) = self.grammar.take() else {
+            return Ok((self.prompt(pauses).await?, None));
+        };
+        pauses.look_up().await?;
+        let mut bound = Box::new(grammars.bind(&grammar, &self.vocab)?);
+        pauses.look_up().await?;
+        let prefix = self.prefix.clone();
+        let prompt = self.prompt(pauses).await?;
+        bound.begin(&prefix, prompt.tokens.last().copied(), may_end)?;
+        pauses.look_up().await?;
+        if !bound.is_finished() {
+            bound.mask()?;
+        }
+        Ok((prompt, Some(bound)))
     }
 
     async fn prompt(self, pauses: &mut Pauses<'_>) -> Result<Prompt> {

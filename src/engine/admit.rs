@@ -1,5 +1,6 @@
 //! From the waiting line to the first pass: whose turn it is, the text work, the session's new state.
 
+use super::chooser::Chooser;
 use super::generation::{Run, State};
 use super::memory::is_in;
 use super::models::Models;
@@ -12,6 +13,7 @@ use crate::chat::{Input, Mode, Output, Prefix, Prompt, TextJob, Work, context_fu
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Sampler;
 use crate::stream::{End, EndReason};
+use crate::text::grammar::Bound;
 use crate::text::{Unfinished, Vocab};
 use std::sync::Weak;
 use std::time::Instant;
@@ -64,7 +66,13 @@ pub(super) fn text_job(
     let context = session.context(ready.spec())?;
     let (request, options) = (&generation.request, generation.request.text_options());
     let work = Work::new(&request.input, options, &mut session.conversation, &session.tokens)?;
-    TextJob::new(id, ready.vocab().clone(), work, options, context, wanted)
+    let job = TextJob::new(id, ready.vocab().clone(), work, options, context, wanted)?;
+    Ok(match &request.grammar {
+        Some(grammar) if !request.prefill_only => {
+            job.under(grammar.clone(), ready.grammars().clone(), !request.ignore_eos)
+        }
+        _ => job,
+    })
 }
 
 /// The generation's tokens are known: it takes part in passes from now on, but for an end that is there
@@ -74,7 +82,7 @@ pub(super) fn text_job(
 /// `InvalidArgument`, `ContextFull`, `OutOfMemory`, or a fault of the decoder.
 pub(super) fn prepare(
     id: u64,
-    prompt: Prompt,
+    (prompt, bound): (Prompt, Option<Box<Bound>>),
     queue: &mut Queue,
     models: &mut Models,
     sessions: &mut Sessions,
@@ -133,10 +141,15 @@ pub(super) fn prepare(
         stats.session_tokens = total as u32;
     });
     let rate = Rate::new(generation.request.max_tokens_per_second);
-    let run = Run::new(sampler, output, undo, continues, rate, since, passes);
+    let chooser = Chooser::new(sampler, bound);
+    let is_complete = chooser.is_finished();
+    let run = Run::new(chooser, output, undo, continues, rate, since, passes);
     let end = if fills_only && held == total {
         run.count_prefill(&generation.producer, Instant::now());
         Some(End::new(EndReason::Ready))
+    } else if is_complete {
+        // The prefix is all that the grammar allows.
+        Some(End::new(EndReason::Stop))
     } else {
         (!fills_only && total >= context).then(|| End::new(EndReason::ContextFull))
     };

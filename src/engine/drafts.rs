@@ -3,7 +3,7 @@
 //! worth.
 
 use super::gain::{Bill, Chances};
-use super::generation::Generation;
+use super::generation::{Generation, State};
 use super::lookup::{Found, Lookup};
 use super::models::Models;
 use super::pool::Pool;
@@ -67,7 +67,7 @@ impl Drafts {
         &mut self,
         model: u64,
         spans: &mut [Span],
-        queue: &Queue,
+        queue: &mut Queue,
         models: &mut Models,
         sessions: &Sessions,
     ) {
@@ -83,9 +83,16 @@ impl Drafts {
         for span in spans.iter_mut().filter(|span| span.answers && span.logits) {
             let Some(session) = sessions.get(&span.session) else { continue };
             let Some(most) = room(span, session, queue, models) else { continue };
-            let drafter = self.drafters.entry(span.generation).or_insert_with(|| Drafter::new(session));
-            let pool = models.ready_mut(model).map(|ready| &mut ready.pool);
-            let draft = drafter.draft(&session.tokens, pool, most.min(left), &mut bill);
+            let most = most.min(left);
+            let forced = forced(span, queue);
+            let draft = if forced.is_empty() {
+                let drafter = self.drafters.entry(span.generation).or_insert_with(|| Drafter::new(session));
+                let pool = models.ready_mut(model).map(|ready| &mut ready.pool);
+                drafter.draft(&session.tokens, pool, most, &mut bill)
+            } else {
+                // A grammar leaves no choice: such a draft is right.
+                &forced[..bill.take_certain(most.min(forced.len()))]
+            };
             if draft.is_empty() || self.fed.try_reserve(MOST_ROWS).is_err() {
                 continue;
             }
@@ -124,6 +131,14 @@ impl Drafts {
             let said = tokens.len().saturating_sub(generation.output_tokens() as usize);
             ready.pool.add(&tokens[said..]);
         }
+    }
+}
+
+/// The tokens that the span's generation goes on with whatever the model says.
+fn forced<'a>(span: &Span, queue: &'a mut Queue) -> &'a [u32] {
+    match queue.get_mut(span.generation).map(|generation| &mut generation.state) {
+        Some(State::Running(run)) => run.chooser.forced(),
+        _ => &[],
     }
 }
 

@@ -1,12 +1,13 @@
 //! One generation on its way from the waiting line to its end.
 
+use super::chooser::Chooser;
 use super::facts::Place;
 use super::guard::quietly;
 use super::rate::Rate;
 use super::request::Request;
 use super::session::{Session, Undo};
 use crate::chat::{Output, Texts};
-use crate::sample::{Sampled, Sampler};
+use crate::sample::Sampled;
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
 use std::sync::{Arc, Weak};
@@ -70,7 +71,7 @@ impl Generation {
 
 /// A generation that takes part in passes.
 pub(super) struct Run {
-    pub(super) sampler: Sampler,
+    pub(super) chooser: Chooser,
     output: Output,
     undo: Option<Undo>,
     pub(super) generated: u32,
@@ -89,7 +90,7 @@ pub(super) struct Run {
 impl Run {
     /// `started`: when its stream said so; `last_pass`: passes computed so far.
     pub(super) fn new(
-        sampler: Sampler,
+        chooser: Chooser,
         output: Output,
         undo: Undo,
         continues: bool,
@@ -98,7 +99,7 @@ impl Run {
         last_pass: u64,
     ) -> Self {
         Self {
-            sampler,
+            chooser,
             output,
             undo: Some(undo),
             generated: 0,
@@ -123,8 +124,10 @@ impl Run {
         producer: &Producer,
     ) -> Option<Box<End>> {
         let end = |reason| Some(Box::new(End::new(reason)));
+        let failed = |error| Some(Box::new(End::failed(error)));
         let token = sampled.token;
         let ends = vocab.is_end(token) && !request.ignore_eos;
+        let mut is_complete = Ok(false);
         if !ends {
             self.generated += 1;
             session.tokens.push(token);
@@ -132,12 +135,12 @@ impl Run {
                 Some(_) => session.publish(),
                 None => session.publish_tokens(),
             }
-            self.sampler.accept(token, || vocab.bytes(token));
+            is_complete = self.chooser.accept(token, || vocab.bytes(token));
         }
         self.rate.give(now);
         self.count(session, producer, now);
         if ends {
-            return end(EndReason::Stop);
+            return self.chooser.check_finished().map_or_else(failed, |()| end(EndReason::Stop));
         }
         let mut texts = Texts::new();
         let stop = self.output.push(vocab, sampled, &mut texts);
@@ -145,6 +148,11 @@ impl Run {
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
             return Some(Box::new(End { stop, ..End::new(EndReason::StopString) }));
+        }
+        match is_complete {
+            Err(error) => return failed(error),
+            Ok(true) => return end(EndReason::Stop),
+            Ok(false) => {}
         }
         if request.max_tokens != 0 && self.generated >= request.max_tokens {
             return end(EndReason::Length);

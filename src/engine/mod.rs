@@ -3,6 +3,7 @@
 
 mod adapters;
 mod admit;
+mod chooser;
 mod commit;
 mod core;
 mod costs;

@@ -11,6 +11,7 @@ use crate::ids::IdMap;
 use crate::model::{Chunk, Decoder, Pace, Runner, Sequence, Spec, Step, VectorSpec};
 use crate::sample::{Recommended, SamplerOptions};
 use crate::text::Vocab;
+use crate::text::grammar::Grammars;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ enum Load {
 pub(super) struct Ready {
     runner: Box<Runner<Box<dyn Decoder>>>,
     vocab: Arc<dyn Vocab>,
+    grammars: Arc<Grammars>,
     /// What its sessions have said lately.
     pub(super) pool: Pool,
 }
@@ -82,7 +84,8 @@ impl Models {
             model.load = match loaded {
                 Ok((runner, vocab)) => {
                     let pool = Pool::new(runner.share("what sessions have said"));
-                    Load::Ready(Ready { runner, vocab, pool })
+                    let grammars = Arc::new(Grammars::new(runner.budget().clone()));
+                    Load::Ready(Ready { runner, vocab, grammars, pool })
                 }
                 Err(error) => Load::Failed(error),
             };
@@ -209,10 +212,12 @@ impl Models {
         }
     }
 
-    /// Gives back what decoders can compute again, but for what sequences hold, and what is drafted from.
+    /// Gives back what decoders can compute again, but for what sequences hold; what is drafted from, and
+    /// what is kept for grammars.
     pub(super) fn trim(&mut self) {
         for ready in self.all.values_mut().filter_map(Model::ready_mut) {
             ready.pool.clear();
+            ready.grammars.clear();
             quietly(|| ready.runner.trim());
         }
     }
@@ -221,7 +226,8 @@ impl Models {
     pub(super) fn bytes(&self) -> (u64, u64) {
         let ready = self.all.values().filter_map(Model::ready);
         ready.fold((0, 0), |(held, weights), ready| {
-            (held + ready.runner.memory() + ready.pool.bytes(), weights + ready.spec().weight_bytes)
+            let beside = ready.pool.bytes() + ready.grammars.bytes();
+            (held + ready.runner.memory() + beside, weights + ready.spec().weight_bytes)
         })
     }
 }
@@ -265,6 +271,11 @@ impl Ready {
 
     pub(super) fn vocab(&self) -> &Arc<dyn Vocab> {
         &self.vocab
+    }
+
+    /// What it keeps for grammars.
+    pub(super) fn grammars(&self) -> &Arc<Grammars> {
+        &self.grammars
     }
 
     /// A new, empty sequence of at most `context` tokens, which is computed with `adapter`.

@@ -4,6 +4,7 @@ use crate::chat::{Input, TextOptions};
 use crate::error::Result;
 use crate::sample::SamplerOptions;
 use crate::text::Cut;
+use crate::text::grammar::Grammar;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -55,6 +56,10 @@ pub struct Request {
     /// string is looked for in it. Penalties see it as they see all the past. Refused with text or ids as
     /// input, with [`prefill_only`](Self::prefill_only), and without input where the session holds raw input.
     pub answer_prefix: String,
+    /// What everything generated follows, from the first token; it binds
+    /// [`answer_prefix`](Self::answer_prefix) too. What cannot be compiled or honoured is the generation's
+    /// end. Nothing with [`prefill_only`](Self::prefill_only).
+    pub grammar: Option<Arc<Grammar>>,
 }
 
 impl Request {
@@ -101,6 +106,7 @@ impl Default for Request {
             template: None,
             template_time: 0,
             answer_prefix: String::new(),
+            grammar: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::border::status::{WICK_OK, wick_status};
 use super::border::str::{array, constant, copy, flag, refuse, wick_str};
 use super::border::user::{UserData, wick_drop_fn};
 use super::event::wick_event_fn;
+use super::json;
 use super::messages::{self, Variables, wick_message};
 use super::reading::Reader;
 use super::sampling::wick_sampling;
@@ -18,21 +19,22 @@ use super::session::SessionObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Input, Request};
 use crate::text::Cut;
+use crate::text::grammar::{Grammar, GrammarKind};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// No grammar.
 pub const WICK_GRAMMAR_NONE: u32 = 0;
-/// A JSON schema. Not in this release.
+/// A JSON schema (docs/grammars.md says which keywords are kept).
 pub const WICK_GRAMMAR_JSON_SCHEMA: u32 = 1;
-/// A regular expression. Not in this release.
+/// A regular expression, Rust's, which the whole answer matches.
 pub const WICK_GRAMMAR_REGEX: u32 = 2;
-/// A Lark grammar. Not in this release.
+/// A Lark grammar, which begins at `start`.
 pub const WICK_GRAMMAR_LARK: u32 = 3;
-/// Any JSON. Not in this release.
+/// Any JSON value; `grammar` is absent.
 pub const WICK_GRAMMAR_JSON: u32 = 4;
-/// A GBNF grammar. Not in this release.
+/// A GBNF grammar, as llama.cpp has it, which begins at `root`.
 pub const WICK_GRAMMAR_GBNF: u32 = 5;
 
 /// The grammar binds everything generated.
@@ -120,9 +122,11 @@ pub struct wick_generate_options {
     pub logit_bias: *const wick_logit_bias,
     /// How many biases there are.
     pub logit_bias_count: usize,
-    /// WICK_GRAMMAR_NONE. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// WICK_GRAMMAR_…: what everything generated follows, from the first token, answer_prefix included. What
+    /// cannot be compiled or honoured is END (ERROR, WICK_E_GRAMMAR), whose text names the keyword and its
+    /// place; what the grammar completes is END (STOP). Nothing with prefill_only.
     pub grammar_kind: u32,
-    /// Absent.
+    /// The grammar; absent for WICK_GRAMMAR_NONE and WICK_GRAMMAR_JSON.
     pub grammar: wick_str,
     /// From now, in nanoseconds, until the generation ends at the latest; 0: none.
     pub deadline_ns: u64,
@@ -231,11 +235,11 @@ impl wick_generate_options {
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {
         // SAFETY: as promised by the caller.
-        let (input, stop, logit_bias, variables, prefix) = unsafe {
+        let (input, stop, logit_bias, variables, prefix, grammar) = unsafe {
             self.refuse_the_rest()?;
             let variables = Variables::read(self.tools_json, self.template_json)?;
             let prefix = self.answer_prefix.read("answer_prefix")?.unwrap_or_default();
-            (self.input()?, self.stops()?, self.biases()?, variables, prefix)
+            (self.input()?, self.stops()?, self.biases()?, variables, prefix, self.grammar()?)
         };
         Ok(Request {
             input,
@@ -258,6 +262,7 @@ impl wick_generate_options {
             template: variables.template.map(Arc::new),
             template_time: self.template_time,
             answer_prefix: copy(prefix)?,
+            grammar: grammar.map(Arc::new),
         })
     }
 
@@ -269,20 +274,50 @@ impl wick_generate_options {
         constant(self.grammar_kind, WICK_GRAMMAR_GBNF, "grammar_kind", "WICK_GRAMMAR_…")?;
         constant(self.grammar_scope, WICK_SCOPE_ANSWER, "grammar_scope", "WICK_SCOPE_…")?;
         constant(self.tool_choice, WICK_TOOLS_NAMED, "tool_choice", "WICK_TOOLS_…")?;
-        let texts = [(&self.grammar, "grammar"), (&self.tool_name, "tool_name")];
-        for (text, name) in texts {
-            // SAFETY: as promised by the caller.
-            refuse(unsafe { text.read(name) }?.is_some(), name)?;
-        }
+        // SAFETY: as promised by the caller.
+        refuse(unsafe { self.tool_name.read("tool_name") }?.is_some(), "tool_name")?;
+        let has_grammar = self.grammar_kind != WICK_GRAMMAR_NONE;
         let lacking = [
             (self.reserved0 != 0, "wick_generate_options.reserved0"),
             (self.reserved != [0; 3], "wick_generate_options.reserved"),
-            (self.grammar_kind != WICK_GRAMMAR_NONE, "grammar_kind"),
+            (has_grammar && !cfg!(feature = "text"), "grammar_kind"),
             (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
             (self.tool_choice != WICK_TOOLS_AUTO, "tool_choice"),
             (self.reasoning_budget != 0, "reasoning_budget"),
         ];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
+    }
+
+    /// # Safety
+    /// The text is readable.
+    unsafe fn grammar(&self) -> Result<Option<Grammar>> {
+        // SAFETY: as promised by the caller.
+        let text = unsafe { self.grammar.read("grammar") }?;
+        let kind = match self.grammar_kind {
+            WICK_GRAMMAR_NONE => None,
+            WICK_GRAMMAR_JSON_SCHEMA => Some(GrammarKind::JsonSchema),
+            WICK_GRAMMAR_REGEX => Some(GrammarKind::Regex),
+            WICK_GRAMMAR_LARK => Some(GrammarKind::Lark),
+            WICK_GRAMMAR_JSON => Some(GrammarKind::Json),
+            _ => Some(GrammarKind::Gbnf),
+        };
+        let wrong = |why: String| Err(Error::new(ErrorKind::InvalidArgument, why));
+        let number = self.grammar_kind;
+        match (kind, text.filter(|text| !text.is_empty())) {
+            (None, None) if text.is_none() => Ok(None),
+            (None, _) => wrong("grammar is given, and grammar_kind is 0; say which kind it is".into()),
+            (Some(GrammarKind::Json), Some(_)) => {
+                wrong(format!("grammar is given, and grammar_kind is {number}, any JSON, which has none"))
+            }
+            (Some(kind @ GrammarKind::Json), None) => Ok(Some(Grammar { kind, text: String::new() })),
+            (Some(_), None) => wrong(format!("grammar is absent or empty, and grammar_kind is {number}")),
+            (Some(kind), Some(text)) => {
+                if kind == GrammarKind::JsonSchema {
+                    json::value(text, "grammar")?;
+                }
+                Ok(Some(Grammar { kind, text: copy(text)? }))
+            }
+        }
     }
 
     fn cut(&self) -> Result<Cut> {

@@ -72,6 +72,11 @@ impl<D: Decoder> Runner<D> {
         self.budget.share(what)
     }
 
+    /// What its memory is taken from.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
     /// What the decoder is.
     pub fn spec(&self) -> &Spec {
         self.decoder.spec()

@@ -3,6 +3,7 @@
 
 mod detokenizer;
 pub mod format;
+pub mod grammar;
 pub mod json;
 mod segments;
 mod stop;

@@ -11,6 +11,7 @@ mod drop;
 mod embed;
 mod estimate;
 mod events;
+mod grammars;
 mod info;
 mod lacking;
 mod logprobs;

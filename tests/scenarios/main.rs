@@ -19,6 +19,7 @@ mod failures;
 mod file_sampling;
 mod folders;
 mod fork;
+mod grammars;
 mod in_front;
 mod input;
 mod keep;

@@ -41,7 +41,7 @@ pub const WICK_E_CONTEXT_FULL: i32 = -9;
 pub const WICK_E_TEMPLATE: i32 = -10;
 /// The tokenizer failed.
 pub const WICK_E_TOKENIZER: i32 = -11;
-/// The grammar is malformed or cannot be satisfied: not in this release.
+/// The grammar is malformed or cannot be satisfied.
 pub const WICK_E_GRAMMAR: i32 = -12;
 /// NaN or infinite logits.
 pub const WICK_E_NUMERIC: i32 = -13;

@@ -17,6 +17,8 @@ pub mod calls;
 #[cfg(feature = "native")]
 pub mod decoder;
 #[cfg(feature = "text")]
+pub mod grammar;
+#[cfg(feature = "text")]
 pub mod tokenizer;
 
 #[cfg(test)]

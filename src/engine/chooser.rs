@@ -1,0 +1,67 @@
+//! How a generation's next token is chosen: drawn, and under a grammar of those only that it allows. Knows no
+//! sequence.
+
+use crate::error::Result;
+use crate::sample::{Sampled, Sampler};
+use crate::text::grammar::Bound;
+
+/// A sampler, and the grammar that binds it, if there is one.
+pub(super) struct Chooser {
+    sampler: Sampler,
+    bound: Option<Box<Bound>>,
+}
+
+impl Chooser {
+    pub(super) fn new(sampler: Sampler, bound: Option<Box<Bound>>) -> Self {
+        Self { sampler, bound }
+    }
+
+    /// Chooses a token from `logits` `(vocab_size)`, which are changed on the way.
+    ///
+    /// # Errors
+    /// Those of the sampler; `Grammar` if the grammar does not go on.
+    pub(super) fn choose(&mut self, logits: &mut [f32]) -> Result<Sampled> {
+        match &mut self.bound {
+            Some(bound) => self.sampler.sample_allowed(logits, bound.mask()?),
+            None => self.sampler.sample(logits),
+        }
+    }
+
+    /// `token`, of this `text`, was chosen, and is part of the answer; whether the grammar, if there is one,
+    /// is complete with it.
+    ///
+    /// # Errors
+    /// `Grammar`: it cannot go on, or what is complete is not what the schema says.
+    pub(super) fn accept<'a>(&mut self, token: u32, text: impl FnOnce() -> &'a [u8]) -> Result<bool> {
+        self.sampler.accept(token, text);
+        let Some(bound) = &mut self.bound else { return Ok(false) };
+        bound.accept(token)?;
+        if bound.is_finished() {
+            bound.check_finished()?;
+        }
+        Ok(bound.is_finished())
+    }
+
+    /// The answer is complete, by an end-of-generation token.
+    ///
+    /// # Errors
+    /// `Grammar`: it is not what the schema says.
+    pub(super) fn check_finished(&self) -> Result<()> {
+        self.bound.as_ref().map_or(Ok(()), |bound| bound.check_finished())
+    }
+
+    /// Whether the grammar is complete before the first token.
+    pub(super) fn is_finished(&self) -> bool {
+        self.bound.as_ref().is_some_and(|bound| bound.is_finished())
+    }
+
+    /// Tokens that come next whatever the logits are.
+    pub(super) fn forced(&mut self) -> &[u32] {
+        let Some(bound) = &mut self.bound else { return &[] };
+        // What cannot go on says so when it is its turn.
+        if bound.mask().is_err() {
+            return &[];
+        }
+        bound.forced()
+    }
+}

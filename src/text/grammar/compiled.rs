@@ -1,0 +1,79 @@
+//! A grammar that is compiled for a vocabulary: generations begin with a copy of it. Knows how each kind of
+//! grammar becomes one that llguidance follows.
+
+use super::asked::{Grammar, GrammarKind};
+use super::ledger::{Ledger, Part};
+use super::lexicon::Lexicon;
+use super::limits::{self, error, said};
+use super::schema::{Checked, Rewritten};
+use super::{gbnf, lark};
+use crate::compute::on_own_stack;
+use crate::error::{Error, ErrorKind, Result};
+use llguidance::Logger;
+use llguidance::api::{GrammarInit, TopLevelGrammar};
+use llguidance::earley::Parser;
+use llguidance::earley::perf::ParserPerfCounters;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A compiled grammar.
+pub(super) struct Compiled {
+    /// As it is before the first token; generations have their own.
+    pub(super) parser: Parser,
+    /// What a finished text is held to once more.
+    pub(super) checked: Option<Arc<Checked>>,
+    _memory: Part,
+}
+
+impl Compiled {
+    /// Of `grammar`, for the tokens of `lexicon`.
+    ///
+    /// # Errors
+    /// `Grammar`: what is wrong with it, or cannot be honoured; `OutOfMemory`.
+    pub(super) fn new(grammar: &Grammar, lexicon: &Lexicon, ledger: &Ledger) -> Result<Self> {
+        if grammar.text.len() > limits::TEXT {
+            let bytes = grammar.text.len();
+            return Err(error(format_args!("the grammar has {bytes} bytes; {} are allowed", limits::TEXT)));
+        }
+        let compile = || {
+            catch_unwind(AssertUnwindSafe(|| Self::compile(grammar, lexicon, ledger))).unwrap_or_else(|_| {
+                Err(Error::new(ErrorKind::Internal, "a panic while the grammar was compiled"))
+            })
+        };
+        on_own_stack(limits::STACK, compile)
+    }
+
+    fn compile(grammar: &Grammar, lexicon: &Lexicon, ledger: &Ledger) -> Result<Self> {
+        let text = grammar.text.as_str();
+        let mut checked = None;
+        let source = match grammar.kind {
+            GrammarKind::Json | GrammarKind::JsonSchema => {
+                let schema = if grammar.kind == GrammarKind::Json { "true" } else { text };
+                let rewritten = Rewritten::new(schema)?;
+                checked = Some(Arc::new(rewritten.checked));
+                TopLevelGrammar::from_json_schema(rewritten.schema)
+            }
+            GrammarKind::Regex => TopLevelGrammar::from_lark(lark::of_regex(text)?),
+            GrammarKind::Lark => {
+                lark::check(text)?;
+                TopLevelGrammar::from_lark(text.to_owned())
+            }
+            GrammarKind::Gbnf => TopLevelGrammar::from_lark(gbnf::translate(text)?),
+        };
+        let (limits, env) = (limits::parser(), lexicon.env().clone());
+        // It writes to nobody.
+        let mut logger = Logger::new(0, 0);
+        let compiled = GrammarInit::Serialized(source).to_cgrammar(
+            Some(env.clone()),
+            &mut logger,
+            limits.clone(),
+            lexicon.slicer().extra_lexemes(),
+        );
+        let counters = Arc::new(ParserPerfCounters::default());
+        // Below llguidance's `TokenParser` and `Matcher`: those replace the process' panic hook.
+        let parser = compiled.and_then(|grammar| Parser::new(env, grammar, limits, counters));
+        let parser = parser.map_err(|error| said(format_args!("the grammar does not compile: {error:#}")))?;
+        let memory = ledger.take("compiled grammars", parser.lexer_stats().num_bytes as u64)?;
+        Ok(Self { parser, checked, _memory: memory })
+    }
+}
