@@ -9,6 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 steps=(clippy server clients)
+# What takes a browser: `make soak`.
+more=(page)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
@@ -36,9 +38,15 @@ clients() {
   serve/tests/clients.sh serve/target/debug/wick-serve
 }
 
+page() {
+  heading "the server's chat page, in a browser"
+  (cd serve && cargo build --quiet "${testing[@]}")
+  serve/tests/page.sh serve/target/debug/wick-serve build/page.png
+}
+
 [ $# -gt 0 ] || set -- "${steps[@]}"
 for step in "$@"; do
-  [[ " ${steps[*]} " == *" $step "* ]] || { echo "hosts.sh: no step \"$step\"; there are: ${steps[*]}" >&2; exit 2; }
+  [[ " ${steps[*]} ${more[*]} " == *" $step "* ]] || { echo "hosts.sh: no step \"$step\"; there are: ${steps[*]} ${more[*]}" >&2; exit 2; }
   "$step"
 done
 heading "passed: $*"

@@ -37,8 +37,8 @@ soak "the library as it ships, weighed" tests/install/size.sh
 soak "the library's own tests for aarch64, in an emulator" scripts/aarch64.sh
 soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
   env WICK_CYCLES=1000 WICK_CARGO="${small[*]}" scripts/c-tests.sh plain asan
-soak "the server: 1,000 clients that are killed in the middle, and 200 for 60 s" \
-  env WICK_KILLS=1000 WICK_LOAD_SECONDS=60 scripts/hosts.sh server
+soak "the server: 1,000 clients that are killed in the middle, 200 for 60 s, and its page in a browser" \
+  env WICK_KILLS=1000 WICK_LOAD_SECONDS=60 scripts/hosts.sh server page
 soak "mutations: each must make the suite fail" scripts/mutations.sh
 soak "tests of the library, 1,000 cycles" \
   env WICK_CYCLES=1000 cargo test "${watched[@]}" --locked --release "${small[@]}"

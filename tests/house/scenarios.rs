@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 fn id_of(test: &str) -> Option<String> {
     let (id, rest) = test.split_once('_')?;
     let digits = id.get(1..)?.trim_end_matches(['a', 'b', 'c', 'd', 'e']);
-    let numbered = id.starts_with(['s', 'f', 't', 'p']) && !rest.is_empty();
+    let numbered = id.starts_with(['s', 'f', 't', 'p', 'h']) && !rest.is_empty();
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     (numbered && all_digits).then(|| id[..1].to_uppercase() + &id[1..])
 }
@@ -51,7 +51,7 @@ fn every_promise_has_a_test_and_every_numbered_test_a_promise() {
             }
         }
     }
-    for path in files(&["src", "tests"], "rs") {
+    for path in files(&["src", "tests", "serve/src", "serve/tests"], "rs") {
         for id in tests_in(&read(&path)).into_iter().filter_map(id_of) {
             if !promised.contains(&id) {
                 wrong.push(format!("{path} has a test of {id}, which docs/scenarios.md does not promise"));

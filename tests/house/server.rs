@@ -11,7 +11,7 @@ fn names(lock: &str) -> Vec<&str> {
 }
 
 #[test]
-fn no_crate_of_the_librarys_speaks_http() {
+fn h12_no_crate_of_the_librarys_speaks_http() {
     let lock = read("Cargo.lock");
     let names = names(&lock);
     assert!(names.len() > 50 && names.contains(&"smol"), "{names:?}");

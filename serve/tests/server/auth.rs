@@ -4,7 +4,7 @@ use super::support::{Live, ready, said, saying};
 use std::io::Write;
 
 #[test]
-fn without_a_token_nothing_of_the_model_is_told() {
+fn h7_without_a_token_nothing_of_the_model_is_told() {
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(b"first-token\nsecond-token\n").expect("written");
     let server = ready(&saying("Hello"), &["--token-file", file.path().to_str().expect("UTF-8")]);

@@ -29,7 +29,7 @@ fn an_answer_comes_whole() {
 }
 
 #[test]
-fn an_answer_streams_and_ends_once() {
+fn h1_an_answer_streams_and_ends_once() {
     let server = ready(&saying("Hello, world"), &[]);
     let told = server.chat(with(said("Hi"), json!({"stream_options": {"include_usage": true}}))).events();
     assert_eq!((told.text.as_str(), told.finish.as_deref()), ("Hello, world", Some("stop")));
@@ -105,7 +105,7 @@ fn each_token_has_its_logprob() {
 }
 
 #[test]
-fn what_fails_before_it_says_anything_fails_with_a_status() {
+fn h4_what_fails_before_it_says_anything_fails_with_a_status() {
     let server = ready(&json!({"reply": "Hello", "context_length": 64}), &[]);
     let long = said(&"x".repeat(100));
     for asked in [long.clone(), with(long, json!({"stream": true}))] {
@@ -118,7 +118,7 @@ fn what_fails_before_it_says_anything_fails_with_a_status() {
 }
 
 #[test]
-fn what_fails_in_the_middle_ends_with_the_error() {
+fn h4_what_fails_in_the_middle_ends_with_the_error() {
     let server = ready(&json!({"reply": "Hello, world", "fail_at": 2, "delay_us": 1000}), &[]);
     let told = server.chat(said("Hi")).events();
     assert_eq!((told.finish.as_deref(), told.text.as_str()), (None, "Hello, w"));
@@ -129,14 +129,14 @@ fn what_fails_in_the_middle_ends_with_the_error() {
 }
 
 #[test]
-fn a_panic_in_the_model_is_an_error_and_the_server_goes_on() {
+fn h4_a_panic_in_the_model_is_an_error_and_the_server_goes_on() {
     let server = ready(&json!({"reply": "Hello, world", "panic_at": 1}), &[]);
     assert_eq!(server.chat(said("Hi")).events().finish, None);
     assert_eq!(server.get("/ready").status, 200);
 }
 
 #[test]
-fn a_silence_is_filled_with_comments() {
+fn h1b_a_silence_is_filled_with_comments() {
     let server = ready(&json!({"reply": "Hello", "prefill_delay_us": 60_000}), &["--heartbeat-seconds", "1"]);
     let told = server.chat(said(&"x".repeat(40))).events();
     assert!(told.comments >= 1, "{told:?}");
@@ -144,7 +144,7 @@ fn a_silence_is_filled_with_comments() {
 }
 
 #[test]
-fn what_is_not_to_be_had_is_refused_by_its_name() {
+fn h11_what_is_not_to_be_had_is_refused_by_its_name() {
     let server = ready(&saying("Hello"), &[]);
     for (field, value) in [
         ("n", json!(2)),

@@ -54,7 +54,7 @@ fn control_tokens_in_a_prompt_count_unless_told_otherwise() {
 }
 
 #[test]
-fn what_is_not_to_be_had_is_refused_by_its_name() {
+fn h11_what_is_not_to_be_had_is_refused_by_its_name() {
     let server = ready(&saying("Hello"), &[]);
     for (field, value) in [
         ("echo", json!(true)),

@@ -4,7 +4,7 @@ use super::support::{Live, endless, ready, said, saying, with};
 use serde_json::json;
 
 #[test]
-fn an_answer_under_way_is_finished_and_nothing_new_begun() {
+fn h8_an_answer_under_way_is_finished_and_nothing_new_begun() {
     let script = json!({"reply": "word ".repeat(100), "delay_us": 20_000});
     let server = ready(&script, &[]);
     let mut stream = server.chat(said("Hi"));
@@ -20,7 +20,7 @@ fn an_answer_under_way_is_finished_and_nothing_new_begun() {
 }
 
 #[test]
-fn a_job_that_was_taken_is_still_to_be_read() {
+fn h8_a_job_that_was_taken_is_still_to_be_read() {
     let server = ready(&saying("Hello"), &[]);
     let job = server.post("/v1/jobs", &said("Hi")).json();
     server.signal("TERM");
@@ -32,7 +32,7 @@ fn a_job_that_was_taken_is_still_to_be_read() {
 }
 
 #[test]
-fn what_takes_too_long_is_told_that_it_is_not_finished() {
+fn h8_what_takes_too_long_is_told_that_it_is_not_finished() {
     let server = ready(&endless(), &["--drain-seconds", "1"]);
     let mut streams: Vec<Live> = (0..4).map(|_| server.chat(said("Hi"))).collect();
     let first: Vec<String> = streams.iter_mut().map(|stream| stream.some(2)).collect();
@@ -50,7 +50,7 @@ fn what_takes_too_long_is_told_that_it_is_not_finished() {
 }
 
 #[test]
-fn told_twice_it_does_not_wait() {
+fn h8_told_twice_it_does_not_wait() {
     let server = ready(&endless(), &["--drain-seconds", "3600"]);
     let mut stream = server.chat(said("Hi"));
     let first = stream.some(2);
@@ -63,7 +63,7 @@ fn told_twice_it_does_not_wait() {
 }
 
 #[test]
-fn a_server_that_is_killed_leaves_no_client_waiting() {
+fn h8b_a_server_that_is_killed_leaves_no_client_waiting() {
     let server = ready(&endless(), &[]);
     let mut stream = server.chat(with(said("Hi"), json!({"max_tokens": 1_000_000})));
     stream.some(2);

@@ -14,7 +14,7 @@ fn read(server: &Server, id: &str) -> Live {
 }
 
 #[test]
-fn a_job_is_read_where_it_says() {
+fn h10_a_job_is_read_where_it_says() {
     let server = ready(&saying("Hello, world"), &[]);
     let job = server.post("/v1/jobs", &said("Hi")).json();
     let path = job["stream"].as_str().expect("an address").to_owned();
@@ -28,7 +28,7 @@ fn a_job_is_read_where_it_says() {
 }
 
 #[test]
-fn a_job_that_nobody_reads_pauses() {
+fn h3_a_job_that_nobody_reads_pauses() {
     let server = ready(&json!({"reply": "word", "endless": true, "context_length": 1 << 24}), &[]);
     let id = begin(&server, &said("Hi"));
     let made = || server.get(&format!("/v1/jobs/{id}")).json()["output_tokens"].as_u64().expect("a number");
@@ -45,7 +45,7 @@ fn a_job_that_nobody_reads_pauses() {
 }
 
 #[test]
-fn a_job_has_one_reader_and_goes_with_it() {
+fn h10_a_job_has_one_reader_and_goes_with_it() {
     let server = ready(&endless(), &[]);
     let id = begin(&server, &said("Hi"));
     let mut first = read(&server, &id);
@@ -58,7 +58,7 @@ fn a_job_has_one_reader_and_goes_with_it() {
 }
 
 #[test]
-fn a_cancelled_job_says_so_to_its_reader() {
+fn h10_a_cancelled_job_says_so_to_its_reader() {
     let server = ready(&endless(), &[]);
     for is_read in [true, false] {
         let id = begin(&server, &said("Hi"));
@@ -81,7 +81,7 @@ fn a_cancelled_job_says_so_to_its_reader() {
 }
 
 #[test]
-fn a_job_waits_for_its_reader_not_for_ever() {
+fn h10_a_job_waits_for_its_reader_not_for_ever() {
     let server = ready(&endless(), &["--job-seconds", "1"]);
     let id = begin(&server, &said("Hi"));
     let held = begin(&server, &said("Hi"));

@@ -18,7 +18,7 @@ fn all_gone(server: &Server, count: usize) {
 }
 
 #[test]
-fn one_that_reads_a_stream() {
+fn h2_one_that_reads_a_stream() {
     let server = ready(&endless(), &[]);
     let mut stream = server.chat(said("Hi"));
     stream.some(3);
@@ -27,7 +27,7 @@ fn one_that_reads_a_stream() {
 }
 
 #[test]
-fn one_that_waits_for_a_whole_answer() {
+fn h2_one_that_waits_for_a_whole_answer() {
     let server = ready(&endless(), &[]);
     let body = said("Hi").to_string();
     let socket = server.request("POST", CHAT, "Content-Type: application/json\r\n", &body);
@@ -37,7 +37,7 @@ fn one_that_waits_for_a_whole_answer() {
 }
 
 #[test]
-fn one_that_waits_in_line() {
+fn h2_one_that_waits_in_line() {
     let server = ready(&endless(), &["--parallel", "1"]);
     let mut first = server.chat(said("Hi"));
     first.some(2);
@@ -52,7 +52,7 @@ fn one_that_waits_in_line() {
 }
 
 #[test]
-fn one_whose_prompt_is_still_read() {
+fn h2_one_whose_prompt_is_still_read() {
     let slow = with(endless(), json!({"prefill_delay_us": 100_000, "max_tokens": 1}));
     let server = ready(&slow, &[]);
     let body = with(said(&"x".repeat(1000)), json!({"stream": true})).to_string();
@@ -64,7 +64,7 @@ fn one_whose_prompt_is_still_read() {
 
 /// WICK_KILLS (40): how many clients.
 #[test]
-fn many_one_after_the_other_and_nothing_stays() {
+fn h2b_many_one_after_the_other_and_nothing_stays() {
     let server = ready(&endless(), &[]);
     let kills = std::env::var("WICK_KILLS").ok().and_then(|count| count.parse().ok()).unwrap_or(40);
     let asked: Value = with(said("Hi"), json!({"stream": true}));
@@ -82,6 +82,22 @@ fn many_one_after_the_other_and_nothing_stays() {
         server.chat(with(said("Hi"), json!({"max_tokens": 2}))).events().finish.as_deref(),
         Some("length")
     );
+}
+
+/// What it sent ahead hides its end from who only reads, so that the next write has to tell.
+#[test]
+fn h2_one_that_had_sent_its_next_request_already() {
+    let server = ready(&endless(), &[]);
+    let body = with(said("Hi"), json!({"stream": true})).to_string();
+    let one = format!(
+        "POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut socket = server.connect();
+    socket.write_all(one.repeat(2).as_bytes()).expect("sent");
+    server.until("it runs", || server.metric("wick_generations_running") == 1.0);
+    drop(socket);
+    all_gone(&server, 1);
 }
 
 #[test]

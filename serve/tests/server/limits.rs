@@ -7,7 +7,7 @@ use std::io::{Read, Write};
 const CHAT: &str = "/v1/chat/completions";
 
 #[test]
-fn a_body_may_be_so_long() {
+fn h6_a_body_may_be_so_long() {
     let server = ready(&json!({"reply": "Hello", "context_length": 1 << 20}), &["--max-body", "4"]);
     let long = server.post(CHAT, &said(&"x".repeat(5000)));
     assert_eq!((long.status, long.error().1.contains("--max-body")), (413, true));
@@ -22,7 +22,7 @@ fn a_body_may_be_so_long() {
 }
 
 #[test]
-fn a_head_and_a_body_may_take_so_long() {
+fn h6_a_head_and_a_body_may_take_so_long() {
     let server = ready(&saying("Hello"), &["--read-seconds", "1"]);
     let mut head = server.connect();
     head.write_all(b"POST /v1/chat/completions HTTP/1.1\r\nHost: loc").expect("sent");
@@ -43,7 +43,7 @@ fn a_head_and_a_body_may_take_so_long() {
 }
 
 #[test]
-fn there_may_be_so_many_connections() {
+fn h6_there_may_be_so_many_connections() {
     let server = ready(&saying("Hello"), &["--max-connections", "2"]);
     let held: Vec<_> = (0..2).map(|_| server.connect()).collect();
     server.until("too many are refused", || {
@@ -56,7 +56,7 @@ fn there_may_be_so_many_connections() {
 }
 
 #[test]
-fn there_may_be_so_many_generations() {
+fn h6_there_may_be_so_many_generations() {
     let server = ready(&endless(), &["--parallel", "1", "--queue", "1"]);
     let mut first = server.chat(said("Hi"));
     first.some(2);
@@ -99,7 +99,7 @@ fn a_generation_may_take_so_long() {
 }
 
 #[test]
-fn a_client_that_takes_nothing_is_waited_for_and_then_gone() {
+fn h3_a_client_that_takes_nothing_is_waited_for_and_then_gone() {
     let script = json!({"reply": "word", "endless": true, "context_length": 1 << 24});
     let server = ready(&script, &["--stall-seconds", "1"]);
     let mut stalled = server.chat(said("Hi"));

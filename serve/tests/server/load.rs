@@ -1,6 +1,6 @@
 //! Many at once: each stream has its end, and memory stays where it is.
 
-use super::support::{Server, ready, said, with};
+use super::support::{Server, Told, ready, said, with};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ fn storm(server: &Server, rounds: usize, until: Option<Instant>) -> usize {
 
 /// WICK_LOAD_SECONDS: how long, in place of two rounds.
 #[test]
-fn two_hundred_streams_end_and_memory_is_flat() {
+fn h9_two_hundred_streams_end_and_memory_is_flat() {
     let script = json!({"reply": "word", "endless": true, "context_length": 4096, "max_batch": 16});
     let server = ready(&script, &[]);
     storm(&server, 1, None);
@@ -51,4 +51,25 @@ fn two_hundred_streams_end_and_memory_is_flat() {
     let all = server.metric("wick_generations_total{end=\"length\"}");
     assert_eq!(all, (STREAMS + ended) as f64);
     server.until("nothing runs", || server.metric("wick_generations_running") == 0.0);
+}
+
+/// How much later than the library's first text a client has its first byte is shown, and judged by nobody:
+/// what else the machine does is in it.
+#[test]
+fn the_first_byte_comes_behind_the_first_text() {
+    let server = ready(&json!({"reply": "word", "endless": true, "delay_us": 2000}), &[]);
+    let mut later: Vec<f64> = (0..100)
+        .map(|_| {
+            let asked = Instant::now();
+            let mut stream = server.chat(with(said("Hi"), json!({"max_tokens": 3})));
+            let first = stream.some(1);
+            let seen = asked.elapsed().as_secs_f64() * 1e3;
+            let told = Told::of(&(first + &stream.whole().body));
+            let ttft = told.figures()["ttft_ms"].as_f64().expect("a time");
+            assert!(ttft > 0.0 && ttft <= seen, "{ttft} ms by the library, {seen} ms by the client");
+            seen - ttft
+        })
+        .collect();
+    later.sort_by(f64::total_cmp);
+    println!("first byte behind first text: median {:.3} ms, 95 % {:.3} ms", later[50], later[95]);
 }

@@ -4,7 +4,7 @@ use super::support::{ready, said, saying, start, with};
 use serde_json::json;
 
 #[test]
-fn while_the_model_loads_it_says_how_far_it_is() {
+fn h5_while_the_model_loads_it_says_how_far_it_is() {
     let server = start(&with(saying("Hello"), json!({"load_steps": 500, "load_delay_us": 2_000_000})), &[]);
     let loading = server.get("/ready");
     assert_eq!((loading.status, loading.json()["status"].as_str()), (503, Some("loading")));
@@ -21,7 +21,7 @@ fn while_the_model_loads_it_says_how_far_it_is() {
 }
 
 #[test]
-fn a_model_that_cannot_be_loaded_ends_the_server() {
+fn h5_a_model_that_cannot_be_loaded_ends_the_server() {
     let script = with(saying("Hello"), json!({"load_error": "as the script says"}));
     assert_eq!(start(&script, &[]).wait().code(), Some(1));
 }

@@ -37,7 +37,7 @@ fn what_is_not_there_is_said_with_the_way_out() {
 }
 
 #[test]
-fn a_web_page_elsewhere_cannot_make_a_browser_ask() {
+fn h7b_a_web_page_elsewhere_cannot_make_a_browser_ask() {
     let server = ready(&saying("Hello"), &[]);
     let chat = said("Hi").to_string();
     // Neither what a form may send…
