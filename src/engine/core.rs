@@ -452,9 +452,8 @@ impl Engine {
     pub fn finish_text(&mut self, done: TextDone) {
         let (id, passes) = (done.generation, self.facts.passes());
         let (queue, models, sessions) = (&mut self.queue, &mut self.models, &mut self.sessions);
-        let (bound, prompt) = (done.bound, done.prompt);
-        let prepared = prompt.and_then(|prompt| {
-            guarded(|| admit::prepare(id, (prompt, bound), queue, models, sessions, passes))
+        let prepared = done.prompt.and_then(|prompt| {
+            guarded(|| admit::prepare(id, (prompt, done.bound), queue, models, sessions, passes))
         });
         if let Some(end) = prepared.unwrap_or_else(|error| Some(End::failed(error))) {
             self.end(id, end);
