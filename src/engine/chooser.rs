@@ -22,8 +22,8 @@ impl Chooser {
     /// Those of the sampler; `Grammar` if the grammar does not go on.
     pub(super) fn choose(&mut self, logits: &mut [f32]) -> Result<Sampled> {
         match &mut self.bound {
-            Some(bound) => self.sampler.sample_allowed(logits, bound.mask()?),
-            None => self.sampler.sample(logits),
+            Some(bound) if bound.has_begun() => self.sampler.sample_allowed(logits, bound.mask()?),
+            _ => self.sampler.sample(logits),
         }
     }
 
@@ -57,7 +57,7 @@ impl Chooser {
 
     /// Tokens that come next whatever the logits are.
     pub(super) fn forced(&mut self) -> &[u32] {
-        let Some(bound) = &mut self.bound else { return &[] };
+        let Some(bound) = self.bound.as_mut().filter(|bound| bound.has_begun()) else { return &[] };
         // What cannot go on says so when it is its turn.
         if bound.mask().is_err() {
             return &[];

@@ -171,6 +171,27 @@ fn an_answer_prefix_is_the_grammar_s_too() {
 }
 
 #[test]
+fn what_comes_before_the_beginning_is_free() {
+    let vocab: Arc<dyn Vocab> = Words::new();
+    let mut bound = Grammars::default().bind(&grammar(GrammarKind::Regex, "abc"), &vocab).unwrap();
+    let token = |text: &str| {
+        (0..vocab.len() as u32).find(|id| vocab.piece(*id).unwrap().bytes == text.as_bytes()).unwrap()
+    };
+    for text in ["x", "}", "1"] {
+        let (id, mask) = (token(text) as usize, bound.mask().unwrap());
+        assert!(mask[id / 32] >> (id % 32) & 1 == 1, "{text}");
+        assert!(bound.forced().is_empty());
+        bound.accept(id as u32).unwrap();
+    }
+    assert!(!bound.has_begun() && !bound.is_finished());
+    assert!(bound.check_finished().unwrap_err().message().contains("before"));
+    // The thought's end came together with the answer's first letter.
+    bound.begin("a", Some(token("1")), true).unwrap();
+    assert!(bound.has_begun());
+    assert_eq!(text(walk(&mut bound, &*vocab, 1)), "bc");
+}
+
+#[test]
 fn forced_tokens_are_the_tokenizer_s_own() {
     let vocab: Arc<dyn Vocab> = Words::new();
     let mut bound = Grammars::default()

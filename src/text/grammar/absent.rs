@@ -70,6 +70,11 @@ impl Bound {
     }
 
     /// There is none.
+    pub fn has_begun(&self) -> bool {
+        match *self {}
+    }
+
+    /// There is none.
     pub fn is_finished(&self) -> bool {
         match *self {}
     }

@@ -29,6 +29,8 @@ pub struct Bound {
     /// What may come next; `None`: not known yet.
     next: Option<Next>,
     is_finished: bool,
+    /// Until then everything may come.
+    has_begun: bool,
     memory: Part,
 }
 
@@ -40,7 +42,7 @@ struct Next {
 }
 
 impl Bound {
-    /// From the grammar's beginning, behind the token `last`.
+    /// In front of its beginning: it binds nothing before [`begin`](Self::begin).
     ///
     /// # Errors
     /// `OutOfMemory`.
@@ -57,17 +59,21 @@ impl Bound {
             text: Vec::new(),
             next: None,
             is_finished: false,
+            has_begun: false,
             memory,
         })
     }
 
-    /// What comes stands behind `prefix`, which is the grammar's too, and behind the token `last`. `may_end`:
-    /// end-of-generation tokens may come where the grammar is complete.
+    /// From here on the grammar binds. What comes stands behind `prefix`, which is the grammar's too, and
+    /// behind the token `last`. `may_end`: end-of-generation tokens may come where the grammar is complete.
+    ///
+    /// Where thinking comes first nothing is bound until it is over: then the prefix is what of the answer
+    /// has come together with its end.
     ///
     /// # Errors
     /// `Grammar`: it does not allow the prefix.
     pub fn begin(&mut self, prefix: &str, last: Option<u32>, may_end: bool) -> Result<()> {
-        (self.last, self.may_end) = (last, may_end);
+        (self.last, self.may_end, self.has_begun, self.next) = (last, may_end, true, None);
         for (at, byte) in prefix.bytes().enumerate() {
             guarded(|| {
                 self.parser.force_bytes();
@@ -84,13 +90,20 @@ impl Bound {
     }
 
     /// The tokens that may come next, as bits: token `t` is bit `t % 32` of word `t / 32`. Found once, then
-    /// kept until the next [`accept`](Self::accept).
+    /// kept until the next [`accept`](Self::accept). Before [`begin`](Self::begin) all.
     ///
     /// # Errors
     /// `Grammar`: nothing may, or to find out would take too long; `OutOfMemory`.
     pub fn mask(&mut self) -> Result<&[u32]> {
         if self.next.is_none() {
-            self.next = Some(guarded(|| self.find())?);
+            self.next = Some(match self.has_begun {
+                true => guarded(|| self.find())?,
+                false => {
+                    let mut mask = self.lexicon.trie().alloc_token_set();
+                    mask.set_all(true);
+                    Next { mask, forced: Vec::new() }
+                }
+            });
         }
         Ok(self.next.as_ref().map_or(&[], |next| next.mask.as_slice()))
     }
@@ -105,6 +118,9 @@ impl Bound {
     /// # Errors
     /// `Grammar`: it may not, or what would follow is beyond the limits.
     pub fn accept(&mut self, token: u32) -> Result<()> {
+        if !self.has_begun {
+            return Ok(());
+        }
         let forced = self.next.take().map(|next| next.forced).unwrap_or_default();
         if self.may_end && self.lexicon.ends().contains(&token) {
             return Ok(());
@@ -131,6 +147,11 @@ impl Bound {
         self.look_for_end()
     }
 
+    /// Whether the grammar binds what comes now.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Whether nothing may follow.
     pub fn is_finished(&self) -> bool {
         self.is_finished
@@ -139,8 +160,11 @@ impl Bound {
     /// Looks over what was generated, which is complete.
     ///
     /// # Errors
-    /// `Grammar`: it is not what the schema says, and where.
+    /// `Grammar`: it is not what the schema says, and where; or it never began.
     pub fn check_finished(&self) -> Result<()> {
+        if !self.has_begun {
+            return Err(error("the answer ended before what the grammar binds had begun"));
+        }
         match &self.checked {
             Some(checked) => checked.check(&self.text),
             None => Ok(()),

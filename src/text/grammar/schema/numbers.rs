@@ -56,10 +56,34 @@ pub(super) fn number(schema: &Map<String, Value>, of: Type, at: &Place<'_>) -> R
         out.insert(if low < -far { "minimum" } else { low_key }.into(), written(low.max(-far)));
         out.insert(if high > far { "maximum" } else { high_key }.into(), written(high.min(far)));
         if step != 1.0 || out["type"] != "integer" {
-            out.insert("multipleOf".into(), of.clone());
+            let kept = scaled(step, decimals).ok_or_else(|| {
+                at.refuse("multipleOf", format_args!("no 64-bit float near {of} keeps its decimals"))
+            })?;
+            out.insert("multipleOf".into(), written(kept));
         }
     }
     Ok(out)
+}
+
+/// A float at `step`, which has so many decimals, that becomes whole as it should when it is multiplied by
+/// ten as often: llguidance does that, and refuses what a rounding error is left of.
+fn scaled(step: f64, decimals: usize) -> Option<f64> {
+    let whole = (step * 10f64.powi(decimals as i32)).round();
+    let holds = |near: &f64| {
+        let (mut value, mut times) = (*near, 0);
+        while value.fract() != 0.0 && times <= decimals {
+            value *= 10.0;
+            times += 1;
+        }
+        value == whole && times == decimals
+    };
+    let (mut above, mut below) = (step, step);
+    std::iter::once(step)
+        .chain((0..8).flat_map(|_| {
+            (above, below) = (above.next_up(), below.next_down());
+            [above, below]
+        }))
+        .find(holds)
 }
 
 /// The bound that two keywords say together, and whether it is itself left out: none is infinite.
