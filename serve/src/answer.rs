@@ -14,8 +14,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use wick::{
-    Control, End, EndReason, Error, ErrorKind, Event, EventKind, Next, Reading, Request, Session,
-    SessionOptions, Stream,
+    Control, EmbedRequest, End, EndReason, Error, ErrorKind, Event, EventKind, Next, Reading, Request,
+    Session, SessionOptions, Stream,
 };
 
 /// Unread events after which a generation pauses: what a slow reader has ahead of it.
@@ -24,8 +24,8 @@ pub const CREDIT: usize = 64;
 /// The events of one generation, the last of which is its end. Dropped before that, it is cancelled.
 pub struct Answer {
     stream: Stream,
-    /// Its last clone's drop would cancel the stream.
-    _session: Session,
+    /// Its last clone's drop would cancel the stream; vectors have none.
+    _session: Option<Session>,
     _counted: Counted,
     metrics: Rc<Metrics>,
     /// Read ahead of who reads them.
@@ -48,7 +48,20 @@ impl Answer {
         let session = served.model.session_with(session)?;
         let request = Request { buffer_events: CREDIT, ..request };
         let stream = session.generate(request, Reading::default())?;
-        Ok(Self {
+        Ok(Self::of(app, stream, Some(session)))
+    }
+
+    /// Hands texts over, of which vectors are to be made.
+    ///
+    /// # Errors
+    /// As [`Answer::start`].
+    pub fn embed(app: &App, served: &Served, request: EmbedRequest) -> Result<Self, Failure> {
+        let stream = served.model.embed(request, Reading::default())?;
+        Ok(Self::of(app, stream, None))
+    }
+
+    fn of(app: &App, stream: Stream, session: Option<Session>) -> Self {
+        Self {
             stream,
             _session: session,
             _counted: app.answers.enter(),
@@ -56,7 +69,7 @@ impl Answer {
             ahead: VecDeque::new(),
             last_text: None,
             ended: false,
-        })
+        }
     }
 
     /// What cancels it, wherever it is read.

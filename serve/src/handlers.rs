@@ -6,13 +6,13 @@ use crate::body::{self, Reply};
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::model::Served;
-use crate::openai::{self, Asked, Chunks, Told, Whole};
+use crate::openai::{self, Asked, Chunks, Told, Vectors, Whole};
 use crate::options::Limits;
 use crate::sse::Events;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use wick::SessionOptions;
+use wick::{EndReason, EventKind, SessionOptions};
 
 type Result<T> = std::result::Result<T, Failure>;
 
@@ -88,10 +88,24 @@ fn start(app: &App, body: &Bytes, read: Read) -> Result<(Asked, Told, Answer)> {
 /// `/v1/embeddings`.
 ///
 /// # Errors
-/// 501: the library makes no vectors yet.
-pub fn embeddings() -> Result<Reply> {
-    let message = "embeddings are not built yet; this server generates text";
-    Err(Failure::new(StatusCode::NOT_IMPLEMENTED, "server_error", message).with_code("unsupported"))
+/// What is wrong with the request or one of its texts; 400 for a model that makes no vectors; 504 if they are
+/// not there in time.
+pub async fn embeddings(app: &App, body: &Bytes) -> Result<Reply> {
+    let served = app.open()?;
+    let mut asked = openai::embed(Fields::parse(body)?, &served, &app.options.limits)?;
+    let mut vectors = Vectors::new(&asked);
+    let mut answer = Answer::embed(app, &served, std::mem::take(&mut asked.request))?;
+    let take = |event| {
+        if let EventKind::Vector(vector) = event {
+            vectors.push(vector.index, &vector.values);
+        }
+    };
+    let end = answer.read(take).await?;
+    if end.reason != EndReason::Ready {
+        let message = "the vectors were not there in time (deadline_ms, --max-seconds)";
+        return Err(Failure::new(StatusCode::GATEWAY_TIMEOUT, "server_error", message).with_code("timeout"));
+    }
+    Ok(body::json(StatusCode::OK, &vectors.end(&end, &served)?))
 }
 
 /// `POST /v1/jobs`: the generation begins, and waits for its reader.

@@ -139,7 +139,7 @@ async fn post(app: &App, route: Route<'_>, request: Request<Incoming>) -> Result
     check_json(request.headers())?;
     let body = limits::read(request.into_body(), &app.options.limits).await?;
     let read: Read = match route {
-        Route::Embeddings => return handlers::embeddings(),
+        Route::Embeddings => return handlers::embeddings(app, &body).await,
         Route::Jobs => return handlers::begin_job(app, &body),
         Route::Completions => openai::completion,
         _ => openai::chat,

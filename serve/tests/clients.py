@@ -1,5 +1,6 @@
 """The server by the openai package: what its users do with it."""
 import asyncio
+import json
 import os
 
 import openai
@@ -31,6 +32,17 @@ assert final.choices[0].message.content == "Hello, world"
 
 answer = client.completions.create(model="small", prompt="Hi", logprobs=1)
 assert answer.choices[0].text == "Hello, world" and answer.choices[0].logprobs.text_offset == [0, 4, 8]
+
+# Vectors, which this client asks for as base64.
+vectors = client.embeddings.create(model="small", input=["one", "two"]).data
+assert [vector.index for vector in vectors] == [0, 1]
+assert all(abs(sum(value * value for value in vector.embedding) - 1) < 1e-3 for vector in vectors)
+
+# A form that the answer has to have; the model, left to itself, says "Hello, world".
+form = {"type": "json_schema", "json_schema": {"name": "mood", "strict": True, "schema": {
+    "type": "object", "properties": {"mood": {"enum": ["calm"]}}, "required": ["mood"], "additionalProperties": False}}}
+answer = client.chat.completions.create(**ASK, response_format=form)
+assert json.loads(answer.choices[0].message.content) == {"mood": "calm"}, answer
 
 # Sending an answer back as it came.
 message = client.chat.completions.create(**ASK).choices[0].message

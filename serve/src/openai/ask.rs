@@ -1,6 +1,7 @@
 //! What a request for a completion asks for: read whole, checked, and refused by name where it is not to be
 //! had.
 
+use super::grammar::grammar;
 use super::messages::messages;
 use super::sampling::{sampling, seed};
 use crate::failure::Failure;
@@ -138,6 +139,7 @@ fn common(mut fields: Fields, shape: Shape, served: &Served, limits: &Limits) ->
         deadline: deadline(&mut fields, limits)?,
         ignore_eos: fields.flag("ignore_eos")?.unwrap_or(false),
         cut: cut(&mut fields)?,
+        grammar: grammar(&mut fields)?.map(Arc::new),
         sampling: sampling(&mut fields, &served.info.recommended)?,
         ..Request::default()
     };
@@ -157,7 +159,9 @@ fn least(one: u32, other: u32) -> u32 {
     }
 }
 
-fn check_model(fields: &mut Fields, served: &Served) -> Result<()> {
+/// # Errors
+/// 404 for another model than the one that is here.
+pub fn check_model(fields: &mut Fields, served: &Served) -> Result<()> {
     match fields.text("model")? {
         Some(name) if name != *served.name => {
             let message = format!("the model {name:?} is not here; this server has {:?}", served.name);
@@ -168,16 +172,14 @@ fn check_model(fields: &mut Fields, served: &Served) -> Result<()> {
     }
 }
 
-/// Refuses by name what needs tool calls or grammars, unless it asks for nothing.
+/// Refuses by name what needs tool calls, unless it asks for nothing.
 fn refuse_tools(fields: &mut Fields) -> Result<()> {
     let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
     let off = |value: &Value| matches!(value.as_str(), Some("none" | "auto"));
-    let text = |value: &Value| value.get("type").and_then(Value::as_str) == Some("text");
     fields.refuse("tools", empty, "tool calls are not built yet")?;
     fields.refuse("functions", empty, "tool calls are not built yet")?;
     fields.refuse("tool_choice", off, "tool calls are not built yet")?;
-    fields.refuse("function_call", off, "tool calls are not built yet")?;
-    fields.refuse("response_format", text, "answers in a given form are not built yet; leave it out")
+    fields.refuse("function_call", off, "tool calls are not built yet")
 }
 
 /// Whether a stream tells its usage.
@@ -214,7 +216,10 @@ fn stops(fields: &mut Fields) -> Result<Vec<String>> {
 }
 
 /// The earlier of what the request and the server allow.
-fn deadline(fields: &mut Fields, limits: &Limits) -> Result<Option<Instant>> {
+///
+/// # Errors
+/// 400 that names the field.
+pub fn deadline(fields: &mut Fields, limits: &Limits) -> Result<Option<Instant>> {
     let asked = fields.whole("deadline_ms", 1..=i64::from(u32::MAX))?;
     let asked = asked.map(|milliseconds| Duration::from_millis(milliseconds.unsigned_abs()));
     let least = asked.into_iter().chain(limits.generation()).min();
@@ -293,16 +298,14 @@ mod tests {
 
     #[test]
     fn tools_that_are_none_are_no_tools() {
-        for nothing in [
-            json!({"tools": [], "tool_choice": "auto"}),
-            json!({"tools": null, "response_format": {"type": "text"}}),
-        ] {
+        for nothing in
+            [json!({"tools": [], "tool_choice": "auto"}), json!({"tools": null, "function_call": "none"})]
+        {
             refuse_tools(&mut fields(nothing)).expect("nothing is asked for");
         }
         for (name, something) in [
             ("tools", json!({"tools": [{"type": "function"}]})),
             ("tool_choice", json!({"tool_choice": "required"})),
-            ("response_format", json!({"response_format": {"type": "json_object"}})),
         ] {
             let refused = refuse_tools(&mut fields(something)).expect_err(name);
             assert_eq!((refused.param.as_deref(), refused.code), (Some(name), Some("unsupported")));

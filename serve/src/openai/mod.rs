@@ -3,6 +3,8 @@
 
 mod ask;
 mod chunks;
+mod embed;
+mod grammar;
 mod list;
 mod logprobs;
 mod messages;
@@ -12,6 +14,7 @@ mod whole;
 
 pub use ask::{Asked, ask, chat, completion};
 pub use chunks::Chunks;
+pub use embed::{Vectors, embed};
 pub use list::{model, models};
 pub use told::Told;
 pub use whole::Whole;

@@ -6,6 +6,8 @@ mod auth;
 mod chat;
 mod completions;
 mod drain;
+mod embeddings;
+mod forms;
 mod jobs;
 mod leave;
 mod limits;
