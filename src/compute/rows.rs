@@ -58,6 +58,23 @@ impl Compute {
         });
     }
 
+    /// Each row of `x`, `(tokens, weight.len())`, to mean 0 and variance 1 in place, times `weight`, plus
+    /// `bias`: see `Kernels::layer_norm_in_place`.
+    ///
+    /// Panics if the lengths of `x`, `weight` and `bias` do not fit together.
+    pub fn layer_norm_in_place(&mut self, x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+        let (kernels, cols) = (self.kernels, weight.len());
+        self.rows(x, cols, |_, x| {
+            x.chunks_exact_mut(cols).for_each(|x| kernels.layer_norm_in_place(x, weight, bias, eps));
+        });
+    }
+
+    /// `x = gelu(x)`, GELU itself, for rows of `cols` elements.
+    pub fn gelu_erf(&mut self, x: &mut [f32], cols: usize) {
+        let kernels = self.kernels;
+        self.rows(x, cols, |_, x| kernels.gelu_erf(x));
+    }
+
     /// Each `cols` elements of `x` normed in place, without weights.
     ///
     /// Panics if `x` is no multiple of `cols`.

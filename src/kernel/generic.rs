@@ -80,6 +80,18 @@ pub(crate) fn rms_norm_in_place(x: &mut [f32], weight: Option<&[f32]>, eps: f32)
     }
 }
 
+/// `x = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias`.
+#[inline(always)]
+pub(crate) fn layer_norm_in_place(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+    let count = x.len() as f32;
+    let mean = lanes(x, |sum, v| sum + v) / count;
+    let variance = lanes(x, |sum, v| (v - mean).mul_add(v - mean, sum)) / count;
+    let scale = 1.0 / (variance + eps).sqrt();
+    for ((v, &w), &b) in x.iter_mut().zip(weight).zip(bias) {
+        *v = ((*v - mean) * scale).mul_add(w, b);
+    }
+}
+
 /// x, rounded to f16.
 #[inline(always)]
 pub(crate) fn to_f16(x: &[f32], out: &mut [u16]) {
@@ -157,6 +169,14 @@ pub(crate) fn silu_mul(gate: &mut [f32], up: &[f32]) {
 pub(crate) fn gelu_mul(gate: &mut [f32], up: &[f32]) {
     for (gate, &up) in gate.iter_mut().zip(up) {
         *gate = math::gelu(*gate) * up;
+    }
+}
+
+/// `x = gelu_erf(x)`.
+#[inline(always)]
+pub(crate) fn gelu_erf(x: &mut [f32]) {
+    for x in x {
+        *x = math::gelu_erf(*x);
     }
 }
 

@@ -57,6 +57,7 @@ pub struct Kernels {
     pub(super) quantise_256: unsafe fn(&[f32], usize, Group256<'_>),
     pub(super) rms_norm: RmsNorm,
     pub(super) rms_norm_in_place: unsafe fn(&mut [f32], Option<&[f32]>, f32),
+    pub(super) layer_norm_in_place: unsafe fn(&mut [f32], &[f32], &[f32], f32),
     pub(super) to_f16: unsafe fn(&[f32], &mut [u16]),
     pub(super) add: unsafe fn(&mut [f32], &[f32]),
     pub(super) add_scaled: unsafe fn(&mut [f32], &[f32], f32),
@@ -65,6 +66,7 @@ pub struct Kernels {
     pub(super) soft_cap: unsafe fn(&mut [f32], f32),
     pub(super) silu_mul: unsafe fn(&mut [f32], &[f32]),
     pub(super) gelu_mul: unsafe fn(&mut [f32], &[f32]),
+    pub(super) gelu_erf: unsafe fn(&mut [f32]),
     pub(super) clamped_swiglu: unsafe fn(&mut [f32], &[f32]),
     pub(super) sigmoid_mul: unsafe fn(&mut [f32], &[f32]),
     pub(super) rope_interleaved: Rope,
@@ -89,11 +91,10 @@ macro_rules! instantiate {
         use crate::kernel::activations::Activations;
         use crate::kernel::attention::{self, Section};
         use crate::kernel::delta::{self as delta_net, CausalConv, DeltaHead};
-        use crate::kernel::generic;
         use crate::kernel::logits::{self, Moments};
         use crate::kernel::quantise::{self, Group32, Group256};
         use crate::kernel::scan::{self as mamba, ScanHead};
-        use crate::kernel::types::Weights;
+        use crate::kernel::{generic, types::Weights};
         use std::ops::Range;
         $(#[$features])*
         fn product(w: &Weights<'_>, rows: Range<usize>, a: &Activations, tokens: Range<usize>, tile: &mut [f32], stride: usize) {
@@ -114,6 +115,14 @@ macro_rules! instantiate {
         $(#[$features])*
         fn rms_norm_in_place(x: &mut [f32], weight: Option<&[f32]>, eps: f32) {
             generic::rms_norm_in_place(x, weight, eps)
+        }
+        $(#[$features])*
+        fn layer_norm_in_place(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+            generic::layer_norm_in_place(x, weight, bias, eps)
+        }
+        $(#[$features])*
+        fn gelu_erf(x: &mut [f32]) {
+            generic::gelu_erf(x)
         }
         $(#[$features])*
         fn to_f16(x: &[f32], out: &mut [u16]) {
@@ -214,6 +223,7 @@ macro_rules! instantiate {
             quantise_256,
             rms_norm,
             rms_norm_in_place,
+            layer_norm_in_place,
             to_f16,
             add,
             add_scaled,
@@ -222,6 +232,7 @@ macro_rules! instantiate {
             soft_cap,
             silu_mul,
             gelu_mul,
+            gelu_erf,
             clamped_swiglu,
             sigmoid_mul,
             rope_interleaved,
@@ -303,6 +314,19 @@ impl Kernels {
     pub fn rms_norm_in_place(&self, x: &mut [f32], weight: Option<&[f32]>, eps: f32) {
         // SAFETY: the table exists only where its instruction set does.
         unsafe { (self.rms_norm_in_place)(x, weight, eps) }
+    }
+
+    /// `x = (x - mean(x)) / sqrt(variance(x) + eps) * weight + bias`. Panics if the lengths differ.
+    pub fn layer_norm_in_place(&self, x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
+        assert!(weight.len() == x.len() && bias.len() == x.len(), "a norm of {}", x.len());
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.layer_norm_in_place)(x, weight, bias, eps) }
+    }
+
+    /// `x = gelu(x)`, GELU itself, not its tanh form.
+    pub fn gelu_erf(&self, x: &mut [f32]) {
+        // SAFETY: the table exists only where its instruction set does.
+        unsafe { (self.gelu_erf)(x) }
     }
 
     /// `out = x`, rounded to f16, as far as the shorter goes.

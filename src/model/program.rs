@@ -11,6 +11,10 @@ pub(crate) enum Operation {
     Angles,
     /// Token ids to rows of the residual stream.
     Embed,
+    /// What positions and kinds of parts have is added to the embeddings.
+    Places,
+    /// The norm of that.
+    NormPlaced,
     /// The embeddings in the form that the projection to the layers' own is multiplied with.
     QuantiseEmbedded,
     /// Their projection to embeddings for each layer.
@@ -53,6 +57,8 @@ pub(crate) enum Operation {
     MixerOutput,
     /// What the mixer has given, normed, to the residual stream, where it is beside it.
     AddMixed,
+    /// The norm behind the sum with what the mixer gives.
+    NormMixed,
     /// The norm before the feed-forward.
     FeedNorm,
     /// That before the router of experts which run beside a dense feed-forward,
@@ -69,10 +75,16 @@ pub(crate) enum Operation {
     Gather,
     /// Gate and up, multiplied.
     GateUp,
+    /// Up alone, of a feed-forward without a gate,
+    Up,
+    /// and what is done to its result.
+    Activate,
     /// Their result in the form that comes next.
     QuantiseInner,
     /// The projection back.
     Down,
+    /// The norm behind the sum with what the feed-forward gives.
+    NormFed,
     /// One expert's results to the sums of their rows.
     Scatter,
     /// The sum with the residual stream.
@@ -133,6 +145,8 @@ static BEGIN: Program = Program::once(&[Angles, Embed]);
 
 static BEGIN_WITH_INPUTS: Program = Program::once(&[Angles, Embed, QuantiseEmbedded, ProjectInputs, Inputs]);
 
+static BEGIN_NORMED: Program = Program::once(&[Angles, Embed, Places, NormPlaced]);
+
 static ATTENTION: Program =
     Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Store, Narrow, Attend, QuantiseMixed, MixerOutput]);
 
@@ -143,6 +157,20 @@ static SHARING: Program =
 /// Of keys and values on both sides: all rows go on, since those behind need them.
 static BOTH_WAYS: Program =
     Program::once(&[MixerNorm, QuantiseStream, Qkv, Rope, Store, Attend, QuantiseMixed, MixerOutput]);
+
+/// The same, normed behind the sum.
+static NORMED_BOTH_WAYS: Program = Program::once(&[
+    MixerNorm,
+    QuantiseStream,
+    Qkv,
+    Rope,
+    Store,
+    Attend,
+    QuantiseMixed,
+    MixerOutput,
+    NormMixed,
+]);
+
 /// Of queries with gates.
 static GATED_ATTENTION: Program = Program::once(&[
     MixerNorm,
@@ -168,6 +196,13 @@ static SHORT_CONV: Program =
 
 static DENSE: Program =
     Program::once(&[AddMixed, FeedNorm, QuantiseHidden, GateUp, QuantiseInner, Down, Add]);
+
+/// The same, normed behind the sum; and without a gate.
+static NORMED_DENSE: Program =
+    Program::once(&[FeedNorm, QuantiseHidden, GateUp, QuantiseInner, Down, NormFed]);
+
+static NORMED_UNGATED: Program =
+    Program::once(&[FeedNorm, QuantiseHidden, Up, Activate, QuantiseInner, Down, NormFed]);
 
 static EXPERTS: Program = Program {
     operations: &[
@@ -244,12 +279,16 @@ impl Stage {
     pub(crate) fn program(self, config: &Config, vectors: bool) -> &'static Program {
         let layer = |index: usize| config.layers.get(index);
         match self {
+            Self::Begin if config.norms_behind() => &BEGIN_NORMED,
             Self::Begin => match layer(0).map(|layer| layer.end) {
                 Some(LayerEnd::Input(_)) => &BEGIN_WITH_INPUTS,
                 Some(LayerEnd::Plain | LayerEnd::Scaled | LayerEnd::Normed) | None => &BEGIN,
             },
             Self::Mixer(index) => match layer(index).map(|layer| &layer.mixer) {
                 Some(Mixer::Attention(Attention { shares: Some(_), .. })) => &SHARING,
+                Some(Mixer::Attention(Attention { both_ways: true, .. })) if config.norms_behind() => {
+                    &NORMED_BOTH_WAYS
+                }
                 Some(Mixer::Attention(Attention { both_ways: true, .. })) => &BOTH_WAYS,
                 Some(Mixer::Attention(Attention { gated: true, .. })) => &GATED_ATTENTION,
                 Some(Mixer::Attention(_)) | None => &ATTENTION,
@@ -262,6 +301,8 @@ impl Stage {
                 Some(Feed::Experts(_)) => &EXPERTS,
                 Some(Feed::Both(..)) => &EXPERTS_BESIDE,
             },
+            Self::Dense(_) if config.family.ungated => &NORMED_UNGATED,
+            Self::Dense(_) if config.norms_behind() => &NORMED_DENSE,
             Self::Dense(index) => match layer(index).map(|layer| &layer.feed) {
                 Some(Feed::Dense(_)) | None => &DENSE,
                 Some(Feed::Experts(_)) => &PLAIN,

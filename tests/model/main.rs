@@ -7,6 +7,7 @@ mod support;
 mod adapter_files;
 mod adapters;
 mod allocations;
+mod bert;
 mod determinism;
 mod encoder;
 mod folders;

@@ -27,6 +27,7 @@ mod kv_type;
 mod lifecycle;
 mod load;
 mod log;
+mod minilm;
 mod model_files;
 mod pace;
 mod persona;

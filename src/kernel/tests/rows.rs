@@ -23,6 +23,8 @@ fn row_kernels_give_the_plain_bits_for_every_length() {
             check("rms_norm", &|k, out| k.rms_norm(&x, Some(&y), 1e-5, out));
             check("rms_norm without weight", &|k, out| k.rms_norm(&x, None, 1e-5, out));
             check("rms_norm_in_place", &|k, out| k.rms_norm_in_place(out, Some(&y), 1e-5));
+            check("layer_norm", &|k, out| k.layer_norm_in_place(out, &y, &x, 1e-5));
+            check("gelu_erf", &|k, out| k.gelu_erf(out));
             check("add", &|k, out| k.add(out, &y));
             check("add_scaled", &|k, out| k.add_scaled(out, &y, 0.37));
             let rows: Vec<f32> = (0..3).flat_map(|k| y.iter().map(move |y| y * k as f32)).collect();

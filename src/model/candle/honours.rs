@@ -59,6 +59,8 @@ fn lacking(operation: Operation) -> Option<&'static str> {
         RouterNorm | ExpertNorm | NormExperts | Route | Gather | Scatter | AddBoth => Some("experts"),
         QuantiseEmbedded | ProjectInputs | Inputs | QuantiseEnd | GateInput | QuantiseInput
         | ProjectInput | AddInput => Some("embeddings for each layer"),
+        Places | NormPlaced | NormMixed | NormFed => Some("norms behind the sums"),
+        Up | Activate => Some("a feed-forward without a gate"),
         ScaleEnd => Some("a number that the residual stream is multiplied by behind a layer"),
         Pool | QuantisePooled | Widen | QuantiseWidened | Vector => Some("pooling: it is an encoder"),
     }

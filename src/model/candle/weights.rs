@@ -93,7 +93,7 @@ impl Weights {
         Ok(Self {
             embeddings,
             layers,
-            output_norm: loader.norm(&found.output_norm)?,
+            output_norm: loader.norm(found.output_norm.as_deref().ok_or_else(refused_before)?)?,
             output: Linear { weight: output, bias: loader.vector(found.output_bias.as_deref())? },
         })
     }

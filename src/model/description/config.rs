@@ -82,14 +82,15 @@ impl Config {
         let width = keys.require("embedding_length", 1..=MAX_WIDTH)?;
         let layers = keys.require("block_count", 1..=MAX_LAYERS)?;
         let context_length = keys.require("context_length", 1..=MAX_CONTEXT)?;
+        let epsilon_key = match family.norms {
+            Norms::Behind => "attention.layer_norm_epsilon",
+            _ => "attention.layer_norm_rms_epsilon",
+        };
+        let epsilon = keys.number(epsilon_key, f32::MIN_POSITIVE)?;
         let epsilon =
-            keys.number("attention.layer_norm_rms_epsilon", f32::MIN_POSITIVE)?.ok_or_else(|| {
-                invalid(format!("metadata key \"{name}.attention.layer_norm_rms_epsilon\" is missing"))
-            })?;
+            epsilon.ok_or_else(|| invalid(format!("metadata key \"{name}.{epsilon_key}\" is missing")))?;
         if epsilon >= 1.0 {
-            return Err(invalid(format!(
-                "attention.layer_norm_rms_epsilon is {epsilon}; less than 1 is possible"
-            )));
+            return Err(invalid(format!("{epsilon_key} is {epsilon}; less than 1 is possible")));
         }
         let scales = Scales::read(&keys, family, width, layers)?;
         let drafting = match family.drafts {
@@ -161,12 +162,17 @@ impl Config {
 
     /// Whether the layers norm before their projections.
     pub(crate) fn norms_before(&self) -> bool {
-        self.family.norms != Norms::After
+        matches!(self.family.norms, Norms::Before | Norms::Around)
+    }
+
+    /// Whether they norm the residual stream behind each sum, and behind the embeddings.
+    pub(crate) fn norms_behind(&self) -> bool {
+        self.family.norms == Norms::Behind
     }
 
     /// Whether they norm what they add to the residual stream.
     pub(crate) fn norms_after(&self) -> bool {
-        self.family.norms != Norms::Before
+        matches!(self.family.norms, Norms::Around | Norms::After)
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) struct Family {
     pub(crate) feed_norm: &'static str,
     /// The tensor of the norm behind the last layer.
     pub(crate) output_norm: &'static str,
+    /// The feed-forward has no gate: down(gelu(up(x))), with biases.
+    pub(crate) ungated: bool,
+    /// The embedding of its position is added to a token's (`position_embd.weight`).
+    pub(crate) positions: bool,
     /// One tensor holds gate and up (one may hold q, k and v in any architecture).
     pub(crate) fused_gate: bool,
     pub(crate) windows: Windows,
@@ -93,6 +97,8 @@ const LLAMA: Family = Family {
     gated_queries: false,
     feed_norm: "ffn_norm.weight",
     output_norm: "output_norm.weight",
+    ungated: false,
+    positions: false,
     fused_gate: false,
     windows: Windows::None,
     local_rope: LocalRope::Same,
@@ -195,6 +201,17 @@ const LFM2: Family = Family {
     ..LLAMA
 };
 
+const BERT: Family = Family {
+    name: "bert",
+    norms: Norms::Behind,
+    ungated: true,
+    positions: true,
+    no_rope_each: 1,
+    encodes: true,
+    experts: None,
+    ..LLAMA
+};
+
 /// Every architecture that a backend computes.
 pub(crate) const FAMILIES: &[Family] = &[
     LLAMA,
@@ -221,6 +238,15 @@ pub(crate) const FAMILIES: &[Family] = &[
         wide_scale_layers: 0,
         encodes: true,
         ..GEMMA3
+    },
+    BERT,
+    Family {
+        name: "nomic-bert",
+        rope: RopeStyle::Halves,
+        ungated: false,
+        positions: false,
+        no_rope_each: 0,
+        ..BERT
     },
     Family {
         name: "gemma4",

@@ -8,6 +8,7 @@ use crate::error::Result;
 
 pub(crate) enum FeedWeights {
     Dense(Gated),
+    Ungated(Ungated),
     Experts(ExpertWeights),
     Both(Box<Both>),
 }
@@ -40,6 +41,16 @@ pub(crate) struct ExpertWeights {
     pub(crate) shared: Option<(Gated, Option<Matrix>)>,
 }
 
+/// down(gelu(up(x))).
+pub(crate) struct Ungated {
+    /// (inner, width).
+    pub(crate) up: Matrix,
+    /// (width, inner).
+    pub(crate) down: Matrix,
+    /// Added to what up and down give: (inner), (width).
+    pub(crate) biases: [Option<Vector>; 2],
+}
+
 /// down(gate(x) · up(x)).
 pub(crate) struct Gated {
     /// (inner, width).
@@ -60,6 +71,9 @@ impl FeedWeights {
         name: &dyn Fn(&str) -> String,
     ) -> Result<Self> {
         Ok(match *feed {
+            Feed::Dense(inner) if config.family.ungated => {
+                Self::Ungated(find_ungated(finder, config, inner, name)?)
+            }
             Feed::Dense(inner) => Self::Dense(find_dense(finder, config, inner, name)?),
             Feed::Experts(numbers) => Self::Experts(find_experts(finder, config, numbers, name)?),
             Feed::Both(inner, numbers) => {
@@ -83,15 +97,23 @@ impl FeedWeights {
     pub(crate) fn dense(&self) -> Option<&Gated> {
         match self {
             Self::Dense(gated) => Some(gated),
-            Self::Experts(_) => None,
+            Self::Experts(_) | Self::Ungated(_) => None,
             Self::Both(both) => Some(&both.dense),
+        }
+    }
+
+    /// The one without a gate, if that is what it is.
+    pub(crate) fn ungated(&self) -> Option<&Ungated> {
+        match self {
+            Self::Ungated(ungated) => Some(ungated),
+            Self::Dense(_) | Self::Experts(_) | Self::Both(_) => None,
         }
     }
 
     /// The experts, if there are any.
     pub(crate) fn experts(&self) -> Option<&ExpertWeights> {
         match self {
-            Self::Dense(_) => None,
+            Self::Dense(_) | Self::Ungated(_) => None,
             Self::Experts(experts) => Some(experts),
             Self::Both(both) => Some(&both.experts),
         }
@@ -101,8 +123,15 @@ impl FeedWeights {
     pub(crate) fn both(&self) -> Option<&Both> {
         match self {
             Self::Both(both) => Some(both),
-            Self::Dense(_) | Self::Experts(_) => None,
+            Self::Dense(_) | Self::Ungated(_) | Self::Experts(_) => None,
         }
+    }
+}
+
+impl Ungated {
+    /// Its matrices.
+    pub(crate) fn matrices(&self) -> [&Matrix; 2] {
+        [&self.up, &self.down]
     }
 }
 
@@ -141,6 +170,23 @@ fn find_dense(
     }
     let gate = finder.matrix(&name("ffn_gate.weight"), inner, width)?;
     Ok(Gated { gate, up: finder.matrix(&name("ffn_up.weight"), inner, width)?, down, biases: None })
+}
+
+fn find_ungated(
+    finder: &Finder<'_>,
+    config: &Config,
+    inner: usize,
+    name: &dyn Fn(&str) -> String,
+) -> Result<Ungated> {
+    let width = config.width;
+    Ok(Ungated {
+        up: finder.matrix(&name("ffn_up.weight"), inner, width)?,
+        down: finder.matrix(&name("ffn_down.weight"), width, inner)?,
+        biases: [
+            finder.optional(&name("ffn_up.bias"), inner)?,
+            finder.optional(&name("ffn_down.bias"), width)?,
+        ],
+    })
 }
 
 /// The matrix `part` of each of `count` experts, (rows, cols): from one tensor, or, as folders have it, each

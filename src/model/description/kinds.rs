@@ -33,6 +33,8 @@ pub(crate) enum Norms {
     Around,
     /// Before the sum only: x + norm(f(x)).
     After,
+    /// Behind the sum: LayerNorm(x + f(x)), which has biases (BERT).
+    Behind,
 }
 
 /// How queries and keys are normed.

@@ -2,7 +2,7 @@
 //! computes nothing.
 
 use super::config::{Config, INPUT_EMBEDDING, check_vocabulary};
-use super::feed_roles::{ExpertWeights, FeedWeights, Gated};
+use super::feed_roles::{ExpertWeights, FeedWeights, Gated, Ungated};
 use super::keys::invalid;
 use super::kinds::QkNorm;
 use super::layer::{Attention, Layer, LayerEnd, Mixer};
@@ -17,8 +17,10 @@ pub(crate) struct ModelWeights {
     /// (vocabulary, width).
     pub(crate) embedding: Matrix,
     pub(crate) layers: Vec<LayerWeights>,
-    /// (width).
-    pub(crate) output_norm: Vector,
+    /// What is added to the embedding, and the norm of that, where layers norm behind their sums.
+    pub(crate) begin: Option<BeginWeights>,
+    /// (width); none where the last layer has normed.
+    pub(crate) output_norm: Option<Vector>,
     /// (vocabulary, width): the embedding itself where the file has no other.
     pub(crate) output: Matrix,
     /// (vocabulary).
@@ -29,6 +31,21 @@ pub(crate) struct ModelWeights {
     pub(crate) inputs: Option<InputWeights>,
     /// An encoder's behind its pooling: (inner, width), (vector, inner).
     pub(crate) dense: Option<[Matrix; 2]>,
+}
+
+/// What becomes of a token's embedding before the first layer.
+pub(crate) struct BeginWeights {
+    /// (context, width): of each position.
+    pub(crate) positions: Option<Matrix>,
+    /// (1, width): of a text's first part, which here is all of it.
+    pub(crate) kind: Option<Matrix>,
+    pub(crate) norm: LayerNorm,
+}
+
+/// To mean 0 and variance 1, times a weight, plus a bias: (width) each.
+pub(crate) struct LayerNorm {
+    pub(crate) weight: Vector,
+    pub(crate) bias: Vector,
 }
 
 /// What gives the embeddings, `input` wide each, that the layers have of their own.
@@ -53,6 +70,8 @@ pub(crate) struct LayerWeights {
     pub(crate) feed: FeedWeights,
     /// Of what the feed-forward adds: (width).
     pub(crate) post_feed_norm: Option<Vector>,
+    /// Behind the sum with what the mixer adds, and with what the feed-forward adds.
+    pub(crate) behind: Option<[LayerNorm; 2]>,
     pub(crate) end: EndWeights,
 }
 
@@ -159,7 +178,8 @@ impl ModelWeights {
         let weights = Self {
             embedding,
             layers,
-            output_norm: finder.vector(config.family.output_norm, config.width)?,
+            begin: if config.norms_behind() { Some(find_begin(&finder, config)?) } else { None },
+            output_norm: finder.vector_if(!config.norms_behind(), config.family.output_norm)?,
             output: finder.if_there("output.weight", vocab, config.width)?.unwrap_or(embedding),
             output_bias: finder.optional("output.bias", vocab)?,
             rope_factors: rope_factors(&finder, config, context)?,
@@ -191,6 +211,7 @@ impl ModelWeights {
                 with(&input.gate);
                 with(&input.projection);
             }
+            layer.feed.ungated().into_iter().flat_map(Ungated::matrices).for_each(&mut *with);
             layer.feed.dense().into_iter().flat_map(Gated::matrices).for_each(&mut *with);
             layer.feed.experts().into_iter().flat_map(ExpertWeights::matrices).for_each(&mut *with);
         }
@@ -224,6 +245,29 @@ fn rope_factors(finder: &Finder<'_>, config: &Config, context: usize) -> Result<
         return Err(missing("rope_freqs.weight"));
     }
     Ok(factors)
+}
+
+/// The most kinds of parts that texts have.
+const MAX_KINDS: u64 = 1024;
+
+fn find_begin(finder: &Finder<'_>, config: &Config) -> Result<BeginWeights> {
+    let positions = match config.family.positions {
+        true => Some(finder.plain_matrix("position_embd.weight", config.context_length, config.width)?),
+        false => None,
+    };
+    let kinds = match finder.shape("token_types.weight") {
+        Some(&[_, kinds @ 1..=MAX_KINDS]) => kinds as usize,
+        // A vector of one, or of another shape, which is refused.
+        _ => 1,
+    };
+    let kind = finder.if_there("token_types.weight", kinds, config.width)?;
+    let norm = find_layer_norm(finder, "token_embd_norm")?;
+    Ok(BeginWeights { positions, kind: kind.map(|kinds| kinds.part(0, 1)), norm })
+}
+
+fn find_layer_norm(finder: &Finder<'_>, name: &str) -> Result<LayerNorm> {
+    let part = |end: &str| finder.width_vector(&format!("{name}.{end}"));
+    Ok(LayerNorm { weight: part("weight")?, bias: part("bias")? })
 }
 
 fn find_inputs(finder: &Finder<'_>, config: &Config, vocab: usize) -> Result<Option<InputWeights>> {
@@ -278,6 +322,13 @@ fn find_layer(finder: &Finder<'_>, config: &Config, index: usize, layer: &Layer)
         feed_norm: finder.vector_if(before, &name(config.family.feed_norm))?,
         feed: FeedWeights::find(finder, config, &layer.feed, &name)?,
         post_feed_norm: finder.vector_if(after, &name("post_ffw_norm.weight"))?,
+        behind: match config.norms_behind() {
+            true => Some([
+                find_layer_norm(finder, &name("attn_output_norm"))?,
+                find_layer_norm(finder, &name("layer_output_norm"))?,
+            ]),
+            false => None,
+        },
         end: find_end(finder, config.width, layer.end, &name)?,
     })
 }

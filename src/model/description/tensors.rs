@@ -217,6 +217,16 @@ impl<'a> Finder<'a> {
         self.optional(name, len)?.ok_or_else(|| missing(name))
     }
 
+    /// The shape of the tensor `name`, if it is there.
+    pub(super) fn shape(&self, name: &str) -> Option<&[u64]> {
+        self.header.tensor(name).map(TensorInfo::shape)
+    }
+
+    /// A vector as wide as the model.
+    pub(super) fn width_vector(&self, name: &str) -> Result<Vector> {
+        self.vector(name, self.width)
+    }
+
     pub(super) fn vector_if(&self, wanted: bool, name: &str) -> Result<Option<Vector>> {
         wanted.then(|| self.vector(name, self.width)).transpose()
     }

@@ -14,6 +14,8 @@ const LLAMA: Row = Row {
     architecture: "llama",
     gates: &["silu", "swish"],
     rotate_half: true,
+    layers: "layers.",
+    encodes: false,
     norms_from_one: false,
     defaults: &[],
     epsilon: "rms_norm_eps",
@@ -180,12 +182,51 @@ pub(super) const ROWS: &[Row] = &[
         defaults: &[("partial_rotary_factor", 0.5)],
         ..PLAIN
     },
+    Row {
+        names: &["bert"],
+        architecture: "bert",
+        gates: &["gelu"],
+        layers: "encoder.layer.",
+        encodes: true,
+        defaults: &[("layer_norm_eps", 1e-12), ("max_position_embeddings", 512.0)],
+        epsilon: "layer_norm_eps",
+        parts: &[
+            ("attention.self.query", "attn_q"),
+            ("attention.self.key", "attn_k"),
+            ("attention.self.value", "attn_v"),
+            ("attention.output.dense", "attn_output"),
+            ("attention.output.LayerNorm", "attn_output_norm"),
+            ("intermediate.dense", "ffn_up"),
+            ("output.dense", "ffn_down"),
+            ("output.LayerNorm", "layer_output_norm"),
+        ],
+        whole: &[
+            ("embeddings.word_embeddings.weight", "token_embd.weight"),
+            ("embeddings.position_embeddings.weight", "position_embd.weight"),
+            ("embeddings.token_type_embeddings.weight", "token_types.weight"),
+            ("embeddings.LayerNorm.weight", "token_embd_norm.weight"),
+            ("embeddings.LayerNorm.bias", "token_embd_norm.bias"),
+        ],
+        own: bert,
+        ..PLAIN
+    },
     LFM2,
     Row { names: &["lfm2_moe"], architecture: "lfm2moe", own: lfm2_moe, ..LFM2 },
 ];
 
 fn nothing(_: &Config<'_>, _: &mut Keys) -> Result<()> {
     Ok(())
+}
+
+/// Refuses a BERT that places its tokens otherwise, or that is no encoder.
+fn bert(config: &Config<'_>, _: &mut Keys) -> Result<()> {
+    if config.text("position_embedding_type")?.unwrap_or("absolute") != "absolute" {
+        return Err(config.refuse("position_embedding_type", "positions are absolute"));
+    }
+    match config.flag("is_decoder")? {
+        Some(true) => Err(config.refuse("is_decoder", "every token sees those behind it")),
+        _ => Ok(()),
+    }
 }
 
 /// Where all layers have a window, which the architecture has not, the context ends with the first: up to

@@ -10,5 +10,6 @@ mod model;
 mod names;
 mod rope;
 mod row;
+mod vectors;
 
 pub use model::{FolderModel, FolderNames};

@@ -5,6 +5,7 @@ use super::families::ROWS;
 use super::keys::Keys;
 use super::rope;
 use super::row::Row;
+use super::vectors;
 use crate::error::{Error, Result};
 use crate::gguf::{Described, Entry, Folder, Limits};
 use crate::model::closest::closest;
@@ -53,6 +54,9 @@ impl FolderModel {
         if let Some(json) = folder.read("generation_config.json", MAX_CONFIG, pauses).await? {
             let fields = object(&json, "generation_config.json").map_err(within)?;
             put_sampling(&Config::new(&fields), &mut keys).map_err(within)?;
+        }
+        if row.encodes {
+            vectors::put(folder, &mut keys, pauses).await.map_err(within)?;
         }
         let tied = tied(&outer, text).map_err(within)?;
         let mut outputs = false;
@@ -133,7 +137,8 @@ fn put_keys(config: &Config<'_>, row: &Row, keys: &mut Keys) -> Result<()> {
     keys.put_count("attention.key_length", Some(head_dim));
     keys.put_count("attention.value_length", Some(head_dim));
     let epsilon = config.number(row.epsilon)?;
-    keys.put_number("attention.layer_norm_rms_epsilon", Some(epsilon.unwrap_or(1e-6)));
+    let key = if row.encodes { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" };
+    keys.put_number(key, Some(epsilon.unwrap_or(1e-6)));
     if row.rotate_half {
         keys.put("rope.rotate_half", true);
     }

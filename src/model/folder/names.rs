@@ -5,7 +5,8 @@ use super::row::Row;
 use crate::error::{Error, Result};
 
 /// What stands in front of the text model's names, the longest first: models that also see are several.
-const FRONTS: [&str; 4] = ["model.language_model.", "language_model.model.", "language_model.", "model."];
+const FRONTS: [&str; 5] =
+    ["model.language_model.", "language_model.model.", "language_model.", "model.", "bert."];
 
 /// Tensors that are not the text model's.
 const OTHERS: [&str; 6] = [
@@ -17,8 +18,14 @@ const OTHERS: [&str; 6] = [
     "model.multi_modal_projector.",
 ];
 
-/// Tables that some files have and that are computed here.
-const TABLES: [&str; 2] = ["rotary_emb.inv_freq", "attn.masked_bias"];
+/// Tables that some files have and that are computed here, and what no vector is made with.
+const TABLES: [&str; 5] = [
+    "rotary_emb.inv_freq",
+    "attn.masked_bias",
+    "embeddings.position_ids",
+    "pooler.dense.weight",
+    "pooler.dense.bias",
+];
 
 /// Tensors of no layer.
 const WHOLE: [(&str, &str); 4] = [
@@ -75,7 +82,7 @@ impl Row {
     }
 
     fn in_layer(&self, rest: &str) -> Option<String> {
-        let (layer, rest) = rest.strip_prefix("layers.")?.split_once('.')?;
+        let (layer, rest) = rest.strip_prefix(self.layers)?.split_once('.')?;
         let layer = number(layer)?;
         if let Some((_, gguf)) = self.bare.iter().find(|(folder, _)| *folder == rest) {
             return Some(format!("blk.{layer}.{gguf}"));
@@ -94,25 +101,23 @@ impl Row {
     fn folder_name(&self, name: &str) -> Option<String> {
         let mut whole = self.whole.iter().chain(&WHOLE);
         if let Some((folder, _)) = whole.find(|(_, gguf)| *gguf == name) {
-            return Some(if folder.starts_with("lm_head") {
-                (*folder).into()
-            } else {
-                format!("model.{folder}")
-            });
+            let bare = folder.starts_with("lm_head") || self.encodes;
+            return Some(if bare { (*folder).into() } else { format!("model.{folder}") });
         }
+        let front = format!("{}{}", if self.encodes { "" } else { "model." }, self.layers);
         let (layer, rest) = name.strip_prefix("blk.")?.split_once('.')?;
         if let Some((folder, _)) = self.bare.iter().find(|(_, gguf)| *gguf == rest) {
-            return Some(format!("model.layers.{layer}.{folder}"));
+            return Some(format!("{front}{layer}.{folder}"));
         }
         let (part, end) = rest.rsplit_once('.')?;
         let parts = || self.parts.iter().chain(&PARTS);
         if let Some((folder, _)) = parts().find(|(_, gguf)| *gguf == part) {
-            return Some(format!("model.layers.{layer}.{folder}.{end}"));
+            return Some(format!("{front}{layer}.{folder}.{end}"));
         }
         let (part, expert) = part.split_once('.')?;
-        let (front, parts) = self.experts;
+        let (expert_front, parts) = self.experts;
         let (folder, _) = parts.iter().find(|(_, gguf)| *gguf == part)?;
-        Some(format!("model.layers.{layer}.{front}{expert}.{folder}.{end}"))
+        Some(format!("{front}{layer}.{expert_front}{expert}.{folder}.{end}"))
     }
 
     /// `error` with the folder's name of the tensor that its message names as GGUF does.
@@ -139,8 +144,9 @@ mod tests {
     fn every_part_of_a_name_leads_there_and_back() {
         for row in ROWS {
             let (mut there, mut back) = (Vec::new(), Vec::new());
+            let layer = format!("{}{}12.", if row.encodes { "" } else { "model." }, row.layers);
             for (folder, gguf) in row.parts.iter().chain(&super::PARTS) {
-                let name = format!("model.layers.12.{folder}.weight");
+                let name = format!("{layer}{folder}.weight");
                 if row.parts.iter().any(|(own, other)| own == folder && other != gguf) {
                     continue;
                 }
@@ -153,7 +159,7 @@ mod tests {
             let (front, parts) = row.experts;
             let experts = parts.iter().map(|(folder, _)| format!("{front}7.{folder}.weight"));
             for part in experts.chain(row.bare.iter().map(|(folder, _)| (*folder).to_owned())) {
-                let name = format!("model.layers.12.{part}");
+                let name = format!("{layer}{part}");
                 let found = row.gguf_name(&name, false).unwrap().unwrap();
                 assert!(found.starts_with("blk.12."), "{found}");
                 assert_eq!(row.folder_name(&found), Some(name));

@@ -14,6 +14,10 @@ pub(super) struct Row {
     pub(super) gates: &'static [&'static str],
     /// GGUF has its rows of queries and keys in another order, which the folder's rope does not want.
     pub(super) rotate_half: bool,
+    /// What a layer's names begin with, its number behind it.
+    pub(super) layers: &'static str,
+    /// It makes one vector of a text: what becomes of its rows is said beside (`modules.json`).
+    pub(super) encodes: bool,
     /// Weights of norms are written as what they differ from 1 by.
     pub(super) norms_from_one: bool,
     /// What the family's class has where the file says nothing.

@@ -2,6 +2,7 @@
 //! order and who comes next; the operations are in the files below.
 
 mod attention;
+mod behind;
 mod delta_net;
 mod experts;
 mod feed_forward;
@@ -162,6 +163,8 @@ impl<'a> Slice<'a> {
         match operation {
             Angles => return self.angles(),
             Embed => return Ok(self.embed()),
+            Places => return Ok(self.places()),
+            NormPlaced => self.norm_placed(),
             QuantiseEmbedded => return self.quantise_embedded(),
             ProjectInputs => return Ok(self.project_inputs()),
             Inputs => return Ok(self.inputs()),
@@ -182,6 +185,8 @@ impl<'a> Slice<'a> {
             QuantiseMixed => return self.quantise_mixed(),
             MixerOutput => return Ok(self.mixer_output()),
             AddMixed => self.add_branch(self.layer.post_norm.as_deref()),
+            NormMixed => self.norm_behind(0),
+            NormFed => self.norm_behind(1),
             FeedNorm => self.norm_stream(self.layer.feed_norm.as_deref()),
             RouterNorm => self.router_norm(),
             ExpertNorm => self.expert_norm(),
@@ -190,6 +195,8 @@ impl<'a> Slice<'a> {
             Route => return self.route(),
             Gather => return self.gather(),
             GateUp => return Ok(self.gate_up()),
+            Up => return Ok(self.up()),
+            Activate => self.activate(),
             QuantiseInner => return self.quantise_inner(),
             Down => return Ok(self.down()),
             Scatter => self.scatter(),
@@ -202,7 +209,7 @@ impl<'a> Slice<'a> {
             AddInput => self.add_input(),
             ScaleEnd => self.scale_end(),
             NormEnd => self.norm_end(),
-            OutputNorm => self.norm_stream(Some(&self.model.weights.output_norm)),
+            OutputNorm => self.norm_stream(self.model.weights.output_norm.as_deref()),
             QuantiseOutput => return self.quantise_output(),
             Pool => return Ok(self.pool()),
             QuantisePooled => return self.quantise_pooled(),

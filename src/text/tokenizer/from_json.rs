@@ -73,8 +73,11 @@ impl Tokenizer {
     ) -> Result<Self> {
         let malformed = |e: &dyn std::fmt::Display| invalid(format!("tokenizer.json: {e}"));
         let json = &files.tokenizer;
-        let parsing =
+        let mut parsing =
             on_own_stack(STACK, || guarded(|| HubTokenizer::from_bytes(json)).map_err(|e| malformed(&e)))?;
+        // Nothing is cut or filled up: a text has the tokens that it has.
+        parsing.with_padding(None);
+        parsing.with_truncation(None).map_err(|e| malformed(&e))?;
         pauses.look_up().await?;
         let mut plain = parsing.clone();
         plain.set_encode_special_tokens(true);

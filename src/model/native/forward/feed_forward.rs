@@ -11,6 +11,9 @@ use crate::model::program::Stage;
 impl<'a> Slice<'a> {
     /// The normed stream as the right-hand side of what comes.
     pub(super) fn quantise_hidden(&mut self) -> Result<Step> {
+        if let Some(ungated) = self.ungated() {
+            return self.quantise_stream(self.forms([&ungated.up]));
+        }
         match (self.dense(), self.experts()) {
             (Some(gated), _) => self.quantise_stream(self.forms([&gated.gate, &gated.up])),
             (None, Some(experts)) => {
@@ -46,10 +49,14 @@ impl<'a> Slice<'a> {
 
     /// Its result as the right-hand side of the projection back.
     pub(super) fn quantise_inner(&mut self) -> Result<Step> {
-        let Some((gated, rows)) = self.gated() else { return Ok(Step::Done) };
-        let forms = self.forms([&gated.down]);
+        let (down, rows) = match (self.ungated(), self.gated()) {
+            (Some(ungated), _) => (&ungated.down, self.rows()),
+            (None, Some((gated, rows))) => (&gated.down, rows),
+            (None, None) => return Ok(Step::Done),
+        };
+        let forms = self.forms([down]);
         let Scratch { inner, activations, .. } = &mut *self.scratch;
-        let width = gated.down.cols;
+        let width = down.cols;
         let right = inner.first(rows).get(..rows * width).unwrap_or(&[]);
         let (at, pace) = (&mut self.cursor.unit, &self.pace);
         self.compute.activations_from(right, width, forms, activations, at, pace)
@@ -57,6 +64,9 @@ impl<'a> Slice<'a> {
 
     /// The projection back.
     pub(super) fn down(&mut self) -> Step {
+        if let Some(ungated) = self.ungated() {
+            return self.project(&ungated.down, ungated.biases[1].as_deref());
+        }
         let Some((gated, rows)) = self.gated() else { return Step::Done };
         let bias = gated.biases.as_ref().map(|[_, _, down]| &**down);
         match self.dense() {

@@ -8,8 +8,9 @@ use crate::model::native::scratch::Scratch;
 impl<'a> Slice<'a> {
     /// The norm of the stream between two times that the layers run.
     pub(super) fn norm_end(&mut self) {
+        let Some(norm) = &self.model.weights.output_norm else { return };
         let stream = self.scratch.stream.first_mut(self.rows());
-        self.compute.rms_norm_in_place(stream, &self.model.weights.output_norm, self.model.config.epsilon);
+        self.compute.rms_norm_in_place(stream, norm, self.model.config.epsilon);
     }
 
     /// The normed stream as the right-hand side of the output matrix.

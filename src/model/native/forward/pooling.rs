@@ -13,7 +13,9 @@ impl Slice<'_> {
         let has_dense = self.model.weights.dense.is_some();
         let total = self.pass.tokens.len();
         let rows = self.cursor.block(total);
-        let Scratch { branch, logits, .. } = &mut *self.scratch;
+        let Scratch { stream, branch, normed, logits, .. } = &mut *self.scratch;
+        // Where the last layer has normed, that is the stream.
+        let branch = if *normed { branch } else { stream };
         if self.pass.narrowed {
             // The last tokens' rows are in front already, of a model that is no encoder.
             let outputs = self.pass.outputs();
