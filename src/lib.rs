@@ -105,7 +105,7 @@ pub use runtime::{
     Estimate, Event, EventKind, Input, KvType, Level, Loaded, Loader, LogFn, Mode, Model, ModelInfo,
     ModelOptions, ModelSource, Next, Overflow, PrefixCache, Queue, QueueNext, Reading, Request, Runtime,
     RuntimeInfo, RuntimeOptions, SavePlace, Session, SessionAdapter, SessionInfo, SessionOptions,
-    SessionState, Stats, Stepped, Stream, Text, ThreadFn, Vector, WriteAt,
+    SessionState, Stats, Stepped, Stream, Text, ThreadFn, ToolChoice, Vector, WriteAt,
 };
 pub use sample::{Alternative, Recommended, SamplerOptions};
 pub use stream::OnEvent;

@@ -4,8 +4,11 @@
 use super::conversation::{Conversation, Mode};
 use super::cut;
 use super::places::LastAnswer;
+use super::talk;
 use crate::error::Result;
+use crate::text::format::Speech;
 use crate::text::{Vocab, decode};
+use std::sync::Arc;
 
 impl Conversation {
     /// Goes back to where the session had the first `count` of its `tokens`: raw input to any, a conversation
@@ -66,7 +69,8 @@ impl Conversation {
 
     /// Forgets the last answer behind the first `bytes` bytes of its text, or whole if none are left, and its
     /// ids among the session's `tokens`, of which the last may be others then: how many of them have stayed.
-    /// Where the last generation came to nothing there is nothing to forget.
+    /// Where the last generation came to nothing there is nothing to forget. `speech`: how the model of a
+    /// conversation speaks.
     ///
     /// # Errors
     /// As [`Vocab::encode`]; nothing is forgotten.
@@ -75,6 +79,7 @@ impl Conversation {
         bytes: usize,
         tokens: &mut Vec<u32>,
         vocab: &dyn Vocab,
+        speech: Option<&Arc<Speech>>,
     ) -> Result<usize> {
         let all = tokens.len();
         if !self.has_answer() || self.answer.is_older {
@@ -91,7 +96,17 @@ impl Conversation {
         let bytes = text.floor_char_boundary(bytes);
         let (stay, ids) = match bytes {
             0 => (begin, Vec::new()),
-            _ => cut::beginning(&text[..bytes], begin, tokens, vocab)?,
+            _ => {
+                // Thinking comes before it, and stays.
+                let first = match speech {
+                    Some(speech) => {
+                        let tools = self.variables.tools.clone();
+                        talk::first_of_answer(speech, tools, tokens.split_at(begin), vocab)?
+                    }
+                    None => 0,
+                };
+                cut::beginning(&text[..bytes], begin + first, tokens, vocab)?
+            }
         };
         tokens.try_reserve((stay + ids.len()).saturating_sub(all))?;
         self.places.leave(stay, tokens);
@@ -107,7 +122,10 @@ impl Conversation {
         if self.mode == Mode::Chat {
             self.places.cut(self.messages.len(), bytes, tokens);
             match self.messages.last_mut() {
-                Some(last) if bytes > 0 => last.content.truncate(bytes),
+                Some(last) if bytes > 0 => {
+                    last.content.truncate(bytes);
+                    self.said.forget_calls(&mut self.messages);
+                }
                 _ => {
                     self.messages.pop();
                     self.said.forget_behind(self.messages.len());

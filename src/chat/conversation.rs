@@ -2,10 +2,11 @@
 //! tokens and no decoder.
 
 use super::copies;
-use super::input::{Input, SYSTEM, TextOptions, check_beside_system};
+use super::input::{Input, SYSTEM, TextOptions, ToolChoice, check_beside_system};
 use super::places::{LastAnswer, Place, Places};
 use super::roll::{Gone, Overflow, Rolled, Search};
 use super::said::{Answer, Control, RemovedSaid, Said, SaidMark};
+use super::talk::{Turning, next_call};
 use super::variables::Variables;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::{Message, Unfinished, unix_time};
@@ -230,6 +231,25 @@ impl Conversation {
             Input::Continue if self.mode != Mode::Empty => self.mode,
             _ => Mode::Raw,
         }
+    }
+
+    /// What the answer to `input` is to begin with; `None`: it is no answer in a conversation.
+    pub(crate) fn turning(&self, input: &Input, options: TextOptions<'_>) -> Option<Turning> {
+        if self.mode_after(input) != Mode::Chat || !options.answers {
+            return None;
+        }
+        let new = match input {
+            Input::Messages(new) => &new[..],
+            _ => &[],
+        };
+        let goes_on = matches!(input, Input::Continue) && self.is_open();
+        Some(Turning {
+            tools: self.next(options).tools,
+            begin: self.answer.begin.filter(|_| goes_on),
+            next_call: next_call(self.messages.iter().chain(new)),
+            budget: options.reasoning_budget,
+            no_calls: options.tool_choice == ToolChoice::None,
+        })
     }
 
     /// The session's `tokens` become others behind the first `keep`.

@@ -19,6 +19,16 @@ pub enum Input {
     Messages(Vec<Message>),
 }
 
+/// Whether an answer may call tools, where the conversation has some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ToolChoice {
+    /// As the model likes.
+    #[default]
+    Auto,
+    /// The template is given the tools, but no call can begin: tokens that would begin one are not drawn.
+    None,
+}
+
 /// The role of a system message.
 pub(super) const SYSTEM: &str = "system";
 
@@ -46,6 +56,10 @@ pub(crate) struct TextOptions<'a> {
     pub(crate) template_time: i64,
     /// What the answer begins with; empty: as the model likes.
     pub(crate) answer_prefix: &'a str,
+    /// Whether tools may be called.
+    pub(crate) tool_choice: ToolChoice,
+    /// Tokens of thinking at most; `None`: as many as the model likes.
+    pub(crate) reasoning_budget: Option<u32>,
 }
 
 impl TextOptions<'_> {

@@ -2,6 +2,7 @@
 //! how ids become text again. Knows no decoder, no sequence and no scheduling.
 
 mod back;
+mod channels;
 mod conversation;
 pub(crate) mod copies;
 mod cut;
@@ -17,6 +18,7 @@ mod roll;
 mod room;
 mod said;
 mod saved;
+mod talk;
 mod text_job;
 mod texts_job;
 mod variables;
@@ -24,8 +26,8 @@ mod variables;
 pub(crate) use conversation::{Conversation, Mark, Mode, system_message};
 pub(crate) use id_by_id::Texts;
 pub(crate) use input::TextOptions;
-pub use input::{Input, check_beside_system};
-pub(crate) use output::Output;
+pub use input::{Input, ToolChoice, check_beside_system};
+pub(crate) use output::{Beside, Output};
 pub(crate) use past::Record;
 pub(crate) use prefix::Prefix;
 pub(crate) use rendering::Prompt;

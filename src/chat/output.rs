@@ -1,14 +1,18 @@
 //! A generation's tokens on their way to its stream: whole code points, cut at stop strings, ids complete.
 
+use super::channels::Channels;
 use super::id_by_id::{IdById, Texts};
 use super::pieces::Pieces;
 use super::prefix::Prefix;
 use super::said::Answer;
+use super::talk::Talk;
 use crate::error::Result;
 use crate::sample::Sampled;
-use crate::stream::Text;
+use crate::stream::{Channel, Text};
+use crate::text::format::{Call, Listener, Part};
 use crate::text::{Cut, Detokenizer, Segments, StopMatcher, StopScan, Unfinished, Vocab};
 use compact_str::CompactString;
+use serde_json::json;
 use smallvec::SmallVec;
 
 /// Ids that may wait for their text before they are sent without it: a stream of control tokens stays
@@ -29,7 +33,21 @@ pub(crate) struct Output {
     ready: String,
     /// Where the session is a conversation.
     answer: Option<Answer>,
+    /// The same, where its model may think or call.
+    talk: Option<Box<Talk>>,
+    channels: Channels,
+    /// What was told beside texts, and was not taken yet.
+    events: Vec<Beside>,
     echo_special: bool,
+}
+
+/// What comes beside texts, behind those that are out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Beside {
+    /// A call, as JSON.
+    Call(String),
+    /// A note of the library's, as JSON.
+    Note(String),
 }
 
 /// Ids whose text is not out yet, or that have none, by what the texts are made of.
@@ -61,8 +79,40 @@ impl Output {
             fresh: String::new(),
             ready: String::new(),
             answer: keeps_answer.then(Answer::default),
+            talk: None,
+            channels: Channels::default(),
+            events: Vec::new(),
             echo_special,
         })
+    }
+
+    /// From here on thinking and calls are told apart.
+    pub(crate) fn follow(&mut self, talk: Box<Talk>) {
+        if let Some(answer) = &mut self.answer {
+            answer.retells(talk.retold);
+        }
+        self.talk = Some(talk);
+    }
+
+    /// The token that has to come next, whatever the model says. `now`: thinking is to end.
+    pub(crate) fn must_say(&mut self, now: bool) -> Option<u32> {
+        let is_whole = self.detokenizer.held_back() == 0;
+        self.talk.as_mut()?.must_say(now, is_whole)
+    }
+
+    /// Whether no call of a tool may begin.
+    pub(crate) fn forbids_calls(&self) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.forbids_calls())
+    }
+
+    /// Whether a call of a tool would begin with this token.
+    pub(crate) fn would_call(&self, id: u32, vocab: &dyn Vocab) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.would_call(id, vocab))
+    }
+
+    /// What was told beside texts since the last time.
+    pub(crate) fn take_events(&mut self) -> std::vec::Drain<'_, Beside> {
+        self.events.drain(..)
     }
 
     /// From here on each text has exactly one id.
@@ -105,21 +155,11 @@ impl Output {
         if let Ids::InPieces(pieces) = &mut self.ids {
             pieces.push(id);
         }
-        let control = vocab.piece(id).filter(|piece| piece.special);
-        let hidden = control.filter(|_| !self.echo_special);
-        let scan = match hidden.map(|piece| std::str::from_utf8(piece.bytes)) {
-            // A stop string may name it, though it is not shown.
-            Some(text) => {
-                self.answer.iter_mut().for_each(|answer| answer.control(id, 0));
-                self.stops.push_hidden(text.unwrap_or_default(), &mut self.ready)
-            }
-            None => {
-                self.fresh.clear();
-                self.detokenizer.push(vocab, id, &mut self.fresh);
-                let scan = self.feed();
-                if let (Some(piece), Some(answer)) = (control, &mut self.answer) {
-                    answer.control(id, piece.bytes.len());
-                }
+        let scan = match self.talk.take() {
+            None => self.hear(vocab, id),
+            Some(mut talk) => {
+                let scan = self.tell_apart(&mut talk, vocab, id);
+                self.talk = Some(talk);
                 scan
             }
         };
@@ -146,11 +186,29 @@ impl Output {
     /// Releases what is held back. `goes_on`: the session's next ids may complete the last character, whose
     /// bytes wait for them.
     pub(crate) fn finish(&mut self, goes_on: bool, texts: &mut Texts) {
-        self.fresh.clear();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        fresh.clear();
         if !goes_on {
-            self.detokenizer.finish(&mut self.fresh);
+            self.detokenizer.finish(&mut fresh);
         }
-        self.feed();
+        match self.talk.take() {
+            None => drop(self.feed(Channel::Answer, &fresh)),
+            Some(mut talk) => {
+                let mut ear = Ear { output: self, scan: StopScan::Open, calls: SmallVec::new() };
+                talk.parser.push_text(&fresh, &mut ear);
+                if goes_on {
+                    talk.parser.release(&mut ear);
+                } else {
+                    talk.parser.finish(&mut ear);
+                }
+                let calls = ear.calls;
+                self.keep_calls(&mut talk, calls);
+                if let Some(answer) = self.answer.as_mut() {
+                    answer.rest(talk.parser.unfinished(), talk.parser.is_thinking());
+                }
+                self.talk = Some(talk);
+            }
+        }
         self.stops.finish(&mut self.ready);
         self.take(true, texts);
     }
@@ -170,6 +228,7 @@ impl Output {
         self.detokenizer.finish(&mut self.ready);
         let before = self.ready.len();
         self.ready.push_str(prefix.text());
+        self.channels.feed(Channel::Answer, self.ready.len());
         if let Some(answer) = &mut self.answer {
             answer.feed(&self.ready);
         }
@@ -190,28 +249,193 @@ impl Output {
         }
     }
 
-    fn feed(&mut self) -> StopScan {
-        if let Some(answer) = &mut self.answer {
-            answer.feed(&self.fresh);
+    /// Takes an id of plain text.
+    fn hear(&mut self, vocab: &dyn Vocab, id: u32) -> StopScan {
+        let control = vocab.piece(id).filter(|piece| piece.special);
+        let hidden = control.filter(|_| !self.echo_special);
+        match hidden.map(|piece| std::str::from_utf8(piece.bytes)) {
+            // A stop string may name it, though it is not shown.
+            Some(text) => {
+                self.answer.iter_mut().for_each(|answer| answer.control(id, 0, false));
+                self.stops.push_hidden(text.unwrap_or_default(), &mut self.ready)
+            }
+            None => {
+                let mut fresh = std::mem::take(&mut self.fresh);
+                fresh.clear();
+                self.detokenizer.push(vocab, id, &mut fresh);
+                let scan = self.feed(Channel::Answer, &fresh);
+                self.fresh = fresh;
+                if let (Some(piece), Some(answer)) = (control, &mut self.answer) {
+                    answer.control(id, piece.bytes.len(), true);
+                }
+                scan
+            }
+        }
+    }
+
+    /// Takes an id of a turn in which the model may think or call.
+    fn tell_apart(&mut self, talk: &mut Talk, vocab: &dyn Vocab, id: u32) -> StopScan {
+        let piece = vocab.piece(id);
+        let is_special = piece.is_some_and(|piece| piece.special);
+        let thought = talk.parser.is_thinking();
+        let mut fresh = std::mem::take(&mut self.fresh);
+        fresh.clear();
+        let mut token = None;
+        if is_special && !self.echo_special {
+            token = piece.and_then(|piece| std::str::from_utf8(piece.bytes).ok());
+        } else {
+            self.detokenizer.push(vocab, id, &mut fresh);
+            // In front of it may be what a character that never came to its end becomes.
+            let own = piece.and_then(|piece| std::str::from_utf8(piece.bytes).ok());
+            let own = own.filter(|own| fresh.ends_with(own));
+            if let Some(own) = own.filter(|_| is_special || talk.parser.is_part(id)) {
+                fresh.truncate(fresh.len() - own.len());
+                token = Some(own);
+            }
+        }
+        let mut ear = Ear { output: self, scan: StopScan::Open, calls: SmallVec::new() };
+        talk.parser.push_text(&fresh, &mut ear);
+        if let Some(token) = token {
+            talk.parser.push_token(id, token, is_special, &mut ear);
+        }
+        let (scan, calls) = (ear.scan, ear.calls);
+        self.fresh = fresh;
+        talk.count(thought);
+        self.keep_calls(talk, calls);
+        scan
+    }
+
+    fn keep_calls(&mut self, talk: &mut Talk, calls: SmallVec<[Call; 1]>) {
+        for call in calls {
+            let told = talk.named(call);
+            self.events.push(Beside::Call(told.event()));
+            if let Some(answer) = &mut self.answer {
+                answer.call(told.into_message());
+            }
+        }
+    }
+
+    /// Text of `channel` is on its way.
+    fn feed(&mut self, channel: Channel, text: &str) -> StopScan {
+        self.channels.feed(channel, text.len());
+        if let Some(answer) = self.answer.as_mut().filter(|_| channel == Channel::Answer) {
+            answer.feed(text);
         }
         if let Ids::InPieces(pieces) = &mut self.ids {
-            pieces.feed(self.fresh.len());
+            pieces.feed(text.len());
         }
-        self.stops.push(&self.fresh, &mut self.ready)
+        self.stops.push(text, &mut self.ready)
     }
 
     fn take(&mut self, all: bool, texts: &mut Texts) {
+        loop {
+            let ahead = match self.ids {
+                // Each id has one text, on the channel where that ends.
+                Ids::ById(_) => self.ready.len(),
+                _ => self.channels.ahead(self.ready.len()),
+            };
+            if ahead == self.ready.len() {
+                break;
+            }
+            // A change of channel gives all that comes before it.
+            let behind = self.ready.split_off(ahead);
+            self.take_channel(true, texts);
+            self.ready = behind;
+        }
+        self.take_channel(all, texts);
+    }
+
+    /// Takes what is ready, all of one channel.
+    fn take_channel(&mut self, all: bool, texts: &mut Texts) {
         let before = texts.len();
         match &mut self.ids {
             Ids::Together(pending) => texts.extend(together(pending, &mut self.ready, all)),
             Ids::ById(ids) => {
-                let held = !all && self.detokenizer.held_back() + self.stops.held_back() > 0;
+                let parsing = self.talk.as_ref().map_or(0, |talk| talk.parser.held_back());
+                let held = !all && self.detokenizer.held_back() + self.stops.held_back() + parsing > 0;
                 ids.give(&mut self.ready, held, texts);
             }
             Ids::InPieces(pieces) => pieces.give(&mut self.ready, all, texts),
         }
-        if let Some(answer) = &mut self.answer {
-            texts[before..].iter().for_each(|text| answer.push(&text.text));
+        for text in &mut texts[before..] {
+            let length = text.text.len();
+            let last = length.saturating_sub(1);
+            let head = self.channels.ahead(last);
+            if head < length {
+                self.channels.give(head);
+                text.channel = self.channels.now();
+                self.channels.give(length - head);
+            } else {
+                text.channel = self.channels.now();
+                self.channels.give(length);
+            }
+            if let Some(answer) = self.answer.as_mut().filter(|_| text.channel == Channel::Answer) {
+                answer.push(&text.text);
+            }
+        }
+    }
+}
+
+/// Hears a turn being told apart.
+struct Ear<'a> {
+    output: &'a mut Output,
+    scan: StopScan,
+    calls: SmallVec<[Call; 1]>,
+}
+
+impl Ear<'_> {
+    /// A stop string was met: nothing behind it counts.
+    fn is_over(&self) -> bool {
+        self.scan != StopScan::Open
+    }
+}
+
+impl Listener for Ear<'_> {
+    fn text(&mut self, part: Part, text: &str) {
+        if self.is_over() {
+            return;
+        }
+        let channel = match part {
+            Part::Answer => Channel::Answer,
+            Part::Reasoning => Channel::Reasoning,
+            Part::Call => Channel::Tool,
+        };
+        if let Some(answer) = self.output.answer.as_mut().filter(|_| part == Part::Reasoning) {
+            answer.think(text);
+        }
+        self.scan = self.output.feed(channel, text);
+    }
+
+    fn hidden(&mut self, part: Part, text: &str, token: Option<u32>) {
+        if self.is_over() {
+            return;
+        }
+        let is_echoed = self.output.echo_special;
+        if let Some((id, answer)) = token.filter(|_| part == Part::Answer).zip(self.output.answer.as_mut()) {
+            // What is shown comes next.
+            answer.control(id, 0, is_echoed);
+        }
+        if is_echoed {
+            self.text(part, text);
+        } else {
+            self.scan = self.output.stops.push_hidden(text, &mut self.output.ready);
+        }
+    }
+
+    fn call(&mut self, call: Call) {
+        if !self.is_over() {
+            self.calls.push(call);
+        }
+    }
+
+    fn malformed(&mut self, raw: &str, why: &str) {
+        if self.is_over() {
+            return;
+        }
+        let note = json!({"event": "malformed_call", "why": why});
+        self.output.events.push(Beside::Note(note.to_string()));
+        if let Some(answer) = &mut self.output.answer {
+            answer.say(raw);
         }
     }
 }

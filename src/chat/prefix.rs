@@ -3,12 +3,15 @@
 
 use super::copies;
 use crate::error::Result;
+use crate::text::format::Format;
 use crate::text::{ControlSpan, Detokenizer, Rendered, Vocab};
 
-/// What a chat template writes behind the assistant's turn where the model is to think first, and what ends
-/// it.
+/// What begins thinking, and ends it, in a template of which nothing was learned.
 const THINK: &str = "<think>";
-const THOUGHT: &str = "</think>";
+const THOUGHT: &str = "\n</think>\n\n";
+
+/// The header of an answer behind `<|start|>assistant` (harmony).
+const FINAL: &str = "<|channel|>final<|message|>";
 
 /// The beginning of an answer.
 #[derive(Debug)]
@@ -56,36 +59,52 @@ impl Prefix {
 }
 
 /// Ends the reasoning that the template has opened at the end of `rendered`, if it has: an answer begins
-/// behind it.
+/// behind it. Where turns are rows of messages with headers, the answer's header comes there.
 ///
 /// # Errors
 /// As [`Vocab::encode`].
-pub(crate) fn end_reasoning(rendered: &mut Rendered, vocab: &dyn Vocab) -> Result<()> {
+pub(crate) fn end_reasoning(rendered: &mut Rendered, format: &Format, vocab: &dyn Vocab) -> Result<()> {
     let open = rendered.text.trim_end().len();
-    if !rendered.text[..open].ends_with(THINK) {
+    if format.harmony {
+        return if rendered.text.ends_with("assistant") { write(rendered, FINAL, vocab) } else { Ok(()) };
+    }
+    let (begin, close) = match &format.reasoning {
+        Some(reasoning) => (reasoning.begin.as_str(), reasoning.close.as_str()),
+        None => (THINK, THOUGHT),
+    };
+    if !rendered.text[..open].ends_with(begin) {
         return Ok(());
     }
     rendered.text.truncate(open);
-    rendered.text.push_str("\n\n");
-    let start = rendered.text.len();
-    rendered.text.push_str(THOUGHT);
-    let end = rendered.text.len();
-    rendered.text.push_str("\n\n");
-    // In most files both are text that has a token.
-    if rendered.control.last().is_some_and(|span| span.end == open) {
-        let mut ids = Vec::new();
-        vocab.encode(THOUGHT, false, true, &mut ids)?;
-        if let [id] = ids[..] {
+    if close.starts_with('\n') {
+        rendered.text.push('\n');
+    }
+    write(rendered, close, vocab)
+}
+
+/// Writes `text` behind `rendered`, control tokens as such.
+fn write(rendered: &mut Rendered, text: &str, vocab: &dyn Vocab) -> Result<()> {
+    let mut ids = Vec::new();
+    vocab.encode(text, false, true, &mut ids)?;
+    let (base, mut done) = (rendered.text.len(), 0);
+    for id in ids {
+        let piece = vocab.piece(id).filter(|piece| piece.special);
+        let Some(piece) = piece.and_then(|piece| std::str::from_utf8(piece.bytes).ok()) else { continue };
+        if let Some(at) = text[done..].find(piece).filter(|_| !piece.is_empty()) {
+            let (start, end) = (base + done + at, base + done + at + piece.len());
             rendered.control.push(ControlSpan { start, end, id });
+            done += at + piece.len();
         }
     }
+    rendered.text.push_str(text);
     Ok(())
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
     use crate::pause::Pauses;
+    use crate::text::format::Reasoning;
     use crate::text::{InPieces, Piece, RenderInput, done};
 
     /// Every id is the piece of that index, and its text.
@@ -152,7 +171,7 @@ mod tests {
 
     #[test]
     fn s36_a_reasoning_that_the_template_opens_is_ended() {
-        let vocab = Pieces(&[b"<think>", b"</think>"]);
+        let (plain, format) = (Pieces(&[b"x"]), Format::default());
         for (text, ended) in [
             ("assistant\n", "assistant\n"),
             ("<think>\n\n</think>\n\n", "<think>\n\n</think>\n\n"),
@@ -160,13 +179,24 @@ mod tests {
             ("assistant\n<think>", "assistant\n<think>\n\n</think>\n\n"),
         ] {
             let mut rendered = Rendered { text: text.into(), control: Vec::new() };
-            end_reasoning(&mut rendered, &vocab).unwrap();
+            end_reasoning(&mut rendered, &format, &plain).unwrap();
             assert_eq!((rendered.text.as_str(), rendered.control.len()), (ended, 0));
         }
-        let begin = ControlSpan { start: 1, end: 8, id: 0 };
-        let mut rendered = Rendered { text: "a<think>\n".into(), control: vec![begin] };
-        end_reasoning(&mut rendered, &vocab).unwrap();
-        assert_eq!(rendered.control, [begin, ControlSpan { start: 10, end: 18, id: 1 }]);
-        assert_eq!(&rendered.text[10..18], "</think>");
+    }
+
+    #[test]
+    fn s36_an_answer_begins_as_its_template_has_it() {
+        let ((_, vocab), _) = crate::testing::model(&crate::testing::Script::default());
+        let close = "<control></t>".to_owned();
+        let reasoning = Some(Reasoning { begin: "<t>".into(), end: "</t>".into(), close });
+        let format = Format { reasoning, ..Format::default() };
+        let mut rendered = Rendered { text: "a<t>\n".into(), control: Vec::new() };
+        end_reasoning(&mut rendered, &format, &*vocab).unwrap();
+        let control = ControlSpan { start: 4, end: 13, id: crate::testing::CONTROL };
+        assert_eq!((rendered.text.as_str(), rendered.control), ("a<t><control></t>", vec![control]));
+        let harmony = Format { harmony: true, ..format };
+        let mut rendered = Rendered { text: "<|start|>assistant".into(), control: Vec::new() };
+        end_reasoning(&mut rendered, &harmony, &*vocab).unwrap();
+        assert_eq!(rendered.text, "<|start|>assistant<|channel|>final<|message|>");
     }
 }

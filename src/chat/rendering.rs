@@ -6,8 +6,10 @@ use super::prefix;
 use super::roll::Rolled;
 use super::room::Room;
 use super::said;
+use super::talk::Talk;
 use crate::error::{ErrorKind, Result};
 use crate::pause::Pauses;
+use crate::text::format::{Adapted, Format};
 use crate::text::{RenderInput, Rendered, Vocab};
 use std::ops::Range;
 
@@ -18,6 +20,10 @@ pub(crate) struct Prompt {
     pub(crate) prefix: usize,
     /// Messages that had to go, whose tokens are not among them.
     pub(crate) rolled: Option<Rolled>,
+    /// How the answer is told apart, in a conversation.
+    pub(crate) talk: Option<Box<Talk>>,
+    /// What the library has to say of how it was rendered.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Prompt {
@@ -37,7 +43,7 @@ impl Prompt {
             room.check_text(prefix.len(), before, vocab.longest_token())?;
             vocab.append_in_pieces(prefix, false, &mut tokens, pauses).await?;
         }
-        Ok(Self { prefix: tokens.len() - before, tokens, rolled: None })
+        Ok(Self { prefix: tokens.len() - before, tokens, rolled: None, talk: None, notes: Vec::new() })
     }
 }
 
@@ -50,6 +56,8 @@ pub(crate) struct Rendering<'a> {
     /// What it begins with; empty: as the model likes.
     pub(crate) prefix: &'a str,
     pub(crate) room: Room,
+    /// What the template knows.
+    pub(crate) format: &'a Format,
 }
 
 impl Rendering<'_> {
@@ -58,6 +66,8 @@ impl Rendering<'_> {
     /// # Errors
     /// `ContextFull` for text that cannot fit; `Template`, `Tokenizer`, `OutOfMemory`; what stops `pauses`.
     pub(crate) async fn prompt(mut self, pauses: &mut Pauses<'_>) -> Result<Prompt> {
+        let notes =
+            Adapted::new(self.format, &self.turn.messages, self.turn.tools.as_deref()).notes().collect();
         let rendered = self.render(0..0, pauses).await?;
         let whole = self.tokens(&rendered, pauses).await;
         let search = match &whole {
@@ -65,7 +75,7 @@ impl Rendering<'_> {
             Err(error) if error.kind() != ErrorKind::ContextFull => None,
             _ => self.turn.may_go.take(),
         };
-        let Some(mut search) = search else { return whole };
+        let Some(mut search) = search else { return whole.map(|whole| Prompt { notes, ..whole }) };
         let mut enough = None;
         while let Some(gone) = search.to_try() {
             match self.without(gone.clone(), pauses).await {
@@ -88,7 +98,7 @@ impl Rendering<'_> {
             Err(_) => self.encode(&rendered, pauses).await?.len() + prompt.prefix,
         };
         let rolled = Rolled { messages: gone, tokens: before.saturating_sub(prompt.tokens.len()) };
-        Ok(Prompt { rolled: Some(rolled), ..prompt })
+        Ok(Prompt { rolled: Some(rolled), notes, ..prompt })
     }
 
     /// The turn without the messages of `gone`.
@@ -118,7 +128,7 @@ impl Rendering<'_> {
         self.turn.messages[..gone.end].rotate_right(gone.start);
         let mut rendered = rendered?;
         if !self.prefix.is_empty() {
-            prefix::end_reasoning(&mut rendered, self.vocab)?;
+            prefix::end_reasoning(&mut rendered, self.format, self.vocab)?;
         }
         Ok(rendered)
     }
@@ -127,16 +137,21 @@ impl Rendering<'_> {
     async fn render_behind(&self, gone: &Range<usize>, pauses: &mut Pauses<'_>) -> Result<Rendered> {
         let (vocab, turn) = (self.vocab, &self.turn);
         let messages = &turn.messages[gone.len()..];
+        let adapted = Adapted::new(self.format, messages, turn.tools.as_deref());
+        let shift = adapted.shift(messages);
         let controls = turn.controls.iter().filter(|(message, _)| !gone.contains(message));
         let controls = controls.map(|(message, controls)| match *message < gone.start {
             true => (*message, controls.as_slice()),
             false => (*message - gone.len(), controls.as_slice()),
         });
+        let controls =
+            controls.filter_map(|(message, controls)| Some((message.checked_add_signed(shift)?, controls)));
+        let messages = adapted.messages.as_deref().unwrap_or(messages);
         let spoken = said::spoken(messages, controls, vocab);
         let input = RenderInput {
             messages,
             spoken: &spoken,
-            tools: turn.tools.as_deref(),
+            tools: turn.tools.as_deref().filter(|_| !adapted.told_tools),
             variables: turn.template.as_deref(),
             add_generation_prompt: self.answers,
             unix_time: turn.unix_time,

@@ -3,7 +3,12 @@
 
 use crate::error::Result;
 use crate::text::{ControlSpan, Message, Rendered, Spoken, Unfinished, Vocab};
+use serde_json::{Map, Value};
 use std::ops::Range;
+
+/// Where a message has what its model thought, and its calls.
+const REASONING: &str = "reasoning_content";
+pub(super) const CALLS: &str = "tool_calls";
 
 /// A control token that the model said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,15 +24,21 @@ pub(crate) struct Control {
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     text: String,
+    reasoning: String,
+    calls: Vec<Value>,
     controls: Vec<Control>,
     /// Bytes of text on the way so far, those held back included.
     fed: usize,
+    /// Bytes of the message so far that it has anew.
+    retold: usize,
+    /// The model is still thinking.
+    thinks: bool,
 }
 
 impl Answer {
-    /// The model said a control token, of which the last `shown` bytes of text are.
-    pub(crate) fn control(&mut self, id: u32, shown: usize) {
-        self.controls.push(Control { at: self.fed.saturating_sub(shown), id, shown: shown > 0 });
+    /// The model said a control token, before the last `behind` bytes of text; `shown`: they are its own.
+    pub(crate) fn control(&mut self, id: u32, behind: usize, shown: bool) {
+        self.controls.push(Control { at: self.fed.saturating_sub(behind), id, shown });
     }
 
     /// So many bytes of text will come.
@@ -48,9 +59,86 @@ impl Answer {
         self.text.push_str(text);
     }
 
+    /// The model thought so.
+    pub(crate) fn think(&mut self, text: &str) {
+        self.reasoning.push_str(text);
+    }
+
+    /// The model called a tool.
+    pub(crate) fn call(&mut self, call: Value) {
+        self.calls.push(call);
+    }
+
+    /// What was to be a call is text of the message.
+    pub(crate) fn say(&mut self, text: &str) {
+        self.feed(text);
+        self.push(text);
+    }
+
+    /// It goes on with a message whose last bytes it has anew.
+    pub(crate) fn retells(&mut self, bytes: usize) {
+        self.retold = bytes;
+    }
+
+    /// It rests inside of a call, of which this is there, or inside of a thought.
+    pub(crate) fn rest(&mut self, call: &str, thinks: bool) {
+        self.say(call);
+        self.thinks = thinks;
+    }
+
     /// A stop string ends it, which has so many of the control tokens.
     pub(crate) fn cut(&mut self, hidden: usize) {
         self.controls.truncate(self.controls.len().saturating_sub(hidden));
+    }
+
+    /// Adds what was thought and called to a message's fields.
+    fn add_fields(&mut self, extra: &mut Option<Map<String, Value>>) {
+        let had_thought = extra.as_ref().is_some_and(|extra| extra.contains_key(REASONING));
+        // The template has white space of its own around it.
+        let thought = if had_thought { &*self.reasoning } else { self.reasoning.trim_start() };
+        let thought = if self.thinks { thought } else { thought.trim_end() };
+        if !thought.is_empty() {
+            let fields = extra.get_or_insert_default();
+            match fields.get_mut(REASONING) {
+                Some(Value::String(before)) => before.push_str(thought),
+                _ => drop(fields.insert(REASONING.into(), Value::from(thought))),
+            }
+        }
+        if !self.calls.is_empty() {
+            let calls = std::mem::take(&mut self.calls);
+            let fields = extra.get_or_insert_default();
+            match fields.get_mut(CALLS) {
+                Some(Value::Array(before)) => before.extend(calls),
+                _ => drop(fields.insert(CALLS.into(), Value::from(calls))),
+            }
+        }
+    }
+}
+
+/// How much there is of what was thought, in bytes, and how many calls.
+fn fields(message: &Message) -> (usize, usize) {
+    let field = |name: &str| message.extra.as_ref()?.get(name);
+    let thought = field(REASONING).and_then(Value::as_str).map_or(0, str::len);
+    (thought, field(CALLS).and_then(Value::as_array).map_or(0, Vec::len))
+}
+
+/// Forgets what was thought behind so many bytes, and the calls behind so many.
+fn cut_fields(message: &mut Message, (thought, calls): (usize, usize)) {
+    let Some(extra) = &mut message.extra else { return };
+    if let Some(Value::String(text)) = extra.get_mut(REASONING) {
+        text.truncate(text.floor_char_boundary(thought));
+    }
+    if let Some(Value::Array(all)) = extra.get_mut(CALLS) {
+        all.truncate(calls);
+    }
+    if thought == 0 {
+        extra.shift_remove(REASONING);
+    }
+    if calls == 0 {
+        extra.shift_remove(CALLS);
+    }
+    if extra.is_empty() {
+        message.extra = None;
     }
 }
 
@@ -88,6 +176,10 @@ pub(crate) struct SaidPlace {
     pub(super) content: usize,
     /// Control tokens in it.
     pub(super) controls: usize,
+    /// Bytes of what its model thought.
+    pub(super) thought: usize,
+    /// Calls in it.
+    pub(super) calls: usize,
     pub(super) unfinished: Unfinished,
 }
 
@@ -106,10 +198,13 @@ impl Said {
     /// How it is now.
     pub(crate) fn place(&self, messages: &[Message]) -> SaidPlace {
         let open = self.spoken.last().filter(|_| self.is_open(messages.len()));
+        let (thought, calls) = open.and(messages.last()).map_or((0, 0), fields);
         SaidPlace {
             messages: messages.len(),
             content: messages.last().map_or(0, |last| last.content.len()),
             controls: open.map_or(0, |last| last.controls.len()),
+            thought,
+            calls,
             unfinished: self.unfinished,
         }
     }
@@ -125,6 +220,11 @@ impl Said {
             && let Some(last) = self.spoken.last_mut()
         {
             last.controls.truncate(place.controls);
+            messages
+                .iter_mut()
+                .next_back()
+                .into_iter()
+                .for_each(|last| cut_fields(last, (place.thought, place.calls)));
         }
         self.unfinished = place.unfinished;
     }
@@ -216,22 +316,45 @@ impl Said {
     }
 
     /// Keeps an answer in `messages`, of which it is, or goes on with, the last.
-    pub(crate) fn keep(&mut self, answer: Answer, goes_on: bool, role: &str, messages: &mut Vec<Message>) {
-        let Answer { text, mut controls, .. } = answer;
+    pub(crate) fn keep(
+        &mut self,
+        mut answer: Answer,
+        goes_on: bool,
+        role: &str,
+        messages: &mut Vec<Message>,
+    ) {
+        let mut controls = std::mem::take(&mut answer.controls);
+        if !answer.calls.is_empty() {
+            // What is between an answer and its calls is the template's.
+            answer.text.truncate(answer.text.trim_end().len());
+        }
         // A stop string has cut these off.
-        controls.retain(|control| control.at <= text.len());
+        controls.retain(|control| control.at <= answer.text.len());
         let open = self.is_open(messages.len());
         match (messages.last_mut(), self.spoken.last_mut()) {
             (Some(message), Some(spoken)) if goes_on && open => {
-                let before = message.content.len();
+                let before = message.content.len().saturating_sub(answer.retold);
+                let before = message.content.floor_char_boundary(before);
+                message.content.truncate(before);
                 controls.iter_mut().for_each(|control| control.at += before);
                 spoken.controls.append(&mut controls);
-                message.content.push_str(&text);
+                message.content.push_str(&answer.text);
+                answer.add_fields(&mut message.extra);
             }
             _ => {
                 self.spoken.push(Answered { message: messages.len(), controls });
-                messages.push(Message { role: role.to_owned(), content: text, extra: None });
+                let mut extra = None;
+                answer.add_fields(&mut extra);
+                messages.push(Message { role: role.to_owned(), content: answer.text, extra });
             }
+        }
+    }
+
+    /// Forgets the calls of the last message, which is the model's.
+    pub(crate) fn forget_calls(&self, messages: &mut [Message]) {
+        if let Some(last) = messages.last_mut() {
+            let (thought, _) = fields(last);
+            cut_fields(last, (thought, 0));
         }
     }
 
@@ -306,6 +429,37 @@ fn as_said(content: &str, controls: &[Control], vocab: &dyn Vocab) -> Rendered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn thoughts_and_calls_are_fields_of_the_message_and_go_back_with_it() {
+        let (mut said, mut messages) = (Said::default(), Vec::new());
+        let mut answer = Answer::default();
+        answer.think("\nHm ");
+        answer.rest("", true);
+        said.keep(answer, false, "assistant", &mut messages);
+        let place = said.place(&messages);
+        let mut rest = Answer::default();
+        rest.think("so.\n");
+        rest.say("Yes. <c>{");
+        rest.rest("", false);
+        said.keep(rest, true, "assistant", &mut messages);
+        let mut last = Answer::default();
+        last.retells("<c>{".len());
+        last.call(json!({"id": "1"}));
+        said.keep(last, true, "assistant", &mut messages);
+        let extra = json!({"reasoning_content": "Hm so.", "tool_calls": [{"id": "1"}]});
+        assert_eq!(
+            (messages[0].content.as_str(), messages[0].extra.clone()),
+            ("Yes. ", extra.as_object().cloned())
+        );
+        let mut cut = messages.clone();
+        said.forget_calls(&mut cut);
+        assert_eq!(cut[0].extra, json!({"reasoning_content": "Hm so."}).as_object().cloned());
+        said.go_back(place, &mut messages);
+        assert_eq!((messages.len(), messages[0].content.as_str()), (1, ""));
+        assert_eq!(messages[0].extra, json!({"reasoning_content": "Hm "}).as_object().cloned());
+    }
 
     #[test]
     fn what_was_said_moves_with_its_messages() {

@@ -115,20 +115,32 @@ impl Conversation {
 
 impl Place {
     fn saved(&self) -> Result<store::Place> {
-        let SaidPlace { messages, content, controls, unfinished } = self.said;
-        let [messages, content, controls, shared] =
-            [messages, content, controls, self.shared].map(|number| number as u64);
+        let SaidPlace { messages, content, controls, thought, calls, unfinished } = self.said;
+        let [messages, content, controls, thought, calls, shared] =
+            [messages, content, controls, thought, calls, self.shared].map(|number| number as u64);
         let (tail, answer) = (copies::tokens([&self.tail, &[]])?, self.answer.saved());
         let variables = self.variables.saved();
-        Ok(store::Place { messages, content, controls, unfinished, shared, tail, answer, variables })
+        Ok(store::Place {
+            messages,
+            content,
+            controls,
+            thought,
+            calls,
+            unfinished,
+            shared,
+            tail,
+            answer,
+            variables,
+        })
     }
 
     /// Of a save, in which its numbers were compared with the session's.
     fn restored(saved: store::Place) -> Self {
-        let [messages, content, controls, shared] =
-            [saved.messages, saved.content, saved.controls, saved.shared]
+        let [messages, content, controls, thought, calls, shared] =
+            [saved.messages, saved.content, saved.controls, saved.thought, saved.calls, saved.shared]
                 .map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-        let said = SaidPlace { messages, content, controls, unfinished: saved.unfinished };
+        let unfinished = saved.unfinished;
+        let said = SaidPlace { messages, content, controls, thought, calls, unfinished };
         let (variables, answer) = (Variables::restored(saved.variables), LastAnswer::restored(saved.answer));
         Self { said, variables, answer, shared, tail: saved.tail }
     }

@@ -6,9 +6,11 @@ use super::copies;
 use super::input::{Input, TextOptions};
 use super::rendering::{Prompt, Rendering};
 use super::room::Room;
+use super::talk::{Talk, Turning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::{Pauses, at_once};
 use crate::text::Vocab;
+use crate::text::format::Learned;
 use crate::text::grammar::{Bound, Grammar, Grammars};
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -27,6 +29,10 @@ pub struct TextJob {
     /// Whether an answer follows.
     answers: bool,
     grammar: Option<Rule>,
+    /// How the model speaks.
+    learned: Arc<Learned>,
+    /// Of an answer in a conversation.
+    turning: Option<Turning>,
     /// Gone with the generation.
     wanted: Weak<()>,
 }
@@ -93,15 +99,15 @@ impl TextJob {
     /// `OutOfMemory`.
     pub(crate) fn new(
         generation: u64,
-        vocab: Arc<dyn Vocab>,
-        work: Work,
+        (vocab, learned): (Arc<dyn Vocab>, Arc<Learned>),
+        (work, turning): (Work, Option<Turning>),
         options: TextOptions<'_>,
         context: usize,
         wanted: Weak<()>,
     ) -> Result<Self> {
         let (prefix, answers) = (copies::text(options.answer_prefix)?, options.answers);
         let room = Room::new(context, options.max_tokens, answers);
-        Ok(Self { generation, vocab, work, prefix, room, answers, grammar: None, wanted })
+        Ok(Self { generation, vocab, work, prefix, room, answers, grammar: None, learned, turning, wanted })
     }
 
     /// The answer is to follow `grammar`, compiled among the model's `grammars`. `may_end`:
@@ -147,6 +153,10 @@ impl TextJob {
             Work::Text { text, .. } => text.len(),
             Work::Conversation(_) => return false,
         };
+        if self.turning.is_some() {
+            // What the template knows may have to be learned.
+            return false;
+        }
         bytes + self.prefix.len() <= most && self.grammar.is_none()
     }
 
@@ -170,7 +180,7 @@ impl TextJob {
 
     async fn prompt(self, pauses: &mut Pauses<'_>) -> Result<Prompt> {
         let (vocab, prefix, room) = (&*self.vocab, self.prefix.as_str(), self.room);
-        let prompt = match self.work {
+        let mut prompt = match self.work {
             Work::Tokens { tokens, new } => {
                 check_ids(&tokens[tokens.len() - new..], vocab.len())?;
                 Prompt::new(tokens, prefix, room, vocab, pauses).await?
@@ -189,12 +199,21 @@ impl TextJob {
                 Prompt::new(tokens, prefix, room, vocab, pauses).await?
             }
             Work::Conversation(turn) => {
-                let rendering = Rendering { vocab, turn, answers: self.answers, prefix, room };
+                let speech = self.learned.speech(vocab, pauses).await?;
+                let format = speech.format();
+                let rendering = Rendering { vocab, turn, answers: self.answers, prefix, room, format };
                 rendering.prompt(pauses).await?
             }
         };
         let gone = prompt.rolled.as_ref().map_or(0, |rolled| rolled.messages.len());
         room.check(prompt.tokens.len(), gone)?;
+        if let Some(turning) = &self.turning {
+            let speech = self.learned.speech(vocab, pauses).await?;
+            if !speech.is_plain() || turning.has_tools() {
+                let talk = Talk::new(&speech, turning, &prompt.tokens, prompt.prefix, vocab, pauses).await?;
+                prompt.talk = Some(Box::new(talk));
+            }
+        }
         Ok(prompt)
     }
 }

@@ -66,7 +66,13 @@ pub(super) fn text_job(
     let context = session.context(ready.spec())?;
     let (request, options) = (&generation.request, generation.request.text_options());
     let work = Work::new(&request.input, options, &mut session.conversation, &session.tokens)?;
-    let job = TextJob::new(id, ready.vocab().clone(), work, options, context, wanted)?;
+    let turning = match request.grammar {
+        // A grammar binds all of it: there is no thinking and no call.
+        Some(_) => None,
+        None => session.conversation.turning(&request.input, options),
+    };
+    let words = (ready.vocab().clone(), ready.learned().clone());
+    let job = TextJob::new(id, words, (work, turning), options, context, wanted)?;
     Ok(match &request.grammar {
         Some(grammar) if !request.prefill_only => {
             job.under(grammar.clone(), ready.grammars().clone(), !request.ignore_eos)
@@ -93,7 +99,7 @@ pub(super) fn prepare(
     let sampling = models.sampling(generation.model, &generation.request.sampling);
     let Some(ready) = models.ready_mut(generation.model) else { return Ok(None) };
     let State::Preparing { since, .. } = generation.state else { return Ok(None) };
-    let Prompt { tokens, prefix, rolled } = prompt;
+    let Prompt { tokens, prefix, rolled, talk, notes } = prompt;
     if tokens.is_empty() {
         let why = "the input has no tokens and the session is empty: give it a prompt or messages";
         return Err(Error::new(ErrorKind::InvalidArgument, why));
@@ -116,7 +122,8 @@ pub(super) fn prepare(
     let keeps_answer = session.conversation.mode_after(&input) == Mode::Chat;
     let unfinished = session.conversation.unfinished(continues);
     let request = &generation.request;
-    let output = output(request, &tokens[total - prefix..], &**ready.vocab(), keeps_answer, unfinished)?;
+    let mut output = output(request, &tokens[total - prefix..], &**ready.vocab(), keeps_answer, unfinished)?;
+    talk.into_iter().for_each(|talk| output.follow(talk));
     let (keep, undo) = session.advance(tokens, input, request.text_options(), rolled.as_ref(), prefix)?;
     // The last token is fed again if need be: its logits are wanted.
     let most = if fills_only { total } else { total - 1 };
@@ -135,6 +142,7 @@ pub(super) fn prepare(
     if let Some(rolled) = &rolled {
         generation.producer.note(rolled.note());
     }
+    notes.into_iter().for_each(|note| generation.producer.note(note));
     generation.producer.update(|stats| {
         stats.prompt_tokens = total as u32;
         stats.cached_tokens = held as u32;

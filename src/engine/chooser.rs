@@ -27,6 +27,42 @@ impl Chooser {
         }
     }
 
+    /// As [`choose`](Self::choose), of the tokens that are not `forbidden`, which is asked for those alone
+    /// that would be chosen. Where a grammar binds it nothing else is forbidden.
+    ///
+    /// # Errors
+    /// As [`choose`](Self::choose); `Numeric` if none is left; `OutOfMemory`.
+    pub(super) fn choose_but(
+        &mut self,
+        logits: &mut [f32],
+        forbidden: impl Fn(u32) -> bool,
+    ) -> Result<Sampled> {
+        if self.bound.is_some() {
+            return self.choose(logits);
+        }
+        let (mut allowed, mut copy) = (Vec::new(), Vec::new());
+        allowed.try_reserve_exact(logits.len().div_ceil(32))?;
+        allowed.resize(logits.len().div_ceil(32), u32::MAX);
+        copy.try_reserve_exact(logits.len())?;
+        loop {
+            copy.clear();
+            copy.extend_from_slice(logits);
+            let sampled = self.sampler.sample_allowed(&mut copy, &allowed)?;
+            if !forbidden(sampled.token) {
+                return Ok(sampled);
+            }
+            allowed[sampled.token as usize / 32] &= !(1 << (sampled.token % 32));
+        }
+    }
+
+    /// The token that comes whatever the logits are.
+    ///
+    /// # Errors
+    /// As [`Sampler::take`].
+    pub(super) fn take(&mut self, logits: &mut [f32], token: u32) -> Result<Sampled> {
+        self.sampler.take(logits, token)
+    }
+
     /// `token`, of this `text`, was chosen, and is part of the answer; whether the grammar, if there is one,
     /// is complete with it.
     ///

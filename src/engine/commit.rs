@@ -66,7 +66,7 @@ impl Computed<'_> {
         }
         let first = span.outputs().saturating_sub(1 + self.draft.len());
         let (logits, vocab) = ready.logits(self.index, first + right);
-        let sampled = match run.chooser.choose(logits) {
+        let sampled = match run.draw(logits, vocab, generation.producer.wants_answer()) {
             Ok(sampled) => sampled,
             Err(error) => return Some(Taken::End(Box::new(End::failed(error)))),
         };

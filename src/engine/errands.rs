@@ -34,7 +34,9 @@ pub(super) fn run(
                     if let Some(ready) = models.ready(session.model) {
                         match errand {
                             Errand::Rewind(count) => session.rewind(count, &**ready.vocab()),
-                            Errand::Keep(bytes) => session.keep_said(bytes, &**ready.vocab()),
+                            Errand::Keep(bytes) => {
+                                session.keep_said(bytes, &**ready.vocab(), ready.learned())
+                            }
                             _ => {}
                         }
                     }

@@ -6,7 +6,8 @@ use super::guard::quietly;
 use super::rate::Rate;
 use super::request::Request;
 use super::session::{Session, Undo};
-use crate::chat::{Output, Texts};
+use crate::chat::{Beside, Output, Texts};
+use crate::error::Result;
 use crate::sample::Sampled;
 use crate::stream::{End, EndReason, Producer};
 use crate::text::Vocab;
@@ -145,6 +146,7 @@ impl Run {
         let mut texts = Texts::new();
         let stop = self.output.push(vocab, sampled, &mut texts);
         texts.drain(..).for_each(|text| self.speak(text, producer, now));
+        self.tell(producer);
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
             return Some(Box::new(End { stop, ..End::new(EndReason::StopString) }));
@@ -158,6 +160,27 @@ impl Run {
             return end(EndReason::Length);
         }
         if session.is_full() { end(EndReason::ContextFull) } else { None }
+    }
+
+    /// The next token: the one that has to come, or one drawn from `logits` `(vocab_len)` of those that may.
+    /// `wants_answer`: thinking is to end.
+    ///
+    /// # Errors
+    /// Those of the chooser.
+    pub(super) fn draw(
+        &mut self,
+        logits: &mut [f32],
+        vocab: &dyn Vocab,
+        wants_answer: bool,
+    ) -> Result<Sampled> {
+        if let Some(token) = self.output.must_say(wants_answer) {
+            return self.chooser.take(logits, token);
+        }
+        if !self.output.forbids_calls() {
+            return self.chooser.choose(logits);
+        }
+        let output = &self.output;
+        self.chooser.choose_but(logits, |token| output.would_call(token, vocab))
     }
 
     fn leave(&mut self, session: &mut Session, producer: &Producer, reason: EndReason) {
@@ -188,6 +211,17 @@ impl Run {
         let mut texts = Texts::new();
         self.output.finish(goes_on, &mut texts);
         texts.into_iter().for_each(|text| self.speak(text, producer, Instant::now()));
+        self.tell(producer);
+    }
+
+    /// Calls, and what the library has to say of them.
+    fn tell(&mut self, producer: &Producer) {
+        for event in self.output.take_events() {
+            match event {
+                Beside::Call(call) => producer.tool_call(call),
+                Beside::Note(note) => producer.note(note),
+            }
+        }
     }
 
     fn speak(&mut self, text: crate::stream::Text, producer: &Producer, now: Instant) {

@@ -32,7 +32,9 @@ mod session;
 mod span;
 mod warm;
 
-pub use crate::chat::{Input, Overflow, TextDone, TextJob, TextsDone, TextsJob, check_beside_system};
+pub use crate::chat::{
+    Input, Overflow, TextDone, TextJob, TextsDone, TextsJob, ToolChoice, check_beside_system,
+};
 pub use adapters::{PendingAdapter, SessionAdapter};
 pub use core::Engine;
 pub use costs::Costs;

@@ -11,6 +11,7 @@ use crate::ids::IdMap;
 use crate::model::{Chunk, Decoder, Pace, Runner, Sequence, Spec, Step, VectorSpec};
 use crate::sample::{Recommended, SamplerOptions};
 use crate::text::Vocab;
+use crate::text::format::Learned;
 use crate::text::grammar::Grammars;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,8 @@ pub(super) struct Ready {
     runner: Box<Runner<Box<dyn Decoder>>>,
     vocab: Arc<dyn Vocab>,
     grammars: Arc<Grammars>,
+    /// How it speaks.
+    learned: Arc<Learned>,
     /// What its sessions have said lately.
     pub(super) pool: Pool,
 }
@@ -85,7 +88,7 @@ impl Models {
                 Ok((runner, vocab)) => {
                     let pool = Pool::new(runner.share("what sessions have said"));
                     let grammars = Arc::new(Grammars::new(runner.budget().clone()));
-                    Load::Ready(Ready { runner, vocab, grammars, pool })
+                    Load::Ready(Ready { runner, vocab, grammars, learned: Arc::default(), pool })
                 }
                 Err(error) => Load::Failed(error),
             };
@@ -276,6 +279,11 @@ impl Ready {
     /// What it keeps for grammars.
     pub(super) fn grammars(&self) -> &Arc<Grammars> {
         &self.grammars
+    }
+
+    /// What is learned of how it speaks.
+    pub(super) fn learned(&self) -> &Arc<Learned> {
+        &self.learned
     }
 
     /// A new, empty sequence of at most `context` tokens, which is computed with `adapter`.

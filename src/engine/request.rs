@@ -1,6 +1,6 @@
 //! What is asked of the engine: a checked request.
 
-use crate::chat::{Input, TextOptions};
+use crate::chat::{Input, TextOptions, ToolChoice};
 use crate::error::Result;
 use crate::sample::SamplerOptions;
 use crate::text::Cut;
@@ -60,6 +60,11 @@ pub struct Request {
     /// [`answer_prefix`](Self::answer_prefix) too. What cannot be compiled or honoured is the generation's
     /// end. Nothing with [`prefill_only`](Self::prefill_only).
     pub grammar: Option<Arc<Grammar>>,
+    /// In a conversation with tools: whether they may be called.
+    pub tool_choice: ToolChoice,
+    /// In a conversation: tokens of thinking at most, then what ends it is said in the model's place, at a
+    /// whole character; `Some(0)`: before its first token; `None`: as many as the model likes.
+    pub reasoning_budget: Option<u32>,
 }
 
 impl Request {
@@ -73,6 +78,8 @@ impl Request {
             template: self.template.as_ref(),
             template_time: self.template_time,
             answer_prefix: &self.answer_prefix,
+            tool_choice: self.tool_choice,
+            reasoning_budget: self.reasoning_budget,
         }
     }
 
@@ -107,6 +114,8 @@ impl Default for Request {
             template_time: 0,
             answer_prefix: String::new(),
             grammar: None,
+            tool_choice: ToolChoice::Auto,
+            reasoning_budget: None,
         }
     }
 }

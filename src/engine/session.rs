@@ -7,6 +7,8 @@ use crate::chat::{Conversation, Input, Mark, Mode, Overflow, Rolled, TextOptions
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::IdMap;
 use crate::model::{Sequence, Spec};
+use crate::pause::{Pauses, at_once};
+use crate::text::format::Learned;
 use crate::text::{Message, Vocab};
 use serde_json::{Map, Value};
 use std::collections::VecDeque;
@@ -219,9 +221,13 @@ impl Session {
     }
 
     /// Forgets the last answer behind the first `bytes` bytes of its text.
-    pub(super) fn keep_said(&mut self, bytes: usize, vocab: &dyn Vocab) {
+    pub(super) fn keep_said(&mut self, bytes: usize, vocab: &dyn Vocab, learned: &Learned) {
+        let speech = match self.conversation.mode() {
+            Mode::Chat => at_once(learned.speech(vocab, &mut Pauses::none())).ok(),
+            _ => None,
+        };
         // What finds no memory is not forgotten.
-        if let Ok(kept) = self.conversation.keep_said(bytes, &mut self.tokens, vocab) {
+        if let Ok(kept) = self.conversation.keep_said(bytes, &mut self.tokens, vocab, speech.as_ref()) {
             self.cut_to(kept);
             self.publish();
         }

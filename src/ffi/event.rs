@@ -17,7 +17,7 @@ pub const WICK_EVENT_TEXT: u16 = 3;
 pub const WICK_EVENT_NOTE: u16 = 4;
 /// The end: always the last event, exactly once.
 pub const WICK_EVENT_END: u16 = 5;
-/// One call of a tool, as JSON. Not in this release.
+/// One call of a tool, whole, as JSON: `{"id":"…","name":"…","arguments":{…}}` (docs/tools.md).
 pub const WICK_EVENT_TOOL_CALL: u16 = 6;
 /// The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this release.
 pub const WICK_EVENT_VECTOR: u16 = 7;
@@ -49,11 +49,11 @@ pub const WICK_NOTE_HOST: u16 = 0;
 /// `messages` and `tokens`: so many have gone (WICK_OVERFLOW_ROLL). Skip what you do not know.
 pub const WICK_NOTE_LIBRARY: u16 = 1;
 
-/// A TEXT to be shown. In this release all are.
+/// A TEXT to be shown.
 pub const WICK_CHANNEL_ANSWER: u16 = 0;
-/// A TEXT of thinking. Not in this release: it comes as WICK_CHANNEL_ANSWER.
+/// A TEXT of thinking (docs/reasoning.md).
 pub const WICK_CHANNEL_REASONING: u16 = 1;
-/// A TEXT that is a tool call's markup. Not in this release: it comes as WICK_CHANNEL_ANSWER.
+/// A TEXT that is a tool call's markup. The call itself comes as WICK_EVENT_TOOL_CALL.
 pub const WICK_CHANNEL_TOOL: u16 = 2;
 
 /// A stream's figures; times in nanoseconds. This struct lies inside another: it has no struct_size,

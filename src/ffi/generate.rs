@@ -17,7 +17,7 @@ use super::reading::Reader;
 use super::sampling::wick_sampling;
 use super::session::SessionObject;
 use crate::error::{Error, ErrorKind, Result};
-use crate::runtime::{Input, Request};
+use crate::runtime::{Input, Request, ToolChoice};
 use crate::text::Cut;
 use crate::text::grammar::{Grammar, GrammarKind};
 use std::ffi::c_void;
@@ -44,7 +44,7 @@ pub const WICK_SCOPE_ANSWER: u32 = 1;
 
 /// The model may call a tool or not.
 pub const WICK_TOOLS_AUTO: u32 = 0;
-/// Tools stay in the prompt, a call cannot begin. Not in this release.
+/// Tools stay in the prompt, a call cannot begin.
 pub const WICK_TOOLS_NONE: u32 = 1;
 /// The answer is a call, bound to the tools' schemas. Not in this release.
 pub const WICK_TOOLS_REQUIRED: u32 = 2;
@@ -60,7 +60,7 @@ pub const WICK_CUT_LINE: u32 = 2;
 /// A TEXT holds a whole sentence, with the white space behind it.
 pub const WICK_CUT_SENTENCE: u32 = 3;
 
-/// As `reasoning_budget`: thinking is ended before its first token. Not in this release.
+/// As `reasoning_budget`: thinking is ended before its first token.
 pub const WICK_NO_REASONING: u32 = u32::MAX;
 
 /// What is added to one token's logit.
@@ -165,11 +165,13 @@ pub struct wick_generate_options {
     pub answer_prefix: wick_str,
     /// WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release.
     pub grammar_scope: u32,
-    /// WICK_TOOLS_AUTO. Anything else is WICK_E_UNSUPPORTED in this release.
+    /// With messages: WICK_TOOLS_AUTO or WICK_TOOLS_NONE. Anything else is WICK_E_UNSUPPORTED in this
+    /// release.
     pub tool_choice: u32,
     /// Absent. With WICK_TOOLS_NAMED the tool's name.
     pub tool_name: wick_str,
-    /// 0: no limit. Tokens of thinking at most: anything else is WICK_E_UNSUPPORTED in this release.
+    /// With messages: tokens of thinking at most, then what ends it is said in the model's place, at a whole
+    /// character (docs/reasoning.md). 0: no limit; WICK_NO_REASONING: ended before its first token.
     pub reasoning_budget: u32,
     /// WICK_CUT_…: what a TEXT is. A piece comes when what follows shows that it is whole, after 400
     /// characters whole or not, and at the end; the pieces are the same whatever the tokens are. Its ids are
@@ -263,6 +265,15 @@ impl wick_generate_options {
             template_time: self.template_time,
             answer_prefix: copy(prefix)?,
             grammar: grammar.map(Arc::new),
+            tool_choice: match self.tool_choice {
+                WICK_TOOLS_NONE => ToolChoice::None,
+                _ => ToolChoice::Auto,
+            },
+            reasoning_budget: match self.reasoning_budget {
+                0 => None,
+                WICK_NO_REASONING => Some(0),
+                tokens => Some(tokens),
+            },
         })
     }
 
@@ -282,8 +293,7 @@ impl wick_generate_options {
             (self.reserved != [0; 3], "wick_generate_options.reserved"),
             (has_grammar && !cfg!(feature = "text"), "grammar_kind"),
             (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
-            (self.tool_choice != WICK_TOOLS_AUTO, "tool_choice"),
-            (self.reasoning_budget != 0, "reasoning_budget"),
+            (self.tool_choice > WICK_TOOLS_NONE, "tool_choice"),
         ];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
     }

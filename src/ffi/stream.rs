@@ -5,7 +5,6 @@ use super::border::guard::{Handled, Tag, guard, guard_on, logging};
 use super::border::guest::LogSink;
 use super::border::handles;
 pub use super::border::ids::wick_stream;
-use super::border::lacking::lacking;
 use super::border::out::Out;
 use super::border::status::{WICK_EMPTY, WICK_ENDED, WICK_OK, wick_status};
 use super::border::str::{copy, wick_str};
@@ -223,11 +222,14 @@ pub unsafe extern "C" fn wick_stream_note(stream: wick_stream, text: wick_str) -
     })
 }
 
-/// [ANY] Ends the thinking of a generation here. WICK_E_UNSUPPORTED in this release.
+/// [ANY] Ends the thinking of a generation here, or keeps it from beginning: latched, never waits. Once the
+/// answer has begun it changes nothing; after END: WICK_ENDED; not a generation: WICK_E_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub extern "C" fn wick_stream_answer_now(stream: wick_stream) -> wick_status {
-    let call = "wick_stream_answer_now";
-    guard_on(Tag::Any, call, stream.id, |_: &Arc<StreamObject>| Err(lacking(call)))
+    guard_on(Tag::Any, "wick_stream_answer_now", stream.id, |object: &Arc<StreamObject>| {
+        object.stream.answer_now()?;
+        Ok(if object.stream.control().has_ended() { WICK_ENDED } else { WICK_OK })
+    })
 }
 
 /// [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running

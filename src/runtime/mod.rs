@@ -26,7 +26,7 @@ mod store;
 mod stream;
 
 pub use self::core::Stepped;
-pub use crate::engine::{EmbedRequest, Input, Overflow, Request, SessionAdapter, SessionOptions};
+pub use crate::engine::{EmbedRequest, Input, Overflow, Request, SessionAdapter, SessionOptions, ToolChoice};
 pub use crate::log::{Level, LogFn};
 pub use crate::model::{AdapterAbout, KvType, PrefixCache};
 pub use crate::stream::{

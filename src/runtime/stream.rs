@@ -113,6 +113,15 @@ impl Stream {
         self.consumer.control().cancel();
     }
 
+    /// Ends a generation's thinking here, or keeps it from beginning: latched. Once the answer has begun it
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it is no generation.
+    pub fn answer_now(&self) -> Result<()> {
+        self.consumer.control().answer_now()
+    }
+
     /// The figures as of now; final after the end.
     pub fn stats(&self) -> Stats {
         self.consumer.control().stats()

@@ -114,6 +114,23 @@ impl Sampler {
         self.choose(logits, Some(allowed))
     }
 
+    /// The token that comes whatever the logits `(vocab_len)` are, with its logprob if that is asked for.
+    ///
+    /// # Errors
+    /// `Numeric` if a logit is NaN or infinite and logprobs are asked for; `InvalidArgument` for a token
+    /// beyond the logits.
+    pub fn take(&mut self, logits: &mut [f32], token: u32) -> Result<Sampled> {
+        if token as usize >= logits.len() {
+            let message = format!("token {token} of a vocabulary of {} tokens", logits.len());
+            return Err(Error::new(ErrorKind::InvalidArgument, message));
+        }
+        if !self.options.gives_logprobs() {
+            return Ok(Sampled::plain(token));
+        }
+        let (kernels, highest) = (self.kernels, finite_highest(self.kernels, logits)?);
+        logprobs(&All { kernels, logits, highest }, token, self.options.top_logprobs, &mut self.left)
+    }
+
     /// `token` was generated, or read as part of the prompt: it counts for the penalties and for DRY, which
     /// asks for the token's `text`.
     pub fn accept<'a>(&mut self, token: u32, text: impl FnOnce() -> &'a [u8]) {

@@ -4,7 +4,7 @@ use super::faults::{damaged, later};
 use crate::error::Result;
 
 /// Fields whose number has this bit are passed over by who does not know them; others refuse the save.
-const OPTIONAL: u32 = 1 << 31;
+pub(super) const OPTIONAL: u32 = 1 << 31;
 
 /// Bytes of a field's number and length.
 const PREFIX: usize = 8;

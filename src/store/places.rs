@@ -1,7 +1,7 @@
 //! Places that a saved session can go back to, and where its last answer begins. Knows not what becomes of
 //! them.
 
-use super::fields::{Field, Fields, Writer};
+use super::fields::{Field, Fields, OPTIONAL, Writer};
 use super::json::Budget;
 use super::session::{MAX_TOKENS, Session, Variables, read_template, read_tools};
 use crate::error::Result;
@@ -26,6 +26,7 @@ mod numbers {
     pub(super) const BEGIN: u32 = 5;
     pub(super) const OF_TOOLS: u32 = 6;
     pub(super) const OF_TEMPLATE: u32 = 7;
+    pub(super) const FIELDS: u32 = 8 | super::OPTIONAL;
 }
 
 /// What a last generation said.
@@ -46,6 +47,10 @@ pub struct Place {
     pub content: u64,
     /// Control tokens that the model said in it.
     pub controls: u64,
+    /// Bytes of what the model thought in it.
+    pub thought: u64,
+    /// Calls that the model made in it.
+    pub calls: u64,
     /// The character that the text ended inside of.
     pub unfinished: Unfinished,
     /// Its tokens were those that it has now up to here,
@@ -186,6 +191,9 @@ impl Place {
         let mut writer = Writer::default();
         let said = [self.messages, self.content, self.controls].map(u64::to_le_bytes);
         writer.put(numbers::SAID, said.as_flattened())?;
+        let fields = [self.thought, self.calls];
+        let fields = Some(fields.map(u64::to_le_bytes)).filter(|_| fields != [0; 2]);
+        writer.put_some(numbers::FIELDS, fields.as_ref().map(|fields| fields.as_flattened()))?;
         let unfinished = Some(self.unfinished.bytes()).filter(|bytes| !bytes.is_empty());
         writer.put_some(numbers::UNFINISHED, unfinished)?;
         writer.put(numbers::SHARED, &self.shared.to_le_bytes())?;
@@ -215,6 +223,13 @@ impl Place {
                     place.messages = u64::from_le_bytes(*messages);
                     place.content = u64::from_le_bytes(*content);
                     place.controls = u64::from_le_bytes(*controls);
+                }
+                numbers::FIELDS => {
+                    let [thought, calls] = field.parts::<8>()? else {
+                        return Err(field.fault("it has another size"));
+                    };
+                    place.thought = u64::from_le_bytes(*thought);
+                    place.calls = u64::from_le_bytes(*calls);
                 }
                 numbers::UNFINISHED => {
                     let unfinished = Unfinished::from_bytes(field.bytes);

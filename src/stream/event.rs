@@ -37,7 +37,9 @@ pub enum EventKind {
     /// The host's own trace, merged into its stream.
     Note(String),
     /// What the library has to say of the generation: a JSON object whose `event` says what it is about.
-    /// "rolled": so many `messages` and `tokens` of the conversation have gone. Skip what you do not know.
+    /// "rolled": so many `messages` and `tokens` of the conversation have gone; "template_lacks": `what` the
+    /// chat template has no place for, and what was done `instead`; "malformed_call": `why` what was to be a
+    /// call of a tool is none. Skip what you do not know.
     /// Never dropped.
     LibraryNote(String),
     /// One call of a tool: `{"id":"…","name":"…","arguments":{…}}`.

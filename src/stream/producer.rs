@@ -50,6 +50,7 @@ pub fn stream(options: StreamOptions) -> Result<(Producer, Consumer), Error> {
         stats: Apart(Mutex::new(Stats::default())),
         notes_dropped: AtomicU64::new(0),
         cancelled: AtomicBool::new(false),
+        wants_answer: AtomicBool::new(false),
         closed: AtomicBool::new(false),
         on_change: options.on_change,
         reader: Apart(Mutex::new(Reader::new(receiver))),
@@ -133,6 +134,11 @@ impl Producer {
     /// Whether the consumer cancelled or closed the stream.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Whether the consumer wants the answer without further thinking.
+    pub fn wants_answer(&self) -> bool {
+        self.shared.wants_answer.load(Ordering::SeqCst)
     }
 
     /// Whether the consumer closed the stream.

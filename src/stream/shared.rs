@@ -7,6 +7,7 @@ use super::queue::Queue;
 use super::reader::{Next, Reader};
 use super::side::{Side, Stamped};
 use super::sink::Sink;
+use crate::error::{Error, ErrorKind};
 use crate::sync::{
     Apart, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, SetOnce, WaitList, announce_point, lock,
 };
@@ -34,6 +35,8 @@ pub(super) struct Shared {
     pub(super) stats: Apart<Mutex<Stats>>,
     pub(super) notes_dropped: AtomicU64,
     pub(super) cancelled: AtomicBool,
+    /// The consumer wants the answer now.
+    pub(super) wants_answer: AtomicBool,
     pub(super) closed: AtomicBool,
     /// Wakes the producer when the consumer wants something of it, or has given credit.
     pub(super) on_change: Waker,
@@ -247,6 +250,22 @@ impl Control {
     /// Asks for the end: latched, idempotent; an end that came first stays.
     pub fn cancel(&self) {
         self.shared.cancel();
+    }
+
+    /// Asks a generation to end its thinking: latched, idempotent. Once the answer has begun it changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// `InvalidArgument` if it is no generation.
+    pub fn answer_now(&self) -> Result<(), Error> {
+        if !self.shared.starts {
+            let why = "only a generation thinks; this stream is of something else";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        if !self.shared.wants_answer.swap(true, Ordering::SeqCst) {
+            self.shared.on_change.wake_by_ref();
+        }
+        Ok(())
     }
 
     /// Whether the stream was cancelled or closed.

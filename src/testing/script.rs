@@ -17,8 +17,9 @@ pub enum Part {
 /// `{"reply": "text" | ["token", {"bytes": [240]}, 257, …], "token_bytes": 4, "echo": false, "endless":
 /// false, "ends": true, "end_id": 257, "random": null, "delay_us": 0, "prefill_delay_us": 0, "slices": 1,
 /// "fail_at": null, "panic_at": null, "nan_at": null, "gated": false, "context_length": 4096, "max_batch": 8,
-/// "max_tokens": 512, "vector_length": 8, "rewinds": true, "window": null, "recurrent": false, "drafts":
-/// false, "load_steps": 1, "load_delay_us": 0, "load_error": null, "load_panics": false}`
+/// "max_tokens": 512, "vector_length": 8, "control": [], "chat_template": null, "rewinds": true, "window":
+/// null, "recurrent": false, "drafts": false, "load_steps": 1, "load_delay_us": 0, "load_error": null,
+/// "load_panics": false}`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// What it says, token by token; a text is cut into tokens of `token_bytes` bytes.
@@ -55,6 +56,10 @@ pub struct Script {
     pub max_tokens: usize,
     /// Elements of the vector that it makes of a text.
     pub vector_length: usize,
+    /// Further control tokens, by their texts.
+    pub control: Vec<String>,
+    /// The chat template (feature `text`); `None`: one of its own.
+    pub chat_template: Option<String>,
     /// Whether sequences can be cut, and share what they have in common.
     pub rewinds: bool,
     /// It keeps the tokens of such a window only (all of them beside it, if it echoes).
@@ -94,6 +99,8 @@ impl Default for Script {
             max_batch: 8,
             max_tokens: 512,
             vector_length: 8,
+            control: Vec::new(),
+            chat_template: None,
             rewinds: true,
             window: None,
             recurrent: false,
@@ -162,10 +169,14 @@ impl Script {
         script.fail_at = number(&mut fields, "fail_at")?;
         script.panic_at = number(&mut fields, "panic_at")?;
         script.nan_at = number(&mut fields, "nan_at")?;
-        script.load_error = match fields.remove("load_error") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(message)) => Some(message),
-            Some(other) => return Err(bad(&format!("field load_error is {other}, not a text"))),
+        script.load_error = text(&mut fields, "load_error")?;
+        script.chat_template = text(&mut fields, "chat_template")?;
+        script.control = match fields.remove("control") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(texts)) => {
+                texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+            }
+            Some(other) => return Err(bad(&format!("field control is {other}, not a list of texts"))),
         };
         match fields.keys().next() {
             Some(unknown) => Err(bad(&format!("field {unknown} is not known"))),
@@ -199,6 +210,14 @@ fn part(value: Value) -> Result<Part> {
 
 fn cut(text: &str, token_bytes: usize) -> Vec<Part> {
     text.as_bytes().chunks(token_bytes).map(|bytes| Part::Bytes(bytes.to_vec())).collect()
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => Err(bad(&format!("field {name} is {other}, not a text"))),
+    }
 }
 
 fn number(fields: &mut Map<String, Value>, name: &str) -> Result<Option<u64>> {

@@ -21,6 +21,7 @@ mod prefix;
 mod reentrant;
 mod refused;
 mod saves;
+mod speech;
 mod template;
 mod threads;
 mod vocabulary;

@@ -147,13 +147,12 @@ fn calls() -> Vec<(&'static str, Option<wick_status>, Call)> {
             ("wick_stream_os_handle", INVALID, |w| wick_stream_os_handle(w.stream, ptr::null_mut())),
             ("wick_stream_stats", INVALID, |w| wick_stream_stats(w.stream, ptr::null_mut())),
             ("wick_stream_note", INVALID, |w| wick_stream_note(w.stream, zeroed())),
-            ("wick_stream_answer_now", UNSUPPORTED, |w| wick_stream_answer_now(w.stream)),
         ]
     }
 }
 
 /// Those that a handle of a live object is enough for, and those that have none: nobody's log could hear.
-const NEVER: [&str; 17] = [
+const NEVER: [&str; 18] = [
     "wick_status_name",
     "wick_abi_version",
     "wick_version",
@@ -169,6 +168,7 @@ const NEVER: [&str; 17] = [
     "wick_adapter_info",
     "wick_adapter_close",
     "wick_session_close",
+    "wick_stream_answer_now",
     "wick_stream_cancel",
     "wick_stream_close",
 ];

@@ -43,6 +43,7 @@ mod share;
 mod shared_prefix;
 mod side;
 mod smoke;
+mod speech;
 mod stutter;
 mod text;
 mod twin;

@@ -66,7 +66,16 @@ pub fn places() -> Places {
     let answer = |begin| LastAnswer { begin: Some(begin), is_older: false };
     let places = [
         Place { messages: 1, content: 2, shared: 20, variables: first.clone(), ..Place::default() },
-        Place { messages: 2, content: 4, controls: 1, shared: 18, tail: vec![1, 2], ..Place::default() },
+        Place {
+            messages: 2,
+            content: 4,
+            controls: 1,
+            thought: 7,
+            calls: 2,
+            shared: 18,
+            tail: vec![1, 2],
+            ..Place::default()
+        },
         Place {
             messages: 2,
             content: 8,

@@ -20,6 +20,9 @@ const KNOWN: [(&str, &str); 6] = [
     ("<seed:think>", "</seed:think>"),
 ];
 
+/// Bytes of a marker at most: what a hostile template calls one must not slow down its model's text.
+const LONGEST: usize = 256;
+
 /// The header of a thought where turns are rows of messages with headers.
 const HARMONY: &str = "<|channel|>analysis<|message|>";
 
@@ -75,9 +78,12 @@ async fn reasoning(probe: &Probe<'_>, plain: &str, pauses: &mut Pauses<'_>) -> R
         let others = probe.render(&messages, None, None, false, pauses).await?.unwrap_or_default();
         let is_own = |marker: &str| {
             let marker = marker.trim();
-            !marker.is_empty() && !others.contains(marker) && !marker.contains(char::is_whitespace)
+            !marker.is_empty()
+                && marker.len() <= LONGEST
+                && !others.contains(marker)
+                && !marker.contains(char::is_whitespace)
         };
-        if is_own(begin) && is_own(end) {
+        if is_own(begin) && is_own(end) && close.len() <= LONGEST {
             return Ok(Some(Reasoning { begin: begin.into(), end: end.into(), close: close.into() }));
         }
     }
@@ -146,8 +152,11 @@ async fn calls(probe: &Probe<'_>, plain: &str, pauses: &mut Pauses<'_>) -> Resul
         let two = probe.behind(&[probe::calls(given, true)], Some(&tools), pauses).await?;
         let two = two.as_deref().and_then(|two| turn(two, plain, tail)).unwrap_or_default();
         // What stands around answers too begins no call.
-        let calls = shape::of(one, two, named_ids)
-            .filter(|calls| calls.begin.is_empty() || !plain.contains(&calls.begin));
+        let is_own = |calls: &Calls| {
+            let is_apart = calls.begin.is_empty() || !plain.contains(&calls.begin);
+            is_apart && calls.begin.len() <= LONGEST && calls.end.len() <= LONGEST
+        };
+        let calls = shape::of(one, two, named_ids).filter(is_own);
         let Some(calls) = calls else { continue };
         let with_result = [probe::calls(given, false), probe::result(given)];
         let answered = probe.behind(&with_result, Some(&tools), pauses).await?;

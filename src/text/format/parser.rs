@@ -94,7 +94,7 @@ struct Held {
 }
 
 /// The parser of one turn.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Parser {
     speech: Arc<Speech>,
     tools: Option<Arc<Value>>,
@@ -149,6 +149,11 @@ impl Parser {
         matches!(self.state, Answer | Call | Called | Message(Part::Answer | Part::Call))
     }
 
+    /// Whether a call is under way.
+    pub fn is_calling(&self) -> bool {
+        matches!(self.state, State::Call | State::Message(Part::Call))
+    }
+
     /// Bytes held back because they may become a marker.
     pub fn held_back(&self) -> usize {
         self.text.len() + self.bare.len()
@@ -156,10 +161,7 @@ impl Parser {
 
     /// All of the call under way, from its marker on; empty: there is none.
     pub fn unfinished(&self) -> &str {
-        match self.state {
-            State::Call | State::Message(Part::Call) => &self.raw,
-            _ => "",
-        }
+        if self.is_calling() { &self.raw } else { "" }
     }
 
     /// Takes the next text.
@@ -193,7 +195,7 @@ impl Parser {
     /// told.
     pub fn finish(&mut self, to: &mut dyn Listener) {
         self.release(to);
-        if matches!(self.state, State::Call | State::Message(Part::Call)) {
+        if self.is_calling() {
             self.finish_call(to);
         }
     }
@@ -288,9 +290,7 @@ impl Parser {
         }
         self.bare.push_str(text);
         let tools = Tools::new(self.tools.as_deref());
-        let form = self.speech.format.calls.as_ref().map(|calls| &calls.body);
-        let begins = form.map_or(Beginning::Other, |form| beginning(form, &self.bare, tools));
-        match begins {
+        match beginning(&self.speech.form.body, &self.bare, tools) {
             Beginning::Maybe if self.bare.len() <= MOST_HELD => {}
             Beginning::Call => {
                 let bare = std::mem::take(&mut self.bare);
@@ -347,11 +347,10 @@ impl Parser {
             return;
         }
         to.text(self.part(), text);
-        let body = self.speech.format.calls.as_ref().map(|calls| &calls.body);
         if self.state == State::Call && self.speech.called.is_empty() {
-            let (apostrophes, from) = match body {
-                Some(Body::Named(_) | Body::Braces { .. }) => (false, "{"),
-                Some(Body::Python) => (true, "[("),
+            let (apostrophes, from) = match &self.speech.form.body {
+                Body::Named(_) | Body::Braces { .. } => (false, "{"),
+                Body::Python => (true, "[("),
                 _ => (false, "{["),
             };
             if self.brackets.push(letter, apostrophes, from) {
@@ -441,10 +440,10 @@ impl Parser {
     fn told(&mut self, end: usize, to: &mut dyn Listener) {
         let raw = std::mem::take(&mut self.raw);
         let text = raw.get(self.body..end).unwrap_or_default();
-        let Some(calls) = &self.speech.format.calls else { return };
-        let (found, wrong) = body::calls(&calls.body, text, Tools::new(self.tools.as_deref()));
-        let to_whom =
-            matches!(calls.body, Body::Harmony).then(|| recipient(&raw)).flatten().map(str::to_owned);
+        let form = &self.speech.form.body;
+        let (found, wrong) = body::calls(form, text, Tools::new(self.tools.as_deref()));
+        let header = matches!(form, Body::Harmony).then(|| recipient(&raw)).flatten();
+        let to_whom = header.map(str::to_owned);
         let none = found.is_empty();
         for mut call in found {
             if let Some(name) = &to_whom {

@@ -1,6 +1,6 @@
 //! A format for one vocabulary: what is looked for in a model's text. Knows no stream.
 
-use super::form::{Body, Format};
+use super::form::{Body, Calls, Format};
 use super::marker::Marker;
 use crate::error::Result;
 use crate::text::vocab::Vocab;
@@ -9,9 +9,11 @@ use crate::text::vocab::Vocab;
 const PYTHON_TAG: &str = "<|python_tag|>";
 
 /// How the model of a chat template speaks, as its vocabulary has it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Speech {
-    pub(super) format: Format,
+    format: Format,
+    /// Its calls, or the fallback's.
+    pub(super) form: Calls,
     pub(super) thinks: Marker,
     pub(super) thought: Marker,
     pub(super) calls: Marker,
@@ -38,16 +40,25 @@ impl Speech {
     /// As [`Vocab::encode`].
     pub fn new(format: Format, vocab: &dyn Vocab) -> Result<Self> {
         let marker = |text: &str| Marker::new(text, vocab);
-        let mut speech = Self::default();
+        let form = format.calls.clone().unwrap_or_else(Calls::fallback);
+        let (mut calls, called) = (marker(&form.begin)?, marker(&form.end)?);
+        let tag = marker(PYTHON_TAG)?;
+        if form.begin.is_empty() && !format.harmony && tag.is_token() {
+            calls = tag;
+        }
+        let (thinks, thought) = (Marker::default(), Marker::default());
+        let mut speech = Self {
+            format: Format::default(),
+            form,
+            thinks,
+            thought,
+            calls,
+            called,
+            harmony: None,
+            tokens: Vec::new(),
+        };
         if let Some(reasoning) = &format.reasoning {
             (speech.thinks, speech.thought) = (marker(&reasoning.begin)?, marker(&reasoning.end)?);
-        }
-        if let Some(calls) = &format.calls {
-            (speech.calls, speech.called) = (marker(&calls.begin)?, marker(&calls.end)?);
-            let tag = marker(PYTHON_TAG)?;
-            if calls.begin.is_empty() && tag.is_token() {
-                speech.calls = tag;
-            }
         }
         if format.harmony {
             speech.harmony = Some(Box::new(Harmony {
@@ -79,15 +90,13 @@ impl Speech {
         self.tokens.binary_search(&id).is_ok()
     }
 
-    /// Whether it is a plain answer whatever the model says.
+    /// Whether all that the model says without tools is a plain answer.
     pub fn is_plain(&self) -> bool {
-        self.format.reasoning.is_none() && self.format.calls.is_none() && !self.format.harmony
+        self.format.reasoning.is_none() && !self.format.harmony
     }
 
     /// Calls that nothing begins are told by how they begin.
     pub(super) fn is_bare(&self) -> bool {
-        let calls = self.format.calls.as_ref();
-        calls
-            .is_some_and(|calls| calls.begin.is_empty() && matches!(calls.body, Body::Json(_) | Body::Python))
+        self.form.begin.is_empty() && matches!(self.form.body, Body::Json(_) | Body::Python)
     }
 }
