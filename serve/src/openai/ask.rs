@@ -4,6 +4,7 @@
 use super::grammar::grammar;
 use super::messages::messages;
 use super::sampling::{sampling, seed};
+use super::tools::tools;
 use crate::failure::Failure;
 use crate::fields::{Fields, wrong};
 use crate::model::Served;
@@ -44,15 +45,8 @@ const COMPLETION_TOKENS: u32 = 16;
 const STOPS: usize = 64;
 
 /// What changes nothing here: it is for OpenAI's own books.
-const BOOKS: [&str; 7] = [
-    "user",
-    "metadata",
-    "service_tier",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "safety_identifier",
-    "parallel_tool_calls",
-];
+const BOOKS: [&str; 6] =
+    ["user", "metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention", "safety_identifier"];
 
 /// A request in either form: with messages, or with a prompt.
 ///
@@ -75,12 +69,16 @@ pub fn chat(mut fields: Fields, served: &Served, limits: &Limits) -> Result<Aske
         let why = "top_logprobs goes with logprobs: send \"logprobs\": true, too";
         return Err(Failure::field("top_logprobs", why));
     }
-    refuse_tools(&mut fields)?;
+    let (tools, tool_choice) = tools(&mut fields)?;
     let template = fields.object("chat_template_kwargs")?.map(Arc::new);
+    let budget = fields.whole("reasoning_budget", 0..=u32::MAX.into())?;
     let mut asked = common(fields, Shape::Chat, served, limits)?;
     asked.logprobs = logprobs;
     asked.request.input = input;
     asked.request.template = template;
+    asked.request.tools = tools.map(Arc::new);
+    asked.request.tool_choice = tool_choice;
+    asked.request.reasoning_budget = budget.map(|tokens| tokens as u32);
     asked.request.sampling.logprobs = logprobs;
     asked.request.sampling.top_logprobs = top.unwrap_or(0) as u32;
     Ok(asked)
@@ -170,16 +168,6 @@ pub fn check_model(fields: &mut Fields, served: &Served) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Refuses by name what needs tool calls, unless it asks for nothing.
-fn refuse_tools(fields: &mut Fields) -> Result<()> {
-    let empty = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
-    let off = |value: &Value| matches!(value.as_str(), Some("none" | "auto"));
-    fields.refuse("tools", empty, "tool calls are not built yet")?;
-    fields.refuse("functions", empty, "tool calls are not built yet")?;
-    fields.refuse("tool_choice", off, "tool calls are not built yet")?;
-    fields.refuse("function_call", off, "tool calls are not built yet")
 }
 
 /// Whether a stream tells its usage.
@@ -293,22 +281,6 @@ mod tests {
         assert_eq!(read(json!(null)).expect("none"), [""; 0]);
         for bad in [json!(""), json!(["a", 4]), json!({}), json!(vec!["a"; STOPS + 1])] {
             assert!(read(bad.clone()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn tools_that_are_none_are_no_tools() {
-        for nothing in
-            [json!({"tools": [], "tool_choice": "auto"}), json!({"tools": null, "function_call": "none"})]
-        {
-            refuse_tools(&mut fields(nothing)).expect("nothing is asked for");
-        }
-        for (name, something) in [
-            ("tools", json!({"tools": [{"type": "function"}]})),
-            ("tool_choice", json!({"tool_choice": "required"})),
-        ] {
-            let refused = refuse_tools(&mut fields(something)).expect_err(name);
-            assert_eq!((refused.param.as_deref(), refused.code), (Some(name), Some("unsupported")));
         }
     }
 

@@ -4,6 +4,7 @@
 use super::ask::Shape;
 use super::logprobs::{self, Lists};
 use super::told::{Told, figures, finish_reason, usage};
+use super::tools;
 use crate::answer::failure;
 use crate::failure::Failure;
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub struct Chunks {
     head: String,
     /// Characters of the text so far.
     offset: usize,
+    /// Calls of tools so far.
+    calls: usize,
     begun: bool,
 }
 
@@ -31,13 +34,14 @@ impl Chunks {
         });
         let mut head = start.to_string();
         head.pop();
-        Self { told, head, offset: 0, begun: false }
+        Self { told, head, offset: 0, calls: 0, begun: false }
     }
 
     /// Writes what `event` is to the client, and says whether that was the end of it.
     pub fn event(&mut self, out: &mut String, event: &EventKind) -> bool {
         match event {
             EventKind::Text(text) => self.text(out, text),
+            EventKind::ToolCall(text) => self.call(out, text),
             EventKind::End(end) => {
                 self.end(out, end);
                 return true;
@@ -87,6 +91,14 @@ impl Chunks {
         }
     }
 
+    fn call(&mut self, out: &mut String, text: &str) {
+        self.begin(out);
+        if let Some(call) = tools::call(text, Some(self.calls)) {
+            self.calls += 1;
+            self.delta(out, &json!({"tool_calls": [call]}), &Value::Null);
+        }
+    }
+
     fn delta(&self, out: &mut String, delta: &Value, logprobs: &Value) {
         let head = &self.head;
         let _ = write!(
@@ -109,7 +121,7 @@ impl Chunks {
             return self.fail(out, &failure);
         }
         self.begin(out);
-        let reason = Value::from(finish_reason(end));
+        let reason = Value::from(finish_reason(end, self.calls > 0));
         let figures = figures(end);
         match self.told.shape {
             Shape::Chat => {

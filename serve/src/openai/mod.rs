@@ -10,6 +10,7 @@ mod logprobs;
 mod messages;
 mod sampling;
 mod told;
+mod tools;
 mod whole;
 
 pub use ask::{Asked, ask, chat, completion};

@@ -49,8 +49,10 @@ impl Told {
 }
 
 /// Why it ended, in OpenAI's words; "cancelled", which only jobs can be, is ours.
-pub fn finish_reason(end: &End) -> &'static str {
+/// `calls`: it has called tools.
+pub fn finish_reason(end: &End, calls: bool) -> &'static str {
     match end.reason {
+        EndReason::Stop | EndReason::StopString if calls => "tool_calls",
         EndReason::Length | EndReason::ContextFull | EndReason::Deadline => "length",
         EndReason::Cancelled => "cancelled",
         _ => "stop",

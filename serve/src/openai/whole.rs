@@ -3,6 +3,7 @@
 use super::ask::Shape;
 use super::logprobs::{self, Lists};
 use super::told::{Told, figures, finish_reason, usage};
+use super::tools;
 use serde_json::{Map, Value, json};
 use wick::{Channel, End, EventKind, Text};
 
@@ -11,6 +12,7 @@ pub struct Whole {
     told: Told,
     text: String,
     reasoning: String,
+    calls: Vec<Value>,
     tokens: Vec<Value>,
     lists: Lists,
 }
@@ -19,11 +21,14 @@ impl Whole {
     /// Of an answer that is told so.
     pub fn new(told: Told) -> Self {
         let (text, reasoning) = (String::new(), String::new());
-        Self { told, text, reasoning, tokens: Vec::new(), lists: Lists::default() }
+        Self { told, text, reasoning, calls: Vec::new(), tokens: Vec::new(), lists: Lists::default() }
     }
 
     /// One more event.
     pub fn event(&mut self, event: &EventKind) {
+        if let EventKind::ToolCall(call) = event {
+            self.calls.extend(tools::call(call, None));
+        }
         if let EventKind::Text(text) = event {
             match text.channel {
                 Channel::Answer => self.text.push_str(&text.text),
@@ -46,12 +51,17 @@ impl Whole {
     /// The answer, now that it is over.
     pub fn end(self, end: &End) -> Value {
         let named = self.told.logprobs.is_some();
-        let reason = finish_reason(end);
+        let reason = finish_reason(end, !self.calls.is_empty());
         let choice = match self.told.shape {
             Shape::Chat => {
                 let mut message = Map::new();
                 message.insert("role".to_owned(), "assistant".into());
-                message.insert("content".to_owned(), self.text.into());
+                let says_nothing = self.text.is_empty() && !self.calls.is_empty();
+                let content = if says_nothing { Value::Null } else { self.text.into() };
+                message.insert("content".to_owned(), content);
+                if !self.calls.is_empty() {
+                    message.insert("tool_calls".to_owned(), self.calls.into());
+                }
                 if !self.reasoning.is_empty() {
                     message.insert("reasoning_content".to_owned(), self.reasoning.into());
                 }

@@ -14,3 +14,4 @@ mod limits;
 mod load;
 mod loading;
 mod routes;
+mod tools;
