@@ -4,7 +4,11 @@
 //!     cargo bench --no-default-features --features native,text,folders,bench --bench embed
 //!
 //! The model is that of WICK_EMBED_MODEL, a GGUF or a folder, else the real model that other benchmarks have.
-#![allow(clippy::print_stdout, reason = "a program prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program prints, and reads its variables"
+)]
 
 #[path = "real_model/mod.rs"]
 mod real_model;
