@@ -12,8 +12,8 @@ use wick::Model;
 use wick::runtime::{EndReason, Mode, ModelOptions, Reading};
 
 fn folder() -> Option<PathBuf> {
-    let models = std::env::var("WICK_MODELS").map(PathBuf::from);
-    let models = models.unwrap_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("models"));
+    let models = std::env::var_os("WICK_MODELS").map(PathBuf::from);
+    let models = models.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("models"));
     let path = models.join("all-MiniLM-L6-v2");
     if path.join("config.json").is_file() {
         return Some(path);
