@@ -124,7 +124,7 @@
 /* The end: always the last event, exactly once. */
 #define WICK_EVENT_END 5
 
-/* One call of a tool, as JSON. Not in this release. */
+/* One call of a tool, whole, as JSON: `{"id":"…","name":"…","arguments":{…}}` (docs/tools.md). */
 #define WICK_EVENT_TOOL_CALL 6
 
 /* The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this release. */
@@ -167,13 +167,13 @@
  * `messages` and `tokens`: so many have gone (WICK_OVERFLOW_ROLL). Skip what you do not know. */
 #define WICK_NOTE_LIBRARY 1
 
-/* A TEXT to be shown. In this release all are. */
+/* A TEXT to be shown. */
 #define WICK_CHANNEL_ANSWER 0
 
-/* A TEXT of thinking. Not in this release: it comes as WICK_CHANNEL_ANSWER. */
+/* A TEXT of thinking (docs/reasoning.md). */
 #define WICK_CHANNEL_REASONING 1
 
-/* A TEXT that is a tool call's markup. Not in this release: it comes as WICK_CHANNEL_ANSWER. */
+/* A TEXT that is a tool call's markup. The call itself comes as WICK_EVENT_TOOL_CALL. */
 #define WICK_CHANNEL_TOOL 2
 
 /* The runtime owns its threads. */
@@ -239,7 +239,7 @@
 /* The model may call a tool or not. */
 #define WICK_TOOLS_AUTO 0
 
-/* Tools stay in the prompt, a call cannot begin. Not in this release. */
+/* Tools stay in the prompt, a call cannot begin. */
 #define WICK_TOOLS_NONE 1
 
 /* The answer is a call, bound to the tools' schemas. Not in this release. */
@@ -260,7 +260,7 @@
 /* A TEXT holds a whole sentence, with the white space behind it. */
 #define WICK_CUT_SENTENCE 3
 
-/* As `reasoning_budget`: thinking is ended before its first token. Not in this release. */
+/* As `reasoning_budget`: thinking is ended before its first token. */
 #define WICK_NO_REASONING 0xFFFFFFFFu
 
 /* What a call came to: 0 or more is not an error. The values are frozen; treat an unknown negative one as an
@@ -874,11 +874,13 @@ typedef struct wick_generate_options {
   struct wick_str answer_prefix;
   /* WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release. */
   uint32_t grammar_scope;
-  /* WICK_TOOLS_AUTO. Anything else is WICK_E_UNSUPPORTED in this release. */
+  /* With messages: WICK_TOOLS_AUTO or WICK_TOOLS_NONE. Anything else is WICK_E_UNSUPPORTED in this
+   * release. */
   uint32_t tool_choice;
   /* Absent. With WICK_TOOLS_NAMED the tool's name. */
   struct wick_str tool_name;
-  /* 0: no limit. Tokens of thinking at most: anything else is WICK_E_UNSUPPORTED in this release. */
+  /* With messages: tokens of thinking at most, then what ends it is said in the model's place, at a whole
+   * character (docs/reasoning.md). 0: no limit; WICK_NO_REASONING: ended before its first token. */
   uint32_t reasoning_budget;
   /* WICK_CUT_…: what a TEXT is. A piece comes when what follows shows that it is whole, after 400
    * characters whole or not, and at the end; the pieces are the same whatever the tokens are. Its ids are
@@ -1305,7 +1307,8 @@ wick_status wick_stream_stats(struct wick_stream stream, struct wick_stats *out)
  * After END: WICK_ENDED. */
 wick_status wick_stream_note(struct wick_stream stream, struct wick_str text);
 
-/* [ANY] Ends the thinking of a generation here. WICK_E_UNSUPPORTED in this release. */
+/* [ANY] Ends the thinking of a generation here, or keeps it from beginning: latched, never waits. Once the
+ * answer has begun it changes nothing; after END: WICK_ENDED; not a generation: WICK_E_INVALID_ARGUMENT. */
 wick_status wick_stream_answer_now(struct wick_stream stream);
 
 /* [ANY] Cancels and forgets: no callback of it starts after this returns. One may still be running

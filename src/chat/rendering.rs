@@ -7,11 +7,16 @@ use super::roll::Rolled;
 use super::room::Room;
 use super::said;
 use super::talk::Talk;
+use crate::compute::on_own_stack;
 use crate::error::{ErrorKind, Result};
 use crate::pause::Pauses;
 use crate::text::format::{Adapted, Format};
-use crate::text::{RenderInput, Rendered, Vocab};
+use crate::text::{Message, RenderInput, Rendered, Vocab};
+use serde_json::Value;
 use std::ops::Range;
+
+/// Bytes of stack for what recurses over tools and calls, which may be nested deep.
+const STACK: usize = 512 << 10;
 
 /// What a session holds when its generation begins.
 pub(crate) struct Prompt {
@@ -66,8 +71,7 @@ impl Rendering<'_> {
     /// # Errors
     /// `ContextFull` for text that cannot fit; `Template`, `Tokenizer`, `OutOfMemory`; what stops `pauses`.
     pub(crate) async fn prompt(mut self, pauses: &mut Pauses<'_>) -> Result<Prompt> {
-        let notes =
-            Adapted::new(self.format, &self.turn.messages, self.turn.tools.as_deref()).notes().collect();
+        let notes = adapted(self.format, &self.turn.messages, self.turn.tools.as_deref())?.notes().collect();
         let rendered = self.render(0..0, pauses).await?;
         let whole = self.tokens(&rendered, pauses).await;
         let search = match &whole {
@@ -137,7 +141,7 @@ impl Rendering<'_> {
     async fn render_behind(&self, gone: &Range<usize>, pauses: &mut Pauses<'_>) -> Result<Rendered> {
         let (vocab, turn) = (self.vocab, &self.turn);
         let messages = &turn.messages[gone.len()..];
-        let adapted = Adapted::new(self.format, messages, turn.tools.as_deref());
+        let adapted = adapted(self.format, messages, turn.tools.as_deref())?;
         let shift = adapted.shift(messages);
         let controls = turn.controls.iter().filter(|(message, _)| !gone.contains(message));
         let controls = controls.map(|(message, controls)| match *message < gone.start {
@@ -165,5 +169,18 @@ impl Rendering<'_> {
         let rendered = rendered?;
         pauses.look_up().await?;
         Ok(rendered)
+    }
+}
+
+/// The messages in the words that the template of `format` knows. JSON is written on a stack of its own: the
+/// thread may be a host's.
+///
+/// # Errors
+/// `OutOfMemory`.
+fn adapted(format: &Format, messages: &[Message], tools: Option<&Value>) -> Result<Adapted> {
+    let adapt = || Ok(Adapted::new(format, messages, tools));
+    match tools.is_some() || messages.iter().any(|message| message.extra.is_some()) {
+        true => on_own_stack(STACK, adapt),
+        false => adapt(),
     }
 }

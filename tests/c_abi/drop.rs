@@ -29,7 +29,7 @@ fn in_the_call_that_is_refused() {
         assert_eq!(counter.count(), before + 1, "{}", name(status));
     };
     let good = || counted(counter);
-    refused(session, &wick_generate_options { tool_choice: 1, ..good() }, WICK_E_UNSUPPORTED);
+    refused(session, &wick_generate_options { reserved0: 1, ..good() }, WICK_E_UNSUPPORTED);
     refused(
         session,
         &wick_generate_options { stop_count: 1, on_event: Some(ignore), ..good() },

@@ -130,13 +130,13 @@ fn in_on_event_and_drop_on_the_runtimes_thread_and_in_a_dispatch() {
 fn in_a_drop_of_a_refused_call() {
     let world = World::new();
     let options =
-        wick_generate_options { tool_choice: 1, user: world.user(), drop: Some(drop_world), ..prompt("p") };
+        wick_generate_options { reserved0: 1, user: world.user(), drop: Some(drop_world), ..prompt("p") };
     is(try_generate(world.session, &options).unwrap_err().0, WICK_E_UNSUPPORTED);
     assert_eq!(world.tried(), 1);
     // Refused by the session itself: its lock is not held over the drop.
     let gated = session(world.runtime, r#"{"reply":"x","gated":true}"#);
     let live = generate(gated, &prompt("p"));
-    let busy = wick_generate_options { tool_choice: 0, ..options };
+    let busy = wick_generate_options { reserved0: 0, ..options };
     is(try_generate(gated, &busy).unwrap_err().0, WICK_E_BUSY);
     assert_eq!(world.tried(), 2);
     is(wick_stream_close(live), WICK_OK);

@@ -1,7 +1,7 @@
 //! What lies between the markers of calls, as calls. Knows no stream and no markers.
 
 use super::form::{Body, Call, Keys, Slot, Tags};
-use super::literal::Literals;
+use super::literal::{DEPTH, Literals};
 use super::tools::Tools;
 use crate::text::json::keeping_integers;
 use serde_json::{Map, Value};
@@ -29,7 +29,23 @@ pub(super) fn calls(form: &Body, body: &str, tools: Tools<'_>) -> (Vec<Call>, Op
         Ok(()) => None,
     };
     calls.truncate(MOST);
+    let flat = calls.iter().take_while(|call| call.arguments.values().all(|value| holds(value, DEPTH - 1)));
+    let flat = flat.count();
+    if let Some(deep) = calls.get(flat) {
+        let wrong = format!("the arguments of {} are nested more than {DEPTH} deep", deep.name);
+        calls.truncate(flat);
+        return (calls, Some(wrong));
+    }
     (calls, wrong)
+}
+
+/// Whether so many arrays and objects in each other are enough for `value`.
+fn holds(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(items) => levels > 0 && items.iter().all(|item| holds(item, levels - 1)),
+        Value::Object(object) => levels > 0 && object.values().all(|item| holds(item, levels - 1)),
+        _ => true,
+    }
 }
 
 type Read = Result<(), String>;
@@ -277,6 +293,22 @@ mod tests {
 
     fn plain(name: &str, arguments: Value) -> (Option<String>, String, Value) {
         (None, name.to_owned(), arguments)
+    }
+
+    #[test]
+    fn arguments_that_are_nested_too_deep_are_no_call() {
+        let form = Body::Json(Keys { name: "name".into(), arguments: "arguments".into(), list: false });
+        let nested = |depth| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!(r#"{{"name": "f", "arguments": {{"a": {open}{close}}}}}"#)
+        };
+        assert!(read(&form, &nested(DEPTH - 1)).is_ok());
+        let wrong = "the arguments of f are nested more than 40 deep";
+        assert_eq!(read(&form, &nested(DEPTH)), Err(wrong.to_owned()));
+        assert!(read(&form, &nested(100_000)).is_err());
+        let python = |depth| format!("[f(a={}{})]", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&Body::Python, &python(DEPTH - 1)).is_ok());
+        assert!(read(&Body::Python, &python(DEPTH)).is_err());
     }
 
     #[test]

@@ -10,8 +10,12 @@ use super::form::{Body, Call};
 use super::marker::{Marker, Unit};
 use super::speech::{Harmony, Speech};
 use super::tools::Tools;
+use crate::compute::on_own_stack;
 use serde_json::Value;
 use std::sync::Arc;
+
+/// Bytes of stack on which the values of calls are read.
+const STACK: usize = 512 << 10;
 
 /// Letters of a header at most, and of a text that may become a call without a marker.
 const MOST_HELD: usize = 512;
@@ -441,7 +445,10 @@ impl Parser {
         let raw = std::mem::take(&mut self.raw);
         let text = raw.get(self.body..end).unwrap_or_default();
         let form = &self.speech.form.body;
-        let (found, wrong) = body::calls(form, text, Tools::new(self.tools.as_deref()));
+        // The thread may be a host's, and values may be nested deep.
+        let read = || Ok(body::calls(form, text, Tools::new(self.tools.as_deref())));
+        let (found, wrong) =
+            on_own_stack(STACK, read).unwrap_or_else(|error| (Vec::new(), Some(error.message().to_owned())));
         let header = matches!(form, Body::Harmony).then(|| recipient(&raw)).flatten();
         let to_whom = header.map(str::to_owned);
         let none = found.is_empty();
