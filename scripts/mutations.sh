@@ -11,8 +11,8 @@ tree=$work/tree
 # Never the build folder of the tree itself: cargo takes a package in another folder for the same one, and
 # would hand out mutants.
 export CARGO_TARGET_DIR=$work/build
-# Most of the library is the same in every mutant.
-export CARGO_INCREMENTAL=1
+# Most of the library is the same in every mutant, and each is built for one run.
+export CARGO_INCREMENTAL=1 CARGO_PROFILE_DEV_OPT_LEVEL=0
 # Many tests make panics happen, whose backtraces would bury what failed.
 export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
 # What it says is read.
