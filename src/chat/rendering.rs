@@ -71,7 +71,7 @@ impl Rendering<'_> {
     /// # Errors
     /// `ContextFull` for text that cannot fit; `Template`, `Tokenizer`, `OutOfMemory`; what stops `pauses`.
     pub(crate) async fn prompt(mut self, pauses: &mut Pauses<'_>) -> Result<Prompt> {
-        let notes = adapted(self.format, &self.turn.messages, self.turn.tools.as_deref())?.notes().collect();
+        let notes = Adapted::notes(self.format, &self.turn.messages, self.turn.tools.as_deref()).collect();
         let rendered = self.render(0..0, pauses).await?;
         let whole = self.tokens(&rendered, pauses).await;
         let search = match &whole {

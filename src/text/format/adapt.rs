@@ -11,8 +11,6 @@ use serde_json::{Map, Value, json};
 pub struct Adapted {
     /// The messages; `None`: the host's own.
     pub messages: Option<Vec<Message>>,
-    /// The system message went into the first of the user's, and is not there by itself.
-    pub folded: bool,
     /// Tools are in the system message's text: the template is given none.
     pub told_tools: bool,
 }
@@ -20,15 +18,12 @@ pub struct Adapted {
 impl Adapted {
     /// Of `messages`, which the template of `format` is given with `tools`.
     pub fn new(format: &Format, messages: &[Message], tools: Option<&Value>) -> Self {
-        let mut adapted = Self::default();
+        let mut adapted = Self { messages: None, told_tools: tells(format, tools) };
         let has_calls = |message: &Message| message.role == "tool" || calls_of(message).is_some();
         let calls = messages.iter().any(has_calls);
         if format.calls.is_none() && (tools.is_some() || calls) {
             let mut all: Vec<Message> = messages.iter().map(as_text).collect();
-            if let Some(tools) = tools {
-                tell(&mut all, tools);
-                adapted.told_tools = true;
-            }
+            tools.into_iter().for_each(|tools| tell(&mut all, tools));
             adapted.messages = Some(all);
         } else if format.arguments_as_text && calls {
             adapted.messages = Some(messages.iter().map(with_arguments_as_text).collect());
@@ -37,8 +32,6 @@ impl Adapted {
         if !format.takes_system && first.is_some_and(|first| first.role == "system") {
             let mut all = adapted.messages.take().unwrap_or_else(|| messages.to_vec());
             let system = all.remove(0);
-            // Where the host has none, the message of the tools is alone.
-            adapted.folded = messages.first().is_some_and(|first| first.role == "system");
             fold(&mut all, &system.content);
             adapted.messages = Some(all);
         }
@@ -50,15 +43,27 @@ impl Adapted {
         self.messages.as_ref().map_or(0, |all| all.len() as isize - host.len() as isize)
     }
 
-    /// What the library has to say of it, as NOTEs.
-    pub fn notes(&self) -> impl Iterator<Item = String> {
+    /// What the library has to say of how `messages` and `tools` are adapted to `format`, as NOTEs.
+    pub fn notes(
+        format: &Format,
+        messages: &[Message],
+        tools: Option<&Value>,
+    ) -> impl Iterator<Item = String> {
         let lacks = |what: &str, instead: &str| {
             json!({"event": "template_lacks", "what": what, "instead": instead}).to_string()
         };
-        let tools = self.told_tools.then(|| lacks("tools", "they are described in the system message"));
-        let system = self.folded.then(|| lacks("system", "it comes before the first user message"));
+        let told = tells(format, tools);
+        let tools = told.then(|| lacks("tools", "they are described in the system message"));
+        // Where the host has no system message, that of the tools is alone, and is told of already.
+        let folds = !format.takes_system && messages.first().is_some_and(|first| first.role == "system");
+        let system = folds.then(|| lacks("system", "it comes before the first user message"));
         tools.into_iter().chain(system)
     }
+}
+
+/// Whether tools are told in words.
+fn tells(format: &Format, tools: Option<&Value>) -> bool {
+    format.calls.is_none() && tools.is_some()
 }
 
 /// The calls of an assistant's message.
@@ -179,7 +184,8 @@ mod tests {
         let format = Format { calls: Some(Calls::fallback()), takes_system: true, ..Format::default() };
         let messages = [said("system", "s"), said("user", "u"), called(), said("tool", "r")];
         let adapted = Adapted::new(&format, &messages, Some(&json!([{}])));
-        assert!(adapted.messages.is_none() && adapted.notes().next().is_none());
+        assert!(adapted.messages.is_none());
+        assert!(Adapted::notes(&format, &messages, Some(&json!([{}]))).next().is_none());
         let as_text = Format { arguments_as_text: true, ..format };
         let adapted = Adapted::new(&as_text, &messages, None).messages.unwrap();
         assert_eq!(calls_of(&adapted[2]).unwrap()[0]["function"]["arguments"], json!("{\"a\":1}"));
@@ -189,8 +195,10 @@ mod tests {
     fn tools_results_and_calls_become_text_where_a_template_shows_none() {
         let format = Format { takes_system: true, ..Format::default() };
         let messages = [said("user", "u"), called(), said("tool", "r")];
-        let adapted = Adapted::new(&format, &messages, Some(&json!([{"name": "f"}])));
-        assert_eq!((adapted.shift(&messages), adapted.notes().count()), (1, 1));
+        let tools = json!([{"name": "f"}]);
+        let adapted = Adapted::new(&format, &messages, Some(&tools));
+        let notes = Adapted::notes(&format, &messages, Some(&tools)).count();
+        assert_eq!((adapted.shift(&messages), notes), (1, 1));
         let all = adapted.messages.unwrap();
         assert!(all[0].role == "system" && all[0].content.contains("{\"name\":\"f\"}"));
         let call = "So:\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\":1}}\n</tool_call>";
@@ -205,7 +213,8 @@ mod tests {
         for user in [said("user", "u"), in_parts] {
             let messages = [said("system", "s"), user, said("assistant", "a")];
             let adapted = Adapted::new(&Format::default(), &messages, None);
-            assert_eq!((adapted.shift(&messages), adapted.notes().count()), (-1, 1));
+            let notes = Adapted::notes(&Format::default(), &messages, None).count();
+            assert_eq!((adapted.shift(&messages), notes), (-1, 1));
             assert_eq!(text_of(&adapted.messages.unwrap()[0]), "s\n\nu");
         }
         let alone = Adapted::new(&Format::default(), &[said("system", "s")], None).messages.unwrap();
