@@ -122,15 +122,22 @@ fn a_long_piece_is_cut_at_white_space_or_between_characters() {
             "{cut:?}"
         );
         assert_eq!(whole.concat(), words);
-        // A character of two code points is not taken apart.
+    }
+    // Where a sentence may end, it does.
+    let long = format!("{}. (", "x".repeat(392));
+    assert_eq!(pieces(Cut::Sentence, &[&long, "((((((((((y"])[0].chars().count(), 394);
+}
+
+// What a mark is, is known with texts only.
+#[cfg(feature = "text")]
+#[test]
+fn a_character_of_two_code_points_is_not_taken_apart() {
+    for cut in [Cut::Word, Cut::Line, Cut::Sentence] {
         let letters = "e\u{301}".repeat(700);
         for piece in pieces(cut, &[&letters]) {
             assert!(piece.starts_with('e') && piece.chars().count() <= MAX_PIECE, "{cut:?}");
         }
     }
-    // Where a sentence may end, it does.
-    let long = format!("{}. (", "x".repeat(392));
-    assert_eq!(pieces(Cut::Sentence, &[&long, "((((((((((y"])[0].chars().count(), 394);
 }
 
 fn text() -> impl Strategy<Value = String> {
