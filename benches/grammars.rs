@@ -1,7 +1,12 @@
 //! What a step under a grammar costs beside the model's, over 150,000 tokens: the mask, its application to
-//! the logits, and the token's way into the grammar; beside llguidance alone, which does the same below.
+//! the logits, and the token's way into the grammar; beside llguidance alone, which does the same below. Then
+//! the tokens per second of a real model that answers under a schema, beside the same without one.
 //!
 //!     cargo bench --features bench --bench grammars
+#![allow(clippy::print_stdout, reason = "a program prints")]
+
+#[path = "real_model/mod.rs"]
+mod real_model;
 
 use criterion::{Criterion, Throughput};
 use llguidance::api::TopLevelGrammar;
@@ -12,8 +17,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wick::pause::Pauses;
+use wick::runtime::{Input, Model, ModelOptions, Reading, Request, Runtime, RuntimeOptions};
+use wick::sample::SamplerOptions;
 use wick::text::grammar::{Grammar, GrammarKind, Grammars};
-use wick::text::{InPieces, Piece, RenderInput, Rendered, Vocab, done};
+use wick::text::{InPieces, Message, Piece, RenderInput, Rendered, Vocab, done};
 
 const VOCAB: usize = 150_000;
 
@@ -261,9 +268,99 @@ fn main() {
     }
     group.finish();
     for ((side, _), mut steps) in all.iter().zip(steps) {
+        if steps.is_empty() {
+            continue;
+        }
         steps.sort_unstable();
         let at = |share: f64| steps.get((steps.len() as f64 * share) as usize).copied().unwrap_or_default();
-        println!("{side}: a step takes {:?} (median), {:?} (p99)", at(0.5), at(0.99));
+        let longest = steps.last().copied().unwrap_or_default();
+        println!("{side}: a step takes {:?} (median), {:?} (p99), {longest:?} (longest)", at(0.5), at(0.99));
     }
     criterion.final_summary();
+    bind(&sides.vocab);
+    if let Some(path) = real_model::path("answers of a real model under a schema") {
+        answers(&path);
+    }
+}
+
+/// What comes in one piece where no thread of wick's can take it: the tree of the vocabulary with a model's
+/// first grammar, and each grammar's way through the compiler.
+fn bind(vocab: &Arc<dyn Vocab>) {
+    let grammars = Grammars::default();
+    let warm = Grammar { kind: GrammarKind::Regex, text: "a".to_owned() };
+    let begun = Instant::now();
+    grammars.bind(&warm, vocab).expect("it compiles");
+    println!("the first grammar of a model, with the tree of {VOCAB} tokens: {:?}", begun.elapsed());
+    for (name, schema, _) in CASES {
+        let grammar = Grammar { kind: GrammarKind::JsonSchema, text: schema.to_owned() };
+        let begun = Instant::now();
+        let mut bound = grammars.bind(&grammar, vocab).expect("it compiles");
+        let compiled = begun.elapsed();
+        bound.begin("", None, true).expect("nothing is in front");
+        bound.mask().expect("it goes on");
+        println!("{name}: compiled in {compiled:?}, the first mask {:?} later", begun.elapsed() - compiled);
+    }
+}
+
+/// Rounds of the comparison; medians are printed.
+const ROUNDS: usize = 9;
+
+/// Answers of a real model with and without a grammar by turns, neither with drafts: tokens per second. Each
+/// round asks for a text that is long enough for all its tokens.
+fn answers(path: &str) {
+    let runtime =
+        Runtime::new(RuntimeOptions { threads: 2, ..RuntimeOptions::default() }).expect("a runtime");
+    let options = ModelOptions { drafts: false, ..real_model::options(path) };
+    let (model, mut load) = runtime.load(options, Reading::default()).expect("a load");
+    load.collect_text().expect("a loaded model");
+    // One string, in which nothing is forced; and records, whose keys and marks are.
+    let grammars = [
+        ("one string", GrammarKind::Regex, r#"(?s:"[^"\\]*")"#),
+        ("list of records", GrammarKind::JsonSchema, CASES[1].1),
+    ];
+    for (name, kind, text) in grammars {
+        let grammar = Arc::new(Grammar { kind, text: text.to_owned() });
+        // The grammar is compiled, the tokens' tree is built, and the weights lie where they stay.
+        rate(&model, 0, Some(&grammar));
+        std::thread::sleep(Duration::from_millis(1500));
+        let mut rounds: Vec<[f64; 2]> = (1..=ROUNDS as u64)
+            .map(|round| {
+                // Who comes second finds the machine as the first has left it.
+                if round % 2 == 0 {
+                    let with = rate(&model, round, Some(&grammar));
+                    [with, rate(&model, round, None)]
+                } else {
+                    let without = rate(&model, round, None);
+                    [rate(&model, round, Some(&grammar)), without]
+                }
+            })
+            .collect();
+        rounds.sort_unstable_by(|[a, b], [c, d]| (a / b).total_cmp(&(c / d)));
+        let ratio = |round: usize| rounds[round][0] / rounds[round][1];
+        let [with, without] = rounds[ROUNDS / 2];
+        println!(
+            "{path}, {name}: {with:.0} tokens/s; without a grammar {without:.0}; ratio {:.2} ({:.2} to {:.2})",
+            ratio(ROUNDS / 2),
+            ratio(0),
+            ratio(ROUNDS - 1)
+        );
+    }
+    runtime.shutdown(None).expect("a shutdown");
+}
+
+/// Tokens per second of an answer of a session of its own, without the first.
+fn rate(model: &Model, seed: u64, grammar: Option<&Arc<Grammar>>) -> f64 {
+    let content = "Tell of the people of a mountain village, one after the other, at length.".to_owned();
+    let request = Request {
+        input: Input::Messages(vec![Message { role: "user".into(), content, ..Message::default() }]),
+        max_tokens: 160,
+        sampling: SamplerOptions { temperature: 0.8, seed, ..SamplerOptions::default() },
+        ignore_eos: grammar.is_none(),
+        grammar: grammar.cloned(),
+        ..Request::default()
+    };
+    let session = model.session(None).expect("a session");
+    let (_, end) =
+        session.generate(request, Reading::default()).expect("a stream").collect_text().expect("an answer");
+    f64::from(end.stats.output_tokens - 1) / (end.stats.decode_ns as f64 / 1e9)
 }
