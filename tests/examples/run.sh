@@ -85,6 +85,17 @@ if [ -n "$have_model" ]; then
   [ "$code" -eq 1 ] && grep -q 'general.type' "$tmp/err" || fail "adapters: a model in place of an adapter: exit $code, not 1 and why"
   echo "ok: adapters, voices"
 
+  # One character: new, then from its save; a save that is damaged is told.
+  for met in "is new here" "goes on from his save"; do
+    timeout -s KILL 300 "$tmp/character-c" "$model" "$tmp/otto.wick" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "character: exit $?"
+    grep -q "$met" "$tmp/out" && [ "$(grep -c '^  Otto: ' "$tmp/out")" -ge 2 ] || fail "character: Otto, who $met, says nothing"
+  done
+  head -c 100 "$tmp/otto.wick" >"$tmp/half" && mv "$tmp/half" "$tmp/otto.wick"
+  code=0
+  timeout -s KILL 300 "$tmp/character-c" "$model" "$tmp/otto.wick" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 1 ] && grep -q 'otto.wick: WICK_E_IO' "$tmp/err" || fail "character: a damaged save is not told: exit $code"
+  echo "ok: character, its save"
+
   # The villagers: new ones, who are saved, then the same ones, who go on.
   mkdir "$tmp/saves"
   for old in 0 20; do
