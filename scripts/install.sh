@@ -72,7 +72,7 @@ install_library() {
   # The usual name too, for `cc -static` and for build files that give its path.
   ln -sf libwick_static.a "$root/lib/libwick.a"
 
-  install -m 644 include/wick.h include/wick.hpp include/wick_values.hpp include/wick_coroutines.hpp "$root/include/"
+  install -m 644 include/wick.h include/wick.abi.json include/wick.hpp include/wick_values.hpp include/wick_coroutines.hpp "$root/include/"
   fill scripts/install/wick.pc.in "$root/lib/pkgconfig/wick.pc"
   fill scripts/install/wick-static.pc.in "$root/lib/pkgconfig/wick-static.pc"
   fill scripts/install/wickConfig.cmake.in "$root/lib/cmake/wick/wickConfig.cmake"
