@@ -211,7 +211,7 @@ impl Sides {
     fn wick(&mut self, schema: &str, text: &str) -> Vec<Duration> {
         let grammar = Grammar { kind: GrammarKind::JsonSchema, text: schema.to_owned() };
         let mut bound = self.grammars.bind(&grammar, &self.vocab).expect("it compiles");
-        bound.begin("", None, true).expect("nothing is in front");
+        bound.begin("", None).expect("nothing is in front");
         let bound = std::cell::RefCell::new(bound);
         let mask = |logits: &mut [f32]| {
             let mut bound = bound.borrow_mut();

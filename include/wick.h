@@ -233,7 +233,7 @@
 /* The grammar binds everything generated. */
 #define WICK_SCOPE_ALL 0
 
-/* Reasoning is free, the grammar binds what follows; no calls. Not in this release. */
+/* Reasoning is free, the grammar binds what follows; no calls. */
 #define WICK_SCOPE_ANSWER 1
 
 /* The model may call a tool or not. */
@@ -242,10 +242,10 @@
 /* Tools stay in the prompt, a call cannot begin. */
 #define WICK_TOOLS_NONE 1
 
-/* The answer is a call, bound to the tools' schemas. Not in this release. */
+/* The answer is one call, behind what the model thinks, and bound to the tools' schemas (docs/tools.md). */
 #define WICK_TOOLS_REQUIRED 2
 
-/* The answer is a call of the tool `tool_name`. Not in this release. */
+/* The answer is a call of the tool `tool_name`, bound to its schema. */
 #define WICK_TOOLS_NAMED 3
 
 /* A TEXT for each token that gives text. */
@@ -872,12 +872,16 @@ typedef struct wick_generate_options {
    * count as such, and no stop string is looked for in it. WICK_E_INVALID_ARGUMENT with prompt,
    * prompt_tokens or prefill_only, and without input where the session holds raw input. */
   struct wick_str answer_prefix;
-  /* WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release. */
+  /* WICK_SCOPE_…: what of it the grammar binds. With WICK_SCOPE_ANSWER an answer that ends inside of the
+   * reasoning, other than by its length, is END (ERROR, WICK_E_GRAMMAR); without messages, or where the
+   * model's template knows no reasoning, it is as WICK_SCOPE_ALL. */
   uint32_t grammar_scope;
-  /* With messages: WICK_TOOLS_AUTO or WICK_TOOLS_NONE. Anything else is WICK_E_UNSUPPORTED in this
-   * release. */
+  /* In a conversation: WICK_TOOLS_…. WICK_TOOLS_REQUIRED and WICK_TOOLS_NAMED are
+   * WICK_E_INVALID_ARGUMENT with a grammar or an answer_prefix, END (ERROR, WICK_E_INVALID_ARGUMENT)
+   * without tools in force, and nothing with prefill_only. */
   uint32_t tool_choice;
-  /* Absent. With WICK_TOOLS_NAMED the tool's name. */
+  /* With WICK_TOOLS_NAMED the tool's name, one of those in force, else END (ERROR,
+   * WICK_E_INVALID_ARGUMENT); otherwise absent. */
   struct wick_str tool_name;
   /* With messages: tokens of thinking at most, then what ends it is said in the model's place, at a whole
    * character (docs/reasoning.md). 0: no limit; WICK_NO_REASONING: ended before its first token. */

@@ -109,5 +109,5 @@ pub use runtime::{
 };
 pub use sample::{Alternative, Recommended, SamplerOptions};
 pub use stream::OnEvent;
-pub use text::grammar::{Grammar, GrammarKind};
+pub use text::grammar::{Grammar, GrammarKind, GrammarScope};
 pub use text::{ControlSpan, Cut, Message, RenderInput, Rendered, Vocab};

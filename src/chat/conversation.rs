@@ -248,7 +248,7 @@ impl Conversation {
             begin: self.answer.begin.filter(|_| goes_on),
             next_call: next_call(self.messages.iter().chain(new)),
             budget: options.reasoning_budget,
-            no_calls: options.tool_choice == ToolChoice::None,
+            no_calls: *options.tool_choice == ToolChoice::None,
         })
     }
 

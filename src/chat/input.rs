@@ -20,13 +20,25 @@ pub enum Input {
 }
 
 /// Whether an answer may call tools, where the conversation has some.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ToolChoice {
     /// As the model likes.
     #[default]
     Auto,
     /// The template is given the tools, but no call can begin: tokens that would begin one are not drawn.
     None,
+    /// The answer is one call, behind what the model thinks, and its arguments are what the tool's schema
+    /// allows. What cannot be bound is the generation's end (docs/tools.md).
+    Required,
+    /// The same, of the tool with this name.
+    Named(Arc<str>),
+}
+
+impl ToolChoice {
+    /// Whether the answer is a call.
+    pub fn wants_call(&self) -> bool {
+        matches!(self, Self::Required | Self::Named(_))
+    }
 }
 
 /// The role of a system message.
@@ -57,7 +69,7 @@ pub(crate) struct TextOptions<'a> {
     /// What the answer begins with; empty: as the model likes.
     pub(crate) answer_prefix: &'a str,
     /// Whether tools may be called.
-    pub(crate) tool_choice: ToolChoice,
+    pub(crate) tool_choice: &'a ToolChoice,
     /// Tokens of thinking at most; `None`: as many as the model likes.
     pub(crate) reasoning_budget: Option<u32>,
 }

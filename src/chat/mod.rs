@@ -34,6 +34,7 @@ pub(crate) use rendering::Prompt;
 pub use roll::Overflow;
 pub(crate) use roll::{Gone, Rolled};
 pub(crate) use room::context_full;
-pub(crate) use text_job::Work;
+pub(crate) use talk::Turning;
+pub(crate) use text_job::{Rule, Work};
 pub use text_job::{TextDone, TextJob};
 pub use texts_job::{TextsDone, TextsJob};

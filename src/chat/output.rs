@@ -100,6 +100,29 @@ impl Output {
         self.talk.as_mut()?.must_say(now, is_whole)
     }
 
+    /// Where what binds the answer waits for the end of a thought: whether one may begin here, and if so, what
+    /// the answer begins with if none does; `Some(None)`: one has to, because a part of its marker has come, or
+    /// a part of a character of its own.
+    pub(crate) fn may_open_thought(&self) -> Option<Option<&str>> {
+        self.talk.as_ref()?.may_open_thought(self.detokenizer.held_back() == 0)
+    }
+
+    /// Whether the model would be thinking, or begin to, with this token.
+    pub(crate) fn would_think(&self, id: u32, vocab: &dyn Vocab) -> bool {
+        self.talk.as_ref().is_some_and(|talk| talk.would_think(id, vocab))
+    }
+
+    /// The grammar binds what comes now.
+    pub(crate) fn is_bound(&mut self) {
+        self.talk.iter_mut().for_each(|talk| talk.is_bound());
+    }
+
+    /// Once, where a grammar has waited for the end of a thought and it is here: what of the answer has come
+    /// with it.
+    pub(crate) fn take_bound_prefix(&mut self) -> Option<String> {
+        self.talk.as_mut()?.take_bound_prefix()
+    }
+
     /// Whether no call of a tool may begin.
     pub(crate) fn forbids_calls(&self) -> bool {
         self.talk.as_ref().is_some_and(|talk| talk.forbids_calls())
@@ -184,8 +207,8 @@ impl Output {
     }
 
     /// Releases what is held back. `goes_on`: the session's next ids may complete the last character, whose
-    /// bytes wait for them.
-    pub(crate) fn finish(&mut self, goes_on: bool, texts: &mut Texts) {
+    /// bytes wait for them; `is_cut`: the model has not come to an end.
+    pub(crate) fn finish(&mut self, goes_on: bool, is_cut: bool, texts: &mut Texts) {
         let mut fresh = std::mem::take(&mut self.fresh);
         fresh.clear();
         if !goes_on {
@@ -194,12 +217,12 @@ impl Output {
         match self.talk.take() {
             None => drop(self.feed(Channel::Answer, &fresh)),
             Some(mut talk) => {
-                let mut ear = Ear { output: self, scan: StopScan::Open, calls: SmallVec::new() };
+                let mut ear = Ear::new(self, false);
                 talk.parser.push_text(&fresh, &mut ear);
-                if goes_on {
-                    talk.parser.release(&mut ear);
-                } else {
-                    talk.parser.finish(&mut ear);
+                match goes_on {
+                    true => talk.parser.release(&mut ear),
+                    false if is_cut => talk.parser.cut(&mut ear),
+                    false => talk.parser.finish(&mut ear),
                 }
                 let calls = ear.calls;
                 self.keep_calls(&mut talk, calls);
@@ -293,14 +316,15 @@ impl Output {
                 token = Some(own);
             }
         }
-        let mut ear = Ear { output: self, scan: StopScan::Open, calls: SmallVec::new() };
+        let mut ear = Ear::new(self, talk.waits());
         talk.parser.push_text(&fresh, &mut ear);
         if let Some(token) = token {
             talk.parser.push_token(id, token, is_special, &mut ear);
         }
-        let (scan, calls) = (ear.scan, ear.calls);
+        let (scan, calls, heard) = (ear.scan, ear.calls, ear.heard);
         self.fresh = fresh;
-        talk.count(thought);
+        let has_space = vocab.bytes(id).last().is_some_and(u8::is_ascii_whitespace);
+        talk.count(thought, has_space, &heard);
         self.keep_calls(talk, calls);
         scan
     }
@@ -381,9 +405,17 @@ struct Ear<'a> {
     output: &'a mut Output,
     scan: StopScan,
     calls: SmallVec<[Call; 1]>,
+    /// Whether a grammar waits for the answer.
+    waits: bool,
+    /// What of the answer has come, where one does.
+    heard: String,
 }
 
-impl Ear<'_> {
+impl<'a> Ear<'a> {
+    fn new(output: &'a mut Output, waits: bool) -> Self {
+        Self { output, scan: StopScan::Open, calls: SmallVec::new(), waits, heard: String::new() }
+    }
+
     /// A stop string was met: nothing behind it counts.
     fn is_over(&self) -> bool {
         self.scan != StopScan::Open
@@ -394,6 +426,9 @@ impl Listener for Ear<'_> {
     fn text(&mut self, part: Part, text: &str) {
         if self.is_over() {
             return;
+        }
+        if self.waits && part == Part::Answer {
+            self.heard.push_str(text);
         }
         let channel = match part {
             Part::Answer => Channel::Answer,

@@ -1,11 +1,12 @@
 //! One answer in a conversation as it is told apart: where its model is in its turn, how long it may think,
 //! and the calls it makes. Knows no stream and no stop strings.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pause::Pauses;
 use crate::text::format::{Call, Listener, Opening, Parser, Part, Speech};
 use crate::text::{Detokenizer, Message, Vocab, decode};
 use serde_json::{Map, Value};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// The last tokens of a prompt in which a thought may be opened.
@@ -25,6 +26,10 @@ pub(crate) struct Talk {
     next_call: u32,
     /// No call may begin.
     no_calls: bool,
+    /// The answer is a call.
+    has_to_call: bool,
+    /// What binds the answer waits for the end of the thinking: what of the answer has come so far.
+    awaited: Option<String>,
     /// Bytes of the message so far that are told anew: a call that an earlier generation has begun.
     pub(super) retold: usize,
 }
@@ -34,10 +39,12 @@ pub(crate) struct Talk {
 struct Thinking {
     /// Tokens; `None`: as long as it likes.
     left: Option<u32>,
-    /// What ends a thought.
+    /// What ends a thought, and behind it once more what of that comes behind the marker.
     close: Vec<u32>,
-    /// How many of them have been said; `None`: it is not being ended.
-    said: Option<usize>,
+    /// How many of them end it.
+    closes: usize,
+    /// Which of them are still to be said; `None`: it is not being ended.
+    to_say: Option<Range<usize>>,
 }
 
 /// What an answer is to begin with, as its conversation knows it.
@@ -56,6 +63,11 @@ pub(crate) struct Turning {
 }
 
 impl Turning {
+    /// The same, with nothing to call.
+    pub(crate) fn without_calls(self) -> Self {
+        Self { tools: None, ..self }
+    }
+
     /// Whether there is something to call.
     pub(super) fn has_tools(&self) -> bool {
         self.tools.is_some()
@@ -85,36 +97,119 @@ impl Talk {
             replay(&mut parser, &tokens[begin..], vocab, &mut Deaf::default(), |_, _| true)?;
             parser.release(&mut Deaf::default());
         }
-        let mut close = Vec::new();
-        if let Some(reasoning) = &speech.format().reasoning {
-            // Behind some text, so that nothing is put in front of it.
-            vocab.append_in_pieces("a", false, &mut close, pauses).await?;
-            let before = close.len();
-            vocab.append_in_pieces(&reasoning.close, true, &mut close, pauses).await?;
-            close.drain(..before);
-        }
+        let close = match &speech.format().reasoning {
+            Some(reasoning) => said_behind(&reasoning.close, vocab, pauses).await?,
+            None => Vec::new(),
+        };
         let retold = parser.unfinished().len();
-        let thinking = Thinking { left: turning.budget, close, said: None };
+        let thinking = Thinking { left: turning.budget, closes: close.len(), close, to_say: None };
         let Turning { next_call, no_calls, .. } = *turning;
-        Ok(Self { parser, thinking, next_call, no_calls, retold })
+        Ok(Self { parser, thinking, next_call, no_calls, has_to_call: false, awaited: None, retold })
     }
 
     /// The token that has to come next, whatever the model says: what ends a thought for which there is no
     /// token left, or that is to end (`now`). `is_whole`: no character is unfinished.
     pub(crate) fn must_say(&mut self, now: bool, is_whole: bool) -> Option<u32> {
         let thinking = &mut self.thinking;
-        if thinking.said.is_none() {
+        if thinking.to_say.is_none() {
             let is_over = now || thinking.left == Some(0);
             if !(is_over && is_whole && self.parser.is_thinking()) {
                 return None;
             }
-            thinking.said = Some(0);
+            thinking.to_say = Some(0..thinking.closes);
         }
-        let next = thinking.said.and_then(|said| thinking.close.get(said)).copied();
+        let next = thinking.to_say.clone().and_then(|mut rest| thinking.close.get(rest.next()?)).copied();
         if next.is_none() {
-            thinking.said = None;
+            thinking.to_say = None;
         }
         next
+    }
+
+    /// What binds the answer waits for the end of the thinking, if there may be some; whether it does.
+    ///
+    /// # Errors
+    /// As [`Vocab::encode`]; what stops `pauses`.
+    pub(super) async fn binds_behind_thought(
+        &mut self,
+        vocab: &dyn Vocab,
+        pauses: &mut Pauses<'_>,
+    ) -> Result<bool> {
+        let Some(reasoning) = &self.parser.speech().format().reasoning else { return Ok(false) };
+        if !self.parser.may_think() {
+            return Ok(false);
+        }
+        // A model that ends its thought by itself is given what its template writes behind the marker.
+        let behind = reasoning.close.split_once(reasoning.end.as_str()).map_or("", |(_, behind)| behind);
+        let tail = said_behind(behind, vocab, pauses).await?;
+        self.thinking.close.extend(tail);
+        self.awaited = Some(String::new());
+        Ok(true)
+    }
+
+    /// Whether a grammar waits for the end of the thinking.
+    pub(super) fn waits(&self) -> bool {
+        self.awaited.is_some()
+    }
+
+    /// Where what binds the answer waits: whether a thought may begin here, and if so, what the answer begins
+    /// with if none does; `Some(None)`: one has to, because a part of its marker has come. `is_whole`: no
+    /// character is unfinished; where one is, a thought does not end.
+    pub(super) fn may_open_thought(&self, is_whole: bool) -> Option<Option<&str>> {
+        let parser = &self.parser;
+        match () {
+            () if !self.waits() => None,
+            () if parser.is_thinking() => (!is_whole).then_some(None),
+            () if !parser.is_at_beginning() => None,
+            // The markers of both may begin with the same letters.
+            () if parser.held_back() == 0 || self.has_to_call && parser.is_opening_call() => {
+                Some(Some(parser.held_text()))
+            }
+            () => Some(None),
+        }
+    }
+
+    /// Whether the model would be thinking, or begin to, with this token.
+    pub(super) fn would_think(&self, id: u32, vocab: &dyn Vocab) -> bool {
+        let mut ahead = self.parser.clone();
+        // Where there is no memory for its text nothing begins.
+        let fed = replay(&mut ahead, &[id], vocab, &mut Deaf::default(), |_, _| true);
+        // A part of a character adds nothing to a marker, and may become anything.
+        let opens = ahead.is_opening_thought() && ahead.held_back() > self.parser.held_back();
+        fed.is_ok() && (ahead.is_thinking() || opens)
+    }
+
+    /// What binds the answer binds what comes now.
+    pub(super) fn is_bound(&mut self) {
+        self.awaited = None;
+        if !self.has_to_call {
+            self.parser.begin_answer();
+        }
+    }
+
+    /// The answer is a call, and one that is never malformed.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: it goes on behind something that no call can follow.
+    pub(super) fn calls(&mut self) -> Result<()> {
+        if !self.parser.bind_call() {
+            let why =
+                "tool_choice wants a call, and the answer that goes on has begun otherwise: leave it out";
+            return Err(Error::new(ErrorKind::InvalidArgument, why));
+        }
+        self.has_to_call = true;
+        Ok(())
+    }
+
+    /// Once, where a grammar has waited and the thinking is over: what of the answer has come.
+    pub(super) fn take_bound_prefix(&mut self) -> Option<String> {
+        let is_saying = self.thinking.to_say.as_ref().is_some_and(|rest| !rest.is_empty());
+        if !self.waits() || is_saying || self.parser.may_think() {
+            return None;
+        }
+        let mut prefix = self.awaited.take()?;
+        prefix.push_str(self.parser.held_text());
+        self.is_bound();
+        Some(prefix)
     }
 
     /// Whether no call may begin.
@@ -130,11 +225,21 @@ impl Talk {
         fed.is_ok() && (ahead.is_calling() || heard.calls > 0)
     }
 
-    /// A token was said. `thought`: the model was thinking before it.
-    pub(super) fn count(&mut self, thought: bool) {
-        match &mut self.thinking.said {
-            Some(said) => *said += 1,
-            None if thought && self.parser.is_thinking() => {
+    /// A token was said. `thought`: the model was thinking before it; `has_space`: it ends in white space;
+    /// `heard`: what of the answer came with it, where a grammar waits.
+    pub(super) fn count(&mut self, thought: bool, has_space: bool, heard: &str) {
+        let has_ended = thought && !self.parser.is_thinking();
+        if let Some(awaited) = &mut self.awaited {
+            awaited.push_str(heard);
+            let is_bare = !has_space && awaited.is_empty() && self.parser.held_back() == 0;
+            if has_ended && is_bare && self.thinking.to_say.is_none() {
+                self.thinking.to_say = Some(self.thinking.closes..self.thinking.close.len());
+                return;
+            }
+        }
+        match &mut self.thinking.to_say {
+            Some(rest) => rest.start += 1,
+            None if thought && !has_ended => {
                 self.thinking.left = self.thinking.left.map(|left| left.saturating_sub(1));
             }
             None => {}
@@ -189,6 +294,17 @@ pub(super) fn next_call<'a>(messages: impl Iterator<Item = &'a Message>) -> u32 
         messages.filter_map(|message| message.extra.as_ref()?.get("tool_calls")?.as_array()).flatten();
     let number = |call: &Value| call.get("id")?.as_str()?.strip_prefix(MADE)?.parse::<u32>().ok();
     calls.filter_map(number).max().map_or(1, |last| last.saturating_add(1))
+}
+
+/// The tokens of `text` where it stands behind other text: nothing is put in front of it. Control tokens in
+/// it count.
+async fn said_behind(text: &str, vocab: &dyn Vocab, pauses: &mut Pauses<'_>) -> Result<Vec<u32>> {
+    let mut tokens = Vec::new();
+    vocab.append_in_pieces("a", false, &mut tokens, pauses).await?;
+    let before = tokens.len();
+    vocab.append_in_pieces(text, true, &mut tokens, pauses).await?;
+    tokens.drain(..before);
+    Ok(tokens)
 }
 
 /// Where an answer behind `tokens` begins.

@@ -10,7 +10,7 @@ use super::talk::{Talk, Turning};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pause::{Pauses, at_once};
 use crate::text::Vocab;
-use crate::text::format::Learned;
+use crate::text::format::{Learned, Tools};
 use crate::text::grammar::{Bound, Grammar, Grammars};
 use smol::future::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -28,7 +28,7 @@ pub struct TextJob {
     room: Room,
     /// Whether an answer follows.
     answers: bool,
-    grammar: Option<Rule>,
+    ruled: Option<Ruled>,
     /// How the model speaks.
     learned: Arc<Learned>,
     /// Of an answer in a conversation.
@@ -38,8 +38,16 @@ pub struct TextJob {
 }
 
 /// What the answer is to follow.
-struct Rule {
-    grammar: Arc<Grammar>,
+pub(crate) enum Rule {
+    /// A host's grammar.
+    Grammar(Arc<Grammar>),
+    /// That of a call, of any tool or the one of this name.
+    Call(Option<Arc<str>>),
+}
+
+/// The same, with what it is compiled among.
+struct Ruled {
+    rule: Rule,
     /// The model's.
     grammars: Arc<Grammars>,
     /// End-of-generation tokens may come where the grammar is complete.
@@ -107,13 +115,13 @@ impl TextJob {
     ) -> Result<Self> {
         let (prefix, answers) = (copies::text(options.answer_prefix)?, options.answers);
         let room = Room::new(context, options.max_tokens, answers);
-        Ok(Self { generation, vocab, work, prefix, room, answers, grammar: None, learned, turning, wanted })
+        Ok(Self { generation, vocab, work, prefix, room, answers, ruled: None, learned, turning, wanted })
     }
 
-    /// The answer is to follow `grammar`, compiled among the model's `grammars`. `may_end`:
-    /// end-of-generation tokens end it.
-    pub(crate) fn under(mut self, grammar: Arc<Grammar>, grammars: Arc<Grammars>, may_end: bool) -> Self {
-        self.grammar = Some(Rule { grammar, grammars, may_end });
+    /// The answer is to follow `rule`, compiled among the model's `grammars`. `may_end`: end-of-generation
+    /// tokens end it.
+    pub(crate) fn under(mut self, rule: Rule, grammars: Arc<Grammars>, may_end: bool) -> Self {
+        self.ruled = Some(Ruled { rule, grammars, may_end });
         self
     }
 
@@ -157,20 +165,38 @@ impl TextJob {
             // What the template knows may have to be learned.
             return false;
         }
-        bytes + self.prefix.len() <= most && self.grammar.is_none()
+        bytes + self.prefix.len() <= most && self.ruled.is_none()
     }
 
     /// The prompt, and the grammar behind it with what may come first.
     async fn bound_prompt(mut self, pauses: &mut Pauses<'_>) -> Result<(Prompt, Option<Box<Bound>>)> {
-        let Some(Rule { grammar, grammars, may_end }) = self.grammar.take() else {
+        let Some(Ruled { rule, grammars, may_end }) = self.ruled.take() else {
             return Ok((self.prompt(pauses).await?, None));
         };
         pauses.look_up().await?;
-        let mut bound = Box::new(grammars.bind(&grammar, &self.vocab)?);
+        let calls = matches!(rule, Rule::Call(_));
+        let mut bound = Box::new(match rule {
+            Rule::Grammar(grammar) => grammars.bind(&grammar, &self.vocab)?,
+            Rule::Call(name) => {
+                let speech = self.learned.speech(&*self.vocab, pauses).await?;
+                let tools = self.turning.as_ref().and_then(|turning| turning.tools.as_deref());
+                grammars.bind_call(&speech, Tools::new(tools), name.as_deref(), &self.vocab)?
+            }
+        });
+        bound.set_may_end(may_end);
         pauses.look_up().await?;
-        let prefix = self.prefix.clone();
-        let prompt = self.prompt(pauses).await?;
-        bound.begin(&prefix, prompt.tokens.last().copied(), may_end)?;
+        let (prefix, vocab) = (self.prefix.clone(), self.vocab.clone());
+        let mut prompt = self.prompt(pauses).await?;
+        if let Some(talk) = &mut prompt.talk {
+            if calls {
+                talk.calls()?;
+            }
+            if talk.binds_behind_thought(&*vocab, pauses).await? {
+                return Ok((prompt, Some(bound)));
+            }
+            talk.is_bound();
+        }
+        bound.begin(&prefix, prompt.tokens.last().copied()).map_err(|why| why.within("answer_prefix"))?;
         pauses.look_up().await?;
         if !bound.is_finished() {
             bound.mask()?;

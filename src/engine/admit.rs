@@ -9,11 +9,13 @@ use super::rate::Rate;
 use super::request::Request;
 use super::session::{Errand, Sessions};
 use super::span::Span;
-use crate::chat::{Input, Mode, Output, Prefix, Prompt, TextJob, Work, context_full};
+use crate::chat::{
+    Input, Mode, Output, Prefix, Prompt, Rule, TextJob, ToolChoice, Turning, Work, context_full,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sample::Sampler;
 use crate::stream::{End, EndReason};
-use crate::text::grammar::Bound;
+use crate::text::grammar::{Bound, GrammarScope};
 use crate::text::{Unfinished, Vocab};
 use std::sync::Weak;
 use std::time::Instant;
@@ -66,18 +68,25 @@ pub(super) fn text_job(
     let context = session.context(ready.spec())?;
     let (request, options) = (&generation.request, generation.request.text_options());
     let work = Work::new(&request.input, options, &mut session.conversation, &session.tokens)?;
-    let turning = match request.grammar {
-        // A grammar binds all of it: there is no thinking and no call.
-        Some(_) => None,
-        None => session.conversation.turning(&request.input, options),
+    let turning = session.conversation.turning(&request.input, options);
+    let turning = match (&request.grammar, request.grammar_scope) {
+        (None, _) => turning,
+        // It binds all of it: there is no thinking and no call.
+        (Some(_), GrammarScope::All) => None,
+        (Some(_), GrammarScope::Answer) => turning.map(Turning::without_calls),
     };
     let words = (ready.vocab().clone(), ready.learned().clone());
     let job = TextJob::new(id, words, (work, turning), options, context, wanted)?;
-    Ok(match &request.grammar {
-        Some(grammar) if !request.prefill_only => {
-            job.under(grammar.clone(), ready.grammars().clone(), !request.ignore_eos)
-        }
-        _ => job,
+    let rule = match (&request.grammar, &request.tool_choice) {
+        _ if request.prefill_only => None,
+        (Some(grammar), _) => Some(Rule::Grammar(grammar.clone())),
+        (None, ToolChoice::Required) => Some(Rule::Call(None)),
+        (None, ToolChoice::Named(name)) => Some(Rule::Call(Some(name.clone()))),
+        (None, ToolChoice::Auto | ToolChoice::None) => None,
+    };
+    Ok(match rule {
+        Some(rule) => job.under(rule, ready.grammars().clone(), !request.ignore_eos),
+        None => job,
     })
 }
 

@@ -27,6 +27,47 @@ impl Chooser {
         }
     }
 
+    /// As [`choose`](Self::choose), where a thought may come before what the grammar binds: the token that
+    /// is drawn from all of them, if it `thinks`; else the grammar binds from here on, behind the token
+    /// `last`, and what has `begun` is its own too. Without `begun` what has come is the beginning of a
+    /// thought's marker, and no other token may follow.
+    ///
+    /// # Errors
+    /// As [`choose_but`](Self::choose_but).
+    pub(super) fn choose_or_begin(
+        &mut self,
+        logits: &mut [f32],
+        begun: Option<&str>,
+        last: Option<u32>,
+        thinks: impl Fn(u32) -> bool,
+    ) -> Result<Sampled> {
+        let Some(begun) = begun else { return self.choose_free(logits, |token| !thinks(token)) };
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(logits.len())?;
+        copy.extend_from_slice(logits);
+        let sampled = self.sampler.sample(&mut copy)?;
+        if thinks(sampled.token) {
+            return Ok(sampled);
+        }
+        self.begin(begun, last)?;
+        self.choose(logits)
+    }
+
+    /// From here on the grammar binds, behind `prefix`, which is its own too, and the token `last`.
+    ///
+    /// # Errors
+    /// `Grammar`: it does not allow the prefix, or what is complete is not what the schema says.
+    pub(super) fn begin(&mut self, prefix: &str, last: Option<u32>) -> Result<()> {
+        let Some(bound) = &mut self.bound else { return Ok(()) };
+        bound.begin(prefix, last).map_err(|why| why.within("the answer's beginning"))?;
+        if bound.is_finished() { bound.check_finished() } else { Ok(()) }
+    }
+
+    /// Whether a grammar binds what comes now.
+    pub(super) fn is_bound(&self) -> bool {
+        self.bound.as_ref().is_some_and(|bound| bound.has_begun())
+    }
+
     /// As [`choose`](Self::choose), of the tokens that are not `forbidden`, which is asked for those alone
     /// that would be chosen. Where a grammar binds it nothing else is forbidden.
     ///
@@ -40,6 +81,11 @@ impl Chooser {
         if self.bound.is_some() {
             return self.choose(logits);
         }
+        self.choose_free(logits, forbidden)
+    }
+
+    /// As [`choose_but`](Self::choose_but), without a grammar.
+    fn choose_free(&mut self, logits: &mut [f32], forbidden: impl Fn(u32) -> bool) -> Result<Sampled> {
         let (mut allowed, mut copy) = (Vec::new(), Vec::new());
         allowed.try_reserve_exact(logits.len().div_ceil(32))?;
         allowed.resize(logits.len().div_ceil(32), u32::MAX);

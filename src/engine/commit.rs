@@ -66,7 +66,8 @@ impl Computed<'_> {
         }
         let first = span.outputs().saturating_sub(1 + self.draft.len());
         let (logits, vocab) = ready.logits(self.index, first + right);
-        let sampled = match run.draw(logits, vocab, generation.producer.wants_answer()) {
+        let last = session.tokens.last().copied();
+        let sampled = match run.draw(logits, vocab, last, generation.producer.wants_answer()) {
             Ok(sampled) => sampled,
             Err(error) => return Some(Taken::End(Box::new(End::failed(error)))),
         };

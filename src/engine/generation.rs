@@ -151,7 +151,7 @@ impl Run {
             let stop = request.stop.get(stop).cloned();
             return Some(Box::new(End { stop, ..End::new(EndReason::StopString) }));
         }
-        match is_complete {
+        match is_complete.and_then(|is_complete| Ok(self.bind(token)? || is_complete)) {
             Err(error) => return failed(error),
             Ok(true) => return end(EndReason::Stop),
             Ok(false) => {}
@@ -163,7 +163,7 @@ impl Run {
     }
 
     /// The next token: the one that has to come, or one drawn from `logits` `(vocab_len)` of those that may.
-    /// `wants_answer`: thinking is to end.
+    /// `last`: the one before it; `wants_answer`: thinking is to end.
     ///
     /// # Errors
     /// Those of the chooser.
@@ -171,10 +171,20 @@ impl Run {
         &mut self,
         logits: &mut [f32],
         vocab: &dyn Vocab,
+        last: Option<u32>,
         wants_answer: bool,
     ) -> Result<Sampled> {
         if let Some(token) = self.output.must_say(wants_answer) {
             return self.chooser.take(logits, token);
+        }
+        if let Some(begun) = self.output.may_open_thought() {
+            let output = &self.output;
+            let sampled =
+                self.chooser.choose_or_begin(logits, begun, last, |id| output.would_think(id, vocab))?;
+            if self.chooser.is_bound() {
+                self.output.is_bound();
+            }
+            return Ok(sampled);
         }
         if !self.output.forbids_calls() {
             return self.chooser.choose(logits);
@@ -183,9 +193,20 @@ impl Run {
         self.chooser.choose_but(logits, |token| output.would_call(token, vocab))
     }
 
+    /// The grammar binds from here on, if it waited for the end of a thought that has come with `token`;
+    /// whether it is complete.
+    ///
+    /// # Errors
+    /// `Grammar`: it does not allow what has come of the answer.
+    fn bind(&mut self, token: u32) -> Result<bool> {
+        let Some(prefix) = self.output.take_bound_prefix() else { return Ok(false) };
+        self.chooser.begin(&prefix, Some(token))?;
+        Ok(self.chooser.is_finished())
+    }
+
     fn leave(&mut self, session: &mut Session, producer: &Producer, reason: EndReason) {
         let goes_on = may_go_on(reason);
-        self.flush(producer, goes_on);
+        self.flush(producer, reason);
         if reason == EndReason::Ready {
             self.undo = None;
         }
@@ -206,10 +227,13 @@ impl Run {
         }
     }
 
-    /// Releases the held back text, which comes before every end. `goes_on`: as [`Output::finish`] has it.
-    fn flush(&mut self, producer: &Producer, goes_on: bool) {
+    /// Releases the held back text, which comes before the end for `reason`.
+    fn flush(&mut self, producer: &Producer, reason: EndReason) {
         let mut texts = Texts::new();
-        self.output.finish(goes_on, &mut texts);
+        // What a grammar binds is over with the grammar only.
+        let is_over =
+            reason == EndReason::Stop || reason == EndReason::StopString && !self.chooser.is_bound();
+        self.output.finish(may_go_on(reason), !is_over, &mut texts);
         texts.into_iter().for_each(|text| self.speak(text, producer, Instant::now()));
         self.tell(producer);
     }

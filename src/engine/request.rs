@@ -1,10 +1,10 @@
 //! What is asked of the engine: a checked request.
 
 use crate::chat::{Input, TextOptions, ToolChoice};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sample::SamplerOptions;
 use crate::text::Cut;
-use crate::text::grammar::Grammar;
+use crate::text::grammar::{Grammar, GrammarScope};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,11 +56,15 @@ pub struct Request {
     /// string is looked for in it. Penalties see it as they see all the past. Refused with text or ids as
     /// input, with [`prefill_only`](Self::prefill_only), and without input where the session holds raw input.
     pub answer_prefix: String,
-    /// What everything generated follows, from the first token; it binds
+    /// What everything generated follows, or the answer ([`grammar_scope`](Self::grammar_scope)); it binds
     /// [`answer_prefix`](Self::answer_prefix) too. What cannot be compiled or honoured is the generation's
     /// end. Nothing with [`prefill_only`](Self::prefill_only).
     pub grammar: Option<Arc<Grammar>>,
-    /// In a conversation with tools: whether they may be called.
+    /// What of it the grammar binds.
+    pub grammar_scope: GrammarScope,
+    /// In a conversation with tools: whether they may be called, or have to be. Where they have to be,
+    /// nothing with [`prefill_only`](Self::prefill_only), and refused with a grammar or
+    /// [`answer_prefix`](Self::answer_prefix).
     pub tool_choice: ToolChoice,
     /// In a conversation: tokens of thinking at most, then what ends it is said in the model's place, at a
     /// whole character; `Some(0)`: before its first token; `None`: as many as the model likes.
@@ -78,7 +82,7 @@ impl Request {
             template: self.template.as_ref(),
             template_time: self.template_time,
             answer_prefix: &self.answer_prefix,
-            tool_choice: self.tool_choice,
+            tool_choice: &self.tool_choice,
             reasoning_budget: self.reasoning_budget,
         }
     }
@@ -90,6 +94,21 @@ impl Request {
     /// `InvalidArgument`.
     pub fn check_answer_prefix(&self, raw: bool) -> Result<()> {
         self.text_options().check_answer_prefix(&self.input, raw)
+    }
+
+    /// Whether the answer may have to be a call of a tool.
+    ///
+    /// # Errors
+    /// `InvalidArgument`.
+    pub fn check_tool_choice(&self) -> Result<()> {
+        let beside = match () {
+            () if !self.tool_choice.wants_call() => return Ok(()),
+            () if self.grammar.is_some() => "a grammar",
+            () if !self.answer_prefix.is_empty() => "an answer_prefix",
+            () => return Ok(()),
+        };
+        let why = format!("tool_choice wants a call, which {beside} does not go with: give one of both");
+        Err(Error::new(ErrorKind::InvalidArgument, why))
     }
 }
 
@@ -114,6 +133,7 @@ impl Default for Request {
             template_time: 0,
             answer_prefix: String::new(),
             grammar: None,
+            grammar_scope: GrammarScope::All,
             tool_choice: ToolChoice::Auto,
             reasoning_budget: None,
         }

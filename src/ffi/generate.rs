@@ -19,7 +19,7 @@ use super::session::SessionObject;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{Input, Request, ToolChoice};
 use crate::text::Cut;
-use crate::text::grammar::{Grammar, GrammarKind};
+use crate::text::grammar::{Grammar, GrammarKind, GrammarScope};
 use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,16 +39,16 @@ pub const WICK_GRAMMAR_GBNF: u32 = 5;
 
 /// The grammar binds everything generated.
 pub const WICK_SCOPE_ALL: u32 = 0;
-/// Reasoning is free, the grammar binds what follows; no calls. Not in this release.
+/// Reasoning is free, the grammar binds what follows; no calls.
 pub const WICK_SCOPE_ANSWER: u32 = 1;
 
 /// The model may call a tool or not.
 pub const WICK_TOOLS_AUTO: u32 = 0;
 /// Tools stay in the prompt, a call cannot begin.
 pub const WICK_TOOLS_NONE: u32 = 1;
-/// The answer is a call, bound to the tools' schemas. Not in this release.
+/// The answer is one call, behind what the model thinks, and bound to the tools' schemas (docs/tools.md).
 pub const WICK_TOOLS_REQUIRED: u32 = 2;
-/// The answer is a call of the tool `tool_name`. Not in this release.
+/// The answer is a call of the tool `tool_name`, bound to its schema.
 pub const WICK_TOOLS_NAMED: u32 = 3;
 
 /// A TEXT for each token that gives text.
@@ -163,12 +163,16 @@ pub struct wick_generate_options {
     /// count as such, and no stop string is looked for in it. WICK_E_INVALID_ARGUMENT with prompt,
     /// prompt_tokens or prefill_only, and without input where the session holds raw input.
     pub answer_prefix: wick_str,
-    /// WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release.
+    /// WICK_SCOPE_…: what of it the grammar binds. With WICK_SCOPE_ANSWER an answer that ends inside of the
+    /// reasoning, other than by its length, is END (ERROR, WICK_E_GRAMMAR); without messages, or where the
+    /// model's template knows no reasoning, it is as WICK_SCOPE_ALL.
     pub grammar_scope: u32,
-    /// With messages: WICK_TOOLS_AUTO or WICK_TOOLS_NONE. Anything else is WICK_E_UNSUPPORTED in this
-    /// release.
+    /// In a conversation: WICK_TOOLS_…. WICK_TOOLS_REQUIRED and WICK_TOOLS_NAMED are
+    /// WICK_E_INVALID_ARGUMENT with a grammar or an answer_prefix, END (ERROR, WICK_E_INVALID_ARGUMENT)
+    /// without tools in force, and nothing with prefill_only.
     pub tool_choice: u32,
-    /// Absent. With WICK_TOOLS_NAMED the tool's name.
+    /// With WICK_TOOLS_NAMED the tool's name, one of those in force, else END (ERROR,
+    /// WICK_E_INVALID_ARGUMENT); otherwise absent.
     pub tool_name: wick_str,
     /// With messages: tokens of thinking at most, then what ends it is said in the model's place, at a whole
     /// character (docs/reasoning.md). 0: no limit; WICK_NO_REASONING: ended before its first token.
@@ -237,11 +241,19 @@ impl wick_generate_options {
     /// The texts and arrays are readable.
     unsafe fn request(&self) -> Result<Request> {
         // SAFETY: as promised by the caller.
-        let (input, stop, logit_bias, variables, prefix, grammar) = unsafe {
+        let (input, stop, logit_bias, variables, prefix, grammar, tool_choice) = unsafe {
             self.refuse_the_rest()?;
             let variables = Variables::read(self.tools_json, self.template_json)?;
             let prefix = self.answer_prefix.read("answer_prefix")?.unwrap_or_default();
-            (self.input()?, self.stops()?, self.biases()?, variables, prefix, self.grammar()?)
+            (
+                self.input()?,
+                self.stops()?,
+                self.biases()?,
+                variables,
+                prefix,
+                self.grammar()?,
+                self.tool_choice()?,
+            )
         };
         Ok(Request {
             input,
@@ -265,10 +277,11 @@ impl wick_generate_options {
             template_time: self.template_time,
             answer_prefix: copy(prefix)?,
             grammar: grammar.map(Arc::new),
-            tool_choice: match self.tool_choice {
-                WICK_TOOLS_NONE => ToolChoice::None,
-                _ => ToolChoice::Auto,
+            grammar_scope: match self.grammar_scope {
+                WICK_SCOPE_ANSWER => GrammarScope::Answer,
+                _ => GrammarScope::All,
             },
+            tool_choice,
             reasoning_budget: match self.reasoning_budget {
                 0 => None,
                 WICK_NO_REASONING => Some(0),
@@ -285,17 +298,34 @@ impl wick_generate_options {
         constant(self.grammar_kind, WICK_GRAMMAR_GBNF, "grammar_kind", "WICK_GRAMMAR_…")?;
         constant(self.grammar_scope, WICK_SCOPE_ANSWER, "grammar_scope", "WICK_SCOPE_…")?;
         constant(self.tool_choice, WICK_TOOLS_NAMED, "tool_choice", "WICK_TOOLS_…")?;
-        // SAFETY: as promised by the caller.
-        refuse(unsafe { self.tool_name.read("tool_name") }?.is_some(), "tool_name")?;
         let has_grammar = self.grammar_kind != WICK_GRAMMAR_NONE;
         let lacking = [
             (self.reserved0 != 0, "wick_generate_options.reserved0"),
             (self.reserved != [0; 3], "wick_generate_options.reserved"),
             (has_grammar && !cfg!(feature = "text"), "grammar_kind"),
-            (self.grammar_scope != WICK_SCOPE_ALL, "grammar_scope"),
-            (self.tool_choice > WICK_TOOLS_NONE, "tool_choice"),
+            (self.tool_choice > WICK_TOOLS_NONE && !cfg!(feature = "text"), "tool_choice"),
         ];
         lacking.into_iter().try_for_each(|(given, name)| refuse(given, name))
+    }
+
+    /// # Safety
+    /// The text is readable.
+    unsafe fn tool_choice(&self) -> Result<ToolChoice> {
+        // SAFETY: as promised by the caller.
+        let name = unsafe { self.tool_name.read("tool_name") }?;
+        let wrong = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
+        match (self.tool_choice, name) {
+            (WICK_TOOLS_NAMED, Some(name)) if !name.is_empty() => Ok(ToolChoice::Named(copy(name)?.into())),
+            (WICK_TOOLS_NAMED, _) => {
+                wrong("tool_name is absent or empty, and tool_choice is WICK_TOOLS_NAMED")
+            }
+            (_, Some(_)) => {
+                wrong("tool_name is given, and tool_choice is not WICK_TOOLS_NAMED; leave it out")
+            }
+            (WICK_TOOLS_REQUIRED, None) => Ok(ToolChoice::Required),
+            (WICK_TOOLS_NONE, None) => Ok(ToolChoice::None),
+            _ => Ok(ToolChoice::Auto),
+        }
     }
 
     /// # Safety

@@ -136,6 +136,7 @@ impl Asked {
             return Err(Error::new(ErrorKind::InvalidArgument, why));
         }
         request.check_answer_prefix(self.holds == Holds::Raw)?;
+        request.check_tool_choice()?;
         if self.system { check_beside_system(&request.input, empty) } else { Ok(()) }
     }
 

@@ -52,10 +52,12 @@ fn fields_of_a_generation() {
         ("reserved0", UNSUPPORTED, |o| o.reserved0 = 1),
         ("reserved", UNSUPPORTED, |o| o.reserved = [0, 0, 1]),
         ("grammar_scope", INVALID, |o| o.grammar_scope = 2),
-        ("grammar_scope", UNSUPPORTED, |o| o.grammar_scope = WICK_SCOPE_ANSWER),
         ("tool_choice", INVALID, |o| o.tool_choice = 4),
-        ("tool_choice", UNSUPPORTED, |o| o.tool_choice = WICK_TOOLS_REQUIRED),
-        ("tool_name", UNSUPPORTED, |o| o.tool_name = text("add")),
+        ("tool_choice", INVALID, |o| {
+            (o.tool_choice, o.grammar_kind) = (WICK_TOOLS_REQUIRED, WICK_GRAMMAR_JSON)
+        }),
+        ("tool_name", INVALID, |o| o.tool_name = text("add")),
+        ("tool_name", INVALID, |o| o.tool_choice = WICK_TOOLS_NAMED),
         ("cut", INVALID, |o| o.cut = 4),
         ("cut", INVALID, |o| (o.cut, o.logprobs) = (WICK_CUT_SENTENCE, 1)),
         ("cut", INVALID, |o| (o.cut, o.top_logprobs) = (WICK_CUT_WORD, 2)),

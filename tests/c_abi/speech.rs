@@ -143,3 +143,65 @@ fn only_a_generation_thinks() {
     is(wick_stream_close(load), WICK_OK);
     shut(runtime);
 }
+
+#[test]
+fn a_call_is_required_and_an_answer_alone_is_bound() {
+    let mut random: Value = serde_json::from_str(&script("")).unwrap();
+    random["random"] = json!(5);
+    let parameters = json!({"type": "object", "properties": {"a": {"enum": [1, 2]}}, "required": ["a"],
+        "additionalProperties": false});
+    let tools = json!([{"name": "add", "parameters": parameters}, {"name": "now"}]).to_string();
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let model = model(runtime, &random.to_string());
+        let hi = wick_message { role: text("user"), content: text("Hi"), extra_json: zeroed() };
+        let good = wick_generate_options {
+            messages: &hi,
+            message_count: 1,
+            tools_json: text(&tools),
+            reasoning_budget: WICK_NO_REASONING,
+            ..sized()
+        };
+        let read = |options: &wick_generate_options| {
+            let stream = generate(session_of(model), options);
+            let (mut said, mut calls, mut end) = ([const { String::new() }; 3], Vec::new(), None);
+            while let Ok(event) = read_with(stream, 4096, 0, LONG) {
+                match event.kind {
+                    WICK_EVENT_TEXT => said[event.channel as usize].push_str(&event.text),
+                    WICK_EVENT_TOOL_CALL => calls.push(serde_json::from_str::<Value>(&event.text).unwrap()),
+                    WICK_EVENT_END => end = Some((event.end, event.text)),
+                    _ => {}
+                }
+            }
+            is(wick_stream_close(stream), WICK_OK);
+            (said, calls, end.unwrap())
+        };
+        let required = wick_generate_options { tool_choice: WICK_TOOLS_REQUIRED, ..good };
+        let named = wick_generate_options { tool_choice: WICK_TOOLS_NAMED, tool_name: text("add"), ..good };
+        for options in [&required, &named] {
+            let (said, calls, end) = read(options);
+            assert_eq!((calls.len(), end.0), (1, WICK_END_STOP), "{said:?} {end:?}");
+            match calls[0]["name"].as_str().unwrap() {
+                "add" => assert!(
+                    calls[0]["arguments"] == json!({"a": 1}) || calls[0]["arguments"] == json!({"a": 2})
+                ),
+                name => assert!(name == "now" && options.tool_choice == WICK_TOOLS_REQUIRED),
+            }
+        }
+        let (_, _, end) = read(&wick_generate_options { tool_name: text("sub"), ..named });
+        assert_eq!(end.0, WICK_END_ERROR);
+        assert!(end.1.contains("\"sub\"") && end.1.contains("\"add\""), "{}", end.1);
+        let answer = wick_generate_options {
+            grammar_kind: WICK_GRAMMAR_REGEX,
+            grammar: text("yes|no"),
+            grammar_scope: WICK_SCOPE_ANSWER,
+            template_json: text(r#"{"opens": true}"#),
+            ..good
+        };
+        let (said, calls, end) = read(&answer);
+        let [answer, thought, _] = said;
+        assert!(["yes", "no"].contains(&answer.as_str()) && calls.is_empty(), "{answer} {end:?}");
+        assert_eq!(thought, "\n\n\n");
+        shut(runtime);
+    }
+}

@@ -4,6 +4,7 @@
 mod support;
 
 mod adapters;
+mod answer_scope;
 mod apart;
 mod budget;
 mod cancel;
@@ -46,6 +47,7 @@ mod smoke;
 mod speech;
 mod stutter;
 mod text;
+mod tool_choice;
 mod twin;
 mod vocabularies;
 mod warm;

@@ -13,7 +13,7 @@ use wick::testing::Script;
 use wick::text::{Cut, Message};
 
 /// ChatML with thinking and calls as Qwen3 has them; the variable `opens` lets the prompt open a thought.
-const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if loop.first and tools %}{{ tools | tojson }}\n{% endif %}\
+pub const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if loop.first and tools %}{{ tools | tojson }}\n{% endif %}\
     {% if m.reasoning_content %}<think>\n{{ m.reasoning_content }}\n</think>\n\n{% endif %}{{ m.content }}\
     {% for c in m.tool_calls %}\n<tool_call>\n{{ c.function | tojson }}\n</tool_call>{% endfor %}<|im_end|>\n{% endfor %}\
     {% if add_generation_prompt %}<|im_start|>assistant\n{% if opens %}<think>\n{% endif %}{% endif %}";
@@ -32,7 +32,7 @@ fn tools() -> Value {
 }
 
 /// A model that says `reply` in tokens of so many bytes; with `atoms` its markers are control tokens.
-fn speaker(reply: &str, token_bytes: usize, atoms: bool, template: &str) -> Script {
+pub fn speaker(reply: &str, token_bytes: usize, atoms: bool, template: &str) -> Script {
     let mut parts = Vec::new();
     let mut rest = reply;
     while !rest.is_empty() {
@@ -52,19 +52,19 @@ fn speaker(reply: &str, token_bytes: usize, atoms: bool, template: &str) -> Scri
     Script::parse(&script.to_string()).unwrap()
 }
 
-fn thinker(reply: &str) -> Script {
+pub fn thinker(reply: &str) -> Script {
     speaker(reply, 1, true, TEMPLATE)
 }
 
-fn asked(text: &str) -> Request {
+pub fn asked(text: &str) -> Request {
     Request { input: user(text), tools: Some(Arc::new(tools())), ..Request::default() }
 }
 
-fn told(session: &Session, request: Request) -> Told {
+pub fn told(session: &Session, request: Request) -> Told {
     read(&mut session.generate(request, Reading::default()).unwrap())
 }
 
-fn on(told: &Told, channel: Channel) -> String {
+pub fn on(told: &Told, channel: Channel) -> String {
     let text = |event: &Event| match &event.kind {
         EventKind::Text(text) if text.channel == channel => Some(text.text.to_string()),
         _ => None,
@@ -72,7 +72,7 @@ fn on(told: &Told, channel: Channel) -> String {
     told.events.iter().filter_map(text).collect()
 }
 
-fn calls(told: &Told) -> Vec<Value> {
+pub fn calls(told: &Told) -> Vec<Value> {
     let call = |event: &Event| match &event.kind {
         EventKind::ToolCall(call) => Some(serde_json::from_str(call).unwrap()),
         _ => None,
@@ -80,7 +80,7 @@ fn calls(told: &Told) -> Vec<Value> {
     told.events.iter().filter_map(call).collect()
 }
 
-fn library_notes(told: &Told) -> Vec<Value> {
+pub fn library_notes(told: &Told) -> Vec<Value> {
     let note = |event: &Event| match &event.kind {
         EventKind::LibraryNote(note) => Some(serde_json::from_str(note).unwrap()),
         _ => None,
@@ -88,16 +88,16 @@ fn library_notes(told: &Told) -> Vec<Value> {
     told.events.iter().filter_map(note).collect()
 }
 
-fn last(session: &Session) -> Message {
+pub fn last(session: &Session) -> Message {
     session.messages().unwrap().pop().unwrap()
 }
 
-fn extra(session: &Session) -> Value {
+pub fn extra(session: &Session) -> Value {
     last(session).extra.map_or(Value::Null, Value::Object)
 }
 
 /// The text of all ids without the format's markers.
-fn without_markers(told: &Told, house: &House) -> String {
+pub fn without_markers(told: &Told, house: &House) -> String {
     let text = house.model.detokenize(&told.tokens, true).unwrap();
     MARKERS.iter().fold(text, |text, marker| text.replace(marker, ""))
 }
@@ -199,7 +199,7 @@ fn s63_a_call_that_is_none_is_said_and_stays_in_the_conversation() {
 }
 
 /// A request whose prompt opens the thought.
-fn opened(request: Request) -> Request {
+pub fn opened(request: Request) -> Request {
     Request { template: json!({"opens": true}).as_object().cloned().map(Arc::new), ..request }
 }
 

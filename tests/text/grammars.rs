@@ -15,7 +15,7 @@ use wick::text::grammar::{GrammarKind, Grammars};
 fn follow(kind: GrammarKind, text: &str, seed: u64) -> Walk {
     let vocab: Arc<dyn Vocab> = Words::new();
     let mut bound = Grammars::default().bind(&grammar(kind, text), &vocab).unwrap();
-    bound.begin("", None, true).unwrap();
+    bound.begin("", None).unwrap();
     walk(&mut bound, &*vocab, seed)
 }
 
@@ -161,12 +161,12 @@ fn an_answer_prefix_is_the_grammar_s_too() {
     );
     let bind = || Grammars::default().bind(&asked, &vocab).unwrap();
     let mut bound = bind();
-    bound.begin("{\"a", None, true).unwrap();
+    bound.begin("{\"a", None).unwrap();
     assert_eq!(text(walk(&mut bound, &*vocab, 1)).replace([' ', '\n', '\r', '\t'], ""), "b\":null}");
-    let error = bind().begin("{\"x", None, true).unwrap_err();
-    assert!(error.message().contains("byte 2 of the answer_prefix"), "{error}");
+    let error = bind().begin("{\"x", None).unwrap_err();
+    assert!(error.message().contains("does not allow byte 2"), "{error}");
     let mut whole = bind();
-    whole.begin("{\"ab\":null}", None, true).unwrap();
+    whole.begin("{\"ab\":null}", None).unwrap();
     assert!(whole.is_finished() && whole.check_finished().is_ok());
 }
 
@@ -186,7 +186,7 @@ fn what_comes_before_the_beginning_is_free() {
     assert!(!bound.has_begun() && !bound.is_finished());
     assert!(bound.check_finished().unwrap_err().message().contains("before"));
     // The thought's end came together with the answer's first letter.
-    bound.begin("a", Some(token("1")), true).unwrap();
+    bound.begin("a", Some(token("1"))).unwrap();
     assert!(bound.has_begun());
     assert_eq!(text(walk(&mut bound, &*vocab, 1)), "bc");
 }
@@ -197,7 +197,7 @@ fn forced_tokens_are_the_tokenizer_s_own() {
     let mut bound = Grammars::default()
         .bind(&grammar(GrammarKind::Regex, "properties are (required|optional)"), &vocab)
         .unwrap();
-    bound.begin("", None, true).unwrap();
+    bound.begin("", None).unwrap();
     bound.mask().unwrap();
     let mut alone = Vec::new();
     vocab.encode("properties are ", false, false, &mut alone).unwrap();

@@ -93,7 +93,7 @@ fn walk_all(vocab: &Arc<dyn Vocab>, rounds: u64) -> (Vec<String>, usize, usize) 
             for seed in 0..rounds {
                 let asked = grammar(GrammarKind::JsonSchema, &case.schema.to_string());
                 let mut bound = grammars.bind(&asked, vocab).expect("it compiles");
-                bound.begin("", None, true).expect("nothing is in front");
+                bound.begin("", None).expect("nothing is in front");
                 all += 1;
                 let name = format!("{family}, {}, seed {seed}", case.name);
                 match walk(&mut bound, &**vocab, seed) {

@@ -9,13 +9,14 @@ use serde_json::{Map, Value};
 /// Calls at most in one body: a model that repeats itself must not fill the host's memory.
 const MOST: usize = 64;
 
-/// The calls that `body` holds, and why there are no more if something is wrong with it.
-pub(super) fn calls(form: &Body, body: &str, tools: Tools<'_>) -> (Vec<Call>, Option<String>) {
+/// The calls that `body` holds, and why there are no more if something is wrong with it. `strict`: what is not
+/// a text by its tool's schema is JSON, as in calls that a grammar has bound.
+pub(super) fn calls(form: &Body, body: &str, tools: Tools<'_>, strict: bool) -> (Vec<Call>, Option<String>) {
     let mut calls = Vec::new();
     let read = match form {
         Body::Json(keys) => json(keys, body, &mut calls),
         Body::Named(slots) => named(slots, body, &mut calls),
-        Body::Tagged(tags) => tagged(tags, body, tools, &mut calls),
+        Body::Tagged(tags) => tagged(tags, body, tools, strict, &mut calls),
         Body::Python => python(body, &mut calls),
         Body::Braces { before, quote } => braces(before, quote, body, &mut calls),
         // One call, whose header is read elsewhere.
@@ -168,9 +169,9 @@ fn head_of(slots: &[Slot], head: &str) -> Option<(Option<String>, String)> {
 }
 
 /// Names, each with arguments between tags.
-fn tagged(tags: &Tags, body: &str, tools: Tools<'_>, calls: &mut Vec<Call>) -> Read {
-    let [before, named, key, keyed, valued] =
-        [&tags.before, &tags.named, &tags.key, &tags.keyed, &tags.valued].map(|text| text.trim());
+fn tagged(tags: &Tags, body: &str, tools: Tools<'_>, strict: bool, calls: &mut Vec<Call>) -> Read {
+    let [before, named, key, keyed] =
+        [&tags.before, &tags.named, &tags.key, &tags.keyed].map(|text| text.trim());
     let mut rest = body.trim_start();
     while calls.len() < MOST {
         if !before.is_empty() {
@@ -187,41 +188,59 @@ fn tagged(tags: &Tags, body: &str, tools: Tools<'_>, calls: &mut Vec<Call>) -> R
             return Err("a call has no name".to_owned());
         }
         rest = behind.strip_prefix(named).unwrap_or(behind);
-        // This call's arguments end where the next one begins.
-        let next = if before.is_empty() { rest.len() } else { next_call(rest, before, key, valued) };
-        let (mut own, others) = rest.split_at(next);
         let mut arguments = Map::new();
-        while let Some((_, behind)) = own.split_once(key) {
+        while let Some((between, behind)) = rest.split_once(key) {
+            if !before.is_empty() && between.contains(before) {
+                // The next call's.
+                break;
+            }
             let (name_of, behind) = behind.split_once(keyed).ok_or("an argument has no value")?;
-            let (value, behind) = behind.split_once(valued).ok_or("an argument has no end")?;
             let name_of = name_of.trim();
             let is_text = tools.is_text(name, name_of);
-            arguments.insert(name_of.to_owned(), typed(tags.own_lines(value), is_text));
-            own = behind;
+            let (value, behind) =
+                if strict { tags.bound(behind, is_text) } else { tags.value(behind, is_text) }
+                    .ok_or("an argument has no end")?;
+            arguments.insert(name_of.to_owned(), value);
+            rest = behind;
         }
         calls.push(Call { id: None, name: name.to_owned(), arguments });
-        rest = others;
     }
     Ok(())
 }
 
-/// Where in `rest`, outside of values, the next call begins; its length: nowhere.
-fn next_call(rest: &str, before: &str, key: &str, valued: &str) -> usize {
-    let mut at = 0;
-    loop {
-        let next = rest[at..].find(before).map(|found| at + found);
-        let argument = rest[at..].find(key).map(|found| at + found);
-        match (next, argument) {
-            (Some(next), Some(argument)) if argument < next => {
-                let Some(end) = rest[argument..].find(valued) else { return rest.len() };
-                at = argument + end + valued.len();
-            }
-            (next, _) => return next.unwrap_or(rest.len()),
+impl Tags {
+    /// The value that `text` begins with, and what is behind its end.
+    fn value<'a>(&self, text: &'a str, is_text: Option<bool>) -> Option<(Value, &'a str)> {
+        let json = self.json(text).filter(|_| is_text != Some(true));
+        json.or_else(|| {
+            let (value, behind) = text.split_once(self.valued.trim())?;
+            Some((typed(self.own_lines(value), is_text), behind))
+        })
+    }
+
+    /// The same where a grammar has bound it: a text ends where the template's own words first come, and what
+    /// is none is JSON.
+    fn bound<'a>(&self, text: &'a str, is_text: Option<bool>) -> Option<(Value, &'a str)> {
+        if is_text == Some(true) {
+            let text = text.strip_prefix(&self.keyed[self.keyed.trim_end().len()..])?;
+            let (value, behind) = text.split_once(&self.valued)?;
+            return Some((Value::from(value), behind));
+        }
+        if text.trim_start().starts_with(['{', '[', '"']) {
+            self.json(text)
+        } else {
+            self.value(text, is_text)
         }
     }
-}
 
-impl Tags {
+    /// The array, object or quoted text that `text` begins with: it may hold the letters that end an argument.
+    fn json<'a>(&self, text: &'a str) -> Option<(Value, &'a str)> {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+        values.next()?.ok()?;
+        let (value, behind) = text.split_at(values.byte_offset());
+        Some((typed(value, None), behind.trim_start().strip_prefix(self.valued.trim())?))
+    }
+
     /// A value without the newlines that are the form's.
     fn own_lines<'a>(&self, value: &'a str) -> &'a str {
         if !self.lines {
@@ -284,7 +303,7 @@ mod tests {
         let given = json!([{"name": "f", "parameters": {"properties": {
             "s": {"type": "string"}, "n": {"type": "integer"}
         }}}]);
-        let (calls, wrong) = calls(form, body, Tools::new(Some(&given)));
+        let (calls, wrong) = calls(form, body, Tools::new(Some(&given)), false);
         match wrong {
             Some(wrong) => Err(wrong),
             None => Ok(calls.into_iter().map(|call| (call.id, call.name, call.arguments.into())).collect()),
@@ -358,7 +377,7 @@ mod tests {
     fn tagged_values_are_what_the_schema_says() {
         let tags = |before: &str, named: &str, key: &str, keyed: &str, valued: &str| {
             let [before, named, key, keyed, valued] = [before, named, key, keyed, valued].map(str::to_owned);
-            Body::Tagged(Tags { before, named, key, keyed, valued, lines: true })
+            Body::Tagged(Tags { before, named, key, keyed, valued, tail: String::new(), lines: true })
         };
         let qwen = tags("\n<function=", ">\n", "<parameter=", ">\n", "\n</parameter>");
         let body = "\n<function=f>\n<parameter=s>\n7\n\n</parameter>\n<parameter=n>\n7\n</parameter>\n<parameter=x>\n\

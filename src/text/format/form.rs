@@ -100,6 +100,8 @@ pub struct Tags {
     pub keyed: String,
     /// Behind a value.
     pub valued: String,
+    /// Behind the last argument, or the name where there is none.
+    pub tail: String,
     /// The value has lines of its own: a newline before it and one behind it are not part of it.
     pub lines: bool,
 }

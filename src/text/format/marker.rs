@@ -6,7 +6,7 @@ use crate::text::vocab::Vocab;
 
 /// What a model's text is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Letter(char),
     /// A token that stands for itself wherever its text is.
     Token(u32),
@@ -14,7 +14,7 @@ pub(super) enum Unit {
 
 /// A text that means something where the model says it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Marker {
+pub(crate) struct Marker {
     units: Vec<Unit>,
 }
 
@@ -24,7 +24,7 @@ impl Marker {
     ///
     /// # Errors
     /// As [`Vocab::encode`].
-    pub(super) fn new(text: &str, vocab: &dyn Vocab) -> Result<Self> {
+    pub(crate) fn new(text: &str, vocab: &dyn Vocab) -> Result<Self> {
         let mut ids = Vec::new();
         vocab.encode(text, false, true, &mut ids)?;
         let mut units = Vec::new();
@@ -44,7 +44,7 @@ impl Marker {
         Ok(Self { units })
     }
 
-    pub(super) fn units(&self) -> &[Unit] {
+    pub(crate) fn units(&self) -> &[Unit] {
         &self.units
     }
 

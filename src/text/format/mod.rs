@@ -10,6 +10,7 @@ mod learned;
 mod literal;
 mod marker;
 mod parser;
+mod place;
 mod probe;
 mod shape;
 mod speech;
@@ -23,6 +24,8 @@ pub use adapt::Adapted;
 pub use derive::derive;
 pub use form::{Body, Call, Calls, Format, Keys, Reasoning, Slot, Tags};
 pub use learned::Learned;
+#[cfg(feature = "text")]
+pub(crate) use marker::{Marker, Unit};
 pub use parser::{Listener, Opening, Parser, Part};
 pub use speech::Speech;
 pub use tools::Tools;

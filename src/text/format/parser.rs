@@ -60,7 +60,7 @@ pub enum Opening {
 
 /// Where in its turn the model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Nothing but white space has come.
     Begin,
     Thinking,
@@ -89,8 +89,8 @@ enum Meaning {
 
 /// A letter or token that may be part of a marker.
 #[derive(Debug, Clone, Copy)]
-struct Held {
-    unit: Unit,
+pub(super) struct Held {
+    pub(super) unit: Unit,
     /// Bytes of its text.
     len: usize,
     /// It is no text by itself.
@@ -100,18 +100,20 @@ struct Held {
 /// The parser of one turn.
 #[derive(Debug, Clone)]
 pub struct Parser {
-    speech: Arc<Speech>,
+    pub(super) speech: Arc<Speech>,
     tools: Option<Arc<Value>>,
-    state: State,
-    held: Vec<Held>,
+    pub(super) state: State,
+    pub(super) held: Vec<Held>,
     /// The text of `held`.
-    text: String,
+    pub(super) text: String,
     /// Of a call: all of it with its markers, and where its body begins. Of a message: its header.
     raw: String,
     body: usize,
     brackets: Brackets,
+    /// The call that comes is well-formed: what is not behind all of it is no end marker.
+    pub(super) is_bound: bool,
     /// Held back because it may become a call without a marker.
-    bare: String,
+    pub(super) bare: String,
 }
 
 impl Parser {
@@ -133,6 +135,7 @@ impl Parser {
             raw: String::new(),
             body: 0,
             brackets: Brackets::default(),
+            is_bound: false,
             bare: String::new(),
         }
     }
@@ -140,17 +143,6 @@ impl Parser {
     /// Whether the token is a part of a marker.
     pub fn is_part(&self, id: u32) -> bool {
         self.speech.is_part(id)
-    }
-
-    /// Whether the model is thinking.
-    pub fn is_thinking(&self) -> bool {
-        matches!(self.state, State::Thinking | State::Message(Part::Reasoning))
-    }
-
-    /// Whether the answer, or a call, has begun.
-    pub fn has_answered(&self) -> bool {
-        use State::{Answer, Call, Called, Message};
-        matches!(self.state, Answer | Call | Called | Message(Part::Answer | Part::Call))
     }
 
     /// Whether a call is under way.
@@ -201,6 +193,15 @@ impl Parser {
         self.release(to);
         if self.is_calling() {
             self.finish_call(to);
+        }
+    }
+
+    /// The turn was cut short here, and does not go on: a call under way is none.
+    pub fn cut(&mut self, to: &mut dyn Listener) {
+        self.release(to);
+        if self.is_calling() {
+            self.state = State::Called;
+            to.malformed(&std::mem::take(&mut self.raw), "the answer ended inside of it");
         }
     }
 
@@ -274,6 +275,7 @@ impl Parser {
                 starts.then(|| (self.held.len() == marker.units().len()).then_some(meaning))
             });
             match found {
+                Some(Some(Meaning::Called)) if !self.may_be_whole() => self.release_first(to),
                 Some(Some(meaning)) => return self.found(meaning, to),
                 Some(None) => return,
                 None => self.release_first(to),
@@ -425,6 +427,15 @@ impl Parser {
         }
     }
 
+    /// Whether the call under way may end here. Of one that is well-formed it is known: the letters of its
+    /// end marker may be a part of a value.
+    fn may_be_whole(&self) -> bool {
+        let body = self.raw.get(self.body..).unwrap_or_default();
+        let tools = Tools::new(self.tools.as_deref());
+        let read = || Ok(body::calls(&self.speech.form.body, body, tools, true).1.is_none());
+        !self.is_bound || on_own_stack(STACK, read).unwrap_or(true)
+    }
+
     /// What a message with the header in `raw` is.
     fn part_of_header(&self) -> Part {
         let recipient = recipient(&self.raw);
@@ -446,7 +457,7 @@ impl Parser {
         let text = raw.get(self.body..end).unwrap_or_default();
         let form = &self.speech.form.body;
         // The thread may be a host's, and values may be nested deep.
-        let read = || Ok(body::calls(form, text, Tools::new(self.tools.as_deref())));
+        let read = || Ok(body::calls(form, text, Tools::new(self.tools.as_deref()), self.is_bound));
         let (found, wrong) =
             on_own_stack(STACK, read).unwrap_or_else(|error| (Vec::new(), Some(error.message().to_owned())));
         let header = matches!(form, Body::Harmony).then(|| recipient(&raw)).flatten();

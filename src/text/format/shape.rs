@@ -144,7 +144,7 @@ fn tagged(one: &str, two: &str) -> Option<Calls> {
     let named = &named[..named.len() - key_tag.len()];
     let tail = one[number + NUMBER.to_string().len()..].strip_prefix(valued.trim_end())?;
     let (begin, before) = first_tag(&one[..name]);
-    let mut end = last_tag(tail.trim_end()).1;
+    let (mut behind, mut end) = last_tag(tail.trim_end());
     if !begin.ends_with('>') {
         return None;
     }
@@ -154,6 +154,7 @@ fn tagged(one: &str, two: &str) -> Option<Calls> {
         && joint.matches(begin).count() == 1
     {
         end = last_tag(two.trim_end()).1;
+        behind = tail.strip_suffix(end).unwrap_or("");
     }
     let lines = keyed.ends_with('\n') && valued.starts_with('\n');
     let tags = Tags {
@@ -162,6 +163,7 @@ fn tagged(one: &str, two: &str) -> Option<Calls> {
         key: key_tag.into(),
         keyed: keyed.into(),
         valued: valued.into(),
+        tail: behind.into(),
         lines,
     };
     Some(between(begin, end, Body::Tagged(tags)))

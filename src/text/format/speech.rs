@@ -85,6 +85,11 @@ impl Speech {
         &self.format
     }
 
+    /// The form of its calls, or the fallback's.
+    pub fn calls_form(&self) -> &Calls {
+        &self.form
+    }
+
     /// Whether the token is a part of a marker.
     pub fn is_part(&self, id: u32) -> bool {
         self.tokens.binary_search(&id).is_ok()

@@ -4,6 +4,7 @@ use super::asked::Grammar;
 use crate::budget::Budget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Vocab;
+use crate::text::format::{Speech, Tools};
 use std::sync::Arc;
 
 /// A model's grammars.
@@ -39,12 +40,36 @@ impl Grammars {
     }
 }
 
+impl Grammars {
+    /// None can be followed.
+    ///
+    /// # Errors
+    /// `Unsupported`.
+    pub fn bind_call(
+        &self,
+        _speech: &Speech,
+        _tools: Tools<'_>,
+        _only: Option<&str>,
+        _vocab: &Arc<dyn Vocab>,
+    ) -> Result<Bound> {
+        Err(Error::new(
+            ErrorKind::Unsupported,
+            "this build cannot bind a call: build it with the feature `text`",
+        ))
+    }
+}
+
 impl Bound {
     /// There is none.
     ///
     /// # Errors
     /// None.
-    pub fn begin(&mut self, _prefix: &str, _last: Option<u32>, _may_end: bool) -> Result<()> {
+    pub fn begin(&mut self, _prefix: &str, _last: Option<u32>) -> Result<()> {
+        match *self {}
+    }
+
+    /// There is none.
+    pub fn set_may_end(&mut self, _may_end: bool) {
         match *self {}
     }
 

@@ -15,7 +15,17 @@ pub enum GrammarKind {
     Gbnf,
 }
 
-/// A grammar that everything generated follows, from the first token.
+/// What of a generation its grammar binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum GrammarScope {
+    /// Everything generated, from the first token: there is no thinking and no call.
+    #[default]
+    All,
+    /// The answer: thinking before it is free, and it holds no calls.
+    Answer,
+}
+
+/// A grammar that what is generated follows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grammar {
     /// How it is written.

@@ -64,24 +64,28 @@ impl Bound {
         })
     }
 
+    /// Whether end-of-generation tokens may come where the grammar is complete; else they may, from the
+    /// beginning on.
+    pub fn set_may_end(&mut self, may_end: bool) {
+        self.may_end = may_end;
+    }
+
     /// From here on the grammar binds. What comes stands behind `prefix`, which is the grammar's too, and
-    /// behind the token `last`. `may_end`: end-of-generation tokens may come where the grammar is complete.
+    /// behind the token `last`.
     ///
     /// Where thinking comes first nothing is bound until it is over: then the prefix is what of the answer
     /// has come together with its end.
     ///
     /// # Errors
     /// `Grammar`: it does not allow the prefix.
-    pub fn begin(&mut self, prefix: &str, last: Option<u32>, may_end: bool) -> Result<()> {
-        (self.last, self.may_end, self.has_begun, self.next) = (last, may_end, true, None);
+    pub fn begin(&mut self, prefix: &str, last: Option<u32>) -> Result<()> {
+        (self.last, self.has_begun, self.next) = (last, true, None);
         for (at, byte) in prefix.bytes().enumerate() {
             guarded(|| {
                 self.parser.force_bytes();
                 self.parser.apply_token(&[byte], u32::MAX).map(drop).map_err(said)
             })
-            .map_err(|why| {
-                why.within(format_args!("the grammar does not allow byte {at} of the answer_prefix"))
-            })?;
+            .map_err(|why| why.within(format_args!("the grammar does not allow byte {at}")))?;
         }
         if self.checked.is_some() {
             self.text.extend_from_slice(prefix.as_bytes());

@@ -43,6 +43,17 @@ impl Compiled {
         on_own_stack(limits::STACK, compile)
     }
 
+    /// As [`new`](Self::new), of one that is written here: it may hold schemas that are rewritten already.
+    pub(super) fn of_calls(grammar: &str, lexicon: &Lexicon, ledger: &Ledger) -> Result<Self> {
+        let compile = || {
+            let source = TopLevelGrammar::from_lark(grammar.to_owned());
+            catch_unwind(AssertUnwindSafe(|| Self::of_source(source, None, lexicon, ledger))).unwrap_or_else(
+                |_| Err(Error::new(ErrorKind::Internal, "a panic while the tools' grammar was compiled")),
+            )
+        };
+        on_own_stack(limits::STACK, compile)
+    }
+
     fn compile(grammar: &Grammar, lexicon: &Lexicon, ledger: &Ledger) -> Result<Self> {
         let text = grammar.text.as_str();
         let mut checked = None;
@@ -60,6 +71,15 @@ impl Compiled {
             }
             GrammarKind::Gbnf => TopLevelGrammar::from_lark(gbnf::translate(text)?),
         };
+        Self::of_source(source, checked, lexicon, ledger)
+    }
+
+    fn of_source(
+        source: TopLevelGrammar,
+        checked: Option<Arc<Checked>>,
+        lexicon: &Lexicon,
+        ledger: &Ledger,
+    ) -> Result<Self> {
         let (limits, env) = (limits::parser(), lexicon.env().clone());
         // It writes to nobody.
         let mut logger = Logger::new(0, 0);

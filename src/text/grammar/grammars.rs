@@ -6,10 +6,13 @@ use super::bound::Bound;
 use super::compiled::Compiled;
 use super::ledger::Ledger;
 use super::lexicon::Lexicon;
+use super::{calls, limits};
 use crate::budget::Budget;
+use crate::compute::on_own_stack;
 use crate::error::Result;
 use crate::sync::{Mutex, lock};
 use crate::text::Vocab;
+use crate::text::format::{Speech, Tools};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -26,7 +29,15 @@ pub struct Grammars {
 struct Kept {
     lexicon: Option<Arc<Lexicon>>,
     /// The one that was used last comes first.
-    compiled: VecDeque<(Grammar, Compiled)>,
+    compiled: VecDeque<(Known, Compiled)>,
+}
+
+/// What was compiled.
+#[derive(PartialEq)]
+enum Known {
+    Host(Grammar),
+    /// Of calls, as it is written.
+    Calls(String),
 }
 
 impl Default for Grammars {
@@ -61,18 +72,42 @@ impl Grammars {
     /// # Errors
     /// `Grammar`: what is wrong with it, or cannot be honoured; `Unsupported`, `OutOfMemory`.
     pub fn bind(&self, grammar: &Grammar, vocab: &Arc<dyn Vocab>) -> Result<Bound> {
+        self.bind_known(Known::Host(grammar.clone()), vocab)
+    }
+
+    /// What a generation follows that is one call of one of `tools`, or of the one called `only`, in the form
+    /// of `speech`.
+    ///
+    /// # Errors
+    /// `InvalidArgument`: there are no tools, or none of that name; `Unsupported`: this form, or a tool in
+    /// it, cannot be bound; as [`bind`](Self::bind).
+    pub fn bind_call(
+        &self,
+        speech: &Speech,
+        tools: Tools<'_>,
+        only: Option<&str>,
+        vocab: &Arc<dyn Vocab>,
+    ) -> Result<Bound> {
+        let grammar = on_own_stack(limits::STACK, || calls::grammar(speech, tools, only, &**vocab))?;
+        self.bind_known(Known::Calls(grammar), vocab)
+    }
+
+    fn bind_known(&self, wanted: Known, vocab: &Arc<dyn Vocab>) -> Result<Bound> {
         let mut kept = lock(&self.kept);
         let lexicon = match &kept.lexicon {
             Some(lexicon) => lexicon.clone(),
             None => kept.lexicon.insert(Arc::new(Lexicon::new(vocab.clone(), &self.ledger)?)).clone(),
         };
-        let known = kept.compiled.iter().position(|(known, _)| known == grammar);
+        let known = kept.compiled.iter().position(|(known, _)| *known == wanted);
         let compiled = match known.and_then(|at| kept.compiled.remove(at)) {
             Some((_, compiled)) => compiled,
-            None => Compiled::new(grammar, &lexicon, &self.ledger)?,
+            None => match &wanted {
+                Known::Host(grammar) => Compiled::new(grammar, &lexicon, &self.ledger)?,
+                Known::Calls(grammar) => Compiled::of_calls(grammar, &lexicon, &self.ledger)?,
+            },
         };
         let bound = Bound::new(&compiled, lexicon, &self.ledger)?;
-        kept.compiled.push_front((grammar.clone(), compiled));
+        kept.compiled.push_front((wanted, compiled));
         kept.compiled.truncate(KEPT);
         Ok(bound)
     }

@@ -8,6 +8,8 @@ mod absent;
 #[cfg(feature = "text")]
 mod bound;
 #[cfg(feature = "text")]
+mod calls;
+#[cfg(feature = "text")]
 mod compiled;
 #[cfg(feature = "text")]
 mod gbnf;
@@ -26,7 +28,7 @@ mod schema;
 
 #[cfg(not(feature = "text"))]
 pub use absent::{Bound, Grammars};
-pub use asked::{Grammar, GrammarKind};
+pub use asked::{Grammar, GrammarKind, GrammarScope};
 #[cfg(feature = "text")]
 pub use bound::Bound;
 #[cfg(feature = "text")]

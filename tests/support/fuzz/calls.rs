@@ -45,7 +45,7 @@ pub fn form(kind: u8) -> Format {
         4 => {
             let [before, named, key] = ["<function=", ">\n", "<parameter="].map(String::from);
             let [keyed, valued] = [">\n", "\n</parameter>"].map(String::from);
-            let tags = Tags { before, named, key, keyed, valued, lines: true };
+            let tags = Tags { before, named, key, keyed, valued, tail: String::new(), lines: true };
             ("<tool_call>", "</tool_call>", Body::Tagged(tags))
         }
         5 => ("", "", Body::Python),

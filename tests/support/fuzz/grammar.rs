@@ -25,7 +25,7 @@ pub fn judge(bytes: &[u8]) -> bool {
         Ok(bound) => bound,
         Err(error) => return fits(&error),
     };
-    if let Err(error) = bound.begin("", None, true) {
+    if let Err(error) = bound.begin("", None) {
         return fits(&error);
     }
     let mut random = Random::new(bytes.len() as u64);

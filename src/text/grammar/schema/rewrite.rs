@@ -1,7 +1,7 @@
 //! A schema as a host gives it, to one that llguidance compiles: every keyword is honoured, says nothing, or
 //! is refused with its place. Knows no type's own keywords.
 
-use super::super::limits::error;
+use super::super::limits::{TEXT, error};
 use super::checked::Checked;
 use super::keywords::Inner;
 use super::place::Place;
@@ -63,6 +63,34 @@ impl Rewritten {
     /// # Errors
     /// `Grammar`: it is no JSON, or a keyword cannot be honoured, and where it stands.
     pub(in super::super) fn new(text: &str) -> Result<Self> {
+        Self::check_depth(text)?;
+        let root: Value =
+            serde_json::from_str(text).map_err(|why| error(format_args!("the schema is no JSON: {why}")))?;
+        Self::of(root, "")
+    }
+
+    /// Of the schema that stands at `pointer` in `root`, to which its references go.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(in super::super) fn at(root: &Value, pointer: &str) -> Result<Self> {
+        let text = root.to_string();
+        if text.len() > TEXT {
+            let bytes = text.len();
+            return Err(error(format_args!("the schema has {bytes} bytes; {TEXT} are allowed")));
+        }
+        Self::check_depth(&text)?;
+        Self::of(root.clone(), pointer)
+    }
+
+    fn of(root: Value, pointer: &str) -> Result<Self> {
+        let checked = Checked::new(root);
+        let mut rewriter = Rewriter::new(&checked);
+        let whole = rewriter.whole(pointer)?;
+        Ok(Self { schema: whole, checked })
+    }
+
+    fn check_depth(text: &str) -> Result<()> {
         let nested = depth(text);
         if nested > DEPTH {
             let why = format!(
@@ -70,12 +98,7 @@ impl Rewritten {
             );
             return Err(error(why));
         }
-        let root: Value =
-            serde_json::from_str(text).map_err(|why| error(format_args!("the schema is no JSON: {why}")))?;
-        let checked = Checked::new(root);
-        let mut rewriter = Rewriter::new(&checked);
-        let whole = rewriter.whole()?;
-        Ok(Self { schema: whole, checked })
+        Ok(())
     }
 }
 
@@ -110,10 +133,10 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    fn whole(&mut self) -> Result<Value> {
-        let (root, any) = (self.root, any());
+    fn whole(&mut self, pointer: &str) -> Result<Value> {
+        let (root, any) = (self.root.pointer(pointer).unwrap_or(&Value::Null), any());
         self.definitions.insert(ANY.into(), any);
-        let first = self.schema(root, &Place::At(""), false)?;
+        let first = self.schema(root, &Place::At(pointer), false)?;
         while let Some(((pointer, open, is_met), name)) = self.awaited.pop_front() {
             self.is_met = is_met;
             let found = self.root.pointer(&pointer).unwrap_or(&Value::Null);
