@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-steps=(clippy server clients)
+steps=(clippy server clients csharp)
 # What takes a browser: `make soak`.
 more=(page)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -36,6 +36,12 @@ clients() {
   heading "the server, by curl and by the openai package of Python"
   (cd serve && cargo build --quiet "${testing[@]}")
   serve/tests/clients.sh serve/target/debug/wick-serve
+}
+
+csharp() {
+  heading "C#, under Mono"
+  cargo build --locked --quiet --lib --no-default-features --features native,testing,text
+  bindings/csharp/test.sh "${CARGO_TARGET_DIR:-target}/debug/libwick.so"
 }
 
 page() {
