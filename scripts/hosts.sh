@@ -4,13 +4,14 @@
 #   scripts/hosts.sh [STEP ...]   only these, in this order
 #   WICK_KILLS          clients that are killed in the middle (40)
 #   WICK_LOAD_SECONDS   how long 200 clients keep asking (two rounds)
+#   WICK_SCENE_SECONDS  how long the tavern's guests talk (25)
 #   WICK_TEST_LIMIT     seconds for one program of tests (1800)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-steps=(clippy server clients csharp)
-# What takes a browser: `make soak`.
-more=(page)
+steps=(clippy server clients csharp lua)
+# What takes a browser or a window: `make soak`.
+more=(page love)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
@@ -20,6 +21,9 @@ testing=(--locked --no-default-features --features testing)
 
 # The seconds: since the beginning.
 heading() { printf '\n==== %s (%d s)\n' "$*" "$SECONDS"; }
+
+# The library with the fake model.
+fake() { cargo build --locked --quiet --lib --no-default-features --features native,testing,text; }
 
 clippy() {
   heading "the server: clippy, as it ships and as it is tested"
@@ -40,8 +44,19 @@ clients() {
 
 csharp() {
   heading "C#, under Mono"
-  cargo build --locked --quiet --lib --no-default-features --features native,testing,text
+  fake
   bindings/csharp/test.sh "${CARGO_TARGET_DIR:-target}/debug/libwick.so"
+}
+
+lua() {
+  heading "LuaJIT"
+  fake
+  bindings/lua/test.sh "${CARGO_TARGET_DIR:-target}/debug/libwick.so"
+}
+
+love() {
+  heading "the tavern in LÖVE, in a window that nobody sees"
+  examples/love/test.sh "${WICK_SCENE_SECONDS:-25}" build/love
 }
 
 page() {

@@ -39,6 +39,8 @@ soak "C tests, 1,000 cycles, plain and with the address sanitizer" \
   env WICK_CYCLES=1000 WICK_CARGO="${small[*]}" scripts/c-tests.sh plain asan
 soak "the server: 1,000 clients that are killed in the middle, 200 for 60 s, and its page in a browser" \
   env WICK_KILLS=1000 WICK_LOAD_SECONDS=60 scripts/hosts.sh server page
+soak "the tavern in LÖVE: a minute of frames, in a window that nobody sees" \
+  env WICK_SCENE_SECONDS=60 scripts/hosts.sh love
 soak "mutations: each must make the suite fail" scripts/mutations.sh
 soak "tests of the library, 1,000 cycles" \
   env WICK_CYCLES=1000 cargo test "${watched[@]}" --locked --release "${small[@]}"
