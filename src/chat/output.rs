@@ -100,9 +100,9 @@ impl Output {
         self.talk.as_mut()?.must_say(now, is_whole)
     }
 
-    /// Where what binds the answer waits for the end of a thought: whether one may begin here, and if so, what
-    /// the answer begins with if none does; `Some(None)`: one has to, because a part of its marker has come, or
-    /// a part of a character of its own.
+    /// Where what binds the answer waits for the end of a thought: whether one may begin here, and if so,
+    /// what the answer begins with if none does; `Some(None)`: one has to, because a part of its marker has
+    /// come, or a part of a character of its own.
     pub(crate) fn may_open_thought(&self) -> Option<Option<&str>> {
         self.talk.as_ref()?.may_open_thought(self.detokenizer.held_back() == 0)
     }

@@ -230,8 +230,6 @@ function Stream:stats()
   return stats_of(stats)
 end
 
--- ---- sessions
-
 -- A stream, begun by `call(out, why)`.
 local function start(parent, anchors, call)
   local out, why = ffi.new("wick_stream[1]"), blank()
@@ -240,6 +238,21 @@ local function start(parent, anchors, call)
   check(status, why)
   return own(Stream, ffi.new("wick_stream", out[0]), close_stream, parent)
 end
+
+-- What a file becomes, an object of `kind`, and the stream that says when it is there: begun by
+-- `call(options, out, stream, why)`.
+local function arrive(parent, kind, handle, closes, struct, path, given, call)
+  local out, stream, why, anchors = ffi.new(handle .. "[1]"), ffi.new("wick_stream[1]"), blank(), { path }
+  local from = options.new(struct, given or {}, anchors)
+  options.text(from.path, path)
+  local status = call(from, out, stream, why)
+  release(anchors)
+  check(status, why)
+  return own(kind, ffi.new(handle, out[0]), closes, parent),
+    own(Stream, ffi.new("wick_stream", stream[0]), close_stream, parent)
+end
+
+-- ---- sessions
 
 -- A generation. `input`: a string is what the user says; a list of messages { role =, content =, extra_json = };
 -- nil: goes on where the session ended, or with `prompt` or `prompt_tokens` in `given`. `given`: the fields of
@@ -302,25 +315,14 @@ end
 
 -- A session from its save, and the stream that says when it is there. It can be used at once.
 function Model:restore(path, given)
-  local out, stream, why, anchors = ffi.new("wick_session[1]"), ffi.new("wick_stream[1]"), blank(), { path }
-  local store = options.new("wick_store_options", given or {}, anchors)
-  options.text(store.path, path)
-  local status = C.wick_session_restore(self.handle, store, out, stream, why)
-  release(anchors)
-  check(status, why)
-  return own(Session, ffi.new("wick_session", out[0]), close_session, self),
-    own(Stream, ffi.new("wick_stream", stream[0]), close_stream, self)
+  return arrive(self, Session, "wick_session", close_session, "wick_store_options", path, given,
+    function(...) return C.wick_session_restore(self.handle, ...) end)
 end
 
 -- A voice or character on these weights: the adapter, and the stream of its load.
 function Model:adapter(path)
-  local out, stream, why, anchors = ffi.new("wick_adapter[1]"), ffi.new("wick_stream[1]"), blank(), { path }
-  local from = options.new("wick_adapter_options", { path = path }, anchors)
-  local status = C.wick_adapter_load(self.handle, from, out, stream, why)
-  release(anchors)
-  check(status, why)
-  return own(Adapter, ffi.new("wick_adapter", out[0]), close_adapter, self),
-    own(Stream, ffi.new("wick_stream", stream[0]), close_stream, self)
+  return arrive(self, Adapter, "wick_adapter", close_adapter, "wick_adapter_options", path, nil,
+    function(...) return C.wick_adapter_load(self.handle, ...) end)
 end
 
 -- A stream of the vectors of a list of texts.
@@ -350,14 +352,8 @@ function Model:info() return whole(function(...) return C.wick_model_info(self.h
 -- Loads a model: the model, which can be used at once, and the stream of its load (progress, then "ready").
 -- `given`: the fields of wick_model_options.
 function Runtime:load(path, given)
-  local out, stream, why, anchors = ffi.new("wick_model[1]"), ffi.new("wick_stream[1]"), blank(), { path }
-  local from = options.new("wick_model_options", given or {}, anchors)
-  options.text(from.path, path)
-  local status = C.wick_model_load(self.handle, from, out, stream, why)
-  release(anchors)
-  check(status, why)
-  return own(Model, ffi.new("wick_model", out[0]), close_model, self),
-    own(Stream, ffi.new("wick_stream", stream[0]), close_stream, self)
+  return arrive(self, Model, "wick_model", close_model, "wick_model_options", path, given,
+    function(...) return C.wick_model_load(self.handle, ...) end)
 end
 
 -- HOST_STEP only: computes for about `seconds`; whether there is more to do.

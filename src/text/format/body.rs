@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 /// Calls at most in one body: a model that repeats itself must not fill the host's memory.
 const MOST: usize = 64;
 
-/// The calls that `body` holds, and why there are no more if something is wrong with it. `strict`: what is not
-/// a text by its tool's schema is JSON, as in calls that a grammar has bound.
+/// The calls that `body` holds, and why there are no more if something is wrong with it. `strict`: what is
+/// not a text by its tool's schema is JSON, as in calls that a grammar has bound.
 pub(super) fn calls(form: &Body, body: &str, tools: Tools<'_>, strict: bool) -> (Vec<Call>, Option<String>) {
     let mut calls = Vec::new();
     let read = match form {
@@ -233,7 +233,8 @@ impl Tags {
         }
     }
 
-    /// The array, object or quoted text that `text` begins with: it may hold the letters that end an argument.
+    /// The array, object or quoted text that `text` begins with: it may hold the letters that end an
+    /// argument.
     fn json<'a>(&self, text: &'a str) -> Option<(Value, &'a str)> {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
         values.next()?.ok()?;

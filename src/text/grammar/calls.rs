@@ -204,8 +204,8 @@ impl Writer<'_> {
             let _ = writeln!(self.rules, "{name}[suffix={}]: /(?s:.{count})/", text(end));
             return Ok(name);
         }
-        // What spells the token's letters would be read as the end. Where letters are counted, too, llguidance
-        // has not the fuel to look for all of them.
+        // What spells the token's letters would be read as the end. Where letters are counted, too,
+        // llguidance has not the fuel to look for all of them.
         let words = regex_escaped(end.trim());
         let letters = match end.trim().chars().next().filter(|_| most.is_some()) {
             Some(first) => format!("/[^{}]{count}/", regex_escaped(&first.to_string())),
