@@ -16,7 +16,18 @@ modules() {
   npm install --silent --no-audit --no-fund --prefix "$work" "$@" >/dev/null
 }
 
+# A crate with its version, `NAME@VERSION`; further words are features.
+crate() {
+  echo "with: $1"
+  cargo init --quiet --vcs none --name finding "$work/finding"
+  (cd "$work/finding" && cargo add --quiet "${1/@/@=}" "${@:2}" 2>"$work/errors") || { cat "$work/errors" >&2; exit 1; }
+}
+
 # Run a program from standard input, and keep what it prints.
+in_rust() {
+  cat >"$work/finding/src/main.rs"
+  (cd "$work/finding" && cargo run --quiet >"$work/prints" 2>"$work/errors") || { cat "$work/errors" >&2; exit 1; }
+}
 in_python() { PYTHONPATH=$work/python python3 - >"$work/prints" 2>"$work/errors" || { cat "$work/errors" >&2; exit 1; }; }
 in_node() {
   cat >"$work/finding.mjs"
