@@ -60,7 +60,9 @@ pub(super) fn grammar(
     let mut writer = Writer { vocab, rules: String::new(), count: 0 };
     let mut calls = Vec::new();
     for name in chosen {
-        if !(matches!(form.body, Body::Json(_)) && !form.begin.is_empty()) && !is_word(name) {
+        // Only JSON between marks takes a name as it is.
+        let quotes = matches!(form.body, Body::Json(_)) && !form.begin.is_empty();
+        if !quotes && !is_word(name) {
             return Err(unsupported(format_args!(
                 "the tool \"{name}\": this model's form of calls takes names of letters, digits, _ - . / and $"
             )));
