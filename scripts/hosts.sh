@@ -9,9 +9,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-steps=(clippy server clients csharp lua)
-# What takes a browser or a window: `make soak`.
-more=(page love)
+steps=(clippy server clients csharp lua python)
+# What takes a browser, a window, or minutes to build: `make soak`.
+more=(page love wheel)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
 export RUST_BACKTRACE=${WICK_BACKTRACE:-0}
 export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
@@ -63,6 +63,17 @@ page() {
   heading "the server's chat page, in a browser"
   (cd serve && cargo build --quiet "${testing[@]}")
   serve/tests/page.sh serve/target/debug/wick-serve build/page.png
+}
+
+python() {
+  heading "the Python package, with the fake model"
+  fake
+  WHEEL_LIBRARY=${CARGO_TARGET_DIR:-target}/debug/libwick.so bindings/python/tests/run.sh
+}
+
+wheel() {
+  heading "the Python wheel as it ships, with a real model"
+  bindings/python/tests/run.sh
 }
 
 [ $# -gt 0 ] || set -- "${steps[@]}"

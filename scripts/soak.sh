@@ -41,6 +41,7 @@ soak "the server: 1,000 clients that are killed in the middle, 200 for 60 s, and
   env WICK_KILLS=1000 WICK_LOAD_SECONDS=60 scripts/hosts.sh server page
 soak "the tavern in LÖVE: a minute of frames, in a window that nobody sees" \
   env WICK_SCENE_SECONDS=60 scripts/hosts.sh love
+soak "the Python wheel as it ships, with a real model" scripts/hosts.sh wheel
 soak "mutations: each must make the suite fail" scripts/mutations.sh
 soak "tests of the library, 1,000 cycles" \
   env WICK_CYCLES=1000 cargo test "${watched[@]}" --locked --release "${small[@]}"
