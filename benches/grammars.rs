@@ -296,7 +296,7 @@ fn bind(vocab: &Arc<dyn Vocab>) {
         let begun = Instant::now();
         let mut bound = grammars.bind(&grammar, vocab).expect("it compiles");
         let compiled = begun.elapsed();
-        bound.begin("", None, true).expect("nothing is in front");
+        bound.begin("", None).expect("nothing is in front");
         bound.mask().expect("it goes on");
         println!("{name}: compiled in {compiled:?}, the first mask {:?} later", begun.elapsed() - compiled);
     }
