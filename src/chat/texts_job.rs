@@ -13,6 +13,8 @@ pub struct TextsJob {
     id: u64,
     vocab: Arc<dyn Vocab>,
     texts: Vec<String>,
+    /// What stands in front of each, a text of its own, and how many separators end it.
+    query: Option<(String, usize)>,
     /// Tokens that a text may have.
     context: usize,
     /// Gone when nobody waits for them any more.
@@ -30,16 +32,17 @@ impl TextsJob {
     pub(crate) fn new(
         id: u64,
         vocab: Arc<dyn Vocab>,
-        texts: Vec<String>,
+        (query, texts): (Option<(String, usize)>, Vec<String>),
         context: usize,
         wanted: Weak<()>,
     ) -> Self {
-        Self { id, vocab, texts, context, wanted }
+        Self { id, vocab, texts, query, context, wanted }
     }
 
     /// Whether it is over soon: at most `most` bytes of text.
     pub(crate) fn is_short(&self, most: usize) -> bool {
-        self.texts.iter().fold(0, |sum: usize, text| sum.saturating_add(text.len())) <= most
+        let query = self.query.as_ref().map_or(0, |(query, _)| query.len());
+        self.texts.iter().fold(query, |sum: usize, text| sum.saturating_add(text.len())) <= most
     }
 
     /// Does the work. Any thread; takes as long as the texts are long.
@@ -71,18 +74,35 @@ impl TextsJob {
         let mut all = Vec::new();
         all.try_reserve_exact(self.texts.len())?;
         let most = self.context.saturating_mul(self.vocab.longest_token().max(1));
-        for (index, text) in self.texts.iter().enumerate() {
+        let mut query = Vec::new();
+        if let Some((text, separators)) = &self.query {
             if text.len() > most {
-                return Err(self.too_long(index, format_args!("{} bytes", text.len())));
+                return Err(self.too_long("the query", format_args!("{} bytes", text.len())));
+            }
+            let made = self.vocab.encode_in_pieces(text, true, false, &mut query, pauses).await;
+            made.map_err(|error| error.within("the query"))?;
+            // It ends with one.
+            let end = query.last().copied();
+            query.extend(end.into_iter().cycle().take(separators.saturating_sub(1)));
+        }
+        for (index, text) in self.texts.iter().enumerate() {
+            let name = format_args!("texts[{index}]").to_string();
+            if text.len() > most {
+                return Err(self.too_long(&name, format_args!("{} bytes", text.len())));
             }
             let mut tokens = Vec::new();
             let made = self.vocab.encode_in_pieces(text, true, false, &mut tokens, pauses).await;
-            made.map_err(|error| error.within(format_args!("texts[{index}]")))?;
+            made.map_err(|error| error.within(&name))?;
+            if self.query.is_some() {
+                // [CLS] query [SEP] text [SEP] (Devlin et al. 2018): BOS comes once.
+                let bos = self.vocab.adds_bos() && tokens.first().copied() == self.vocab.bos();
+                tokens.splice(..usize::from(bos), query.iter().copied());
+            }
             if tokens.len() > self.context {
-                return Err(self.too_long(index, format_args!("{} tokens", tokens.len())));
+                return Err(self.too_long(&name, format_args!("{} tokens", tokens.len())));
             }
             if tokens.is_empty() {
-                let why = format!("texts[{index}] has no tokens, so that it has no vector; leave it out");
+                let why = format!("{name} has no tokens, so that it has no vector; leave it out");
                 return Err(Error::new(ErrorKind::InvalidArgument, why));
             }
             tokens.shrink_to_fit();
@@ -92,11 +112,10 @@ impl TextsJob {
         Ok(all)
     }
 
-    fn too_long(&self, index: usize, length: std::fmt::Arguments<'_>) -> Error {
-        let why = format!(
-            "texts[{index}] has {length}, the model takes {} tokens; cut it into parts",
-            self.context
-        );
+    fn too_long(&self, name: &str, length: std::fmt::Arguments<'_>) -> Error {
+        let with = if self.query.is_some() { " with the query" } else { "" };
+        let context = self.context;
+        let why = format!("{name} has {length}{with}, the model takes {context} tokens; cut it into parts");
         Error::new(ErrorKind::ContextFull, why)
     }
 }

@@ -15,6 +15,8 @@ use std::time::Instant;
 pub struct EmbedRequest {
     /// Each gives one vector, in this order.
     pub texts: Vec<String>,
+    /// What scores are wanted for in place of vectors: how well each text goes with it.
+    pub query: Option<String>,
     /// Higher is computed first.
     pub priority: i32,
     /// When it ends at the latest.
@@ -181,17 +183,17 @@ impl Run {
     }
 }
 
-/// The vector at length 1; of zeros alone it stays as it is.
+/// The vector at length 1, unless it is a score (`ranks`); of zeros alone it stays as it is.
 ///
 /// # Errors
 /// `Numeric` where a value is not finite.
-pub(super) fn normalised(mut vector: Vec<f32>, text: usize) -> Result<Vec<f32>> {
+pub(super) fn normalised(mut vector: Vec<f32>, text: usize, ranks: bool) -> Result<Vec<f32>> {
     let square: f64 = vector.iter().map(|value| f64::from(*value) * f64::from(*value)).sum();
     if !square.is_finite() {
-        let why = format!("the vector of texts[{text}] has a value that is no finite number");
+        let why = format!("what the model makes of texts[{text}] has a value that is no finite number");
         return Err(Error::new(ErrorKind::Numeric, why));
     }
-    if square > 0.0 {
+    if square > 0.0 && !ranks {
         let length = square.sqrt();
         vector.iter_mut().for_each(|value| *value = (f64::from(*value) / length) as f32);
     }

@@ -13,7 +13,7 @@ use super::session::Sessions;
 use crate::chat::{TextsDone, TextsJob};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::IdMap;
-use crate::model::{Chunk, Pace, Pooling, Sequence, Step};
+use crate::model::{Chunk, Pace, Pooling, Sequence, Step, VectorSpec};
 use crate::stream::{End, EndReason, Producer};
 use smallvec::SmallVec;
 use std::any::Any;
@@ -50,6 +50,8 @@ pub(super) struct Embeddings {
 struct Pass {
     model: u64,
     pooling: Pooling,
+    /// It gives scores.
+    ranks: bool,
     spans: Vec<Span>,
     /// How long its slices took.
     took: Duration,
@@ -194,11 +196,15 @@ impl Embeddings {
             }
             let Some(ready) = models.ready(one.model) else { continue };
             let wanted = one.start(now);
-            if let Err(error) = ready.vectors() {
-                ends.push((id, End::failed(error)));
-                continue;
-            }
-            let texts = std::mem::take(&mut one.request.texts);
+            let spec = match ready.check_vectors(one.request.query.is_some()) {
+                Ok(spec) => spec,
+                Err(error) => {
+                    ends.push((id, End::failed(error)));
+                    continue;
+                }
+            };
+            let query = one.request.query.take().map(|query| (query, spec.separators));
+            let texts = (query, std::mem::take(&mut one.request.texts));
             let context = ready.spec().context_length;
             let job = TextsJob::new(id, ready.vocab().clone(), texts, context, wanted);
             if job.is_short(inline_bytes) { short.push(job) } else { self.jobs.push_back(job) }
@@ -287,7 +293,7 @@ impl Embeddings {
         let Some(model) = order.iter().filter_map(model_of).find(free) else { return Ok(false) };
         let Some(ready) = models.ready(model) else { return Ok(false) };
         let first = order.iter().copied().find(|id| model_of(id) == Some(model)).unwrap_or(0);
-        let pooling = ready.vectors().map_err(|error| (first, error))?.pooling;
+        let VectorSpec { pooling, ranks, .. } = ready.vectors().map_err(|error| (first, error))?;
         let rows = models.rows_of_vectors(model, beside(model).decoding);
         let mut spans = Vec::new();
         for id in order {
@@ -296,7 +302,7 @@ impl Embeddings {
             }
         }
         let Some(first) = spans.first().map(|span: &Span| span.embedding) else { return Ok(false) };
-        let mut pass = Pass { model, pooling, spans, took: Duration::ZERO };
+        let mut pass = Pass { model, pooling, ranks, spans, took: Duration::ZERO };
         let begun = memory.find_for(models, sessions, |models, _| self.start(&pass, models));
         if let Err(error) = begun {
             // The others wait.
@@ -440,7 +446,7 @@ impl Embeddings {
             run.count(span.count, &one.producer);
             let done = match (taken, span.last) {
                 (Err(error), _) => Err(error),
-                (Ok(()), true) => normalised(vector, span.text).map(|vector| {
+                (Ok(()), true) => normalised(vector, span.text, pass.ranks).map(|vector| {
                     over.extend(run.finish(span.text, vector));
                 }),
                 (Ok(()), false) => {

@@ -311,6 +311,16 @@ impl Ready {
         self.runner.vectors()
     }
 
+    /// What it makes of texts: scores (`ranks`), or vectors.
+    ///
+    /// # Errors
+    /// `Unsupported`: it makes the other, or none.
+    pub(super) fn check_vectors(&self, ranks: bool) -> Result<VectorSpec> {
+        let spec = self.vectors()?;
+        spec.check(ranks, &self.spec().architecture)?;
+        Ok(spec)
+    }
+
     pub(super) fn close(&mut self, sequence: Sequence) {
         quietly(|| self.runner.close(sequence));
     }

@@ -1,4 +1,4 @@
-//! Vectors of texts, as a stream or waited for. Reranking: the shape is there, this release refuses it.
+//! Vectors of texts, and scores of texts for a query, as streams or waited for.
 
 use super::border::deadline::Deadline;
 use super::border::error::wick_error;
@@ -6,7 +6,6 @@ use super::border::guard::{Tag, guard, logging};
 use super::border::handles;
 use super::border::handles::unforked;
 use super::border::ids::{wick_model, wick_queue, wick_stream};
-use super::border::lacking::lacking;
 use super::border::out::{Out, check_buffer, write_items};
 use super::border::sized::{self, Versioned};
 use super::border::status::{WICK_OK, wick_status};
@@ -104,9 +103,10 @@ impl Start {
             };
             let object = object?;
             refuse(given.reserved != 0, "wick_embed_options.reserved")?;
-            query.map(|query| query.require("query")).transpose()?;
+            let query = query.map(|query| query.require("query").and_then(copy)).transpose()?;
             let request = EmbedRequest {
                 texts: read_texts(texts, count)?,
+                query,
                 priority: given.priority,
                 deadline: match given.deadline_ns {
                     0 => None,
@@ -116,6 +116,15 @@ impl Start {
             };
             Ok(Self { object, reader, out, request })
         }
+    }
+
+    fn run(self) -> Result<wick_status> {
+        let Self { object, reader, out, request } = self;
+        let (stream, reading) = reader.start(object.runtime, out.is_some())?;
+        object.model.start_embed(request, reading, |started| stream.register(started))?;
+        let id = stream.keep();
+        out.into_iter().for_each(|out| out.set(wick_stream { id }));
+        Ok(WICK_OK)
     }
 }
 
@@ -203,18 +212,15 @@ pub unsafe extern "C" fn wick_embed_start(
 ) -> wick_status {
     guard(Tag::Any, error, || {
         // SAFETY: the caller's structs, places and texts, as this function's docs say.
-        let start = unsafe { Start::check(model, None, (texts, count), options, out, error) }?;
-        let Start { object, reader, out, request } = start;
-        let (stream, reading) = reader.start(object.runtime, out.is_some())?;
-        object.model.start_embed(request, reading, |started| stream.register(started))?;
-        let id = stream.keep();
-        out.into_iter().for_each(|out| out.set(wick_stream { id }));
-        Ok(WICK_OK)
+        unsafe { Start::check(model, None, (texts, count), options, out, error) }?.run()
     })
 }
 
-/// [ANY][BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the order
-/// of the texts. WICK_E_UNSUPPORTED in this release.
+/// [ANY][BLOCK] How well each of `count` texts goes with `query`, by a cross-encoder: raw scores (no
+/// sigmoid), in the order of the texts, which a host sorts. `(scores, cap, needed)`: `cap` too small:
+/// WICK_E_BUFFER_TOO_SMALL, nothing is computed. A query and a text have to fit the model's context together.
+/// WICK_E_UNSUPPORTED for a model that is no cross-encoder (`ranks` in wick_model_info); the rest as
+/// wick_embed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_rerank(
     model: wick_model,
@@ -228,21 +234,34 @@ pub unsafe extern "C" fn wick_rerank(
     error: *mut wick_error,
 ) -> wick_status {
     guard(Tag::NotInCallback, error, || {
-        handles::get::<ModelObject>(model.id)?;
+        let object = handles::get::<ModelObject>(model.id)?;
         // SAFETY: the caller's structs and texts, as this function's docs say.
-        unsafe {
+        let (query, texts) = unsafe {
             wick_error::check(error)?;
-            query.require("query")?;
-            read_texts(texts, count)?;
-        }
+            (query.require("query").and_then(copy)?, read_texts(texts, count)?)
+        };
         check_buffer(scores, cap)?;
-        let _ = (needed, timeout_ns);
-        Err(lacking("wick_rerank"))
+        if cap < count {
+            // SAFETY: the caller's places, as this function's docs say.
+            return unsafe { put_floats(None, count, scores, cap, needed) };
+        }
+        let deadline = match Deadline::after(timeout_ns) {
+            Deadline::Poll => Some(Instant::now()),
+            Deadline::At(at) => at,
+        };
+        let waited = || object.model.rerank_blocking(query, texts, deadline);
+        // In HOST_STEP this thread does the runtime's work.
+        let found = match log_of(object.runtime) {
+            Some(log) => logging(&log, waited),
+            None => waited(),
+        }?;
+        // SAFETY: the caller's buffer, as this function's docs say.
+        unsafe { put_floats(Some(&found), count, scores, cap, needed) }
     })
 }
 
-/// [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has been
-/// called then.
+/// [ANY] The same as a stream: a VECTOR of one value, the score, for each text; as wick_embed_start. Another
+/// model: END (ERROR, UNSUPPORTED).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wick_rerank_start(
     model: wick_model,
@@ -255,7 +274,6 @@ pub unsafe extern "C" fn wick_rerank_start(
 ) -> wick_status {
     guard(Tag::Any, error, || {
         // SAFETY: the caller's structs, places and texts, as this function's docs say.
-        unsafe { Start::check(model, Some(query), (texts, count), options, out, error) }?;
-        Err(lacking("wick_rerank_start"))
+        unsafe { Start::check(model, Some(query), (texts, count), options, out, error) }?.run()
     })
 }

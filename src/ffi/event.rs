@@ -19,7 +19,7 @@ pub const WICK_EVENT_NOTE: u16 = 4;
 pub const WICK_EVENT_END: u16 = 5;
 /// One call of a tool, whole, as JSON: `{"id":"…","name":"…","arguments":{…}}` (docs/tools.md).
 pub const WICK_EVENT_TOOL_CALL: u16 = 6;
-/// The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this release.
+/// The vector of one text of wick_embed_start, or its score of wick_rerank_start.
 pub const WICK_EVENT_VECTOR: u16 = 7;
 
 /// Not an END event.

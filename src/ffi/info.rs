@@ -63,6 +63,7 @@ pub(super) fn model(info: Result<ModelInfo>) -> Result<String> {
         "drafts": info.drafts,
         "adapters": info.adapters,
         "vector_length": info.vector_length,
+        "ranks": info.ranks,
         "sampling": sampling(&info.recommended),
     });
     Ok(known.to_string())

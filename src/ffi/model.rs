@@ -317,7 +317,7 @@ impl wick_model_options {
 /// generations end with WICK_E_UNSUPPORTED), `prefix_cache` (boolean: its sessions share what they have
 /// computed), `drafts` (boolean: they may compute several tokens at once), `adapters` (boolean: it takes
 /// them): false where its backend cannot, or where its options say no; `vector_length` (of a text's vector,
-/// 0: it makes none). Names are strings, all else are
+/// 0: it makes none), `ranks` (boolean: it scores texts for a query). Names are strings, all else are
 /// integers.
 /// `(json, cap, needed)` as in wick_build_info. After a failed load: its error.
 #[unsafe(no_mangle)]

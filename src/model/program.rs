@@ -115,6 +115,8 @@ pub(crate) enum Operation {
     QuantisePooled,
     /// That matrix.
     Widen,
+    /// Its tanh.
+    Squash,
     /// Its result in the form that the second one is multiplied with.
     QuantiseWidened,
     /// The second one.
@@ -258,6 +260,9 @@ static POOLED: Program = Program::once(&[OutputNorm, Pool]);
 static POOLED_DENSE: Program =
     Program::once(&[OutputNorm, Pool, QuantisePooled, Widen, QuantiseWidened, Vector]);
 
+static POOLED_HEAD: Program =
+    Program::once(&[OutputNorm, Pool, QuantisePooled, Widen, Squash, QuantiseWidened, Vector]);
+
 /// A part of a pass that has a program of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -317,6 +322,7 @@ impl Stage {
             Self::End => match config.encoder {
                 None if vectors => &POOLED,
                 None => &END,
+                Some(Encoder { ranks: true, .. }) => &POOLED_HEAD,
                 Some(Encoder { dense: None, .. }) => &POOLED,
                 Some(Encoder { dense: Some(_), .. }) => &POOLED_DENSE,
             },

@@ -1,6 +1,6 @@
 //! What a decoder says of itself, and what a file's header says of any model; knows no decoder.
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Header, TensorInfo};
 use std::collections::BTreeMap;
 
@@ -22,6 +22,29 @@ pub struct VectorSpec {
     pub width: usize,
     /// What it is made of.
     pub pooling: Pooling,
+    /// It is no vector but one score: how well a text goes with a query in front of it (a cross-encoder).
+    pub ranks: bool,
+    /// How many separators stand between the query and the text then.
+    pub separators: usize,
+}
+
+impl VectorSpec {
+    /// Whether a model of `architecture` makes scores (`ranks`), or vectors.
+    ///
+    /// # Errors
+    /// `Unsupported`: it makes the other.
+    pub(crate) fn check(&self, ranks: bool, architecture: &str) -> Result<()> {
+        let why = match (self.ranks, ranks) {
+            (true, false) => {
+                "is a cross-encoder: it scores texts for a query (wick_rerank), and makes no vectors"
+            }
+            (false, true) => {
+                "is no cross-encoder: it makes vectors (wick_embed), and no scores (wick_rerank)"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::Unsupported, format!("this model of {architecture} {why}")))
+    }
 }
 
 /// What a decoder says of itself; fixed once it is loaded.

@@ -11,7 +11,8 @@ use std::pin::pin;
 use std::time::Instant;
 
 impl Model {
-    /// Begins to make vectors of texts, each of length 1 (L2), and returns their stream: an
+    /// Begins to make vectors of texts, each of length 1 (L2), or with a query scores, and returns their
+    /// stream: an
     /// [`EventKind::Vector`] for each text, in order, then an end for
     /// [`EndReason::Ready`](super::EndReason::Ready). Never waits: it may be called while the model loads. It
     /// is computed beside generations, many texts at once; a vector does not depend on what else is computed.
@@ -58,14 +59,34 @@ impl Model {
     /// # Errors
     /// As [`Model::embed`], ends included; `Timeout` at `deadline` (`None`: never).
     pub fn embed_blocking(&self, texts: Vec<String>, deadline: Option<Instant>) -> Result<Vec<f32>> {
-        let (width, count) = (self.vector_length(deadline)?, texts.len());
+        self.vector_length(deadline)?;
+        self.all_of(EmbedRequest { texts, ..EmbedRequest::default() }, deadline)
+    }
+
+    /// How well each of `texts` goes with `query`, by a cross-encoder: raw scores, in the order of the texts.
+    /// Waits as [`Model::embed_blocking`]; as a stream it is [`Model::embed`] with a query.
+    ///
+    /// # Errors
+    /// As [`Model::embed_blocking`]; `Unsupported` for a model that is no cross-encoder.
+    pub fn rerank_blocking(
+        &self,
+        query: String,
+        texts: Vec<String>,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<f32>> {
+        self.all_of(EmbedRequest { texts, query: Some(query), ..EmbedRequest::default() }, deadline)
+    }
+
+    fn all_of(&self, request: EmbedRequest, deadline: Option<Instant>) -> Result<Vec<f32>> {
         let mut all = Vec::new();
-        all.try_reserve_exact(count.saturating_mul(width))?;
-        let stream = self.embed(EmbedRequest { texts, ..EmbedRequest::default() }, Reading::default())?;
+        let stream = self.embed(request, Reading::default())?;
         loop {
             match stream.wait_next(deadline) {
                 Next::Event(event) => match event.kind {
-                    EventKind::Vector(vector) => all.extend_from_slice(&vector.values),
+                    EventKind::Vector(vector) => {
+                        all.try_reserve(vector.values.len())?;
+                        all.extend_from_slice(&vector.values);
+                    }
                     EventKind::End(End { reason: EndReason::Ready, .. }) => return Ok(all),
                     EventKind::End(End { error: Some(error), .. }) => return Err(error),
                     EventKind::End(_) => {
@@ -97,7 +118,10 @@ impl Model {
         };
         waited.ok_or_else(|| late("the model is not loaded"))?;
         match self.facts()?.vectors {
-            Some(vectors) => Ok(vectors.width),
+            Some(vectors) => {
+                vectors.check(false, &self.spec()?.architecture)?;
+                Ok(vectors.width)
+            }
             None => {
                 let spec = self.spec()?;
                 let why = format!(

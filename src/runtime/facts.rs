@@ -67,6 +67,8 @@ pub struct ModelInfo {
     pub adapters: bool,
     /// Elements of the vector that it makes of a text; 0: it makes none.
     pub vector_length: usize,
+    /// It is a cross-encoder: it scores texts for a query.
+    pub ranks: bool,
 }
 
 /// How far a model's load is.
@@ -104,7 +106,8 @@ impl ModelFacts {
             prefix_cache: self.shares,
             drafts: self.drafts,
             adapters: self.adaptable.is_some(),
-            vector_length: self.vectors.map_or(0, |vectors| vectors.width),
+            vector_length: self.vectors.filter(|vectors| !vectors.ranks).map_or(0, |vectors| vectors.width),
+            ranks: self.vectors.is_some_and(|vectors| vectors.ranks),
         }
     }
 }

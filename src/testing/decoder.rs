@@ -152,12 +152,17 @@ impl FakeDecoder {
         }
     }
 
+    /// Elements of a vector; a score is one.
+    fn width(&self) -> usize {
+        if self.script.ranks { 1 } else { self.script.vector_length }
+    }
+
     /// A vector that depends on all tokens of a text and on nothing else.
     fn write_vector(&self, place: &Place, vector: &mut Vec<f32>) {
         let value = |at: u64| (mix(place.history ^ at) >> 40) as f32 / (1 << 23) as f32 - 1.0;
         match self.script.nan_at {
-            Some(0) => vector.resize(self.script.vector_length, f32::NAN),
-            _ => vector.extend((0..self.script.vector_length as u64).map(value)),
+            Some(0) => vector.resize(self.width(), f32::NAN),
+            _ => vector.extend((0..self.width() as u64).map(value)),
         }
     }
 
@@ -230,7 +235,7 @@ impl FakeDecoder {
         self.gate.count(0, prefilled, 0);
         let time = Duration::from_micros(self.script.delay_us + self.script.prefill_delay_us * prefilled);
         let slices_left = self.script.slices;
-        let width = if vectors { self.script.vector_length } else { self.spec.vocab_size };
+        let width = if vectors { self.width() } else { self.spec.vocab_size };
         self.pass = Some(Pass {
             parts,
             width,
@@ -281,7 +286,12 @@ impl Decoder for FakeDecoder {
     }
 
     fn vectors(&self) -> Result<VectorSpec> {
-        Ok(VectorSpec { width: self.script.vector_length, pooling: Pooling::Last })
+        Ok(VectorSpec {
+            width: self.width(),
+            pooling: Pooling::Last,
+            ranks: self.script.ranks,
+            separators: 1,
+        })
     }
 
     fn begin(&mut self, spans: &[Span<'_>]) -> Result<()> {

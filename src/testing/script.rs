@@ -17,9 +17,9 @@ pub enum Part {
 /// `{"reply": "text" | ["token", {"bytes": [240]}, 257, …], "token_bytes": 4, "echo": false, "endless":
 /// false, "ends": true, "end_id": 257, "random": null, "delay_us": 0, "prefill_delay_us": 0, "slices": 1,
 /// "fail_at": null, "panic_at": null, "nan_at": null, "gated": false, "context_length": 4096, "max_batch": 8,
-/// "max_tokens": 512, "vector_length": 8, "control": [], "chat_template": null, "rewinds": true, "window":
-/// null, "recurrent": false, "drafts": false, "load_steps": 1, "load_delay_us": 0, "load_error": null,
-/// "load_panics": false}`
+/// "max_tokens": 512, "vector_length": 8, "ranks": false, "control": [], "chat_template": null, "rewinds":
+/// true, "window": null, "recurrent": false, "drafts": false, "load_steps": 1, "load_delay_us": 0,
+/// "load_error": null, "load_panics": false}`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Script {
     /// What it says, token by token; a text is cut into tokens of `token_bytes` bytes.
@@ -60,6 +60,8 @@ pub struct Script {
     pub control: Vec<String>,
     /// The chat template (feature `text`); `None`: one of its own.
     pub chat_template: Option<String>,
+    /// It scores texts for a query, and makes no vectors.
+    pub ranks: bool,
     /// Whether sequences can be cut, and share what they have in common.
     pub rewinds: bool,
     /// It keeps the tokens of such a window only (all of them beside it, if it echoes).
@@ -101,6 +103,7 @@ impl Default for Script {
             vector_length: 8,
             control: Vec::new(),
             chat_template: None,
+            ranks: false,
             rewinds: true,
             window: None,
             recurrent: false,
@@ -135,6 +138,7 @@ impl Script {
             ("endless", &mut script.endless),
             ("ends", &mut script.ends),
             ("gated", &mut script.gated),
+            ("ranks", &mut script.ranks),
             ("rewinds", &mut script.rewinds),
             ("recurrent", &mut script.recurrent),
             ("drafts", &mut script.drafts),

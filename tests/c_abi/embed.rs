@@ -124,6 +124,72 @@ fn a_callback_gets_vectors_whole_and_the_stream_closes_itself() {
 }
 
 #[test]
+fn scores_for_a_query_are_waited_for_or_come_as_a_stream_and_are_the_same() {
+    for mode in [WICK_MODE_THREADS, WICK_MODE_HOST_STEP] {
+        let runtime = runtime_in(mode);
+        let ranking = model(runtime, r#"{"reply":"x","ranks":true}"#);
+        let texts = [text("one"), text("two"), text("one")];
+        let (mut error, mut needed) = (sized::<wick_error>(), usize::MAX);
+        let mut scores = [f32::NAN; 4];
+        let query = text("what?");
+        let mut rerank = |model, texts: &[wick_str], cap, error: &mut wick_error| {
+            let (at, needed) = (if cap == 0 { ptr::null_mut() } else { scores.as_mut_ptr() }, &mut needed);
+            // SAFETY: all pointers are good.
+            let status = unsafe {
+                wick_rerank(model, query, texts.as_ptr(), texts.len(), at, cap, needed, LONG, error)
+            };
+            (status, scores, *needed)
+        };
+        for cap in [0, 2] {
+            let (status, scores, needed) = rerank(ranking, &texts, cap, &mut error);
+            is(status, WICK_E_BUFFER_TOO_SMALL);
+            assert!(needed == 3 && scores.iter().all(|score| score.is_nan()));
+        }
+        let (status, scores, needed) = rerank(ranking, &texts, 4, &mut error);
+        is(status, WICK_OK);
+        assert!(needed == 3 && scores[0] == scores[2] && scores[0] != scores[1] && scores[3].is_nan());
+        // A score is no vector of length 1.
+        assert!(scores[..3].iter().all(|score| score.abs() != 1.0), "{scores:?}");
+        let (status, _, needed) = rerank(ranking, &[], 0, &mut error);
+        assert_eq!((status, needed), (WICK_OK, 0));
+        let begin = |model, query: &str, options: Option<&wick_embed_options>| {
+            let (mut stream, options) = (wick_stream::default(), options.map_or(ptr::null(), ptr::from_ref));
+            let error = ptr::null_mut();
+            // SAFETY: all pointers are good.
+            is(
+                unsafe {
+                    wick_rerank_start(model, text(query), texts.as_ptr(), 3, options, &mut stream, error)
+                },
+                WICK_OK,
+            );
+            stream
+        };
+        let user = Counter::new();
+        let options = wick_embed_options { user: user.user(), drop: Some(count), ..sized() };
+        let stream = begin(ranking, "what?", Some(&options));
+        let events = read_all(stream);
+        assert_eq!(vectors(&events).concat(), scores[..3]);
+        assert!(events.iter().all(|event| event.kind != WICK_EVENT_VECTOR || event.values.len() == 1));
+        assert_eq!(events.last().unwrap().end, WICK_END_READY);
+        is(wick_stream_close(stream), WICK_OK);
+        assert_eq!(user.count(), 1);
+        // Of another query.
+        assert_ne!(vectors(&read_all(begin(ranking, "why?", None))).concat(), scores[..3]);
+        // A model of vectors says what it is for, and a cross-encoder too.
+        let plain = model(runtime, r#"{"reply":"x"}"#);
+        is(rerank(plain, &texts, 3, &mut error).0, WICK_E_UNSUPPORTED);
+        assert!(message(&error).contains("wick_embed"), "{}", message(&error));
+        let end = read_all(begin(plain, "what?", None)).pop().unwrap();
+        assert_eq!((end.end, end.status), (WICK_END_ERROR, WICK_E_UNSUPPORTED));
+        is(embed(ranking, &texts, 24, LONG).0, WICK_E_UNSUPPORTED);
+        let end = read_all(start(ranking, &texts, None)).pop().unwrap();
+        assert_eq!((end.end, end.status), (WICK_END_ERROR, WICK_E_UNSUPPORTED));
+        assert!(end.text.contains("wick_rerank"), "{}", end.text);
+        shut(runtime);
+    }
+}
+
+#[test]
 fn errors_name_the_text_and_time_is_kept() {
     let runtime = runtime();
     let model = model(runtime, r#"{"reply":"x","context_length":8}"#);

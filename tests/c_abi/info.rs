@@ -96,6 +96,7 @@ fn a_model_says_that_it_loads_and_then_what_it_is() {
         "drafts",
         "adapters",
         "vector_length",
+        "ranks",
         "sampling",
     ]);
     assert_eq!(found, expected);

@@ -166,16 +166,13 @@ fn functions_of_objects_say_their_own_name() {
     let runtime = runtime();
     let model = model(runtime, r#"{"reply":"x"}"#);
     let session = session_of(model);
-    let texts = [text("a"), text("b")];
-    let (texts, error) = (texts.as_ptr(), &mut sized::<wick_error>());
-    let (none, mut needed) = (ptr::null_mut::<f32>(), 0usize);
+    let (error, mut needed) = (&mut sized::<wick_error>(), 0usize);
     let check = |function: &str, status: wick_status, error: &wick_error| {
         is(status, WICK_E_UNSUPPORTED);
         assert!(message(error).contains(function), "{:?} does not name {function}", message(error));
     };
     // SAFETY: all pointers are good.
     unsafe {
-        check("wick_rerank", wick_rerank(model, text("q"), texts, 2, none, 0, &mut needed, 0, error), error);
         check("wick_session_count", wick_session_count(session, ptr::null(), 0, &mut needed, error), error);
     }
     shut(runtime);
@@ -205,29 +202,6 @@ fn arguments_are_looked_at_before_a_function_is_refused() {
         is(wick_session_set_system(session, wick_str { ptr: ptr::null(), len: 1 }, error), INVALID);
         is(wick_session_messages(session, ptr::null_mut(), 1, nowhere), INVALID);
         is(wick_session_tokens(session, ptr::null_mut(), 1, nowhere), INVALID);
-    }
-    shut(runtime);
-}
-
-#[test]
-fn what_came_with_a_function_that_is_refused_is_dropped_once() {
-    let runtime = runtime();
-    let model = model(runtime, r#"{"reply":"x"}"#);
-    let session = session_of(model);
-    let texts = [text("a")];
-    let user = Counter::new();
-    let embed = wick_embed_options { user: user.user(), drop: Some(count), ..sized() };
-    let mut expected = 0;
-    let gone = wick_model { id: session.id };
-    let mut error: wick_error = sized();
-    // SAFETY: all pointers are good.
-    unsafe {
-        for (model, status) in [(model, UNSUPPORTED), (gone, WICK_E_STALE_HANDLE)] {
-            let (stream, error) = (&mut wick_stream::default(), &mut error);
-            is(wick_rerank_start(model, text("q"), texts.as_ptr(), 1, &embed, stream, error), status);
-            expected += 1;
-            assert_eq!(user.count(), expected, "wick_rerank_start");
-        }
     }
     shut(runtime);
 }

@@ -15,25 +15,31 @@ use wick::gguf::write::{MetaValue, Writer};
 use wick::gguf::{Gguf, TensorType};
 use wick::model::Chunk;
 
-const WIDTH: usize = 48;
-const HEADS: usize = 4;
+pub const WIDTH: usize = 48;
+pub const HEADS: usize = 4;
 const DIM: usize = WIDTH / HEADS;
-const INNER: usize = 80;
-const LAYERS: usize = 3;
-const CONTEXT: usize = 96;
+pub const INNER: usize = 80;
+pub const LAYERS: usize = 3;
+pub const CONTEXT: usize = 96;
 const VOCAB: usize = 70;
-const EPSILON: f32 = 1e-6;
+pub const EPSILON: f32 = 1e-6;
+
+/// The pooling of a cross-encoder.
+const RANK: u32 = 4;
+
+/// The token that ends both parts of a text.
+const SEPARATOR: u32 = 5;
 
 /// A small encoder: its keys, and its tensors with their shapes, the row first.
 #[derive(Clone)]
-struct Small {
-    architecture: &'static str,
+pub struct Small {
+    pub architecture: &'static str,
     keys: BTreeMap<String, MetaValue>,
-    tensors: BTreeMap<String, Vec<u64>>,
+    pub tensors: BTreeMap<String, Vec<u64>>,
 }
 
 impl Small {
-    fn new(architecture: &'static str) -> Self {
+    pub fn new(architecture: &'static str) -> Self {
         let mut keys = BTreeMap::new();
         let mut put = |key: &str, value: MetaValue| keys.insert(format!("{architecture}.{key}"), value);
         put("context_length", (CONTEXT as u32).into());
@@ -83,18 +89,29 @@ impl Small {
         Self { architecture, keys, tensors }
     }
 
-    fn with(mut self, key: &str, value: impl Into<MetaValue>) -> Self {
+    /// A cross-encoder: a classifier on the first row, and a text in two parts.
+    pub fn ranking() -> Self {
+        let mut small = Self::new("bert").with("pooling_type", 4u32);
+        let width = WIDTH as u64;
+        for (name, shape) in [("cls", vec![width, width]), ("cls.output", vec![width, 1])] {
+            small.tensors.insert(format!("{name}.bias"), shape[1..].to_vec());
+            small.tensors.insert(format!("{name}.weight"), shape);
+        }
+        small
+    }
+
+    pub fn with(mut self, key: &str, value: impl Into<MetaValue>) -> Self {
         self.keys.insert(format!("{}.{key}", self.architecture), value.into());
         self
     }
 
-    fn without(mut self, name: &str) -> Self {
+    pub fn without(mut self, name: &str) -> Self {
         self.tensors.remove(name);
         self.keys.remove(&format!("{}.{name}", self.architecture));
         self
     }
 
-    fn file(&self) -> Arc<Gguf> {
+    pub fn file(&self) -> Arc<Gguf> {
         let mut writer = Writer::new().meta("general.architecture", self.architecture);
         for (key, value) in &self.keys {
             writer = writer.meta(key, value.clone());
@@ -141,6 +158,9 @@ impl Small {
             }
         };
         let is_bert = self.architecture == "bert";
+        let kind = |position: usize| {
+            usize::from(pooling == RANK && tokens[..position].contains(tokens.last().unwrap()))
+        };
         let mut stream: Vec<Vec<f64>> = tokens
             .iter()
             .enumerate()
@@ -148,7 +168,7 @@ impl Small {
                 let parts = [
                     row("token_embd.weight", *token as usize),
                     row("position_embd.weight", position),
-                    row("token_types.weight", 0),
+                    row("token_types.weight", kind(position)),
                 ];
                 let mut x: Vec<f64> = (0..WIDTH).map(|k| parts.iter().map(|part| part[k]).sum()).collect();
                 norm("token_embd_norm", &mut x);
@@ -215,6 +235,10 @@ impl Small {
         match pooling {
             1 => (0..WIDTH).map(|k| stream.iter().map(|x| x[k]).sum::<f64>() / stream.len() as f64).collect(),
             2 => stream[0].clone(),
+            RANK => {
+                let inner = product("cls", &stream[0], 0, WIDTH);
+                product("cls.output", &inner.into_iter().map(f64::tanh).collect::<Vec<_>>(), 0, 1)
+            }
             _ => stream[stream.len() - 1].clone(),
         }
     }
@@ -242,12 +266,12 @@ fn below(x: f64) -> f64 {
     0.5 + sum / (2.0 * std::f64::consts::PI).sqrt()
 }
 
-fn text(seed: u64, length: usize) -> Vec<u32> {
+pub fn text(seed: u64, length: usize) -> Vec<u32> {
     let mut random = Random(seed);
     (0..length).map(|_| random.below(VOCAB) as u32).collect()
 }
 
-fn vector(driver: &mut Driver, tokens: &[u32]) -> Vec<f32> {
+pub fn vector(driver: &mut Driver, tokens: &[u32]) -> Vec<f32> {
     let sequence = driver.decoder.open_apart(CONTEXT).expect("a sequence");
     driver.decoder.begin_vectors(&[Chunk { sequence, tokens, logits: 1 }]).expect("a pass");
     driver.run();
@@ -271,6 +295,36 @@ fn vectors_are_those_of_a_plain_computation_in_f64() {
                 let apart = (apart / square(&mut wanted.iter().copied())).sqrt();
                 // Keys and values are kept in f16.
                 assert!(apart < 1e-3, "{architecture}, {pooling}, {length} tokens: {apart}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_score_is_that_of_a_plain_computation_in_f64_and_no_probability() {
+    let small = Small::ranking();
+    for threads in [1, 3] {
+        let mut driver = Driver::over(small.file(), threads);
+        let spec = driver.decoder.vectors().expect("scores");
+        assert!(spec.ranks && spec.width == 1);
+        for (seed, length) in [(1, 1), (2, 2), (3, 17), (4, 31), (5, CONTEXT)] {
+            let mut tokens: Vec<u32> = text(seed, length).iter().map(|id| id % SEPARATOR).collect();
+            let mut alone = 0.0;
+            // In one part, and in two.
+            for parts in [&[length - 1][..], &[length / 2, length - 1]] {
+                parts.iter().for_each(|at| tokens[*at] = SEPARATOR);
+                let wanted = small.vector(&tokens, RANK)[0];
+                let found = vector(&mut driver, &tokens);
+                assert_eq!(found.len(), 1);
+                // Keys and values are kept in f16.
+                let apart = (f64::from(found[0]) - wanted).abs();
+                assert!(apart < 2e-3 * (1.0 + wanted.abs()), "{length} tokens: {} for {wanted}", found[0]);
+                // Nothing is squeezed into 0 to 1.
+                assert!((1.0 / (1.0 + (-wanted).exp()) - f64::from(found[0])).abs() > 0.01);
+                match parts {
+                    [_] => alone = wanted,
+                    _ => assert!(length < 3 || (wanted - alone).abs() > 0.01, "the second part shows"),
+                }
             }
         }
     }
@@ -339,7 +393,16 @@ fn f4_what_is_missing_or_of_another_shape_is_refused_by_name() {
     other.tensors.insert("cls.weight".into(), vec![WIDTH as u64, WIDTH as u64]);
     refused(other, "cls.weight");
     refused(Small::new("nomic-bert").without("blk.0.ffn_gate.weight"), "ffn_gate.weight");
-    refused(Small::new("bert").with("pooling_type", 4u32), "pooling_type is 4");
+    refused(Small::new("bert").with("pooling_type", 0u32), "pooling_type is 0");
+    // A cross-encoder without its classifier.
+    refused(Small::new("bert").with("pooling_type", RANK), "cls.weight");
+    for name in ["cls.weight", "cls.bias", "cls.output.weight", "cls.output.bias"] {
+        refused(Small::ranking().without(name), name);
+    }
+    // One with several classes.
+    let mut classes = Small::ranking();
+    classes.tensors.insert("cls.output.weight".into(), vec![WIDTH as u64, 3]);
+    refused(classes, "cls.output.weight");
     // One kind of part, or none, is possible.
     assert!(load(Small::new("bert").without("token_types.weight").file(), 1).is_ok());
     let mut one = Small::new("bert");

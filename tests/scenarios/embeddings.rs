@@ -406,6 +406,59 @@ fn s86_without_memory_for_all_the_texts_one_after_the_other_are_computed() {
     });
 }
 
+/// Scores of a stream that gave one for each text, in order.
+fn scores(told: &Told) -> Vec<f32> {
+    let scores = told.events.iter().filter_map(|event| match &event.kind {
+        EventKind::Vector(vector) => Some((vector.index, vector.values.clone())),
+        _ => None,
+    });
+    let scores: Vec<(usize, Vec<f32>)> = scores.collect();
+    assert!(scores.iter().enumerate().all(|(at, (index, values))| at == *index && values.len() == 1));
+    scores.into_iter().map(|(_, values)| values[0]).collect()
+}
+
+#[test]
+fn s87_scores_come_in_the_order_of_the_texts_and_know_query_and_text() {
+    both(|mode| {
+        let ranking = house(mode, Script { ranks: true, ..script() });
+        let asked =
+            |query: &str, texts: Vec<String>| EmbedRequest { query: Some(query.into()), ..wanted(texts) };
+        let texts: Vec<String> =
+            texts(12).into_iter().map(|text| text[..text.len().min(50)].into()).collect();
+        let told = read(&mut embed(&ranking, asked("who", texts.clone())));
+        assert_eq!(told.end.reason, EndReason::Ready);
+        let tokens: usize = texts.iter().map(|text| "who".len() + text.len()).sum();
+        assert_eq!(told.end.stats.prompt_tokens as usize, tokens);
+        let together = scores(&told);
+        assert_eq!(together.len(), texts.len());
+        assert_eq!(ranking.model.rerank_blocking("who".into(), texts.clone(), None).unwrap(), together);
+        for (text, score) in texts.iter().zip(&together) {
+            let alone = ranking.model.rerank_blocking("who".into(), vec![text.clone()], None).unwrap();
+            assert_eq!(alone, [*score]);
+        }
+        assert_ne!(ranking.model.rerank_blocking("why".into(), texts, None).unwrap(), together);
+        // Together they have to fit, and the query by itself.
+        let refused = |query: String, text: String, parts: &[&str]| {
+            let told = read(&mut embed(&ranking, asked(&query, vec!["a".into(), text])));
+            assert!(!told.events.iter().any(is_vector));
+            assert_eq!(told.error().kind(), ErrorKind::ContextFull, "{}", told.error());
+            assert!(parts.iter().all(|part| told.error().message().contains(part)), "{}", told.error());
+        };
+        refused("who".into(), "x".repeat(62), &["texts[1]", "65 tokens", "with the query", "64"]);
+        refused("q".repeat(64), "x".into(), &["texts[0]", "65 tokens", "with the query"]);
+        refused("q".repeat(100_000), "x".into(), &["the query", "100000 bytes"]);
+        let fits = ranking.model.rerank_blocking("who".into(), vec!["x".repeat(61)], None).unwrap();
+        assert_eq!(fits.len(), 1);
+        // One that makes scores has no length of vectors, and the other way round.
+        assert_eq!(ranking.model.vector_length(None).unwrap_err().kind(), ErrorKind::Unsupported);
+        let plain = house(mode, script());
+        let error = plain.model.rerank_blocking("who".into(), vec!["a".into()], None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        ranking.close();
+        plain.close();
+    });
+}
+
 #[test]
 fn s80_threads_that_embed_at_once_get_their_own() {
     let _watchdog = watchdog();

@@ -103,8 +103,7 @@ namespace Wick
         /// (docs/tools.md).</summary>
         ToolCall = 6,
 
-        /// <summary>The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this
-        /// release.</summary>
+        /// <summary>The vector of one text of wick_embed_start, or its score of wick_rerank_start.</summary>
         Vector = 7,
     }
 
@@ -251,8 +250,7 @@ namespace Wick
         /// <summary>The grammar binds everything generated.</summary>
         All = 0,
 
-        /// <summary>Reasoning is free, the grammar binds what follows; no calls. Not in this
-        /// release.</summary>
+        /// <summary>Reasoning is free, the grammar binds what follows; no calls.</summary>
         Answer = 1,
     }
 
@@ -265,10 +263,11 @@ namespace Wick
         /// <summary>Tools stay in the prompt, a call cannot begin.</summary>
         None = 1,
 
-        /// <summary>The answer is a call, bound to the tools' schemas. Not in this release.</summary>
+        /// <summary>The answer is one call, behind what the model thinks, and bound to the tools' schemas
+        /// (docs/tools.md).</summary>
         Required = 2,
 
-        /// <summary>The answer is a call of the tool `tool_name`. Not in this release.</summary>
+        /// <summary>The answer is a call of the tool `tool_name`, bound to its schema.</summary>
         Named = 3,
     }
 

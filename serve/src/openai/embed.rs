@@ -38,6 +38,7 @@ pub fn embed(mut fields: Fields, served: &Served, limits: &Limits) -> Result<Emb
         priority: fields.whole("priority", i32::MIN.into()..=i32::MAX.into())?.unwrap_or(0) as i32,
         deadline: deadline(&mut fields, limits)?,
         buffer_events: 0,
+        query: None,
     };
     let base64 = match fields.text("encoding_format")?.as_deref() {
         None | Some("float") => false,

@@ -62,7 +62,9 @@ fn lacking(operation: Operation) -> Option<&'static str> {
         Places | NormPlaced | NormMixed | NormFed => Some("norms behind the sums"),
         Up | Activate => Some("a feed-forward without a gate"),
         ScaleEnd => Some("a number that the residual stream is multiplied by behind a layer"),
-        Pool | QuantisePooled | Widen | QuantiseWidened | Vector => Some("pooling: it is an encoder"),
+        Pool | QuantisePooled | Widen | Squash | QuantiseWidened | Vector => {
+            Some("pooling: it is an encoder")
+        }
     }
 }
 

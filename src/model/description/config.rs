@@ -101,7 +101,8 @@ impl Config {
             Layers::read(&keys, family, width, (layers, drafting), context_length)?;
         let stored = layers.len();
         let layers = if family.loops { looped(&keys, &layers)? } else { layers };
-        let encoder = family.encodes.then(|| Encoder::read(&keys, width)).transpose()?;
+        let may_rank = family.norms == Norms::Behind;
+        let encoder = family.encodes.then(|| Encoder::read(&keys, width, may_rank)).transpose()?;
         let pooling = match &encoder {
             Some(encoder) => Some(encoder.pooling),
             None => pooling_of_decoder(&keys)?,
@@ -144,7 +145,8 @@ impl Config {
             )));
         };
         let width = self.encoder.map_or(self.width, |encoder| encoder.vector(self.width));
-        Ok(VectorSpec { width, pooling })
+        let ranks = self.encoder.is_some_and(|encoder| encoder.ranks);
+        Ok(VectorSpec { width, pooling, ranks, separators: 1 })
     }
 
     /// Width of the embedding that a token has of its own for each layer; 0: none.

@@ -30,15 +30,15 @@ pub(crate) struct ModelWeights {
     /// Where tokens have an embedding for each layer.
     pub(crate) inputs: Option<InputWeights>,
     /// An encoder's behind its pooling: (inner, width), (vector, inner).
-    pub(crate) dense: Option<[Matrix; 2]>,
+    pub(crate) dense: Option<[Projection; 2]>,
 }
 
 /// What becomes of a token's embedding before the first layer.
 pub(crate) struct BeginWeights {
     /// (context, width): of each position.
     pub(crate) positions: Option<Matrix>,
-    /// (1, width): of a text's first part, which here is all of it.
-    pub(crate) kind: Option<Matrix>,
+    /// (kinds, width): of a text's first part, of its second, …
+    pub(crate) kinds: Option<Matrix>,
     pub(crate) norm: LayerNorm,
 }
 
@@ -184,13 +184,7 @@ impl ModelWeights {
             output_bias: finder.optional("output.bias", vocab)?,
             rope_factors: rope_factors(&finder, config, context)?,
             inputs: find_inputs(&finder, config, vocab)?,
-            dense: match config.encoder.and_then(|encoder| encoder.dense) {
-                None => None,
-                Some([inner, vector]) => Some([
-                    finder.matrix("dense_2.weight", inner, config.width)?,
-                    finder.matrix("dense_3.weight", vector, inner)?,
-                ]),
-            },
+            dense: find_dense(&finder, config)?,
         };
         for (index, layer) in config.drafting.iter().enumerate() {
             check_drafter(&finder, config, config.stored + index, layer, vocab)?;
@@ -203,7 +197,7 @@ impl ModelWeights {
 impl ModelWeights {
     /// Every matrix that activations are multiplied with; of experts the first stands for all.
     pub(crate) fn each_matrix(&self, with: &mut dyn FnMut(&Matrix)) {
-        self.dense.iter().flatten().chain([&self.output]).for_each(&mut *with);
+        self.dense.iter().flatten().map(|part| &part.matrix).chain([&self.output]).for_each(&mut *with);
         self.inputs.iter().for_each(|inputs| with(&inputs.projection));
         for layer in &self.layers {
             layer.mixer.each_matrix(with);
@@ -247,6 +241,22 @@ fn rope_factors(finder: &Finder<'_>, config: &Config, context: usize) -> Result<
     Ok(factors)
 }
 
+/// What is behind an encoder's pooling.
+fn find_dense(finder: &Finder<'_>, config: &Config) -> Result<Option<[Projection; 2]>> {
+    let Some(encoder) = config.encoder else { return Ok(None) };
+    let Some([inner, vector]) = encoder.dense else { return Ok(None) };
+    let names = if encoder.ranks { ["cls", "cls.output"] } else { ["dense_2", "dense_3"] };
+    let part = |name: &str, rows: usize, cols: usize| -> Result<Projection> {
+        let matrix = finder.matrix(&format!("{name}.weight"), rows, cols)?;
+        let bias = match encoder.ranks {
+            true => Some(finder.vector(&format!("{name}.bias"), rows)?),
+            false => None,
+        };
+        Ok(Projection { matrix, bias })
+    };
+    Ok(Some([part(names[0], inner, config.width)?, part(names[1], vector, inner)?]))
+}
+
 /// The most kinds of parts that texts have.
 const MAX_KINDS: u64 = 1024;
 
@@ -260,9 +270,9 @@ fn find_begin(finder: &Finder<'_>, config: &Config) -> Result<BeginWeights> {
         // A vector of one, or of another shape, which is refused.
         _ => 1,
     };
-    let kind = finder.if_there("token_types.weight", kinds, config.width)?;
+    let kinds = finder.if_there("token_types.weight", kinds, config.width)?;
     let norm = find_layer_norm(finder, "token_embd_norm")?;
-    Ok(BeginWeights { positions, kind: kind.map(|kinds| kinds.part(0, 1)), norm })
+    Ok(BeginWeights { positions, kinds, norm })
 }
 
 fn find_layer_norm(finder: &Finder<'_>, name: &str) -> Result<LayerNorm> {

@@ -89,7 +89,11 @@ impl Forward {
     /// # Errors
     /// `Unsupported`: the model's file gives none.
     pub(super) fn vectors(&self) -> Result<VectorSpec> {
-        self.model.config.vectors()
+        let mut spec = self.model.config.vectors()?;
+        // Who has one kind of parts has RoBERTa's pairs: `<s> query </s></s> text </s>`.
+        let kinds = self.model.weights.begin.as_ref().and_then(|begin| begin.kinds.as_ref());
+        spec.separators += usize::from(kinds.is_none_or(|kinds| kinds.rows < 2));
+        Ok(spec)
     }
 
     /// How many layers the model has.
@@ -214,6 +218,7 @@ impl<'a> Slice<'a> {
             Pool => return Ok(self.pool()),
             QuantisePooled => return self.quantise_pooled(),
             Widen => return Ok(self.widen()),
+            Squash => self.squash(),
             QuantiseWidened => return self.quantise_widened(),
             Vector => return Ok(self.vector()),
             Output => return Ok(self.output()),

@@ -151,6 +151,15 @@ impl Pass {
         Some(span.position + row - span.row)
     }
 
+    /// Whether row `row` is in the second part of its text: behind the first token that is as the last one,
+    /// which ends each part.
+    pub(super) fn is_behind(&self, row: usize) -> bool {
+        let Some(span) = self.spans.iter().rfind(|span| span.row <= row) else { return false };
+        let end = self.tokens.get(span.row + span.count - 1);
+        let before = self.tokens.get(span.row..row).unwrap_or(&[]);
+        end.is_some_and(|end| before.contains(end))
+    }
+
     /// The rows of each span that are still computed.
     pub(super) fn runs(&self) -> Runs {
         let runs = self.spans.iter().enumerate().map(|(span, of)| {

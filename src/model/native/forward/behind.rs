@@ -10,22 +10,23 @@ use crate::model::native::scratch::{ROWS, Scratch};
 use smallvec::SmallVec;
 
 impl<'a> Slice<'a> {
-    /// Adds the embeddings of positions and of the text's part to those of tokens, some rows at a time.
+    /// Adds the embeddings of positions and of the text's parts to those of tokens, some rows at a time.
     pub(super) fn places(&mut self) -> Step {
         let Some(begin) = &self.model.weights.begin else { return Step::Done };
         let total = self.pass.tokens.len();
         let rows = self.cursor.block(total);
-        let mut ids: SmallVec<[u32; ROWS]> =
-            rows.clone().map(|row| self.pass.position(row).unwrap_or(0) as u32).collect();
-        for table in [begin.positions.as_ref(), begin.kind.as_ref()] {
-            if let Some(table) = table {
-                let Scratch { stream, branch, .. } = &mut *self.scratch;
-                let own = branch.range_mut(rows.clone());
-                self.compute.embed(&table.of(&self.model.gguf), &ids, own);
-                self.compute.add(stream.range_mut(rows.clone()), own);
-            }
-            // There is one part.
-            ids.fill(0);
+        let pass = &*self.pass;
+        let pairs = self.model.config.encoder.is_some_and(|encoder| encoder.ranks);
+        let positions = |row: usize| pass.position(row).unwrap_or(0) as u32;
+        let kind = |row: usize, kinds: usize| u32::from(pairs && kinds > 1 && pass.is_behind(row));
+        for (index, table) in [begin.positions.as_ref(), begin.kinds.as_ref()].into_iter().enumerate() {
+            let Some(table) = table else { continue };
+            let id = |row: usize| if index == 0 { positions(row) } else { kind(row, table.rows) };
+            let ids: SmallVec<[u32; ROWS]> = rows.clone().map(id).collect();
+            let Scratch { stream, branch, .. } = &mut *self.scratch;
+            let own = branch.range_mut(rows.clone());
+            self.compute.embed(&table.of(&self.model.gguf), &ids, own);
+            self.compute.add(stream.range_mut(rows.clone()), own);
         }
         self.cursor.step(total)
     }

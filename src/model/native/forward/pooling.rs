@@ -52,7 +52,7 @@ impl Slice<'_> {
     /// The vectors as the right-hand side of the first matrix behind.
     pub(super) fn quantise_pooled(&mut self) -> Result<Step> {
         let Some([first, _]) = &self.model.weights.dense else { return Ok(Step::Done) };
-        self.quantise_stream(forms([first]))
+        self.quantise_stream(forms([&first.matrix]))
     }
 
     /// The first matrix.
@@ -60,8 +60,15 @@ impl Slice<'_> {
         let Some([first, _]) = &self.model.weights.dense else { return Step::Done };
         let rows = self.rows();
         let Scratch { widened, activations, .. } = &mut *self.scratch;
-        let mut products = [Product::new(first.of(&self.model.gguf), widened.first_mut(rows))];
+        let product = Product::new(first.matrix.of(&self.model.gguf), widened.first_mut(rows));
+        let mut products = [Product { bias: first.bias.as_deref(), ..product }];
         self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
+    }
+
+    /// Its tanh, in front of a classifier.
+    pub(super) fn squash(&mut self) {
+        let rows = self.rows();
+        self.compute.soft_cap(self.scratch.widened.first_mut(rows), 1.0);
     }
 
     /// Its result as the right-hand side of the second one.
@@ -70,7 +77,7 @@ impl Slice<'_> {
         let rows = self.rows();
         let Scratch { widened, activations, .. } = &mut *self.scratch;
         let (at, pace) = (&mut self.cursor.unit, &self.pace);
-        let forms = forms([second]);
+        let forms = forms([&second.matrix]);
         self.compute.activations_from(widened.first(rows), widened.width, forms, activations, at, pace)
     }
 
@@ -79,7 +86,8 @@ impl Slice<'_> {
         let Some([_, second]) = &self.model.weights.dense else { return Step::Done };
         let rows = self.rows();
         let Scratch { logits, activations, .. } = &mut *self.scratch;
-        let mut products = [Product::new(second.of(&self.model.gguf), logits.first_mut(rows))];
+        let product = Product::new(second.matrix.of(&self.model.gguf), logits.first_mut(rows));
+        let mut products = [Product { bias: second.bias.as_deref(), ..product }];
         self.compute.products(&mut products, activations, &mut self.cursor.unit, &self.pace)
     }
 }
