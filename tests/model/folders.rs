@@ -4,7 +4,7 @@
 
 use crate::support::driver::{Driver, bits, load};
 use crate::support::tiny::folder::{self, FAMILIES, PERMUTED, merge};
-use crate::support::tiny::known::{apart, tokens};
+use crate::support::tiny::known::{apart, dense_behind, tokens};
 use crate::support::tiny::{Tiny, open, random_tensor};
 use serde_json::{Value, json};
 use std::fs;
@@ -29,7 +29,7 @@ fn tiny(architecture: &'static str) -> Tiny {
 }
 
 /// The model in `path`, its header read and its weights opened.
-fn open_folder(path: &Path) -> Result<Arc<Gguf>> {
+pub fn open_folder(path: &Path) -> Result<Arc<Gguf>> {
     let folder = Folder::of(&Source::path(path)).expect("a folder with config.json");
     let model = at_once(FolderModel::read(&folder, &Limits::default(), &mut Pauses::none()))?;
     let names = model.names;
@@ -70,6 +70,47 @@ fn logits_of_every_family_are_those_of_its_gguf() {
     for (architecture, _) in FAMILIES {
         compare(&tiny(architecture), 1);
     }
+}
+
+#[test]
+fn vectors_of_embedding_gemma_are_those_of_its_gguf() {
+    let plain = Tiny { tied: true, ..Tiny::new("gemma-embedding") };
+    let width = plain.width;
+    for (tiny, pooling, kind) in [
+        (plain.clone(), "mean_tokens", 1u32),
+        (plain.clone(), "lasttoken", 3),
+        (dense_behind(plain.clone()), "mean_tokens", 1),
+    ] {
+        let folder = written(&tiny, 1);
+        let has_dense = tiny.more.iter().any(|(name, _)| name.starts_with("dense_"));
+        let dense = [("dense_2.weight", width, 3 * width), ("dense_3.weight", 3 * width, width)];
+        let dense = dense.into_iter().filter(|_| has_dense).map(|(name, inputs, outputs)| {
+            (inputs, outputs, random_tensor(tiny.seed, name, &[inputs, outputs], TensorType::F32))
+        });
+        folder::write_modules(folder.path(), pooling, &dense.collect::<Vec<_>>());
+        let found = open_folder(folder.path()).unwrap();
+        let gguf = tiny.clone().with("pooling_type", kind).open();
+        let tokens = tokens(&tiny);
+        assert_eq!(bits(&logits(found, &tokens)), bits(&logits(gguf, &tokens)), "{pooling}");
+    }
+    // A matrix that is not there, one alone, and one with more to it.
+    let folder = written(&plain, 1);
+    let bytes = |inputs, outputs| random_tensor(1, "dense", &[inputs, outputs], TensorType::F32);
+    let error = || open_folder(folder.path()).err().expect("a refusal");
+    folder::write_modules(folder.path(), "mean_tokens", &[(width, width, bytes(width, width))]);
+    assert!(error().message().contains("1 Dense modules"), "{}", error());
+    let two = [(width, 32, bytes(width, 32)), (width, width, bytes(width, width))];
+    folder::write_modules(folder.path(), "mean_tokens", &two);
+    assert!(error().message().contains("dense_3_feat_in"), "{}", error());
+    let config = folder.path().join("3_Dense/config.json");
+    let said = fs::read_to_string(&config).unwrap();
+    fs::write(&config, said.replace("Identity", "Tanh")).unwrap();
+    assert!(error().message().contains("activation_function"), "{}", error());
+    fs::write(&config, said.replace("false", "true")).unwrap();
+    assert!(error().message().contains("\"bias\""), "{}", error());
+    fs::remove_file(folder.path().join("2_Dense/model.safetensors")).unwrap();
+    fs::write(&config, said).unwrap();
+    assert!(error().message().contains("2_Dense"), "{}", error());
 }
 
 #[test]

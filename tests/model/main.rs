@@ -8,6 +8,7 @@ mod adapter_files;
 mod adapters;
 mod allocations;
 mod bert;
+mod bert_folders;
 mod determinism;
 mod encoder;
 mod folders;

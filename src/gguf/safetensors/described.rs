@@ -21,12 +21,13 @@ pub struct Described {
 impl Described {
     /// Describes the model in `folder`. `keys` is a GGUF with what its metadata would be, and with tensors
     /// that no file has; `name` gives the name that GGUF has for a tensor, or none for one that is not
-    /// needed.
+    /// needed. `parts` are folders in it with tensors of their own: a name begins with its folder's.
     ///
     /// # Errors
     /// As [`Gguf::open`]'s, naming the file and the tensor; `name`'s; what stops `pauses`.
     pub async fn read(
         folder: &Folder,
+        parts: &[String],
         keys: Vec<u8>,
         name: &mut (dyn FnMut(&Entry) -> Result<Option<String>> + Send),
         limits: &Limits,
@@ -35,7 +36,7 @@ impl Described {
         let mut made = Input::open(Source::Memory(Box::new(keys)))?;
         let mut header = Header::read(&mut made, limits, pauses).await?.of_no_file();
         let mut inputs = vec![made];
-        for shard in shards::open(folder, limits, pauses).await? {
+        for shard in shards::open(folder, parts, limits, pauses).await? {
             let mut tensors = Vec::new();
             for entry in &shard.entries {
                 pauses.after(1).await?;

@@ -38,12 +38,30 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// Opens all of a folder's safetensors files and reads their headers.
+/// Opens all of a folder's safetensors files and reads their headers, and those of the folders `parts` in it,
+/// whose tensors' names begin with the part's.
 ///
 /// # Errors
 /// `Io` for a file that is not there; `ModelInvalid`, naming file and tensor, for one that is malformed, and
 /// for an index that does not go with the files.
-pub(super) async fn open(folder: &Folder, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<Vec<Shard>> {
+pub(super) async fn open(
+    folder: &Folder,
+    parts: &[String],
+    limits: &Limits,
+    pauses: &mut Pauses<'_>,
+) -> Result<Vec<Shard>> {
+    let mut shards = open_whole(folder, limits, pauses).await?;
+    for part in parts {
+        let mut shard = open_one(folder, &format!("{part}/{WHOLE}"), limits, pauses).await?;
+        for entry in &mut shard.entries {
+            entry.name = format!("{part}.{}", entry.name).into();
+        }
+        shards.push(shard);
+    }
+    Ok(shards)
+}
+
+async fn open_whole(folder: &Folder, limits: &Limits, pauses: &mut Pauses<'_>) -> Result<Vec<Shard>> {
     let Some(index) = folder.read(INDEX, MAX_INDEX, pauses).await? else {
         let whole = open_one(folder, WHOLE, limits, pauses).await;
         return whole.map(|shard| vec![shard]).map_err(|e| match e.kind() {

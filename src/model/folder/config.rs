@@ -16,6 +16,8 @@ pub(super) struct Config<'a> {
     fields: &'a Map<String, Value>,
     /// Of fields that are not there: those that the family's class has another value for than none.
     defaults: &'static [(&'static str, f64)],
+    /// Fields that the family has by other names: the usual one and its own.
+    names: &'static [(&'static str, &'static str)],
 }
 
 /// Malformed, or beyond any model.
@@ -43,17 +45,22 @@ pub(super) fn object(json: &[u8], name: &str) -> Result<Map<String, Value>> {
 
 impl<'a> Config<'a> {
     pub(super) fn new(fields: &'a Map<String, Value>) -> Self {
-        Self { fields, defaults: &[] }
+        Self { fields, defaults: &[], names: &[] }
     }
 
-    /// The same with a family's defaults.
-    pub(super) fn with(self, defaults: &'static [(&'static str, f64)]) -> Self {
-        Self { defaults, ..self }
+    /// The same with a family's defaults and names.
+    pub(super) fn with(
+        self,
+        defaults: &'static [(&'static str, f64)],
+        names: &'static [(&'static str, &'static str)],
+    ) -> Self {
+        Self { defaults, names, ..self }
     }
 
     /// What is there and not null.
     fn get(&self, field: &str) -> Option<&'a Value> {
-        self.fields.get(field).filter(|value| !value.is_null())
+        let own = self.names.iter().find(|(name, _)| *name == field);
+        self.fields.get(own.map_or(field, |(_, own)| own)).filter(|value| !value.is_null())
     }
 
     /// Whether it is there and not null.

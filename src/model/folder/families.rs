@@ -1,6 +1,7 @@
 //! The families of folders, one row each: fields, names and defaults that differ. Knows no file.
 
 use super::config::{Config, invalid, unsupported};
+use super::encoders::{BERT, NOMIC_BERT};
 use super::keys::Keys;
 use super::names::EXPERT;
 use super::row::Row;
@@ -16,6 +17,7 @@ const LLAMA: Row = Row {
     rotate_half: true,
     layers: "layers.",
     encodes: false,
+    fields: &[],
     norms_from_one: false,
     defaults: &[],
     epsilon: "rms_norm_eps",
@@ -25,6 +27,9 @@ const LLAMA: Row = Row {
     whole: &[],
     own: bounded,
 };
+
+/// `gemma3_text` with `use_bidirectional_attention`.
+pub(super) const EMBEDDING_GEMMA: &str = "gemma3_text (use_bidirectional_attention)";
 
 /// Queries and keys in GGUF's order, or in an order that GGUF keeps.
 const PLAIN: Row = Row { rotate_half: false, own: nothing, ..LLAMA };
@@ -59,6 +64,23 @@ const GEMMA2: Row = Row {
     parts: AROUND,
     own: gemma2,
     ..GEMMA
+};
+
+const GEMMA3: Row = Row {
+    names: &["gemma3_text", "gemma3"],
+    architecture: "gemma3",
+    defaults: &[
+        ("rms_norm_eps", 1e-6),
+        ("head_dim", 256.0),
+        ("num_attention_heads", 8.0),
+        ("num_key_value_heads", 4.0),
+        ("query_pre_attn_scalar", 256.0),
+        ("sliding_window", 4096.0),
+        ("rope_theta", 1e6),
+        ("rope_local_base_freq", 1e4),
+        ("max_position_embeddings", 131_072.0),
+    ],
+    ..GEMMA2
 };
 
 const OLMO2: Row = Row {
@@ -126,21 +148,13 @@ pub(super) const ROWS: &[Row] = &[
     },
     GEMMA,
     GEMMA2,
+    GEMMA3,
     Row {
-        names: &["gemma3_text", "gemma3"],
-        architecture: "gemma3",
-        defaults: &[
-            ("rms_norm_eps", 1e-6),
-            ("head_dim", 256.0),
-            ("num_attention_heads", 8.0),
-            ("num_key_value_heads", 4.0),
-            ("query_pre_attn_scalar", 256.0),
-            ("sliding_window", 4096.0),
-            ("rope_theta", 1e6),
-            ("rope_local_base_freq", 1e4),
-            ("max_position_embeddings", 131_072.0),
-        ],
-        ..GEMMA2
+        names: &[EMBEDDING_GEMMA],
+        architecture: "gemma-embedding",
+        encodes: true,
+        own: gemma_embedding,
+        ..GEMMA3
     },
     Row {
         names: &["phi3"],
@@ -182,51 +196,14 @@ pub(super) const ROWS: &[Row] = &[
         defaults: &[("partial_rotary_factor", 0.5)],
         ..PLAIN
     },
-    Row {
-        names: &["bert"],
-        architecture: "bert",
-        gates: &["gelu"],
-        layers: "encoder.layer.",
-        encodes: true,
-        defaults: &[("layer_norm_eps", 1e-12), ("max_position_embeddings", 512.0)],
-        epsilon: "layer_norm_eps",
-        parts: &[
-            ("attention.self.query", "attn_q"),
-            ("attention.self.key", "attn_k"),
-            ("attention.self.value", "attn_v"),
-            ("attention.output.dense", "attn_output"),
-            ("attention.output.LayerNorm", "attn_output_norm"),
-            ("intermediate.dense", "ffn_up"),
-            ("output.dense", "ffn_down"),
-            ("output.LayerNorm", "layer_output_norm"),
-        ],
-        whole: &[
-            ("embeddings.word_embeddings.weight", "token_embd.weight"),
-            ("embeddings.position_embeddings.weight", "position_embd.weight"),
-            ("embeddings.token_type_embeddings.weight", "token_types.weight"),
-            ("embeddings.LayerNorm.weight", "token_embd_norm.weight"),
-            ("embeddings.LayerNorm.bias", "token_embd_norm.bias"),
-        ],
-        own: bert,
-        ..PLAIN
-    },
+    BERT,
+    NOMIC_BERT,
     LFM2,
     Row { names: &["lfm2_moe"], architecture: "lfm2moe", own: lfm2_moe, ..LFM2 },
 ];
 
 fn nothing(_: &Config<'_>, _: &mut Keys) -> Result<()> {
     Ok(())
-}
-
-/// Refuses a BERT that places its tokens otherwise, or that is no encoder.
-fn bert(config: &Config<'_>, _: &mut Keys) -> Result<()> {
-    if config.text("position_embedding_type")?.unwrap_or("absolute") != "absolute" {
-        return Err(config.refuse("position_embedding_type", "positions are absolute"));
-    }
-    match config.flag("is_decoder")? {
-        Some(true) => Err(config.refuse("is_decoder", "every token sees those behind it")),
-        _ => Ok(()),
-    }
 }
 
 /// Where all layers have a window, which the architecture has not, the context ends with the first: up to
@@ -321,6 +298,13 @@ fn windows(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
 
 /// And Gemma 3's.
 fn gemma2(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
+    if config.flag("use_bidirectional_attention")? == Some(true) {
+        return Err(config.refuse("use_bidirectional_attention", "every token would see those behind it"));
+    }
+    gemma_embedding(config, keys)
+}
+
+fn gemma_embedding(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     windows(config, keys)?;
     if let Some(scalar) = config.number("query_pre_attn_scalar")? {
         keys.put_number("attention.scale", Some(1.0 / scalar.sqrt()));
@@ -330,9 +314,6 @@ fn gemma2(config: &Config<'_>, keys: &mut Keys) -> Result<()> {
     }
     keys.put_number("attn_logit_softcapping", config.number("attn_logit_softcapping")?);
     keys.put_number("final_logit_softcapping", config.number("final_logit_softcapping")?);
-    if config.flag("use_bidirectional_attention")? == Some(true) {
-        return Err(config.refuse("use_bidirectional_attention", "every token would see those behind it"));
-    }
     Ok(())
 }
 

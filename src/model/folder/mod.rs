@@ -4,6 +4,7 @@
 //! Source: the configuration classes of transformers, and the files that models are published with.
 
 mod config;
+mod encoders;
 mod families;
 mod keys;
 mod model;

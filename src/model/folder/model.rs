@@ -1,7 +1,7 @@
 //! A folder's model with a header like a GGUF's: which files are read, in which order. Knows no family.
 
 use super::config::{Config, invalid, object, unsupported};
-use super::families::ROWS;
+use super::families::{EMBEDDING_GEMMA, ROWS};
 use super::keys::Keys;
 use super::rope;
 use super::row::Row;
@@ -47,7 +47,7 @@ impl FolderModel {
         let outer = object(&json, "config.json").map_err(within)?;
         let text = outer.get("text_config").and_then(Value::as_object).unwrap_or(&outer);
         let row = row(&outer, text).map_err(within)?;
-        let config = Config::new(text).with(row.defaults);
+        let config = Config::new(text).with(row.defaults, row.fields);
         let name = folder.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut keys = Keys::new(row.architecture, name);
         put_keys(&config, row, &mut keys).map_err(within)?;
@@ -55,16 +55,29 @@ impl FolderModel {
             let fields = object(&json, "generation_config.json").map_err(within)?;
             put_sampling(&Config::new(&fields), &mut keys).map_err(within)?;
         }
-        if row.encodes {
-            vectors::put(folder, &mut keys, pauses).await.map_err(within)?;
+        let ranks = row.encodes && ranks(&config).map_err(within)?;
+        let mut dense = Vec::new();
+        if ranks {
+            keys.put_count("pooling_type", Some(4));
+        } else if row.encodes {
+            dense = vectors::put(folder, &mut keys, pauses).await.map_err(within)?;
         }
         let tied = tied(&outer, text).map_err(within)?;
         let mut outputs = false;
         let mut named = |entry: &Entry| {
             outputs |= entry.name.ends_with("lm_head.weight");
+            let of = |part: &String| entry.name.strip_prefix(part.as_str()) == Some(".linear.weight");
+            if let Some((_, gguf)) = dense.iter().zip(vectors::DENSE).find(|(part, _)| of(part)) {
+                return Ok(Some(gguf.to_owned()));
+            }
+            if !ranks && entry.name.contains("pooler.dense.") {
+                // What no vector is made with.
+                return Ok(None);
+            }
             row.gguf_name(&entry.name, tied == Some(true))
         };
-        let described = Described::read(folder, keys.into_bytes(), &mut named, limits, pauses).await?;
+        let described =
+            Described::read(folder, &dense, keys.into_bytes(), &mut named, limits, pauses).await?;
         if tied == Some(false) && !outputs {
             let why = "tensor \"lm_head.weight\" is missing, and \"tie_word_embeddings\" is false";
             return Err(within(invalid(why.to_owned())));
@@ -87,9 +100,12 @@ fn row(outer: &Map<String, Value>, text: &Map<String, Value>) -> Result<&'static
         }
     }
     let own = Config::new(text).text("model_type")?;
-    let Some(name) = own.or(outer.text("model_type")?) else {
+    let Some(mut name) = own.or(outer.text("model_type")?) else {
         return Err(invalid("config.json: \"model_type\" is missing".to_owned()));
     };
+    if name == "gemma3_text" && Config::new(text).flag("use_bidirectional_attention")? == Some(true) {
+        name = EMBEDDING_GEMMA;
+    }
     ROWS.iter().find(|row| row.names.contains(&name)).ok_or_else(|| {
         let names = || ROWS.iter().flat_map(|row| row.names).copied();
         let shown: String = name.chars().take(64).collect();
@@ -100,6 +116,12 @@ fn row(outer: &Map<String, Value>, text: &Map<String, Value>) -> Result<&'static
             names().collect::<Vec<_>>().join(", ")
         ))
     })
+}
+
+/// Whether it is a cross-encoder.
+fn ranks(config: &Config<'_>) -> Result<bool> {
+    let classes = config.list("architectures")?.unwrap_or_default();
+    Ok(classes.iter().filter_map(Value::as_str).any(|name| name.ends_with("ForSequenceClassification")))
 }
 
 /// Whether the output's matrix is the embedding's, where the file says.
@@ -137,7 +159,11 @@ fn put_keys(config: &Config<'_>, row: &Row, keys: &mut Keys) -> Result<()> {
     keys.put_count("attention.key_length", Some(head_dim));
     keys.put_count("attention.value_length", Some(head_dim));
     let epsilon = config.number(row.epsilon)?;
-    let key = if row.encodes { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" };
+    let key = if row.epsilon.contains("layer_norm") {
+        "attention.layer_norm_epsilon"
+    } else {
+        "attention.layer_norm_rms_epsilon"
+    };
     keys.put_number(key, Some(epsilon.unwrap_or(1e-6)));
     if row.rotate_half {
         keys.put("rope.rotate_half", true);

@@ -18,14 +18,8 @@ const OTHERS: [&str; 6] = [
     "model.multi_modal_projector.",
 ];
 
-/// Tables that some files have and that are computed here, and what no vector is made with.
-const TABLES: [&str; 5] = [
-    "rotary_emb.inv_freq",
-    "attn.masked_bias",
-    "embeddings.position_ids",
-    "pooler.dense.weight",
-    "pooler.dense.bias",
-];
+/// Tables that some files have and that are computed here.
+const TABLES: [&str; 3] = ["rotary_emb.inv_freq", "attn.masked_bias", "embeddings.position_ids"];
 
 /// Tensors of no layer.
 const WHOLE: [(&str, &str); 4] = [

@@ -20,6 +20,8 @@ pub(super) struct Row {
     pub(super) encodes: bool,
     /// Weights of norms are written as what they differ from 1 by.
     pub(super) norms_from_one: bool,
+    /// Fields of `config.json` that it has by another name: the usual one and its own.
+    pub(super) fields: &'static [(&'static str, &'static str)],
     /// What the family's class has where the file says nothing.
     pub(super) defaults: &'static [(&'static str, f64)],
     /// The field of what is added to the mean square in norms.

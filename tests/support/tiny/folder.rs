@@ -76,12 +76,15 @@ pub const FAMILIES: &[(&str, &str)] = &[
     ("lfm2moe", "lfm2_moe"),
 ];
 
+/// Encoders that it can write too, and what they are called there.
+const ENCODERS: &[(&str, &str)] = &[("gemma-embedding", "gemma3_text")];
+
 /// Architectures whose queries and keys GGUF has in another order than folders.
 pub const PERMUTED: &[&str] = &["llama", "mistral3", "granite", "smollm3", "minicpm"];
 
 fn own_parts(architecture: &str) -> &'static [(&'static str, &'static str)] {
     match architecture {
-        "gemma2" | "gemma3" | "olmo2" | "exaone4" => AROUND,
+        "gemma2" | "gemma3" | "gemma-embedding" | "olmo2" | "exaone4" => AROUND,
         "hunyuan-dense" => {
             &[("attn_q_norm", "self_attn.query_layernorm"), ("attn_k_norm", "self_attn.key_layernorm")]
         }
@@ -119,7 +122,8 @@ pub fn folder_name(architecture: &str, name: &str) -> String {
 pub fn tensors(tiny: &Tiny) -> Vec<Tensor> {
     let mut tensors = Vec::new();
     for (name, shape, kind) in tiny.tensors() {
-        if tiny.without.contains(&name) {
+        // What is behind the pooling has files of its own.
+        if tiny.without.contains(&name) || name.starts_with("dense_") {
             continue;
         }
         let mut bytes = random_tensor(tiny.seed, &name, &shape, kind);
@@ -174,7 +178,8 @@ pub fn with_header(header: &str, tensors: &[Tensor]) -> Vec<u8> {
 
 /// What `config.json` says of the model.
 pub fn config(tiny: &Tiny) -> Value {
-    let (_, model_type) = FAMILIES.iter().find(|(name, _)| *name == tiny.architecture).expect("a folder's");
+    let mut all = FAMILIES.iter().chain(ENCODERS);
+    let (_, model_type) = all.find(|(name, _)| *name == tiny.architecture).expect("a folder's");
     let key = |key: &str| {
         let full = format!("{}.{key}", tiny.architecture);
         let own = tiny.keys.iter().find(|(own, _)| *own == full).map(|(_, value)| value.clone());
@@ -209,6 +214,12 @@ pub fn config(tiny: &Tiny) -> Value {
             "attn_logit_softcapping": number("attn_logit_softcapping"),
             "final_logit_softcapping": number("final_logit_softcapping"),
             "rope_local_base_freq": 10_000.0,
+        }),
+        "gemma-embedding" => json!({
+            "query_pre_attn_scalar": tiny.head_dim,
+            "rope_local_base_freq": 10_000.0,
+            "use_bidirectional_attention": true,
+            "_sliding_window_pattern": 6,
         }),
         "granite" => json!({
             "embedding_multiplier": number("embedding_scale"),
@@ -320,6 +331,31 @@ pub fn write(tiny: &Tiny, folder: &Path, shards: usize) {
         map.extend(part.iter().map(|(tensor, ..)| (tensor.clone(), name.clone().into())));
     }
     put("model.safetensors.index.json", json!({"metadata": {}, "weight_map": map}).to_string().as_bytes());
+}
+
+/// Writes `modules.json` and the folders that it names: how rows are pooled, and matrices behind it,
+/// `(inputs, outputs, bytes)`.
+pub fn write_modules(folder: &Path, pooling: &str, dense: &[(u64, u64, Vec<u8>)]) {
+    let module = |name: &str, path: &str| json!({"type": format!("sentence_transformers.models.{name}"), "path": path});
+    let mut modules = vec![module("Transformer", ""), module("Pooling", "1_Pooling")];
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, bytes).expect("written");
+    };
+    let kind = json!({"word_embedding_dimension": 64, format!("pooling_mode_{pooling}"): true});
+    put("1_Pooling/config.json", kind.to_string().as_bytes());
+    for (index, (inputs, outputs, bytes)) in dense.iter().enumerate() {
+        let path = format!("{}_Dense", index + 2);
+        modules.push(module("Dense", &path));
+        let config = json!({"in_features": inputs, "out_features": outputs, "bias": false,
+            "activation_function": "torch.nn.modules.linear.Identity"});
+        put(&format!("{path}/config.json"), config.to_string().as_bytes());
+        let tensor = ("linear.weight".to_owned(), "F32", vec![*outputs, *inputs], bytes.clone());
+        put(&format!("{path}/model.safetensors"), &safetensors(&[tensor]));
+    }
+    modules.push(module("Normalize", "4_Normalize"));
+    put("modules.json", Value::from(modules).to_string().as_bytes());
 }
 
 /// The rows of a matrix, of `head_dim` rows to a head, with the halves of each head interleaved as GGUF has
