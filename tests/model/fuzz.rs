@@ -16,7 +16,8 @@ use wick::gguf::TensorType;
 /// A few KB of a model with all peculiarities of `architecture`.
 fn small(architecture: &'static str) -> Tiny {
     let mut tiny = Tiny::new(architecture);
-    (tiny.width, tiny.heads, tiny.kv_heads, tiny.head_dim) = (8, 4, 2, 2);
+    let kv_heads = if architecture.ends_with("bert") { 4 } else { 2 };
+    (tiny.width, tiny.heads, tiny.kv_heads, tiny.head_dim) = (8, 4, kv_heads, 2);
     // The third layer of LFM2 and Granite's hybrids is the first with attention.
     let third = architecture.starts_with("lfm2") || architecture == "granitehybrid";
     let layers = if third { 3 } else { 2 };

@@ -97,6 +97,8 @@ pub fn models() -> Vec<(String, Tiny)> {
     put("gemma3, the scale of 27B", wide(62, "gemma3"));
     put("gemma-embedding, dense layers behind", dense_behind(known("gemma-embedding")));
     put("gemma-embedding of Q8_0", known("gemma-embedding").of(TensorType::Q8_0));
+    put("bert of Q8_0", known("bert").of(TensorType::Q8_0));
+    put("nomic-bert of Q8_0", known("nomic-bert").of(TensorType::Q8_0));
     put("phi3, half of a head turned", known("phi3").with("rope.dimension_count", 8u32));
     put("phi3, not fused", Tiny { fused: false, ..known("phi3") });
     put("phi3, longrope", longrope(known("phi3"), 512, 128));
@@ -285,6 +287,10 @@ pub fn known(architecture: &'static str) -> Tiny {
     if architecture == "olmoe" {
         // Of the first seed two experts score the same for one token, and either may be chosen.
         tiny.seed = 2;
+    }
+    if architecture.ends_with("bert") {
+        // Of its texts' parts.
+        tiny.keys.push(("tokenizer.ggml.token_type_count".into(), 2u32.into()));
     }
     let vocab = tiny.vocab as u32;
     tiny = tiny.with("vocab_size", vocab);

@@ -4,6 +4,7 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod adapter;
+mod bert;
 #[cfg(feature = "folders")]
 pub mod folder;
 mod gemma4;
@@ -72,6 +73,8 @@ pub const ARCHITECTURES: &[&str] = &[
     "gemma3",
     "gemma4",
     "gemma-embedding",
+    "bert",
+    "nomic-bert",
     "phi3",
     "olmo2",
     "granite",
@@ -115,7 +118,7 @@ impl Tiny {
                 _ => 3,
             },
             heads: 4,
-            kv_heads: if architecture == "olmoe" { 4 } else { 2 },
+            kv_heads: if architecture == "olmoe" || bert::is(architecture) { 4 } else { 2 },
             head_dim: 16,
             feed_forward: 96,
             vocab: 160,
@@ -206,7 +209,7 @@ impl Tiny {
 
     /// Whether it makes one vector of all tokens, not logits of each.
     pub fn embeds(&self) -> bool {
-        self.architecture == "gemma-embedding"
+        self.architecture == "gemma-embedding" || bert::is(self.architecture)
     }
 
     /// The opened file.
@@ -313,6 +316,7 @@ impl Tiny {
         }
         let own = match self.architecture {
             "lfm2" | "lfm2moe" => lfm2::keys(self),
+            "bert" | "nomic-bert" => bert::keys(self),
             "gemma4" => gemma4::keys(self),
             "gpt-oss" => gpt_oss::keys(self),
             "granitehybrid" => granite_hybrid::keys(self),
@@ -339,11 +343,21 @@ impl Tiny {
                 && !name.ends_with("bias")
                 && !name.contains("conv.weight")
                 && !name.contains("conv1d")
-                && !name.contains("ssm_norm");
+                && !name.contains("ssm_norm")
+                && !name.starts_with("position_embd")
+                && !name.starts_with("token_types");
             let kind = if matrix { self.matrices } else { TensorType::F32 };
             tensors.push((name, shape.to_vec(), kind));
         };
         put("token_embd.weight".into(), &[self.width, self.vocab]);
+        if bert::is(self.architecture) {
+            bert::tensors(self, &mut |name, shape| put(name.into(), shape));
+            for layer in 0..self.layers {
+                bert::layer(self, &mut |part, shape| put(format!("blk.{layer}.{part}"), shape));
+            }
+            self.more.iter().for_each(|(name, shape)| put(name.clone(), shape));
+            return tensors;
+        }
         let lfm2 = self.architecture.starts_with("lfm2");
         put(if lfm2 { "token_embd_norm.weight" } else { "output_norm.weight" }.into(), &[self.width]);
         if !self.tied {
