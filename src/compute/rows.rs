@@ -194,9 +194,8 @@ impl Compute {
         into.prepare(tokens, cols, forms)?;
         let kernels = self.kernels;
         let (has_32, has_256) = (into.forms().contains(Form::Q32), into.forms().contains(Form::Q256));
-        if into.forms().contains(Form::F32) && *at == 0 {
-            into.f32.copy_from_slice(x);
-        }
+        let has_f32 = into.forms().contains(Form::F32);
+        let floats = Disjoint::new(&mut into.f32);
         let small = Parts32 {
             values: Disjoint::new(&mut into.q32.values),
             scales: Disjoint::new(&mut into.q32.scales),
@@ -214,6 +213,10 @@ impl Compute {
         *at = self.pool.run_from(*at, groups, pace, &|group, _| {
             let (first, end) = (group * GROUP, tokens.min(group * GROUP + GROUP));
             let x = &x[first * cols..end * cols];
+            if has_f32 {
+                // SAFETY: each token is in one group only.
+                unsafe { floats.slice(first * cols..end * cols) }.copy_from_slice(x);
+            }
             if has_32 {
                 kernels.quantise_32(x, end - first, small.group(first, end, cols));
             }

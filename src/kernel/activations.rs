@@ -95,22 +95,22 @@ impl Activations {
         (self.tokens, self.cols, self.forms) = (tokens, cols, Forms::NONE);
         let total = tokens * cols;
         if forms.contains(Form::F32) {
-            self.f32.resize(total, 0.0);
+            fit(&mut self.f32, total);
             self.forms = self.forms.with(Form::F32);
         }
         if forms.contains(Form::Q32) && cols.is_multiple_of(32) {
-            self.q32.values.resize(total, 0);
-            self.q32.scales.resize(total / 32, 0.0);
-            self.q32.scaled_sums.resize(total / 32, 0.0);
-            self.q32.sums.resize(total / 32, 0);
-            self.q32.sums16.resize(total / 16, 0);
+            fit(&mut self.q32.values, total);
+            fit(&mut self.q32.scales, total / 32);
+            fit(&mut self.q32.scaled_sums, total / 32);
+            fit(&mut self.q32.sums, total / 32);
+            fit(&mut self.q32.sums16, total / 16);
             self.forms = self.forms.with(Form::Q32);
         }
         if forms.contains(Form::Q256) && cols.is_multiple_of(256) {
-            self.q256.values.resize(total, 0);
-            self.q256.scales.resize(total / 256, 0.0);
-            self.q256.sums16.resize(total / 16, 0);
-            self.q256.sums32.resize(total / 32, 0);
+            fit(&mut self.q256.values, total);
+            fit(&mut self.q256.scales, total / 256);
+            fit(&mut self.q256.sums16, total / 16);
+            fit(&mut self.q256.sums32, total / 32);
             self.forms = self.forms.with(Form::Q256);
         }
         Ok(())
@@ -140,4 +140,11 @@ impl Activations {
 
 fn reserve<T>(vec: &mut Vec<T>, len: usize) -> Result<()> {
     Ok(vec.try_reserve_exact(len.saturating_sub(vec.len()))?)
+}
+
+/// Makes `vec` so long at least; what it holds is unspecified.
+fn fit<T: Copy + Default>(vec: &mut Vec<T>, len: usize) {
+    if vec.len() < len {
+        vec.resize(len, T::default());
+    }
 }

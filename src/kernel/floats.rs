@@ -3,7 +3,6 @@
 
 use super::activations::Activations;
 use super::float::{bf16_to_f32, f16_to_f32};
-use super::generic::tree;
 use super::simd::Simd;
 use super::types::{Type, Weights};
 use std::ops::Range;
@@ -84,8 +83,11 @@ impl Float<2> for Bf16 {
     }
 }
 
-/// Rows in a register tile.
-const ROWS: usize = 2;
+/// Bytes of rows that all tokens are taken over before the next rows: they stay in the cache.
+const BLOCK: usize = 1 << 17;
+
+/// Rows of a register tile.
+const ROWS: usize = 4;
 
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
@@ -99,48 +101,66 @@ fn typed<S: Simd, const BYTES: usize>(
     tile: &mut [f32],
     stride: usize,
 ) {
-    let cols = weights.cols();
-    let row = |r: usize| weights.row(r).unwrap_or(&[]).as_chunks::<BYTES>().0;
-    let token = |t: usize| &activations.f32[t * cols..(t + 1) * cols];
-    for r in (rows.start..rows.end).step_by(ROWS) {
-        // The last row is done twice where rows are odd.
-        let block: [&[[u8; BYTES]]; ROWS] = std::array::from_fn(|i| row((r + i).min(rows.end - 1)));
+    let work = (weights, activations);
+    let block = (BLOCK / weights.row_bytes().max(1) / ROWS * ROWS).max(ROWS);
+    for first in rows.clone().step_by(block) {
+        let part = first..rows.end.min(first + block);
         let mut t = tokens.start;
         while t < tokens.end {
-            let many = if S::WIDE { 8 } else { 4 };
-            let place = (t - tokens.start) * stride + r - rows.start;
-            let last = rows.end - r;
-            let mut put = |i: usize, j: usize, x: f32| {
-                if j < last {
-                    tile[place + i * stride + j] = x;
-                }
-            };
-            if tokens.end - t >= many && S::WIDE {
-                dots::<S, BYTES, 8>(s, float, block, std::array::from_fn(|i| token(t + i)), &mut put);
-                t += 8;
-            } else if tokens.end - t >= 4 {
-                dots::<S, BYTES, 4>(s, float, block, std::array::from_fn(|i| token(t + i)), &mut put);
-                t += 4;
+            let left = tokens.end - t;
+            let tile = &mut tile[(t - tokens.start) * stride + first - rows.start..];
+            // As many tokens as registers suffice for.
+            t += if S::WIDE && left >= 6 {
+                over_rows::<S, BYTES, 6>(s, float, work, part.clone(), t, tile, stride)
+            } else if S::WIDE && left >= 4 {
+                over_rows::<S, BYTES, 4>(s, float, work, part.clone(), t, tile, stride)
+            } else if left >= 2 {
+                over_rows::<S, BYTES, 2>(s, float, work, part.clone(), t, tile, stride)
             } else {
-                dots::<S, BYTES, 1>(s, float, block, [token(t)], &mut put);
-                t += 1;
-            }
+                over_rows::<S, BYTES, 1>(s, float, work, part.clone(), t, tile, stride)
+            };
         }
     }
 }
 
-/// The dot products of some rows and `N` tokens, given to `put(token, row, value)`.
+/// `N` tokens from `t` on times `rows`, to `(token, stride)`, the first row first. Returns `N`.
+#[inline(always)]
+fn over_rows<S: Simd, const BYTES: usize, const N: usize>(
+    s: S,
+    float: impl Float<BYTES>,
+    (weights, activations): (&Weights<'_>, &Activations),
+    rows: Range<usize>,
+    t: usize,
+    tile: &mut [f32],
+    stride: usize,
+) -> usize {
+    let cols = weights.cols();
+    let row = |r: usize| weights.row(r).unwrap_or(&[]).as_chunks::<BYTES>().0;
+    let tokens: [&[f32]; N] = std::array::from_fn(|i| &activations.f32[(t + i) * cols..(t + i + 1) * cols]);
+    for r in rows.clone().step_by(ROWS) {
+        // The last row is done again where there are fewer.
+        let block: [&[[u8; BYTES]]; ROWS] = std::array::from_fn(|j| row((r + j).min(rows.end - 1)));
+        let sums = dots::<S, BYTES, N>(s, float, block, tokens);
+        let count = ROWS.min(rows.end - r);
+        for i in 0..N {
+            let place = i * stride + r - rows.start;
+            tile[place..place + count].copy_from_slice(&sums[i][..count]);
+        }
+    }
+    N
+}
+
+/// The dot products of `N` tokens and some rows.
 #[inline(always)]
 fn dots<S: Simd, const BYTES: usize, const N: usize>(
     s: S,
     float: impl Float<BYTES>,
     rows: [&[[u8; BYTES]]; ROWS],
     tokens: [&[f32]; N],
-    put: &mut impl FnMut(usize, usize, f32),
-) {
+) -> [[f32; ROWS]; N] {
     let cols = tokens[0].len();
     assert!(tokens.iter().all(|token| token.len() == cols) && rows.iter().all(|row| row.len() == cols));
-    let mut sums = [[s.splat(0.0); N]; ROWS];
+    let mut sums = [[s.splat(0.0); ROWS]; N];
     for k in (0..cols / 16 * 16).step_by(16) {
         let mut values = [s.splat(0.0); ROWS];
         for j in 0..ROWS {
@@ -151,19 +171,31 @@ fn dots<S: Simd, const BYTES: usize, const N: usize>(
             // SAFETY: `k + 16` is at most the length of each token.
             let x = s.load(unsafe { &*tokens[i].as_ptr().add(k).cast() });
             for j in 0..ROWS {
-                sums[j][i] = s.fma(values[j], x, sums[j][i]);
+                sums[i][j] = s.fma(values[j], x, sums[i][j]);
             }
         }
     }
+    // What is left goes beside zeros.
     let done = cols / 16 * 16;
-    for j in 0..ROWS {
+    if done < cols {
+        let mut values = [s.splat(0.0); ROWS];
+        for j in 0..ROWS {
+            let mut rest = [0.0; 16];
+            rest.iter_mut().zip(&rows[j][done..]).for_each(|(to, &bytes)| *to = float.one(bytes));
+            values[j] = s.load(&rest);
+        }
         for i in 0..N {
-            let mut lanes = [0.0; 16];
-            s.store(sums[j][i], &mut lanes);
-            for (lane, (&bytes, &x)) in lanes.iter_mut().zip(rows[j][done..].iter().zip(&tokens[i][done..])) {
-                *lane = float.one(bytes).mul_add(x, *lane);
+            let mut rest = [0.0; 16];
+            rest[..cols - done].copy_from_slice(&tokens[i][done..]);
+            let x = s.load(&rest);
+            for j in 0..ROWS {
+                sums[i][j] = s.fma(values[j], x, sums[i][j]);
             }
-            put(i, j, tree(lanes));
         }
     }
+    let mut found = [[0.0; ROWS]; N];
+    for i in 0..N {
+        found[i] = s.trees(sums[i]);
+    }
+    found
 }

@@ -1,6 +1,7 @@
 //! Sixteen f32 lanes, whatever registers they take: what the generic kernels are written in. Knows no kernel.
 
 use super::float::f16_to_f32;
+use super::generic::tree;
 use super::math::ROUND;
 
 /// An instruction set. Owning a value proves that the processor has it, so its operations are safe.
@@ -37,6 +38,17 @@ pub(crate) trait Simd: Copy {
     fn prefetch(self, at: *const u8);
     /// `a * b + c`, rounded once.
     fn fma(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The sum of each vector's lanes, as [`tree`] adds them.
+    #[inline(always)]
+    fn trees(self, x: [Self::F; 4]) -> [f32; 4] {
+        let mut sums = [0.0; 4];
+        for i in 0..4 {
+            let mut lanes = [0.0; 16];
+            self.store(x[i], &mut lanes);
+            sums[i] = tree(lanes);
+        }
+        sums
+    }
     /// The greater of `max`, which is not negative, and |x|, compared as integers: a NaN is the greatest.
     fn magnitude(self, max: Self::F, x: Self::F) -> Self::F;
     /// The greatest lane, compared as integers.

@@ -93,7 +93,7 @@ pub(super) fn all_forms() -> Forms {
 pub(super) fn activations(kernels: &Kernels, x: &[f32], cols: usize) -> Activations {
     let mut to = Activations::default();
     to.prepare(x.len() / cols, cols, all_forms()).expect("memory");
-    to.f32.copy_from_slice(x);
+    to.f32[..x.len()].copy_from_slice(x);
     for first in (0..to.tokens()).step_by(GROUP) {
         let (_, width) = to.group(first);
         let (rows, part) = (&x[first * cols..(first + width) * cols], first * cols..(first + width) * cols);

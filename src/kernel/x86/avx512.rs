@@ -147,6 +147,26 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn trees(self, [a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+        let mut sums = [0.0f32; 4];
+        // SAFETY: `self` proves AVX-512; four floats are writable.
+        unsafe {
+            // What is 8 lanes apart, of two vectors in one; then what is 4 apart, of all four.
+            let (low, high) = (_mm512_shuffle_f32x4::<0x44>(a, b), _mm512_shuffle_f32x4::<0xEE>(a, b));
+            let ab = _mm512_add_ps(low, high);
+            let (low, high) = (_mm512_shuffle_f32x4::<0x44>(c, d), _mm512_shuffle_f32x4::<0xEE>(c, d));
+            let cd = _mm512_add_ps(low, high);
+            let (low, high) = (_mm512_shuffle_f32x4::<0x88>(ab, cd), _mm512_shuffle_f32x4::<0xDD>(ab, cd));
+            let four = _mm512_add_ps(low, high);
+            let two = _mm512_add_ps(four, _mm512_permute_ps::<0x4E>(four));
+            let one = _mm512_add_ps(two, _mm512_permute_ps::<0xB1>(two));
+            let first = _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one));
+            _mm_storeu_ps(sums.as_mut_ptr(), first);
+        }
+        sums
+    }
+
+    #[inline(always)]
     fn greatest(self, x: __m512) -> f32 {
         // SAFETY: `self` proves AVX-512.
         f32::from_bits(unsafe { _mm512_reduce_max_epu32(_mm512_castps_si512(x)) })
