@@ -239,7 +239,13 @@ fn deliver(
     out: &mut [f32],
 ) {
     if let Some(bias) = product.bias {
-        kernels.add(results, &bias[rows.clone()]);
+        let sums = results.iter_mut().zip(&bias[rows.clone()]);
+        match product.output {
+            // In one go: rows of a chunk are short.
+            Output::Store => return out.iter_mut().zip(sums).for_each(|(to, (x, bias))| *to = *x + bias),
+            Output::Add => return out.iter_mut().zip(sums).for_each(|(to, (x, bias))| *to += *x + bias),
+            Output::AddScaled(_) => sums.for_each(|(x, bias)| *x += bias),
+        }
     }
     match product.output {
         Output::Store => out.copy_from_slice(results),
