@@ -4,6 +4,8 @@
 //!     cargo bench --no-default-features --features native,text,folders,bench --bench embed
 //!
 //! The model is that of WICK_EMBED_MODEL, a GGUF or a folder, else the real model that other benchmarks have.
+//! With WICK_EMBED_TEXTS, a file with a text a line, it says instead what all of them take, as
+//! `scripts/embed-peers.py` does of others.
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -15,7 +17,7 @@ mod real_model;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use std::hint::black_box;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wick::runtime::{Runtime, RuntimeOptions};
 
 const WORDS: [&str; 8] = ["harbour", "quiet", "morning", "two", "boats", "lay", "at", "pier"];
@@ -25,19 +27,41 @@ const VECTORS: usize = 100_000;
 const DIM: usize = 384;
 
 fn main() {
+    let own = std::env::var("WICK_EMBED_MODEL").ok();
+    if let (Some(path), Ok(texts)) = (&own, std::env::var("WICK_EMBED_TEXTS")) {
+        return all(path, &texts);
+    }
     let mut criterion = Criterion::default()
         .configure_from_args()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(5));
     nearest(&mut criterion);
-    let own = std::env::var("WICK_EMBED_MODEL").ok();
     if let Some(path) = own.or_else(|| real_model::path("vectors of texts")) {
         for threads in [1, 2] {
             bench(&mut criterion, &path, threads);
         }
     }
     criterion.final_summary();
+}
+
+/// The texts of the file `texts`, all in one call, some times over.
+fn all(path: &str, texts: &str) {
+    let texts: Vec<String> =
+        std::fs::read_to_string(texts).expect("texts").lines().map(str::to_owned).collect();
+    for threads in [2, 1] {
+        let runtime =
+            Runtime::new(RuntimeOptions { threads, ..RuntimeOptions::default() }).expect("a runtime");
+        let (model, mut loading) =
+            runtime.load(real_model::options(path), Default::default()).expect("a load");
+        loading.collect_text().expect("a loaded model");
+        for _ in 0..4 {
+            let begun = Instant::now();
+            model.embed_blocking(texts.clone(), None).expect("vectors");
+            println!("wick, {threads} threads {:.3} s", begun.elapsed().as_secs_f64());
+        }
+        runtime.shutdown(None).expect("a shutdown");
+    }
 }
 
 /// `count` texts of so many words, no two alike.

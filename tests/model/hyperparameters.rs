@@ -365,8 +365,8 @@ fn f5_every_tensor_in_every_other_shape_is_invalid() {
                 }
             }
             for other in others.into_iter().filter(|other| *other != shape && !other.contains(&0)) {
-                // How many tokens, and kinds of a text's parts, nothing else tells of these; one kind may be a
-                // vector.
+                // How many tokens, and kinds of a text's parts, nothing else tells of these; one kind may be
+                // a vector.
                 let free = match &*name {
                     "token_embd.weight" => other.len() == 2,
                     "token_types.weight" => other.len() < 3,
