@@ -67,7 +67,8 @@ def test_leaving_a_loop_frees_the_session(fake):
 
 
 def test_a_cancel_is_an_end(fake):
-    answer = fake(endless=True, reply="x").session().generate("x")
+    # It pauses unread, so that it cannot fill its context first.
+    answer = fake(endless=True, reply="x").session().generate("x", buffer_events=2)
     for event in answer:
         if event.kind == Kind.TEXT:
             answer.cancel()
@@ -75,7 +76,7 @@ def test_a_cancel_is_an_end(fake):
 
 
 def test_a_deadline_is_an_end(fake):
-    assert fake(endless=True, reply="x").session().generate("x", deadline=0.05).wait().end == End.DEADLINE
+    assert fake(endless=True, reply="x", delay_us=1000).session().generate("x", deadline=0.05).wait().end == End.DEADLINE
 
 
 def test_a_close_wakes_the_reader_of_another_thread(fake):
@@ -178,7 +179,7 @@ def test_a_shutdown_ends_what_is_read(fake):
     from conftest import load_fake
 
     runtime = wick.Runtime(threads=1)
-    answer = load_fake({"reply": "x", "endless": True}, runtime).session().generate("x")
+    answer = load_fake({"reply": "x", "endless": True}, runtime).session().generate("x", buffer_events=2)
     next(answer)
     runtime.close()
     for event in answer:
