@@ -139,15 +139,15 @@ WICK_GRAMMAR_JSON = 4
 WICK_GRAMMAR_GBNF = 5
 # The grammar binds everything generated.
 WICK_SCOPE_ALL = 0
-# Reasoning is free, the grammar binds what follows; no calls. Not in this release.
+# Reasoning is free, the grammar binds what follows; no calls.
 WICK_SCOPE_ANSWER = 1
 # The model may call a tool or not.
 WICK_TOOLS_AUTO = 0
 # Tools stay in the prompt, a call cannot begin.
 WICK_TOOLS_NONE = 1
-# The answer is a call, bound to the tools' schemas. Not in this release.
+# The answer is one call, behind what the model thinks, and bound to the tools' schemas (docs/tools.md).
 WICK_TOOLS_REQUIRED = 2
-# The answer is a call of the tool `tool_name`. Not in this release.
+# The answer is a call of the tool `tool_name`, bound to its schema.
 WICK_TOOLS_NAMED = 3
 # A TEXT for each token that gives text.
 WICK_CUT_TOKEN = 0
@@ -817,11 +817,16 @@ wick_generate_options._fields_ = [
     # count as such, and no stop string is looked for in it. WICK_E_INVALID_ARGUMENT with prompt,
     # prompt_tokens or prefill_only, and without input where the session holds raw input.
     ("answer_prefix", wick_str),
-    # WICK_SCOPE_ALL. WICK_SCOPE_ANSWER is WICK_E_UNSUPPORTED in this release.
+    # WICK_SCOPE_…: what of it the grammar binds. With WICK_SCOPE_ANSWER an answer that ends inside of the
+    # reasoning, other than by its length, is END (ERROR, WICK_E_GRAMMAR); without messages, or where the
+    # model's template knows no reasoning, it is as WICK_SCOPE_ALL.
     ("grammar_scope", c_uint32),
-    # With messages: WICK_TOOLS_AUTO or WICK_TOOLS_NONE. Anything else is WICK_E_UNSUPPORTED in this release.
+    # In a conversation: WICK_TOOLS_…. WICK_TOOLS_REQUIRED and WICK_TOOLS_NAMED are WICK_E_INVALID_ARGUMENT
+    # with a grammar or an answer_prefix, END (ERROR, WICK_E_INVALID_ARGUMENT) without tools in force, and
+    # nothing with prefill_only.
     ("tool_choice", c_uint32),
-    # Absent. With WICK_TOOLS_NAMED the tool's name.
+    # With WICK_TOOLS_NAMED the tool's name, one of those in force, else END (ERROR, WICK_E_INVALID_ARGUMENT);
+    # otherwise absent.
     ("tool_name", wick_str),
     # With messages: tokens of thinking at most, then what ends it is said in the model's place, at a whole
     # character (docs/reasoning.md). 0: no limit; WICK_NO_REASONING: ended before its first token.
