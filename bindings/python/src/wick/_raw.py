@@ -66,7 +66,7 @@ WICK_EVENT_NOTE = 4
 WICK_EVENT_END = 5
 # One call of a tool, whole, as JSON: `{"id":"…","name":"…","arguments":{…}}` (docs/tools.md).
 WICK_EVENT_TOOL_CALL = 6
-# The vector of one text of wick_embed_start. Scores (wick_rerank_start) are not in this release.
+# The vector of one text of wick_embed_start, or its score of wick_rerank_start.
 WICK_EVENT_VECTOR = 7
 # Not an END event.
 WICK_END_NONE = 0
@@ -1071,8 +1071,8 @@ FUNCTIONS = {
     # that generations end with WICK_E_UNSUPPORTED), `prefix_cache` (boolean: its sessions share what they
     # have computed), `drafts` (boolean: they may compute several tokens at once), `adapters` (boolean: it
     # takes them): false where its backend cannot, or where its options say no; `vector_length` (of a text's
-    # vector, 0: it makes none). Names are strings, all else are integers. `(json, cap, needed)` as in
-    # wick_build_info. After a failed load: its error.
+    # vector, 0: it makes none), `ranks` (boolean: it scores texts for a query). Names are strings, all else
+    # are integers. `(json, cap, needed)` as in wick_build_info. After a failed load: its error.
     "wick_model_info": (
         c_int32,
         [
@@ -1576,8 +1576,11 @@ FUNCTIONS = {
             POINTER(wick_error),  # error
         ],
     ),
-    # [ANY] [BLOCK] How well each of `count` texts answers `query`, by a cross-encoder: raw scores, in the
-    # order of the texts. WICK_E_UNSUPPORTED in this release.
+    # [ANY] [BLOCK] How well each of `count` texts goes with `query`, by a cross-encoder: raw scores (no
+    # sigmoid), in the order of the texts, which a host sorts. `(scores, cap, needed)`: `cap` too small:
+    # WICK_E_BUFFER_TOO_SMALL, nothing is computed. A query and a text have to fit the model's context
+    # together. WICK_E_UNSUPPORTED for a model that is no cross-encoder (`ranks` in wick_model_info); the rest
+    # as wick_embed.
     "wick_rerank": (
         c_int32,
         [
@@ -1592,8 +1595,8 @@ FUNCTIONS = {
             POINTER(wick_error),  # error
         ],
     ),
-    # [ANY] The same as a stream. `options` NULL: defaults. WICK_E_UNSUPPORTED in this release; `drop` has
-    # been called then.
+    # [ANY] The same as a stream: a VECTOR of one value, the score, for each text; as wick_embed_start.
+    # Another model: END (ERROR, UNSUPPORTED).
     "wick_rerank_start": (
         c_int32,
         [
