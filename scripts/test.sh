@@ -27,9 +27,11 @@ export CARGO_INCREMENTAL=${CARGO_INCREMENTAL:-0}
 heading() { printf '\n==== %s (%d s)\n' "$*" "$SECONDS"; }
 
 format() {
-  heading "format, and prose at 110 columns"
+  heading "format, prose at 110 columns, and what bindings generate from include/wick.abi.json"
   cargo fmt --check
   scripts/prose.py
+  local generator
+  for generator in bindings/*/generate.py bindings/*/*/generate.py; do python3 "$generator" --check; done
 }
 
 licences() {
