@@ -100,6 +100,16 @@ install_command() {
   install -d "$root/bin" "$licenses"
   "${CARGO:-cargo}" build --locked --profile "$profile" --bin wick "${features[@]}" --features cli
   install -m 755 "$built/wick" "$root/bin/wick"
+  # What the command says of itself.
+  local share=$root/share page
+  install -d "$share/man/man1" "$share/bash-completion/completions" "$share/zsh/site-functions" "$share/fish/vendor_completions.d"
+  "$built/wick" man >"$share/man/man1/wick.1"
+  for page in run chat info tokenize render bench serve selftest; do
+    "$built/wick" man "$page" >"$share/man/man1/wick-$page.1"
+  done
+  "$built/wick" completions bash >"$share/bash-completion/completions/wick"
+  "$built/wick" completions zsh >"$share/zsh/site-functions/_wick"
+  "$built/wick" completions fish >"$share/fish/vendor_completions.d/wick.fish"
   install -m 644 LICENSE-MIT LICENSE-APACHE THIRD_PARTY_LICENSES THIRD_PARTY_LICENSES.command "$licenses/"
 }
 

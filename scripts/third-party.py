@@ -72,6 +72,8 @@ def standard_texts(package):
         return [mit_text(who)]
     if "Apache-2.0" in (package["license"] or ""):
         return [(ROOT / "LICENSE-APACHE").read_text().strip()]
+    if package["license"] == "BSL-1.0":
+        return [(ROOT / "scripts/install/LICENSE-BSL").read_text().strip()]
     sys.exit(f"third-party.py: {title(package)} has no licence file and no standard text is known: add it here")
 
 

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod chat;
 mod folders;
 mod info;
 mod serve;
@@ -374,7 +375,7 @@ fn a_full_conversation_can_be_forgotten() {
     let long = "abc ".repeat(100);
     let output = wick(&["run", &model, "-i", "-c", "64", "-n", "2"], &format!("{long}\nabc\n"));
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
-    assert!(text(&output.stderr).contains("/clear forgets"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("/clear forget"), "{}", text(&output.stderr));
     assert_eq!(text(&output.stdout).lines().count(), 1, "the second turn is answered");
 }
 

@@ -20,7 +20,7 @@ const FIGURES: [(&str, &str); 9] = [
     ("pp32", "prefill of 32 tokens (tokens/s)"),
     ("pp128", "prefill of 128 tokens (tokens/s)"),
     ("pp512", "prefill of 512 tokens (tokens/s)"),
-    ("tg", "decode of 64 tokens (tokens/s)"),
+    ("tg", "decode (tokens/s)"),
     ("peak_mib", "peak memory (MiB)"),
     ("event_ns", "one event of a model that computes nothing (ns)"),
 ];
@@ -30,8 +30,11 @@ pub struct Bench {
     /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
     model: PathBuf,
     /// Processes that are measured; shown are medians
-    #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
+    #[arg(short, long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), allow_negative_numbers = true)]
     runs: u32,
+    /// Tokens that are decoded
+    #[arg(short = 'n', long, default_value_t = 64, value_name = "N", value_parser = clap::value_parser!(u32).range(2..), allow_negative_numbers = true)]
+    tokens: u32,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -68,6 +71,7 @@ impl Bench {
         let program = std::env::current_exe().map_err(failed)?;
         let mut command = Command::new(program);
         command.arg("bench-child").arg(&self.model).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.arg("--tokens").arg(self.tokens.to_string());
         command.arg("--threads").arg(self.computing.threads.to_string());
         command.arg("--backend").arg(self.computing.backend.name());
         let begun = Instant::now();

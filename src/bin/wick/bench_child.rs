@@ -18,6 +18,9 @@ const TEXT: &str = "The harbour was quiet that morning. Two boats lay at the pie
 #[derive(Args)]
 pub struct BenchChild {
     model: PathBuf,
+    /// Tokens that are decoded.
+    #[arg(long)]
+    tokens: u32,
     #[command(flatten)]
     computing: Computing,
 }
@@ -48,7 +51,7 @@ impl BenchChild {
             "pp32": measure.prefill(32)?,
             "pp128": measure.prefill(128)?,
             "pp512": measure.prefill(512)?,
-            "tg": measure.decode()?,
+            "tg": measure.decode(self.tokens)?,
             "peak_mib": peak_mib(),
         });
         output::line(&figures.to_string())?;
@@ -101,10 +104,10 @@ impl Measure<'_> {
         }
     }
 
-    /// Tokens per second while 64 tokens are generated after a short prompt: 63 steps, the first token is the
+    /// Tokens per second while so many tokens are generated after a short prompt; the first of them is the
     /// prefill's.
-    fn decode(&self) -> Result<Option<f64>> {
-        let (_, stats) = self.answer(8, 3, 64, || Ok(()))?;
+    fn decode(&self, tokens: u32) -> Result<Option<f64>> {
+        let (_, stats) = self.answer(8, 3, tokens, || Ok(()))?;
         Ok(per_second(stats.output_tokens.saturating_sub(1) as usize, stats.decode_ns))
     }
 }

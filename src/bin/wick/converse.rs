@@ -1,72 +1,150 @@
-//! A conversation of `wick run`: a line of standard input is a turn; knows neither arguments nor how an
-//! answer is shown.
+//! A conversation of `wick run` and `wick chat`: a line is a turn or a command; knows neither arguments nor
+//! how an answer is shown.
 
-use super::output;
+use super::commands::{Typed, help, typed};
+use super::lines::{Line, Lines};
+use super::output::{self, Tone};
 use super::show::{Interrupts, reason};
 use super::turns::{INTERRUPTED, Turns};
-use smol::channel::{Receiver, bounded};
-use std::io::IsTerminal;
 use std::process::ExitCode;
-use wick::{EndReason, Error, ErrorKind, Result};
+use wick::{End, EndReason, ErrorKind, Result};
 
-/// Bytes of the reading thread's stack.
-const READER_STACK: usize = 256 << 10;
+/// A conversation, as it goes on.
+struct Talk<'a> {
+    turns: &'a mut Turns,
+    /// The session's length in tokens before each turn that can be undone.
+    lengths: Vec<usize>,
+    /// Its length now.
+    length: usize,
+}
 
-/// Answers `first`, if there is one, and every line of standard input, until that ends or Ctrl-C comes
-/// between answers.
+/// Answers `first`, if there is one, and every line, until they end or Ctrl-C comes between answers (in the
+/// editor: twice).
 ///
 /// # Errors
 /// An answer's that leaves no way to go on; `Io` of standard input and output.
-pub async fn converse(turns: &Turns, first: Option<String>, interrupts: &mut Interrupts) -> Result<ExitCode> {
-    let lines = lines()?;
-    let on_terminal = std::io::stdin().is_terminal();
+pub async fn converse(
+    turns: &mut Turns,
+    first: Option<String>,
+    lines: Lines,
+    interrupts: &mut Interrupts,
+) -> Result<ExitCode> {
+    let on_terminal = lines.on_terminal;
     if on_terminal {
-        output::tell("wick: Ctrl-C stops an answer, /clear forgets the conversation, Ctrl-D ends it");
+        output::tell("wick: Ctrl-C stops an answer, /help shows the commands, Ctrl-D ends");
     }
-    let mut first = first;
+    let length = turns.session.info().tokens;
+    let mut talk = Talk { turns, lengths: Vec::new(), length };
+    let (mut first, mut was_interrupted) = (first, false);
     loop {
         let line = match first.take() {
             Some(line) => line,
-            None => {
-                if on_terminal {
-                    output::ask("> ");
-                }
-                match interrupts.before(lines.recv()).await {
-                    Some(Ok(line)) => line?,
-                    // The end of standard input.
-                    Some(Err(_)) => return end(on_terminal, ExitCode::SUCCESS),
-                    None => return end(on_terminal, ExitCode::from(INTERRUPTED)),
+            None => match interrupts.before(lines.next()).await {
+                Some(line) => match line? {
+                    Some(Line::Text(line)) => line,
+                    Some(Line::Interrupted) if !was_interrupted => {
+                        output::tell("(Ctrl-C again, or Ctrl-D, ends)");
+                        was_interrupted = true;
+                        continue;
+                    }
+                    Some(Line::Interrupted) => return Ok(ExitCode::from(INTERRUPTED)),
+                    None => return end(on_terminal, ExitCode::SUCCESS),
+                },
+                None => return end(on_terminal, ExitCode::from(INTERRUPTED)),
+            },
+        };
+        was_interrupted = false;
+        match typed(line) {
+            Typed::Quit => return Ok(ExitCode::SUCCESS),
+            Typed::Turn(said) => {
+                if !talk.turn(said, interrupts).await? {
+                    return Ok(ExitCode::SUCCESS);
                 }
             }
-        };
-        match line.trim() {
-            "" => {}
-            "/clear" => turns.session.clear()?,
-            _ => {
-                if !turn(turns, line, interrupts).await? {
-                    return Ok(ExitCode::SUCCESS);
+            // What is wrong with a command is no reason to end a conversation.
+            command => {
+                if let Err(error) = talk.command(command, interrupts).await {
+                    output::tell(&format!("wick: {error}"));
                 }
             }
         }
     }
 }
 
-/// One turn; whether somebody still reads.
-async fn turn(turns: &Turns, line: String, interrupts: &mut Interrupts) -> Result<bool> {
-    match turns.answer(line, interrupts).await {
-        Ok(Some(end)) => {
-            if !matches!(end.reason, EndReason::Stop | EndReason::StopString) {
-                output::tell(&format!("({})", reason(&end)));
+impl Talk<'_> {
+    async fn command(&mut self, command: Typed, interrupts: &mut Interrupts) -> Result<()> {
+        match command {
+            Typed::Help => output::tell(&help()),
+            Typed::Clear => {
+                self.turns.session.clear()?;
+                self.lengths.clear();
+                self.length = 0;
             }
-            Ok(true)
+            Typed::Undo => self.undo()?,
+            Typed::System(text) => self.turns.session.set_system(text)?,
+            Typed::Save(path) => {
+                self.turns.save(&path, interrupts).await?;
+                aside(&format!("saved in {}", path.display()));
+            }
+            Typed::Load(path) => {
+                self.turns.load(&path, interrupts).await?;
+                self.lengths.clear();
+                self.length = self.turns.session.info().tokens;
+                aside(&format!("{} messages", self.turns.session.messages()?.len()));
+            }
+            Typed::History => {
+                for message in self.turns.session.messages()? {
+                    aside(&format!("{}: {}", message.role, output::plain_lines(&message.content)));
+                }
+            }
+            Typed::Wrong(why) => output::tell(&format!("wick: {why}")),
+            Typed::Empty | Typed::Turn(_) | Typed::Quit => {}
         }
-        Ok(None) => Ok(false),
-        Err(error) if error.kind() == ErrorKind::ContextFull => {
-            output::tell(&format!("wick: {error}; /clear forgets the conversation"));
-            Ok(true)
-        }
-        Err(error) => Err(error),
+        Ok(())
     }
+
+    fn undo(&mut self) -> Result<()> {
+        let Some(&before) = self.lengths.last() else {
+            output::tell("wick: there is no turn to undo");
+            return Ok(());
+        };
+        self.turns.session.rewind(before)?;
+        self.lengths.pop();
+        self.length = before;
+        Ok(())
+    }
+
+    /// One turn; whether somebody still reads.
+    async fn turn(&mut self, said: String, interrupts: &mut Interrupts) -> Result<bool> {
+        match self.turns.answer(said, interrupts).await {
+            Ok(Some(end)) => {
+                self.count(&end);
+                if !matches!(end.reason, EndReason::Stop | EndReason::StopString) {
+                    aside(&format!("({})", reason(&end)));
+                }
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::ContextFull => {
+                output::tell(&format!("wick: {error}; /undo and /clear forget"));
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A turn that came to nothing is none: the session is as it was.
+    fn count(&mut self, end: &End) {
+        if end.stats.output_tokens > 0 {
+            self.lengths.push(self.length);
+            self.length = end.stats.session_tokens as usize;
+        }
+    }
+}
+
+/// What is no answer, on standard error.
+fn aside(text: &str) {
+    output::tell(&output::painted(text, Tone::Aside, output::colours(&std::io::stderr())));
 }
 
 fn end(on_terminal: bool, code: ExitCode) -> Result<ExitCode> {
@@ -74,22 +152,4 @@ fn end(on_terminal: bool, code: ExitCode) -> Result<ExitCode> {
         output::tell("");
     }
     Ok(code)
-}
-
-/// The lines of standard input, read by a thread: a read that waits knows no Ctrl-C. It ends with the process
-/// at the latest.
-fn lines() -> Result<Receiver<Result<String>>> {
-    let (sender, receiver) = bounded(1);
-    let read = move || {
-        for line in std::io::stdin().lines() {
-            let line = line.map_err(|error| Error::new(ErrorKind::Io, format!("standard input: {error}")));
-            if sender.send_blocking(line).is_err() {
-                return;
-            }
-        }
-    };
-    let builder = std::thread::Builder::new().name("lines".to_owned()).stack_size(READER_STACK);
-    let refused = |error| Error::new(ErrorKind::OutOfMemory, format!("no thread to read lines: {error}"));
-    builder.spawn(read).map_err(refused)?;
-    Ok(receiver)
 }

@@ -1,6 +1,6 @@
 //! Standard output and standard error, where a reader that went away is no error; knows no command.
 
-use std::io::{ErrorKind as IoKind, Write};
+use std::io::{ErrorKind as IoKind, IsTerminal, Write};
 use wick::{Error, ErrorKind, Result};
 
 /// Writes `text` at once; whether somebody still reads.
@@ -42,4 +42,42 @@ pub fn plain(text: &str) -> String {
         false => letter.to_string(),
     };
     text.chars().map(escaped).collect()
+}
+
+/// As [`plain`], and lines stay lines.
+pub fn plain_lines(text: &str) -> String {
+    text.lines().map(plain).collect::<Vec<_>>().join("\n")
+}
+
+/// What a text is, where colours tell.
+#[derive(Clone, Copy)]
+pub enum Tone {
+    /// Where something is asked.
+    Prompt,
+    /// What is no answer: thinking, remarks.
+    Aside,
+}
+
+/// Whether colours are wanted on `stream`: a terminal that knows them, and nobody says no
+/// (<https://no-color.org>).
+pub fn colours(stream: &impl IsTerminal) -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    stream.is_terminal() && knows_escapes() && !refused
+}
+
+/// Whether the terminal moves its cursor when it is told to.
+pub fn knows_escapes() -> bool {
+    std::env::var_os("TERM").is_some_and(|name| name != "dumb") || cfg!(windows)
+}
+
+/// `text` in its tone, if `coloured`.
+pub fn painted(text: &str, tone: Tone, coloured: bool) -> String {
+    if !coloured {
+        return text.to_owned();
+    }
+    let code = match tone {
+        Tone::Prompt => "1;32",
+        Tone::Aside => "2",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
 }

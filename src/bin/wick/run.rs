@@ -2,20 +2,21 @@
 //! everything else to standard error.
 
 use super::input::{TextInput, wrong};
-use super::model::{Computing, KvName, Template, named};
-use super::sampling::{Sampling, draws};
-use super::show::{Interrupts, figures, load};
-use super::turns::{INTERRUPTED, Turns};
+use super::lines::Lines;
+use super::sampling::draws;
+use super::show::{Interrupts, figures};
+use super::talking::Talking;
+use super::turns::INTERRUPTED;
 use super::{converse, output};
 use clap::Args;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use wick::{EndReason, Model, ModelOptions, Reading, Result, Runtime, SessionOptions};
+use wick::{EndReason, Result, Runtime};
 
 #[derive(Args)]
 #[command(
-    after_help = "Without a prompt, on a terminal: a conversation, a line a turn. Ctrl-C stops an answer, /clear forgets, Ctrl-D ends."
+    after_help = "Without a prompt, on a terminal: a conversation, as `wick chat` holds it. Ctrl-C stops an answer, /help tells the rest, Ctrl-D ends."
 )]
 pub struct Run {
     /// A .gguf file, or a folder with config.json, tokenizer.json and safetensors
@@ -25,41 +26,25 @@ pub struct Run {
     /// A conversation also where standard input is no terminal; a prompt is its first turn
     #[arg(short, long, conflicts_with = "raw")]
     interactive: bool,
-    /// A system message before all others
-    #[arg(long, value_name = "TEXT", conflicts_with = "raw")]
-    system: Option<String>,
     /// Continue the prompt as it stands, without the model's chat template
-    #[arg(long)]
+    #[arg(long, conflicts_with = "system")]
     raw: bool,
-    /// The most tokens to generate; 0 or -1: until the context is full
-    #[arg(short = 'n', long, default_value_t = 512, value_name = "N", value_parser = clap::value_parser!(i64).range(-1..=i64::from(u32::MAX)), allow_negative_numbers = true)]
-    max_tokens: i64,
+    /// The whole answer with its figures, as one JSON object
+    #[arg(long, conflicts_with = "interactive")]
+    json: bool,
     #[command(flatten)]
-    sampling: Sampling,
-    /// End the answer before this text; may be given more than once
-    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    stop: Vec<String>,
-    /// The most tokens of prompt and answer; 0: the model's own
-    #[arg(short, long, default_value_t = 0, value_name = "N", allow_negative_numbers = true)]
-    context: usize,
-    /// What keys and values are kept as
-    #[arg(long, value_enum, default_value_t)]
-    kv_type: KvName,
-    #[command(flatten)]
-    template: Template,
-    #[command(flatten)]
-    computing: Computing,
+    talking: Talking,
 }
 
 impl Run {
     pub fn run(self) -> Result<ExitCode> {
-        let converses =
-            self.interactive || (!self.prompt.is_given() && !self.raw && std::io::stdin().is_terminal());
+        let asks = !self.prompt.is_given() && !self.raw && !self.json;
+        let converses = self.interactive || (asks && std::io::stdin().is_terminal());
         let prompt = match converses && !self.prompt.is_given() {
             true => None,
             false => Some(self.prompt()?),
         };
-        let runtime = self.computing.runtime()?;
+        let runtime = self.talking.computing.runtime()?;
         let code = smol::future::block_on(self.answer(&runtime, prompt, converses));
         runtime.shutdown(None)?;
         code
@@ -76,49 +61,26 @@ impl Run {
 
     async fn answer(&self, runtime: &Runtime, prompt: Option<String>, converses: bool) -> Result<ExitCode> {
         let mut interrupts = Interrupts::new()?;
-        let context_length = (self.context != 0).then_some(self.context);
-        let kv_type = self.kv_type.kv_type();
-        let options = ModelOptions { context_length, kv_type, ..self.computing.model(&self.model) };
-        let (model, loading) = runtime.load(self.template.applied(options)?, Reading::default())?;
-        let loaded = load(loading, &mut interrupts).await.map_err(|error| named(error, &self.model))?;
-        if loaded.reason == EndReason::Cancelled {
+        let opened = self.talking.open(runtime, &self.model, self.raw, converses, &mut interrupts).await?;
+        let Some(mut turns) = opened else {
             return Ok(ExitCode::from(INTERRUPTED));
-        }
-        let session =
-            SessionOptions { context_length, system: self.system.clone(), ..SessionOptions::default() };
-        let turns = Turns {
-            sampling: self.sampling.options(&self.model).map_err(|error| named(error, &self.model))?,
-            templated: self.is_templated(&model, converses)?,
-            session: model.session_with(session)?,
-            model: self.model.clone(),
-            max_tokens: u32::try_from(self.max_tokens).unwrap_or(0),
-            stop: self.stop.clone(),
         };
-        match prompt {
-            Some(prompt) if !converses => {
-                let Some(end) = turns.answer(prompt, &mut interrupts).await? else {
-                    return Ok(ExitCode::SUCCESS);
-                };
-                output::tell(&format!("\n{}", figures(&end, draws(&turns.sampling))));
-                let cancelled = end.reason == EndReason::Cancelled;
-                Ok(if cancelled { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+        let prompt = match prompt {
+            Some(prompt) if !converses => prompt,
+            first => {
+                return converse::converse(&mut turns, first, Lines::start(true)?, &mut interrupts).await;
             }
-            first => converse::converse(&turns, first, &mut interrupts).await,
-        }
-    }
-
-    /// Whether the model's chat template is used.
-    fn is_templated(&self, model: &Model, converses: bool) -> Result<bool> {
-        let has_template = model.info()?.has_template;
-        let file = self.model.display();
-        let wants = match (converses, &self.system) {
-            _ if has_template => return Ok(!self.raw),
-            (true, _) => "a conversation",
-            (_, Some(_)) => "--system",
-            _ => return Ok(false),
         };
-        Err(wrong(format!(
-            "{file}: {wants} needs a chat template, and this model has none; give one with --chat-template"
-        )))
+        let end = if self.json {
+            turns.answer_as_json(prompt, &mut interrupts).await?
+        } else {
+            let Some(end) = turns.answer(prompt, &mut interrupts).await? else {
+                return Ok(ExitCode::SUCCESS);
+            };
+            output::tell(&format!("\n{}", figures(&end, draws(&turns.sampling))));
+            end
+        };
+        let cancelled = end.reason == EndReason::Cancelled;
+        Ok(if cancelled { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
     }
 }

@@ -1,12 +1,13 @@
 //! How streams look on a terminal: text to standard output, progress and figures to standard error; knows no
 //! arguments.
 
-use super::output;
+use super::output::{self, Tone};
 use async_signal::{Signal, Signals};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 use smol::future::{or, pending};
 use smol::stream::StreamExt;
-use wick::{End, EndReason, Error, ErrorKind, Event, EventKind, Result, Stream};
+use wick::{Channel, End, EndReason, Error, ErrorKind, Event, EventKind, Result, Stream};
 
 /// Ctrl-C, as an event among others.
 pub struct Interrupts(Signals);
@@ -69,6 +70,7 @@ pub async fn load(mut stream: Stream, interrupts: &mut Interrupts) -> Result<End
 /// The answer's; `Io` of standard output.
 pub async fn answer(mut stream: Stream, interrupts: &mut Interrupts) -> Result<Option<End>> {
     let mut is_read = true;
+    let coloured = output::colours(&std::io::stdout());
     let mut prompt = None;
     while let Some(event) = interrupts.next(&mut stream).await {
         match event.kind {
@@ -81,7 +83,8 @@ pub async fn answer(mut stream: Stream, interrupts: &mut Interrupts) -> Result<O
             }
             EventKind::Text(part) if is_read => {
                 clear(&mut prompt);
-                is_read = output::write(&part.text)?;
+                let thinks = coloured && part.channel == Channel::Reasoning;
+                is_read = output::write(&output::painted(&part.text, Tone::Aside, thinks))?;
                 if !is_read {
                     stream.cancel();
                 }
@@ -101,6 +104,63 @@ pub async fn answer(mut stream: Stream, interrupts: &mut Interrupts) -> Result<O
         }
     }
     Err(no_end())
+}
+
+/// Reads an answer to its end and shows it with its figures, as one JSON object on standard output.
+///
+/// # Errors
+/// As [`answer`].
+pub async fn as_json(mut stream: Stream, interrupts: &mut Interrupts) -> Result<End> {
+    let (mut text, mut thinking) = (String::new(), String::new());
+    let mut calls: Vec<Value> = Vec::new();
+    while let Some(event) = interrupts.next(&mut stream).await {
+        match event.kind {
+            EventKind::Text(part) => match part.channel {
+                Channel::Answer => text.push_str(&part.text),
+                Channel::Reasoning => thinking.push_str(&part.text),
+                // The call itself comes whole.
+                Channel::Tool => {}
+            },
+            EventKind::ToolCall(call) => calls.extend(serde_json::from_str(&call)),
+            EventKind::End(mut end) => {
+                if let Some(error) = end.error.take() {
+                    return Err(error);
+                }
+                let stats = &end.stats;
+                let told = json!({
+                    "text": text,
+                    "reasoning": thinking,
+                    "tool_calls": calls,
+                    "end": name(end.reason),
+                    "stop": end.stop,
+                    "prompt_tokens": stats.prompt_tokens,
+                    "cached_tokens": stats.cached_tokens,
+                    "output_tokens": stats.output_tokens,
+                    "ttft_ms": stats.ttft_ns as f64 / 1e6,
+                    "decode_ms": stats.decode_ns as f64 / 1e6,
+                    "seed": stats.seed,
+                });
+                output::line(&format!("{told:#}"))?;
+                return Ok(end);
+            }
+            _ => {}
+        }
+    }
+    Err(no_end())
+}
+
+/// A reason as JSON has it.
+fn name(reason: EndReason) -> &'static str {
+    match reason {
+        EndReason::Stop => "stop",
+        EndReason::StopString => "stop_string",
+        EndReason::Length => "length",
+        EndReason::ContextFull => "context_full",
+        EndReason::Cancelled => "cancelled",
+        EndReason::Deadline => "deadline",
+        EndReason::Shutdown => "shutdown",
+        _ => "error",
+    }
 }
 
 /// On standard error, if that is a terminal.

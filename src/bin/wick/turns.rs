@@ -2,9 +2,13 @@
 //! not where a turn comes from.
 
 use super::model::named;
-use super::show::{Interrupts, answer};
-use std::path::PathBuf;
-use wick::{End, ErrorKind, Input, Message, Reading, Request, Result, SamplerOptions, Session, Stream};
+use super::show::{Interrupts, answer, as_json, load};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wick::{
+    End, EndReason, Error, ErrorKind, Grammar, Input, Message, Reading, Request, Result, SamplerOptions,
+    SavePlace, Session, Source, Stream,
+};
 
 /// What a shell gives for a program that Ctrl-C ended.
 pub const INTERRUPTED: u8 = 130;
@@ -21,6 +25,8 @@ pub struct Turns {
     pub max_tokens: u32,
     /// Texts that end an answer.
     pub stop: Vec<String>,
+    /// What an answer follows.
+    pub grammar: Option<Arc<Grammar>>,
 }
 
 impl Turns {
@@ -30,10 +36,43 @@ impl Turns {
     /// As [`answer`]; what may be the model's fault names the file.
     pub async fn answer(&self, prompt: String, interrupts: &mut Interrupts) -> Result<Option<End>> {
         let end = answer(self.generate(prompt)?, interrupts).await;
-        end.map_err(|error| match error.kind() {
-            ErrorKind::ContextFull | ErrorKind::InvalidArgument | ErrorKind::Io => error,
+        end.map_err(|error| self.told(error))
+    }
+
+    /// Shows the answer to `prompt` when it is whole, with its figures, as a JSON object.
+    ///
+    /// # Errors
+    /// As [`Turns::answer`].
+    pub async fn answer_as_json(&self, prompt: String, interrupts: &mut Interrupts) -> Result<End> {
+        let end = as_json(self.generate(prompt)?, interrupts).await;
+        end.map_err(|error| self.told(error))
+    }
+
+    fn told(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::ContextFull | ErrorKind::Grammar | ErrorKind::InvalidArgument | ErrorKind::Io => error,
             _ => named(error, &self.model),
-        })
+        }
+    }
+
+    /// Saves the conversation in `path`, with what is computed of it.
+    ///
+    /// # Errors
+    /// The save's; `Io` where Ctrl-C came before its end.
+    pub async fn save(&self, path: &Path, interrupts: &mut Interrupts) -> Result<()> {
+        let saving = self.session.save(SavePlace::File(path.to_owned()), true, Reading::default())?;
+        finished(saving, path, interrupts).await
+    }
+
+    /// Goes on with the conversation in `path`. If it fails, the one that goes on stays.
+    ///
+    /// # Errors
+    /// The restore's, naming the file; `Io` where Ctrl-C came before its end.
+    pub async fn load(&mut self, path: &Path, interrupts: &mut Interrupts) -> Result<()> {
+        let (session, restoring) = self.session.model().restore(Source::path(path), Reading::default())?;
+        finished(restoring, path, interrupts).await?;
+        self.session = session;
+        Ok(())
     }
 
     fn generate(&self, prompt: String) -> Result<Stream> {
@@ -47,8 +86,17 @@ impl Turns {
             max_tokens: self.max_tokens,
             sampling: self.sampling.clone(),
             stop: self.stop.clone(),
+            grammar: self.grammar.clone(),
             ..Request::default()
         };
         self.session.generate(request, Reading::default())
+    }
+}
+
+async fn finished(stream: Stream, path: &Path, interrupts: &mut Interrupts) -> Result<()> {
+    let end = load(stream, interrupts).await.map_err(|error| named(error, path))?;
+    match end.reason {
+        EndReason::Ready => Ok(()),
+        _ => Err(Error::new(ErrorKind::Io, format!("{}: interrupted", path.display()))),
     }
 }
