@@ -132,6 +132,22 @@ impl Chooser {
         self.bound.as_ref().map_or(Ok(()), |bound| bound.check_finished())
     }
 
+    /// A call was made, as its event has it.
+    ///
+    /// # Errors
+    /// `Grammar`: it had to come, and is not what its tool's schema says.
+    pub(super) fn check_call(&mut self, call: &str) -> Result<()> {
+        self.bound.as_mut().map_or(Ok(()), |bound| bound.check_call(call))
+    }
+
+    /// The grammar is complete.
+    ///
+    /// # Errors
+    /// `Grammar`: a call had to come, and none was read.
+    pub(super) fn check_called(&self) -> Result<()> {
+        self.bound.as_ref().map_or(Ok(()), |bound| bound.check_called())
+    }
+
     /// Whether the grammar is complete before the first token.
     pub(super) fn is_finished(&self) -> bool {
         self.bound.as_ref().is_some_and(|bound| bound.is_finished())

@@ -141,19 +141,22 @@ impl Run {
         self.rate.give(now);
         self.count(session, producer, now);
         if ends {
-            return self.chooser.check_finished().map_or_else(failed, |()| end(EndReason::Stop));
+            let finished = self.chooser.check_finished().and_then(|()| self.chooser.check_called());
+            return finished.map_or_else(failed, |()| end(EndReason::Stop));
         }
         let mut texts = Texts::new();
         let stop = self.output.push(vocab, sampled, &mut texts);
         texts.drain(..).for_each(|text| self.speak(text, producer, now));
-        self.tell(producer);
+        if let Err(wrong) = self.tell(producer) {
+            return failed(wrong);
+        }
         if let Some(stop) = stop {
             let stop = request.stop.get(stop).cloned();
             return Some(Box::new(End { stop, ..End::new(EndReason::StopString) }));
         }
         match is_complete.and_then(|is_complete| Ok(self.bind(token)? || is_complete)) {
             Err(error) => return failed(error),
-            Ok(true) => return end(EndReason::Stop),
+            Ok(true) => return self.chooser.check_called().map_or_else(failed, |()| end(EndReason::Stop)),
             Ok(false) => {}
         }
         if request.max_tokens != 0 && self.generated >= request.max_tokens {
@@ -235,17 +238,26 @@ impl Run {
             reason == EndReason::Stop || reason == EndReason::StopString && !self.chooser.is_bound();
         self.output.finish(may_go_on(reason), !is_over, &mut texts);
         texts.into_iter().for_each(|text| self.speak(text, producer, Instant::now()));
-        self.tell(producer);
+        // What is wrong with a call now changes no end: it is not told.
+        drop(self.tell(producer));
     }
 
     /// Calls, and what the library has to say of them.
-    fn tell(&mut self, producer: &Producer) {
+    ///
+    /// # Errors
+    /// `Grammar`: a call that had to come is not what its tool's schema says; it is not told.
+    fn tell(&mut self, producer: &Producer) -> Result<()> {
+        let mut told = Ok(());
         for event in self.output.take_events() {
             match event {
-                Beside::Call(call) => producer.tool_call(call),
+                Beside::Call(call) => match self.chooser.check_call(&call) {
+                    Ok(()) => producer.tool_call(call),
+                    wrong => told = wrong,
+                },
                 Beside::Note(note) => producer.note(note),
             }
         }
+        told
     }
 
     fn speak(&mut self, text: crate::stream::Text, producer: &Producer, now: Instant) {

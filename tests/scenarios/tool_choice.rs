@@ -345,6 +345,27 @@ fn s68_a_call_that_is_cut_short_is_none() {
     });
 }
 
+#[test]
+fn s68_arguments_that_no_grammar_keeps_are_looked_over_once_more() {
+    let tools = json!([{"name": "f", "parameters": {"type": "object", "properties": {"a": {
+        "type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 2}, "minItems": 3, "maxItems": 3,
+        "uniqueItems": true,
+    }}, "required": ["a"], "additionalProperties": false}}]);
+    both(|mode| {
+        for form in [0, 2, 3, 7, 8] {
+            let (name, template, markers) = FORMS[form];
+            let house = house(mode, anything(template, markers, 6));
+            let request = Request { tools: Some(Arc::new(tools.clone())), ..asked(1, ToolChoice::Required) };
+            let told = told(&house.session(), request);
+            assert_eq!(told.error().kind(), ErrorKind::Grammar, "{name}: {}", told.text);
+            let why = told.error().message();
+            assert!(why.contains("\"uniqueItems\"") && why.contains("\"f\""), "{name}: {why}");
+            assert!(calls(&told).is_empty(), "{name}");
+            house.close();
+        }
+    });
+}
+
 fn malformed(told: &Told) -> Vec<Value> {
     let mut notes = library_notes(told);
     notes.retain(|note| note["event"] == "malformed_call");

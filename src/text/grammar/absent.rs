@@ -111,4 +111,20 @@ impl Bound {
     pub fn check_finished(&self) -> Result<()> {
         match *self {}
     }
+
+    /// There is none.
+    ///
+    /// # Errors
+    /// None.
+    pub fn check_call(&mut self, _call: &str) -> Result<()> {
+        match *self {}
+    }
+
+    /// There is none.
+    ///
+    /// # Errors
+    /// None.
+    pub fn check_called(&self) -> Result<()> {
+        match *self {}
+    }
 }

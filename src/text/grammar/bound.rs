@@ -8,6 +8,7 @@ use super::schema::Checked;
 use crate::error::{Error, ErrorKind, Result};
 use llguidance::earley::Parser;
 use llguidance::toktrie::{SimpleVob, TokTrie, parse_numeric_token};
+use serde_json::Value;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -20,6 +21,9 @@ pub struct Bound {
     parser: Parser,
     lexicon: Arc<Lexicon>,
     checked: Option<Arc<Checked>>,
+    /// Where it is a call: to what the arguments of each tool are held.
+    tools: Vec<(String, Checked)>,
+    has_called: bool,
     /// The last token of all.
     last: Option<u32>,
     /// End tokens may come where the grammar is complete.
@@ -54,6 +58,8 @@ impl Bound {
             parser,
             lexicon,
             checked,
+            tools: Vec::new(),
+            has_called: false,
             last: None,
             may_end: true,
             text: Vec::new(),
@@ -68,6 +74,11 @@ impl Bound {
     /// beginning on.
     pub fn set_may_end(&mut self, may_end: bool) {
         self.may_end = may_end;
+    }
+
+    /// It is a call of one of these tools, with arguments of its schema.
+    pub(super) fn set_tools(&mut self, tools: Vec<(String, Checked)>) {
+        self.tools = tools;
     }
 
     /// From here on the grammar binds. What comes stands behind `prefix`, which is the grammar's too, and
@@ -172,6 +183,31 @@ impl Bound {
         match &self.checked {
             Some(checked) => checked.check(&self.text),
             None => Ok(()),
+        }
+    }
+
+    /// Looks over a call that was made, as its event has it.
+    ///
+    /// # Errors
+    /// `Grammar`: its arguments are not what the tool's schema says.
+    pub fn check_call(&mut self, call: &str) -> Result<()> {
+        self.has_called = true;
+        let call: Value = serde_json::from_str(call).map_err(|why| error(format_args!("the call: {why}")))?;
+        let Some((name, checked)) = self.tools.iter().find(|(name, _)| call["name"] == **name) else {
+            return Ok(());
+        };
+        let checked = checked.check(call["arguments"].to_string().as_bytes());
+        checked.map_err(|why| why.within(format_args!("the call of \"{name}\"")))
+    }
+
+    /// Where it is a call, which is complete: it was read as one.
+    ///
+    /// # Errors
+    /// `Grammar`: it was not.
+    pub fn check_called(&self) -> Result<()> {
+        match self.tools.is_empty() || self.has_called {
+            true => Ok(()),
+            false => Err(error("the call that was generated cannot be read")),
         }
     }
 

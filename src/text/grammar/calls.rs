@@ -1,7 +1,7 @@
 //! The grammar of one call of a tool, in the form that a model's template has, with arguments of the tools'
 //! schemas. Knows no stream; of a vocabulary only what its markers are.
 
-use super::schema::Rewritten;
+use super::schema::{Checked, Rewritten};
 use crate::error::{Error, ErrorKind, Result};
 use crate::text::Vocab;
 use crate::text::format::{Body, Marker, Slot, Speech, Tags, Tools, Unit};
@@ -31,7 +31,8 @@ const TAKEN: [&str; 12] = [
     "$comment",
 ];
 
-/// The grammar, in llguidance's Lark, of one call of one of `tools`, or of the one called `only`.
+/// The grammar, in llguidance's Lark, of one call of one of `tools`, or of the one called `only`; and to what
+/// the arguments of each are held once more.
 ///
 /// # Errors
 /// `InvalidArgument`: there are no tools, or none of that name; `Unsupported`: the form, a tool's name or an
@@ -41,7 +42,7 @@ pub(super) fn grammar(
     tools: Tools<'_>,
     only: Option<&str>,
     vocab: &dyn Vocab,
-) -> Result<String> {
+) -> Result<(String, Vec<(String, Checked)>)> {
     let names: Vec<&str> = tools.names().collect();
     if names.is_empty() {
         let why = "tool_choice wants a call, and no tools are in force: give tools_json, or leave it out";
@@ -58,7 +59,7 @@ pub(super) fn grammar(
     };
     let form = speech.calls_form();
     let mut writer = Writer { vocab, rules: String::new(), count: 0 };
-    let mut calls = Vec::new();
+    let (mut calls, mut checked) = (Vec::new(), Vec::new());
     for name in chosen {
         // Only JSON between marks takes a name as it is.
         let quotes = matches!(form.body, Body::Json(_)) && !form.begin.is_empty();
@@ -71,6 +72,7 @@ pub(super) fn grammar(
         let parameters = tools.parameters(name).unwrap_or(&empty);
         let call = writer.call(&form.body, name, parameters);
         calls.push(call.map_err(|why| why.within(format_args!("tool \"{name}\"")))?);
+        checked.push((name.to_owned(), Checked::new(object(parameters))));
     }
     let (begin, end) = (writer.marker(&form.begin)?, writer.marker(&form.end)?);
     // Around JSON a model may write a new line; other forms have theirs.
@@ -78,7 +80,7 @@ pub(super) fn grammar(
     let space = |marker: &str| if is_json && !marker.is_empty() { "\"\\n\"?" } else { "" };
     let (behind, before) = (space(&begin), space(&end));
     let start = format!("start: {begin} {behind} ({}) {before} {end}\n", calls.join(" | "));
-    Ok(start + &writer.rules)
+    Ok((start + &writer.rules, checked))
 }
 
 /// Writes rules.

@@ -88,8 +88,11 @@ impl Grammars {
         only: Option<&str>,
         vocab: &Arc<dyn Vocab>,
     ) -> Result<Bound> {
-        let grammar = on_own_stack(limits::STACK, || calls::grammar(speech, tools, only, &**vocab))?;
-        self.bind_known(Known::Calls(grammar), vocab)
+        let (grammar, checked) =
+            on_own_stack(limits::STACK, || calls::grammar(speech, tools, only, &**vocab))?;
+        let mut bound = self.bind_known(Known::Calls(grammar), vocab)?;
+        bound.set_tools(checked);
+        Ok(bound)
     }
 
     fn bind_known(&self, wanted: Known, vocab: &Arc<dyn Vocab>) -> Result<Bound> {

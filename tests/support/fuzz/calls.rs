@@ -93,8 +93,12 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     turns.into_iter().enumerate().map(bytes).collect()
 }
 
-fn hear(speech: &Arc<Speech>, tools: &Arc<Value>, text: &str, every: usize) -> Heard {
+/// What `text` comes to in pieces of so many letters; `bound`: it is said to be a call that a grammar made.
+fn hear(speech: &Arc<Speech>, tools: &Arc<Value>, text: &str, every: usize, bound: bool) -> Heard {
     let mut parser = Parser::new(speech.clone(), Some(tools.clone()), Opening::Turn);
+    if bound {
+        parser.bind_call();
+    }
     let mut heard = Heard::default();
     let mut rest = text;
     while !rest.is_empty() {
@@ -114,14 +118,17 @@ pub fn judge(bytes: &[u8]) -> bool {
     let speech = Arc::new(Speech::new(form(*kind), &*vocab).expect("a vocabulary of bytes"));
     let tools = Arc::new(json!([{"name": "f", "parameters": {"properties": {"a": {}}}}, {"name": "g"}]));
     let text = String::from_utf8_lossy(turn);
-    let whole = hear(&speech, &tools, &text, usize::MAX);
-    assert_eq!(whole.all, text);
-    assert_eq!(hear(&speech, &tools, &text, 1), whole);
-    for call in &whole.calls {
+    let [bound, whole] = [true, false].map(|bound| {
+        let whole = hear(&speech, &tools, &text, usize::MAX, bound);
+        assert_eq!(whole.all, text);
+        assert_eq!(hear(&speech, &tools, &text, 1, bound), whole);
+        whole
+    });
+    for call in whole.calls.iter().chain(&bound.calls) {
         assert!(!call.name.is_empty());
         let written = wick::text::json::written(&Value::from(call.arguments.clone()));
         serde_json::from_str::<Value>(&written).expect("JSON");
     }
-    assert!(whole.malformed.iter().all(|raw| text.contains(raw.as_str())));
+    assert!(whole.malformed.iter().chain(&bound.malformed).all(|raw| text.contains(raw.as_str())));
     !whole.calls.is_empty()
 }

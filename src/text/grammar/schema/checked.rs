@@ -29,7 +29,7 @@ struct Fault {
 
 impl Checked {
     /// Of the schema `root`.
-    pub(super) fn new(root: Value) -> Self {
+    pub(in super::super) fn new(root: Value) -> Self {
         let mut texts = Vec::new();
         collect(&root, &mut texts);
         let expressions = texts.into_iter().map(|text| {
