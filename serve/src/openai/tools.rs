@@ -29,20 +29,24 @@ pub fn tools(fields: &mut Fields) -> Result<(Option<Value>, ToolChoice)> {
     }
     let choice = match fields.take("tool_choice") {
         None => ToolChoice::Auto,
-        Some(choice) => match choice.as_str() {
-            Some("auto") => ToolChoice::Auto,
-            Some("none") => ToolChoice::None,
+        Some(choice) => match (choice.as_str(), name_of(&choice)) {
+            (Some("auto"), _) => ToolChoice::Auto,
+            (Some("none"), _) => ToolChoice::None,
+            (Some("required"), _) => ToolChoice::Required,
+            (None, Some(name)) => ToolChoice::Named(name.into()),
             _ => {
-                return Err(wrong(
-                    "tool_choice",
-                    &choice,
-                    "\"auto\" or \"none\"; a call cannot be forced here",
-                ));
+                let wanted = "\"auto\", \"none\", \"required\" or \
+                    {\"type\": \"function\", \"function\": {\"name\": …}}";
+                return Err(wrong("tool_choice", &choice, wanted));
             }
         },
     };
-    // Calls come as the model makes them.
-    let several = |value: &Value| given.is_none() || *value == Value::Bool(true);
+    if choice.wants_call() && given.is_none() {
+        return Err(Failure::field("tool_choice", "it wants a call, and there are no tools: send tools, too"));
+    }
+    // Calls come as the model makes them; one that has to come is one.
+    let one = given.is_none() || choice.wants_call();
+    let several = |value: &Value| one || *value == Value::Bool(true);
     fields.refuse("parallel_tool_calls", several, "how many calls come is the model's choice")?;
     let nothing = |value: &Value| value.as_array().is_some_and(Vec::is_empty);
     fields.refuse("functions", nothing, "that is the old form; send tools")?;
@@ -51,10 +55,14 @@ pub fn tools(fields: &mut Fields) -> Result<(Option<Value>, ToolChoice)> {
     Ok((given.map(Value::from), choice))
 }
 
+/// The name of the function that `tool` is, or that is chosen.
+fn name_of(tool: &Value) -> Option<&str> {
+    let is_function = tool.get("type")?.as_str() == Some("function");
+    tool.get("function")?.get("name")?.as_str().filter(|name| is_function && !name.is_empty())
+}
+
 fn check(index: usize, tool: &Value) -> Result<()> {
-    let name = tool.get("function").and_then(|function| function.get("name")).and_then(Value::as_str);
-    let is_function = tool.get("type").and_then(Value::as_str) == Some("function");
-    if is_function && name.is_some_and(|name| !name.is_empty()) {
+    if name_of(tool).is_some() {
         return Ok(());
     }
     let wanted = "{\"type\": \"function\", \"function\": {\"name\": …}}";
@@ -97,7 +105,14 @@ mod tests {
         }
         let one = json!([{"type": "function", "function": {"name": "add"}}]);
         let asked = json!({"tools": one, "tool_choice": "none", "parallel_tool_calls": true});
-        assert_eq!(read(asked).expect("valid"), (Some(one), ToolChoice::None));
+        assert_eq!(read(asked).expect("valid"), (Some(one.clone()), ToolChoice::None));
+        for (choice, read_as) in [
+            (json!("required"), ToolChoice::Required),
+            (json!({"type": "function", "function": {"name": "add"}}), ToolChoice::Named("add".into())),
+        ] {
+            let asked = json!({"tools": one, "tool_choice": choice, "parallel_tool_calls": false});
+            assert_eq!(read(asked).expect("valid"), (Some(one.clone()), read_as));
+        }
     }
 
     #[test]
@@ -108,7 +123,9 @@ mod tests {
             (json!({"tools": [{"type": "function", "function": {}}]}), "tools[0]"),
             (json!({"tools": 4}), "tools"),
             (json!({"tools": vec![one[0].clone(); TOOLS + 1]}), "tools"),
-            (json!({"tools": one, "tool_choice": "required"}), "tool_choice"),
+            (json!({"tools": one, "tool_choice": "any"}), "tool_choice"),
+            (json!({"tools": one, "tool_choice": {"function": {"name": "add"}}}), "tool_choice"),
+            (json!({"tool_choice": "required"}), "tool_choice"),
             (json!({"tools": one, "parallel_tool_calls": false}), "parallel_tool_calls"),
             (json!({"functions": [{"name": "add"}]}), "functions"),
         ] {

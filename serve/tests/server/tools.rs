@@ -66,6 +66,37 @@ fn without_tools_nothing_is_a_call() {
     let answer = server.post(CHAT, &plain).json();
     assert_eq!(answer["choices"][0]["finish_reason"], "stop");
     assert!(answer["choices"][0]["message"]["tool_calls"].is_null(), "{answer}");
-    let refused = server.post(CHAT, &with(asked(), json!({"tool_choice": "required"})));
+    plain["tool_choice"] = json!("required");
+    let refused = server.post(CHAT, &plain);
     assert_eq!((refused.status, refused.error().0.as_str()), (400, "tool_choice"));
+}
+
+#[test]
+fn a_call_that_has_to_come_comes() {
+    // It would rather talk.
+    let script = json!({"reply": "No.", "control": ["<|im_start|>", "<|im_end|>"], "chat_template": TEMPLATE});
+    let server = ready(&script, &[]);
+    let tool = |name: &str| {
+        let parameters = json!({"type": "object", "properties": {"sides": {"enum": [6]}},
+            "required": ["sides"], "additionalProperties": false});
+        json!({"type": "function", "function": {"name": name, "parameters": parameters}})
+    };
+    let tools = json!([tool("roll"), tool("add")]);
+    let named = json!({"type": "function", "function": {"name": "roll"}});
+    for choice in [json!("required"), named.clone()] {
+        let asked = with(asked(), json!({"tools": tools, "tool_choice": choice}));
+        let whole = server.post(CHAT, &asked).json();
+        let is_named = choice == named;
+        let call = &whole["choices"][0]["message"]["tool_calls"][0]["function"];
+        assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls", "{whole}");
+        assert!(call["name"] == "roll" || !is_named && call["name"] == "add", "{whole}");
+        assert_eq!(call["arguments"], "{\"sides\":6}");
+        let told = server.chat(asked).events();
+        assert_eq!((told.text.trim(), told.finish.as_deref()), ("", Some("tool_calls")));
+    }
+    let unknown = json!({"type": "function", "function": {"name": "jump"}});
+    let refused = server.post(CHAT, &with(asked(), json!({"tool_choice": unknown})));
+    assert_eq!(refused.status, 400);
+    let both = json!({"tool_choice": "required", "response_format": {"type": "json_object"}});
+    assert_eq!(server.post(CHAT, &with(asked(), both)).status, 400);
 }
