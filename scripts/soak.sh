@@ -51,6 +51,8 @@ soak "10,000 operations on sessions, beside twins" \
   env WICK_OPERATIONS=10000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test scenarios -- twin::
 soak "40 sessions of 2,000 tokens of their own in 1 GiB" \
   env WICK_CROWD=1 cargo test "${watched[@]}" --locked --release "${small[@]}" --test real_model -- forty_sessions
+soak "200 prompts of each template, each answered by a valid call" \
+  env WICK_PROMPTS=200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test scenarios -- real_tools::
 soak "1,000,000 mutated model files and saves" \
   env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test gguf --test model --test text --test store -- fuzz::
 soak "Rust tests with the address sanitizer" \

@@ -95,7 +95,7 @@ models() {
   heading "tests in release: kernels, and all that is for candle, the command or a real model"
   cargo test "${watched[@]}" --locked "${release[@]}" --lib --bins --test candle --test candle_fork --test model --test memory_peak \
     --test cli --test real_model -- --show-output
-  cargo test "${watched[@]}" --locked "${release[@]}" --test scenarios --test text -- --show-output budget:: load:: model_files:: vectors::
+  cargo test "${watched[@]}" --locked "${release[@]}" --test scenarios --test text -- --show-output budget:: load:: model_files:: real_tools:: vectors::
 }
 
 [ $# -gt 0 ] || set -- "${steps[@]}"

@@ -34,6 +34,7 @@ mod pace;
 mod persona;
 mod prefix;
 mod rate;
+mod real_tools;
 mod rewind;
 mod roll;
 mod saves;

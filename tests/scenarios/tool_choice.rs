@@ -173,7 +173,8 @@ fn is_valid(call: &Value) -> bool {
                 && arguments.get("sure").is_none_or(Value::is_boolean)
                 && only(&["words", "deep", "sure"])
         }
-        "now" => true,
+        // It has none.
+        "now" => arguments.is_empty(),
         _ => false,
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn grammar(
                 "the tool \"{name}\": this model's form of calls takes names of letters, digits, _ - . / and $"
             )));
         }
-        let empty = json!({"type": "object"});
+        let empty = json!({"properties": {}});
         let parameters = tools.parameters(name).unwrap_or(&empty);
         let call = writer.call(&form.body, name, parameters);
         calls.push(call.map_err(|why| why.within(format_args!("tool \"{name}\"")))?);
@@ -332,16 +332,22 @@ fn arguments(parameters: &Value) -> Result<Vec<Argument<'_>>> {
     Ok(all.collect())
 }
 
-/// Parameters that say of themselves that they are an object: what a tool takes is one.
+/// Parameters that say of themselves that they are an object: what a tool takes is one. Those that name no
+/// argument, and say nothing of others, have none.
 fn object(parameters: &Value) -> Value {
-    match parameters {
-        Value::Object(object) if !object.contains_key("type") && !object.contains_key("$ref") => {
-            let mut object = object.clone();
-            object.insert("type".into(), "object".into());
-            Value::Object(object)
+    let mut whole = parameters.clone();
+    if let Value::Object(object) = &mut whole
+        && !object.contains_key("$ref")
+    {
+        object.entry("type").or_insert_with(|| "object".into());
+        let says_more =
+            object.keys().any(|key| !TAKEN.contains(&key.as_str()) || key == "additionalProperties");
+        let is_empty = object.get("properties").and_then(Value::as_object).is_some_and(Map::is_empty);
+        if is_empty && !says_more {
+            object.insert("additionalProperties".into(), false.into());
         }
-        other => other.clone(),
     }
+    whole
 }
 
 /// Whether `name` is one in every form.
