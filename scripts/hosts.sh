@@ -9,7 +9,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-steps=(clippy server clients csharp lua python)
+steps=(clippy server clients csharp lua node python)
 # What takes a browser, a window, or minutes to build: `make soak`.
 more=(page love wheel)
 export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-auto}
@@ -52,6 +52,12 @@ lua() {
   heading "LuaJIT"
   fake
   bindings/lua/test.sh "${CARGO_TARGET_DIR:-target}/debug/libwick.so"
+}
+
+node() {
+  heading "Node"
+  fake
+  bindings/node/test.sh "${CARGO_TARGET_DIR:-target}/debug/libwick.so"
 }
 
 love() {
