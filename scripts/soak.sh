@@ -52,7 +52,7 @@ soak "10,000 operations on sessions, beside twins" \
 soak "40 sessions of 2,000 tokens of their own in 1 GiB" \
   env WICK_CROWD=1 cargo test "${watched[@]}" --locked --release "${small[@]}" --test real_model -- forty_sessions
 soak "200 prompts of each template, each answered by a valid call" \
-  env WICK_PROMPTS=200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test scenarios -- real_tools::
+  env WICK_PROMPTS=200 WICK_WATCHDOG=3600 cargo test "${watched[@]}" --locked --release "${small[@]}" --test scenarios -- real_tools::
 soak "1,000,000 mutated model files and saves" \
   env WICK_FUZZ_CASES=1000000 WICK_TEST_LIMIT=7200 cargo test "${watched[@]}" --locked --release "${small[@]}" --test gguf --test model --test text --test store -- fuzz::
 soak "Rust tests with the address sanitizer" \
