@@ -18,6 +18,7 @@ fn lacking(tiny: &Tiny) -> Option<&'static str> {
         "lfm2" | "lfm2moe" => "a short convolution",
         "granitehybrid" => "Mamba-2",
         "granite_swa" | "gpt-oss" => "attention sinks",
+        "bert" | "nomic-bert" => "norms behind the sums",
         "gemma-embedding" => "attention to tokens behind",
         "gemma4" if tiny.per_layer > 0 => "embeddings for each layer",
         "gemma4" => "norms of values",
