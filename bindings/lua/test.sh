@@ -4,12 +4,12 @@
 #
 #   test.sh LIBRARY   a libwick.so with the feature `testing`
 set -euo pipefail
+[ $# -eq 1 ] || { echo "usage: $0 LIBRARY" >&2; exit 2; }
+library=$(realpath "$1")
 cd "$(dirname "$0")"
 
-[ $# -eq 1 ] || { echo "usage: $0 LIBRARY" >&2; exit 2; }
 ./generate.py --check
 command -v luajit >/dev/null || { echo "left out: the Lua module's tests (there is no luajit)"; exit 0; }
-library=$(realpath "$1")
 export WICK_LIBRARY=$library
 timeout -s KILL 900 luajit tests/test.lua
 

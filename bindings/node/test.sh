@@ -4,16 +4,16 @@
 #
 #   test.sh LIBRARY   a libwick.so with the feature `testing`
 set -euo pipefail
+[ $# -eq 1 ] || { echo "usage: $0 LIBRARY" >&2; exit 2; }
+library=$(realpath "$1")
 cd "$(dirname "$0")"
 
-[ $# -eq 1 ] || { echo "usage: $0 LIBRARY" >&2; exit 2; }
 ./generate.py --check
 for tool in node npm; do
   command -v "$tool" >/dev/null || { echo "left out: the Node package's tests (there is no $tool)"; exit 0; }
 done
 major=$(node -p 'process.versions.node.split(".")[0]')
 [ "$major" -ge 18 ] || { echo "left out: the Node package's tests (node is of version $major, 18 is the least)"; exit 0; }
-library=$(realpath "$1")
 export WICK_LIBRARY=$library
 root=$(cd ../.. && pwd)
 models=$(realpath "${WICK_MODELS:-$root/models}")

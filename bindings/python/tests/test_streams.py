@@ -56,12 +56,13 @@ def test_an_error_in_the_middle_comes_behind_the_text(fake):
 
 
 def test_leaving_a_loop_frees_the_session(fake):
+    # They pause unread, so that neither can fill the context first.
     session = fake(reply="on and on ", endless=True).session()
-    for event in session.generate("x"):
+    for event in session.generate("x", buffer_events=2):
         if event.kind == Kind.TEXT:
             break
     gc.collect()
-    with session.generate("y") as second:
+    with session.generate("y", buffer_events=2) as second:
         next(second)
     assert session.generate("z", max_tokens=2).wait().end == End.LENGTH
 
