@@ -42,7 +42,10 @@ pub fn tools(fields: &mut Fields) -> Result<(Option<Value>, ToolChoice)> {
         },
     };
     if choice.wants_call() && given.is_none() {
-        return Err(Failure::field("tool_choice", "it wants a call, and there are no tools: send tools, too"));
+        return Err(Failure::field(
+            "tool_choice",
+            "it wants a call, and there are no tools: send tools, too",
+        ));
     }
     // Calls come as the model makes them; one that has to come is one.
     let one = given.is_none() || choice.wants_call();

@@ -74,7 +74,8 @@ fn without_tools_nothing_is_a_call() {
 #[test]
 fn a_call_that_has_to_come_comes() {
     // It would rather talk.
-    let script = json!({"reply": "No.", "control": ["<|im_start|>", "<|im_end|>"], "chat_template": TEMPLATE});
+    let script =
+        json!({"reply": "No.", "control": ["<|im_start|>", "<|im_end|>"], "chat_template": TEMPLATE});
     let server = ready(&script, &[]);
     let tool = |name: &str| {
         let parameters = json!({"type": "object", "properties": {"sides": {"enum": [6]}},
