@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,11 @@ def test_a_thousand_cycles_take_no_memory():
     before, at_first = resident(), handles()
     for _ in range(1000):
         cycle()
-    assert handles() == at_first
+    # A thread that is no longer needed ends soon, not at once.
+    patience = time.monotonic() + 60
+    while handles() > at_first and time.monotonic() < patience:
+        time.sleep(0.05)
+    now = handles()
+    assert now[0] <= at_first[0] and now[1] <= at_first[1], (now, at_first)
     # A leak of 4 KiB a cycle would be 4 MiB.
     assert resident() - before < 3 << 20
