@@ -343,6 +343,7 @@ class Runtime {
     // Stale: another call was quicker.
     if (status !== STATUS.e_stale_handle) check(status);
     forgotten.unregister(this);
+    await this.pump.watcher.settle();
     ended(this.handle, this.pump);
     return true;
   }

@@ -108,6 +108,7 @@ class Descriptor {
     if (needed) this.poll.ref();
     else this.poll.unref();
   }
+  async settle() {}
   close() {
     this.poll.close();
   }
@@ -117,7 +118,7 @@ class Descriptor {
 // waits on a thread of Node's, while there is somebody who waits. Node waits for it when it takes a worker down.
 class Call {
   constructor(queue, read) {
-    Object.assign(this, { queue, read, needed: false, waiting: false, place: place() });
+    Object.assign(this, { queue, read, needed: false, waiting: false, settled: null, over: null, place: place() });
   }
   need(needed) {
     this.needed = needed;
@@ -125,15 +126,24 @@ class Call {
     else if (this.waiting) C.queue_wake(this.queue);
   }
   wait() {
-    if (this.waiting || !this.needed) return;
+    if (this.waiting || !this.needed || this.settled) return;
     this.waiting = true;
     const { event, bytes } = this.place;
     C.queue_next.async(this.queue, event, bytes, bytes.length, WAIT, (failed, status) => {
       this.waiting = false;
       if (failed || status < 0 || status === STATUS.ended) this.needed = false;
       else this.read(status === STATUS.ok ? this.place : null);
-      this.wait();
+      if (this.settled) this.settled();
+      else this.wait();
     });
+  }
+  // No more calls: once the one under way has given what it has taken.
+  settle() {
+    return (this.over ??= new Promise((resolve) => {
+      this.settled = resolve;
+      if (this.waiting) C.queue_wake(this.queue);
+      else resolve();
+    }));
   }
   close() {
     this.needed = false;
