@@ -103,15 +103,17 @@ def comment(doc, begin, width=110):
     return [(begin + line).rstrip() for line in lines]
 
 
-def finish(path, text):
-    """Writes a generated file, or with --check compares it; ends the program."""
-    path = Path(path)
+def finish(path, text, *more):
+    """Writes a generated file, or with --check compares it; `more` pairs of these; ends the program."""
     arguments = sys.argv[1:]
     if arguments not in ([], ["--check"]):
         sys.exit(f"usage: {sys.argv[0]} [--check]")
-    if not arguments:
-        path.write_text(text, encoding="utf-8")
-        print(f"wrote {path}")
-    elif not path.exists() or path.read_text(encoding="utf-8") != text:
-        sys.exit(f"{path} is not what include/wick.abi.json says: run {sys.argv[0]}")
+    for path, text in [(path, text), *more]:
+        path = Path(path)
+        if not arguments:
+            with open(path, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            print(f"wrote {path}")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            sys.exit(f"{path} is not what include/wick.abi.json says: run {sys.argv[0]}")
     sys.exit(0)

@@ -12,8 +12,7 @@ use std::time::Instant;
 
 impl Model {
     /// Begins to make vectors of texts, each of length 1 (L2), or with a query scores, and returns their
-    /// stream: an
-    /// [`EventKind::Vector`] for each text, in order, then an end for
+    /// stream: an [`EventKind::Vector`] for each text, in order, then an end for
     /// [`EndReason::Ready`](super::EndReason::Ready). Never waits: it may be called while the model loads. It
     /// is computed beside generations, many texts at once; a vector does not depend on what else is computed.
     ///

@@ -21,6 +21,14 @@ build() { # source, program
   eval "${line% -o *} -o '$2'" 2>"$tmp/err" || fail "$1 does not build: $line"
 }
 
+# A save that is damaged is told, and ends the program.
+damaged() { # example, its save, its second argument, what it says
+  local code=0
+  head -c 100 "$2" >"$tmp/half" && mv "$tmp/half" "$2"
+  timeout -s KILL 300 "$tmp/$1-c" "$model" "$3" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
+  [ "$code" -eq 1 ] && grep -q "$4" "$tmp/err" || fail "$1: a damaged save is not told: exit $code"
+}
+
 have_model=yes
 if [ -f "$model" ]; then
   for seed in 1 2; do tests/examples/adapter.py "$model" "$seed" "$tmp/voice-$seed.gguf"; done
@@ -90,10 +98,7 @@ if [ -n "$have_model" ]; then
     timeout -s KILL 300 "$tmp/character-c" "$model" "$tmp/otto.wick" >"$tmp/out" 2>"$tmp/err" </dev/null || fail "character: exit $?"
     grep -q "$met" "$tmp/out" && [ "$(grep -c '^  Otto: ' "$tmp/out")" -ge 2 ] || fail "character: Otto, who $met, says nothing"
   done
-  head -c 100 "$tmp/otto.wick" >"$tmp/half" && mv "$tmp/half" "$tmp/otto.wick"
-  code=0
-  timeout -s KILL 300 "$tmp/character-c" "$model" "$tmp/otto.wick" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
-  [ "$code" -eq 1 ] && grep -q 'otto.wick: WICK_E_IO' "$tmp/err" || fail "character: a damaged save is not told: exit $code"
+  damaged character "$tmp/otto.wick" "$tmp/otto.wick" 'otto.wick: WICK_E_IO'
   echo "ok: character, its save"
 
   # The villagers: new ones, who are saved, then the same ones, who go on.
@@ -104,10 +109,7 @@ if [ -n "$have_model" ]; then
     [ "$(find "$tmp/saves" -name '*.save' | wc -l)" -eq 20 ] || fail "characters: not every villager is saved"
   done
   # A save that is damaged is told, and ends the game; the others are left as they are.
-  head -c 100 "$tmp/saves/Otto.save" >"$tmp/half" && mv "$tmp/half" "$tmp/saves/Otto.save"
-  code=0
-  timeout -s KILL 300 "$tmp/characters-c" "$model" "$tmp/saves" >"$tmp/out" 2>"$tmp/err" </dev/null || code=$?
-  [ "$code" -eq 1 ] && grep -q 'Otto.*WICK_E_IO' "$tmp/err" || fail "characters: a damaged save is not told: exit $code"
+  damaged characters "$tmp/saves/Otto.save" "$tmp/saves" 'Otto.*WICK_E_IO'
   echo "ok: characters, saves"
 fi
 

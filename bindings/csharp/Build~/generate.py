@@ -7,12 +7,14 @@
 Every type is blittable: Mono and IL2CPP lay out fixed buffers and `bool` in ways of their own, so that arrays
 become single fields and flags stay bytes. Tests~/Layout.cs compares what the runtime makes of it with the JSON.
 """
-import json
-import os
 import re
 import sys
+from pathlib import Path
 
-HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HERE = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(HERE.parent / "generate"))
+import wick_abi  # noqa: E402
+
 WIDTH = 110
 SCALARS = {"void": "void", "char": "byte", "uint8": "byte", "uint16": "ushort", "int32": "int", "uint32": "uint",
            "int64": "long", "uint64": "ulong", "float": "float", "size": "UIntPtr"}
@@ -57,14 +59,7 @@ def escaped(text):
 
 def doc(text, indent):
     """A summary, at WIDTH columns."""
-    pad, lines, line = " " * indent + "/// ", [], ""
-    for word in ("<summary>" + escaped(text) + "</summary>").split():
-        if line and len(pad) + len(line) + 1 + len(word) > WIDTH:
-            lines.append(pad + line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return lines + [pad + line]
+    return wick_abi.comment("<summary>" + escaped(text) + "</summary>", " " * indent + "/// ", WIDTH)
 
 
 def fields(field):
@@ -105,28 +100,28 @@ def native(abi):
            "#else",
            '        private const string Library = "wick";',
            "#endif", ""]
-    for constant in abi["constants"]:
+    for constant in abi.constants:
         value, name = constant["value"], constant["name"]
         kind = "uint" if value < 1 << 32 else "ulong"
         out += doc(constant["doc"], 8) + [f"        public const {kind} {name} = {value}u;", ""]
-    for handle in abi["handles"]:
+    for handle in abi.handles:
         out += doc(handle["doc"], 8)
         out += ["        [StructLayout(LayoutKind.Sequential)]", f"        public struct {handle['name']}", "        {",
                 "            public ulong id;", "        }", ""]
-    for struct in abi["structs"]:
+    for struct in abi.structs:
         out += doc(struct["doc"], 8)
         out += ["        [StructLayout(LayoutKind.Sequential)]", f"        public struct {struct['name']}", "        {"]
         for field in struct["fields"]:
             for line in fields(field):
                 out += wrapped(line, 12)
         out += ["        }", ""]
-    for callback in abi["callbacks"]:
+    for callback in abi.callbacks:
         kind = callback["type"]
         out += doc(callback["doc"], 8)
         out += ["        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]"]
         out += wrapped(f"public delegate {type_of(kind['returns'])} {callback['name']}({parameters(kind['parameters'])});", 8)
         out += [""]
-    for function in abi["functions"]:
+    for function in abi.functions:
         out += ["        [DllImport(Library, CallingConvention = CallingConvention.Cdecl, ExactSpelling = true)]"]
         head = f"public static extern {type_of(function['returns'])} {function['name']}"
         out += wrapped(f"{head}({parameters(function['parameters'])});", 8)
@@ -138,7 +133,7 @@ def native(abi):
 def enums(abi):
     out = ["// The constants of the C ABI. Made by Build~/generate.py from include/wick.abi.json: do not edit.",
            "namespace Wick", "{"]
-    for group in abi["enums"]:
+    for group in abi.enums:
         name = ENUMS.get(group["name"], group["name"].capitalize())
         out += doc(ABOUT.get(name, f"WICK_{group['name'].upper()}_…"), 4) + [f"    public enum {name}", "    {"]
         for value in group["values"]:
@@ -150,22 +145,8 @@ def enums(abi):
 
 
 def main():
-    with open(os.path.join(HERE, "..", "..", "include", "wick.abi.json"), encoding="utf-8") as file:
-        abi = json.load(file)
-    stale = 0
-    for name, text in (("Native.cs", native(abi)), ("Enums.cs", enums(abi))):
-        path = os.path.join(HERE, "Runtime", name)
-        old = open(path, encoding="utf-8").read() if os.path.exists(path) else ""
-        if old == text:
-            continue
-        if "--check" in sys.argv:
-            print(f"bindings/csharp/Runtime/{name} is not what Build~/generate.py writes: run it")
-            stale = 1
-        else:
-            with open(path, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-    return stale
+    abi, runtime = wick_abi.load(), HERE / "Runtime"
+    wick_abi.finish(runtime / "Native.cs", native(abi), (runtime / "Enums.cs", enums(abi)))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+main()

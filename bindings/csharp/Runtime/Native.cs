@@ -354,10 +354,11 @@ namespace Wick
         }
 
         /// <summary>What is generated, how, and how its events are read. All zero but struct_size: go on from
-        /// where the session is, greedily. Reading: no queue and no callback: wick_stream_next. A queue only:
-        /// wick_queue_next. A callback only: it is called on a thread of the runtime (in HOST_STEP: where the
-        /// runtime's work is done). A queue and a callback: it is called inside
-        /// wick_queue_dispatch.</summary>
+        /// where the session is, greedily.
+        ///
+        /// Reading: no queue and no callback: wick_stream_next. A queue only: wick_queue_next. A callback
+        /// only: it is called on a thread of the runtime (in HOST_STEP: where the runtime's work is done). A
+        /// queue and a callback: it is called inside wick_queue_dispatch.</summary>
         [StructLayout(LayoutKind.Sequential)]
         public struct wick_generate_options
         {

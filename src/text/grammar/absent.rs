@@ -38,9 +38,7 @@ impl Grammars {
             "this build has no grammars: build it with the feature `text`",
         ))
     }
-}
 
-impl Grammars {
     /// None can be followed.
     ///
     /// # Errors

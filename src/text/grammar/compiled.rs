@@ -35,23 +35,13 @@ impl Compiled {
             let bytes = grammar.text.len();
             return Err(error(format_args!("the grammar has {bytes} bytes; {} are allowed", limits::TEXT)));
         }
-        let compile = || {
-            catch_unwind(AssertUnwindSafe(|| Self::compile(grammar, lexicon, ledger))).unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Internal, "a panic while the grammar was compiled"))
-            })
-        };
-        on_own_stack(limits::STACK, compile)
+        guarded("the grammar", || Self::compile(grammar, lexicon, ledger))
     }
 
     /// As [`new`](Self::new), of one that is written here: it may hold schemas that are rewritten already.
     pub(super) fn of_calls(grammar: &str, lexicon: &Lexicon, ledger: &Ledger) -> Result<Self> {
-        let compile = || {
-            let source = TopLevelGrammar::from_lark(grammar.to_owned());
-            catch_unwind(AssertUnwindSafe(|| Self::of_source(source, None, lexicon, ledger))).unwrap_or_else(
-                |_| Err(Error::new(ErrorKind::Internal, "a panic while the tools' grammar was compiled")),
-            )
-        };
-        on_own_stack(limits::STACK, compile)
+        let source = TopLevelGrammar::from_lark(grammar.to_owned());
+        guarded("the tools' grammar", || Self::of_source(source, None, lexicon, ledger))
     }
 
     fn compile(grammar: &Grammar, lexicon: &Lexicon, ledger: &Ledger) -> Result<Self> {
@@ -96,4 +86,13 @@ impl Compiled {
         let memory = ledger.take("compiled grammars", parser.lexer_stats().num_bytes as u64)?;
         Ok(Self { parser, checked, _memory: memory })
     }
+}
+
+/// Runs `compile` on a stack that is large enough; a panic of llguidance's is an error of `what`.
+fn guarded<T>(what: &str, compile: impl FnOnce() -> Result<T>) -> Result<T> {
+    on_own_stack(limits::STACK, || {
+        catch_unwind(AssertUnwindSafe(compile)).unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Internal, format!("a panic while {what} was compiled")))
+        })
+    })
 }
